@@ -1,0 +1,119 @@
+/** One player: follows its plan through the run, with a client of its own like any user of the SDK. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { CentroidClient } from "@centroid/sdk";
+import { type Random, seededRandom } from "../measure/random.js";
+import type { Tally } from "../measure/tally.js";
+import type { PlayerPlan } from "../scenarios/plan.js";
+import type { World } from "../world/world.js";
+import { BEHAVIOURS, type PlayableRoom } from "./behaviours.js";
+import type { RoomGroup } from "./room-group.js";
+import { Session } from "./session.js";
+import { setSite } from "./travel.js";
+
+export interface BotOptions {
+  readonly plan: PlayerPlan;
+  readonly group: RoomGroup;
+  readonly roomType: PlayableRoom;
+  readonly brokerUrl: string;
+  /** Without it players tell the broker where they are, but their round trips do not change. */
+  readonly relayControlUrl: string | undefined;
+  readonly inputsPerSecond: number;
+  readonly seed: number;
+  readonly startedAtMs: number;
+  readonly world: World;
+  readonly tally: Tally;
+}
+
+/** A failed join is tried again after this, once or twice as people do. */
+const RETRY_MS = 1_000;
+const MAX_TRIES = 3;
+
+export class Bot {
+  readonly #options: BotOptions;
+  readonly #random: Random;
+  readonly #client: CentroidClient;
+
+  constructor(options: BotOptions) {
+    this.#options = options;
+    this.#random = seededRandom(options.seed);
+    const { plan, relayControlUrl, brokerUrl } = options;
+    this.#client = new CentroidClient(brokerUrl, {
+      playerId: plan.playerId,
+      ...(relayControlUrl !== undefined && { network: plan.playerId }),
+      location: this.#locationOf(plan.homeCityId),
+    });
+  }
+
+  /** Plays until the plan is over or the signal aborts; then closes its books and leaves. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { plan } = this.#options;
+    try {
+      await this.#travel(plan.homeCityId, signal);
+      await Promise.all([this.#follow(signal), this.#visit(signal)]);
+    } catch (cause) {
+      if (!signal.aborted) this.#options.tally.error(cause);
+    } finally {
+      this.#client.dispose();
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    for (const { atMs, cityId } of this.#options.plan.legs) {
+      if (!(await this.#until(atMs, signal))) return;
+      // A failed journey is an error of the run, not the end of the player.
+      await this.#travel(cityId, signal).catch((cause: unknown) => this.#options.tally.error(cause));
+    }
+  }
+
+  async #visit(signal: AbortSignal): Promise<void> {
+    for (const { fromMs, toMs } of this.#options.plan.visits) {
+      if (!(await this.#until(fromMs, signal))) return;
+      const session = await this.#join(toMs, signal);
+      if (!session) continue;
+      await Promise.race([this.#until(toMs, signal), session.ended]);
+      await session.finish();
+    }
+  }
+
+  /** @param untilMs a stay that is over before it began is left out */
+  async #join(untilMs: number, signal: AbortSignal): Promise<Session | undefined> {
+    const { group, plan, roomType, inputsPerSecond, tally } = this.#options;
+    for (let tries = 1; tries <= MAX_TRIES && !signal.aborted && this.#elapsedMs() < untilMs; tries++) {
+      try {
+        const { room, joinMs } = await group.join(this.#client, { name: plan.playerId });
+        tally.now.joinsOk += 1;
+        tally.now.joinMs.push(joinMs);
+        const random = this.#random;
+        return new Session({ room, behaviour: BEHAVIOURS[roomType], tally, random, inputsPerSecond });
+      } catch (cause) {
+        tally.now.joinsFailed += 1;
+        tally.error(cause);
+        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    return undefined;
+  }
+
+  async #travel(cityId: string, signal: AbortSignal): Promise<void> {
+    const { relayControlUrl, plan } = this.#options;
+    if (relayControlUrl !== undefined) await setSite(relayControlUrl, plan.playerId, cityId, signal);
+    this.#client.setLocation(this.#locationOf(cityId));
+  }
+
+  #locationOf(cityId: string): { latitude: number; longitude: number } {
+    const city = this.#options.world.cities.find((c) => c.cityId === cityId);
+    if (!city) throw new Error(`no city ${cityId} in the demo world`);
+    return { latitude: city.latitude, longitude: city.longitude };
+  }
+
+  #elapsedMs(): number {
+    return performance.now() - this.#options.startedAtMs;
+  }
+
+  /** Sleeps until a time of the run. @returns false if the signal aborted first */
+  async #until(atMs: number, signal: AbortSignal): Promise<boolean> {
+    const waitMs = atMs - this.#elapsedMs();
+    if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    return !signal.aborted;
+  }
+}

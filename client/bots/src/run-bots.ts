@@ -1,0 +1,126 @@
+/** Runs a scenario: plans from the seed, players in worker processes, one report at the end. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { CentroidError } from "@centroid/protocol";
+import { z } from "zod";
+import { seededRandom } from "./measure/random.js";
+import { type ToWorker, toParentSchema } from "./process/messages.js";
+import { type BotProgress, type BotReport, ReportBuilder } from "./report/report.js";
+import type { PlayerPlan } from "./scenarios/plan.js";
+import { SCENARIO_NAMES, SCENARIOS } from "./scenarios/scenarios.js";
+import { loadWorld } from "./world/world.js";
+
+const WORKER = fileURLToPath(new URL("./process/worker.js", import.meta.url));
+const PROGRESS_INTERVAL_MS = 1_000;
+/** After the end of the run: bots wait for their last messages and leave, then a worker is stuck. */
+const CLOSING_TIMEOUT_MS = 20_000;
+/** Each worker's bots draw from their own part of the seed space. */
+const SEED_STRIDE = 1_000_003;
+
+const optionsSchema = z.strictObject({
+  brokerUrl: z.url(),
+  players: z.number().int().min(1).max(100_000),
+  rooms: z.number().int().min(1),
+  scenario: z.enum(SCENARIO_NAMES),
+  durationMs: z.number().min(1_000),
+  seed: z.number().int().default(1),
+  /** Processes; by default one per core, at most four: the players share the machine with the hosts. */
+  workers: z.number().int().min(1).max(64).default(Math.min(4, availableParallelism())),
+  relayControlUrl: z.url().optional(),
+  roomType: z.enum(["arena", "plaza"]).default("arena"),
+  inputsPerSecond: z.number().positive().max(60).default(5),
+});
+
+export type RunBotsOptions = z.input<typeof optionsSchema> & {
+  onProgress?: (progress: BotProgress) => void;
+  /** Ends the run early; the report covers what was played. */
+  signal?: AbortSignal;
+};
+
+/**
+ * Plays a scenario against a broker.
+ * @throws CentroidError CONFIG_INVALID for options that make no sense, INTERNAL if a worker dies
+ */
+export async function runBots({ onProgress, signal, ...rest }: RunBotsOptions): Promise<BotReport> {
+  const parsed = optionsSchema.safeParse(rest);
+  if (!parsed.success) throw new CentroidError("CONFIG_INVALID", `bots: ${z.prettifyError(parsed.error)}`);
+  const options = parsed.data;
+  const { players, scenario, durationMs, seed, roomType } = options;
+  const rooms = Math.min(options.rooms, players);
+  const workers = Math.min(options.workers, rooms);
+  const plans = SCENARIOS[scenario]({
+    players,
+    rooms,
+    durationMs,
+    world: loadWorld(),
+    random: seededRandom(seed),
+  });
+  const builder = new ReportBuilder({
+    scenario,
+    roomType,
+    players,
+    rooms,
+    durationMs,
+    seed,
+    emulated: options.relayControlUrl !== undefined,
+  });
+
+  const startedMs = performance.now();
+  const children: ChildProcess[] = [];
+  const send = (child: ChildProcess, message: ToWorker) => {
+    if (child.connected) child.send(message);
+  };
+  const stopAll = () => {
+    for (const child of children) send(child, { type: "stop" });
+  };
+  const timer = setInterval(
+    () => onProgress?.(builder.tick(performance.now() - startedMs)),
+    PROGRESS_INTERVAL_MS,
+  );
+  const deadline = setTimeout(() => {
+    for (const child of children) child.kill("SIGKILL");
+  }, durationMs + CLOSING_TIMEOUT_MS);
+  signal?.addEventListener("abort", stopAll, { once: true });
+  try {
+    const runs = Array.from({ length: workers }, async (_, worker) => {
+      // Colyseus writes its reconnection attempts to stdout, which belongs to the report.
+      const child = fork(WORKER, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+      children.push(child);
+      let done = false;
+      child.on("message", (raw) => {
+        const message = toParentSchema.parse(raw);
+        builder.add(worker, message.tally);
+        done ||= message.type === "done";
+      });
+      send(child, {
+        type: "start",
+        brokerUrl: options.brokerUrl,
+        relayControlUrl: options.relayControlUrl,
+        roomType,
+        inputsPerSecond: options.inputsPerSecond,
+        seed: seed + worker * SEED_STRIDE,
+        plans: plansOf(plans, worker, workers),
+      });
+      const [code] = await once(child, "exit");
+      if (!done) throw new CentroidError("INTERNAL", `bot worker ${worker} ended early (exit code ${code})`);
+    });
+    if (signal?.aborted) stopAll();
+    await Promise.all(runs);
+  } finally {
+    clearInterval(timer);
+    clearTimeout(deadline);
+    signal?.removeEventListener("abort", stopAll);
+    for (const child of children) if (child.exitCode === null) child.kill("SIGKILL");
+  }
+  builder.tick(performance.now() - startedMs);
+  return builder.report();
+}
+
+/** A group's players share a worker, which makes their room once. */
+function plansOf(plans: readonly PlayerPlan[], worker: number, workers: number) {
+  return plans
+    .filter(({ group }) => group % workers === worker)
+    .map(({ legs, visits, ...plan }) => ({ ...plan, legs: [...legs], visits: [...visits] }));
+}

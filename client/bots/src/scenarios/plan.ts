@@ -1,0 +1,50 @@
+/** What a player will do: where it is when, and when it plays. Made before the run, from a seed. */
+import type { Random } from "../measure/random.js";
+import type { City } from "../world/cities.js";
+import type { World } from "../world/world.js";
+
+export interface PlayerPlan {
+  readonly playerId: string;
+  /** Players of one group play in one room. */
+  readonly group: number;
+  readonly homeCityId: string;
+  /** Journeys in order of time. */
+  readonly legs: readonly { readonly atMs: number; readonly cityId: string }[];
+  /** Times in the room, in order. */
+  readonly visits: readonly { readonly fromMs: number; readonly toMs: number }[];
+}
+
+export interface ScenarioInput {
+  readonly players: number;
+  readonly rooms: number;
+  readonly durationMs: number;
+  readonly world: World;
+  readonly random: Random;
+}
+
+export type Scenario = (input: ScenarioInput) => PlayerPlan[];
+
+/** Regions in the order the sun reaches them. Africa's evening is Europe's. */
+const SUN_ORDER: readonly (readonly City["region"][])[] = [
+  ["asia"],
+  ["europe", "africa"],
+  ["south-america"],
+  ["north-america"],
+  ["oceania"],
+];
+
+/** Cities of the region that is `step` sun steps west of the first. */
+export function regionAt(world: World, step: number): City[] {
+  const regions = SUN_ORDER[step % SUN_ORDER.length] ?? [];
+  return world.cities.filter((city) => regions.includes(city.region));
+}
+
+/** Joining all at once measures the join path, not the game: newcomers spread over this share of the run. */
+const RAMP_SHARE = 0.1;
+
+export const playerIdOf = (index: number): string => `bot-${index}`;
+
+/** A time within the first part of the run. */
+export function rampMs({ durationMs, random }: ScenarioInput): number {
+  return random() * RAMP_SHARE * durationMs;
+}

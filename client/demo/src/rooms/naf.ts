@@ -1,0 +1,2 @@
+/** Relay of networked-aframe scenes. */
+export { default } from "@centroid/naf-adapter/room";

@@ -1,0 +1,318 @@
+/**
+ * Broker <-> edge agent (WebSocket, JSON, the agent dials) and agent <-> room host (Node IPC): the same
+ * request and reply shapes, so that a room host can sit behind any carrier.
+ */
+import { z } from "zod";
+import { roomMessageSchema } from "./api.js";
+import { wireErrorSchema } from "./errors.js";
+import {
+  carrierKindSchema,
+  idSchema,
+  latitudeSchema,
+  longitudeSchema,
+  mechanismSchema,
+  migrationPhaseSchema,
+} from "./model.js";
+
+const epoch = z.number().int().nonnegative();
+/** `host:port` where players reach a room host. */
+const address = z.string().min(1).max(200);
+
+const seatedSchema = z.object({
+  sessionId: z.string(),
+  playerId: idSchema.optional(),
+  network: z.string().max(64).optional(),
+});
+export type Seated = z.infer<typeof seatedSchema>;
+
+/** Another host as a room's own host and its players reach it. */
+export const destinationSchema = z.object({
+  hostId: idSchema,
+  name: z.string(),
+  latitude: latitudeSchema,
+  longitude: longitudeSchema,
+  processId: z.string(),
+  transferUrl: z.string(),
+  ticket: z.string(),
+  /** Where a session reaches it: by its network label, else `""`. */
+  addresses: z.record(z.string(), address),
+});
+export type Destination = z.infer<typeof destinationSchema>;
+
+export const roomReportSchema = z.object({
+  roomId: idSchema,
+  name: z.string(),
+  carrier: carrierKindSchema,
+  epoch,
+  processId: z.string(),
+  address,
+  /** True while the room is still owned elsewhere (a destination being filled). */
+  passive: z.boolean(),
+  locked: z.boolean(),
+  maxPlayers: z.number().int().positive().optional(),
+  /** Its class asks for a warm standby on another host. */
+  replicated: z.boolean().optional(),
+  sessions: z.array(seatedSchema),
+});
+export type RoomReport = z.infer<typeof roomReportSchema>;
+
+/** What an agent can be asked to do. The carrier decides how. */
+export const agentRequestSchema = z.discriminatedUnion("method", [
+  z.object({
+    method: z.literal("createRoom"),
+    roomId: idSchema,
+    name: z.string(),
+    options: z.unknown(),
+    carrier: carrierKindSchema,
+    epoch,
+  }),
+  z.object({
+    method: z.literal("reserveSeat"),
+    roomId: idSchema,
+    sessionId: z.string(),
+    playerId: idSchema,
+    /** The player's network label; picks its address of the destination when the room moves. */
+    network: z.string().max(64).optional(),
+    options: z.unknown(),
+    authToken: z.string().optional(),
+  }),
+  /** Colyseus reconnection: checks the token and says whose seat it is. */
+  z.object({ method: z.literal("checkReconnection"), roomId: idSchema, reconnectionToken: z.string() }),
+  /** Destination: reserve the slot, build the passive room, say where the source sends its state. */
+  z.object({
+    method: z.literal("migrateIn"),
+    migrationId: idSchema,
+    roomId: idSchema,
+    name: z.string(),
+    carrier: carrierKindSchema,
+    epoch,
+    /** Where players reach it now: a carrier whose rooms keep their address answers with the same. */
+    at: z.object({ processId: z.string(), address }).optional(),
+  }),
+  /** Source: move the room to where `migrateIn` said. Answers when the move is over. */
+  z.object({
+    method: z.literal("migrateOut"),
+    migrationId: idSchema,
+    roomId: idSchema,
+    mechanism: mechanismSchema,
+    epoch,
+    /** As answered by `migrateIn`, through whatever network lies between the hosts. */
+    destination: destinationSchema,
+    deadlineMs: z.number().positive(),
+  }),
+  /** Either side: the move is off. Idempotent; after the switch it answers with an error. */
+  z.object({ method: z.literal("abortMigration"), migrationId: idSchema, roomId: idSchema }),
+  /** Either side: which side of this migration runs the room. Used when a side lost the other. */
+  z.object({ method: z.literal("migrationStatus"), migrationId: idSchema, roomId: idSchema }),
+  /** Builds a room whose host was lost. */
+  z.object({
+    method: z.literal("restoreRoom"),
+    migrationId: idSchema,
+    roomId: idSchema,
+    name: z.string(),
+    carrier: carrierKindSchema,
+    epoch,
+    from: z.discriminatedUnion("kind", [
+      /** Its last checkpoint, as bytes in base64. */
+      z.object({ kind: z.literal("checkpoint"), data: z.string() }),
+      /** What this host was kept fed with. */
+      z.object({ kind: z.literal("standby"), standbyId: idSchema }),
+    ]),
+  }),
+  /** Second-best host: keep a copy of the room, fed by its owner, ready to run. Replaces an earlier one of that room. */
+  z.object({
+    method: z.literal("standBy"),
+    standbyId: idSchema,
+    roomId: idSchema,
+    name: z.string(),
+    carrier: carrierKindSchema,
+  }),
+  /** Owner: feed that standby. Answers when it has the whole room. */
+  z.object({
+    method: z.literal("replicate"),
+    standbyId: idSchema,
+    roomId: idSchema,
+    destination: destinationSchema,
+  }),
+  /**
+   * Owner: where what players send has to be before it is confirmed to them. `none` ends the standby and lets a
+   * room go on that waits because its standby is gone.
+   */
+  z.object({
+    method: z.literal("confirmBy"),
+    standbyId: idSchema,
+    roomId: idSchema,
+    where: z.enum(["standby", "both", "none"]),
+  }),
+  /** Second-best host: forget the copy. Idempotent. */
+  z.object({
+    method: z.literal("endStandby"),
+    standbyId: idSchema,
+    roomId: idSchema,
+    carrier: carrierKindSchema,
+  }),
+  z.object({ method: z.literal("disposeRoom"), roomId: idSchema, epoch }),
+  z.object({ method: z.literal("kick"), roomId: idSchema, sessionId: z.string() }),
+  z.object({ method: z.literal("setLocked"), roomId: idSchema, locked: z.boolean() }),
+  /** An operator's test message, to players or, as if one of them had sent it, to the room. */
+  z.object({ method: z.literal("message"), roomId: idSchema, message: roomMessageSchema }),
+  z.object({ method: z.literal("inspect"), roomId: idSchema }),
+]);
+export type AgentRequest = z.infer<typeof agentRequestSchema>;
+export type AgentMethod = AgentRequest["method"];
+
+export const transferSchema = z.object({
+  /** What it came to; as asked for when absent. */
+  mechanism: mechanismSchema.optional(),
+  /** The longest silence of a connection that the source held to the room throughout. */
+  silenceMs: z.number().optional(),
+  bytes: z.number(),
+  rounds: z.number().int(),
+  phases: z.array(z.object({ phase: migrationPhaseSchema, atMs: z.number(), durationMs: z.number() })),
+  stateHashBefore: z.string().optional(),
+  stateHashAfter: z.string().optional(),
+});
+export type Transfer = z.infer<typeof transferSchema>;
+
+/** A place for a room that is fed from another host. */
+const slotSchema = z.object({ processId: z.string(), address, transferUrl: z.string(), ticket: z.string() });
+export type Slot = z.infer<typeof slotSchema>;
+
+/** A room as it was at `takenAtMs`: bytes in base64. */
+const savedSchema = z.object({
+  epoch,
+  seq: z.number().int().nonnegative(),
+  takenAtMs: z.number(),
+  data: z.string(),
+});
+
+/** What each method answers. */
+export const agentResultSchemas = {
+  createRoom: z.object({
+    processId: z.string(),
+    address,
+    maxPlayers: z.number().int().positive().optional(),
+    locked: z.boolean(),
+  }),
+  reserveSeat: z.object({ processId: z.string(), address }),
+  checkReconnection: z.object({ sessionId: z.string(), processId: z.string(), address }),
+  migrateIn: slotSchema,
+  migrateOut: transferSchema,
+  abortMigration: z.object({ aborted: z.boolean() }),
+  restoreRoom: z.object({
+    processId: z.string(),
+    address,
+    stateHash: z.string(),
+    locked: z.boolean(),
+    maxPlayers: z.number().int().positive().optional(),
+    sessions: z.array(seatedSchema),
+  }),
+  standBy: slotSchema,
+  replicate: z.object({}),
+  /** Of `both`: the room as it is now, so that a checkpoint has all that only its standby had. */
+  confirmBy: z.object({ saved: savedSchema.optional() }),
+  endStandby: z.object({}),
+  migrationStatus: z.object({ role: z.enum(["owner", "passive", "none"]), epoch }),
+  disposeRoom: z.object({}),
+  kick: z.object({}),
+  setLocked: z.object({ locked: z.boolean() }),
+  message: z.object({ receivers: z.number().int().nonnegative() }),
+  inspect: z.object({ state: z.unknown(), sessions: z.array(z.string()), clockMs: z.number() }),
+} as const satisfies Record<AgentMethod, z.ZodType>;
+export type AgentResults = { [M in AgentMethod]: z.infer<(typeof agentResultSchemas)[M]> };
+
+/** Broker to agent. */
+export const brokerToAgentSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("welcome"),
+    brokerId: idSchema,
+    heartbeatIntervalMs: z.number().positive(),
+    /** A host that no broker has answered for so long must not run its rooms: they may be restored elsewhere. */
+    leaseMs: z.number().positive(),
+  }),
+  /** Answers a heartbeat. */
+  z.object({ type: z.literal("heard") }),
+  z.object({ type: z.literal("refused"), error: wireErrorSchema }),
+  z.object({ type: z.literal("request"), requestId: z.number().int(), request: agentRequestSchema }),
+  /** This checkpoint survives the host from now on. */
+  z.object({ type: z.literal("checkpointed"), roomId: idSchema, epoch, seq: z.number().int() }),
+]);
+export type BrokerToAgent = z.infer<typeof brokerToAgentSchema>;
+
+/** Something that happened in a room, told by its host. */
+export const roomEventSchema = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("joined"), sessionId: z.string(), playerId: idSchema.optional() }),
+  z.object({ event: z.literal("left"), sessionId: z.string() }),
+  z.object({
+    event: z.literal("listing"),
+    locked: z.boolean(),
+    maxPlayers: z.number().int().positive().optional(),
+  }),
+  /** It runs here from now on: new, moved or restored. For the brokers that did not order it. */
+  z.object({ event: z.literal("running"), report: roomReportSchema }),
+  z.object({ event: z.literal("disposed") }),
+  z.object({ event: z.literal("lost"), error: wireErrorSchema }),
+  z.object({
+    event: z.literal("phase"),
+    migrationId: idSchema,
+    phase: migrationPhaseSchema,
+    bytes: z.number(),
+  }),
+  /** Destination: the room runs here from now on. */
+  z.object({ event: z.literal("owned"), migrationId: idSchema }),
+  z.object({
+    event: z.literal("report"),
+    migrationId: idSchema,
+    sessionId: z.string(),
+    gapMs: z.number(),
+    patchRateMs: z.number(),
+    lost: z.number().int(),
+    duplicated: z.number().int(),
+  }),
+  /** Owner: the connection to the standby broke; the room waits until it is told to go on without. */
+  z.object({ event: z.literal("standby-broken"), standbyId: idSchema }),
+  /** Standby: the owner's connection broke without a word. */
+  z.object({ event: z.literal("standby-orphaned"), standbyId: idSchema }),
+]);
+export type RoomEvent = z.infer<typeof roomEventSchema>;
+
+/** A room as it was at `takenAtMs`, to be kept where the host's death does not reach it. */
+export const roomCheckpointSchema = savedSchema.extend({
+  type: z.literal("checkpoint"),
+  roomId: idSchema,
+});
+export type RoomCheckpoint = z.infer<typeof roomCheckpointSchema>;
+
+/** Agent to broker. */
+export const agentToBrokerSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("hello"),
+    protocol: z.number().int(),
+    token: z.string(),
+    hostId: idSchema,
+    name: z.string().min(1).max(80),
+    latitude: latitudeSchema,
+    longitude: longitudeSchema,
+    region: z.string().max(40),
+    capacityRooms: z.number().int().positive(),
+    carriers: z.array(carrierKindSchema),
+    beaconUrl: z.string(),
+    roomTypes: z.array(z.string()),
+    /** Rooms already running here: how a restarted broker finds them again. */
+    rooms: z.array(roomReportSchema),
+  }),
+  z.object({
+    type: z.literal("heartbeat"),
+    load: z.number().min(0).max(1),
+    rssBytes: z.number().nonnegative(),
+  }),
+  z.object({
+    type: z.literal("reply"),
+    requestId: z.number().int(),
+    result: z.unknown().optional(),
+    error: wireErrorSchema.optional(),
+  }),
+  z.object({ type: z.literal("room"), roomId: idSchema, epoch, change: roomEventSchema }),
+  roomCheckpointSchema,
+]);
+export type AgentToBroker = z.infer<typeof agentToBrokerSchema>;

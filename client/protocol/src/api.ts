@@ -1,0 +1,154 @@
+/** HTTP bodies of the broker: matchmaking for clients, the control API for operators. */
+import { z } from "zod";
+import { errorCodeSchema } from "./errors.js";
+import { idSchema, locationSchema } from "./model.js";
+
+/** Round trips to one host since the last report. A lost probe is counted, not timed. */
+export const probeReportSchema = z.object({
+  hostId: idSchema,
+  rttsMs: z.array(z.number()).max(32),
+  lost: z.number().int().min(0).max(32).default(0),
+});
+export type ProbeReport = z.infer<typeof probeReportSchema>;
+
+/** What the SDK adds to matchmaking options under {@link CENTROID_OPTIONS_KEY}; the room never sees it. */
+export const joinHintsSchema = z.object({
+  protocol: z.number().int(),
+  playerId: idSchema.optional(),
+  /** Proves that this is the player it says it is; needed once the broker knows the player. */
+  playerToken: z.string().max(200).optional(),
+  /** Which of a host's addresses to hand out, for hosts reachable over several networks. */
+  network: z.string().max(64).optional(),
+  location: locationSchema.optional(),
+  probes: z.array(probeReportSchema).max(64).default([]),
+  /** Players who will join together: the room is placed for all of them. */
+  party: z
+    .array(z.object({ probes: z.array(probeReportSchema).max(64), location: locationSchema.optional() }))
+    .max(64)
+    .optional(),
+});
+export type JoinHints = z.infer<typeof joinHintsSchema>;
+export const CENTROID_OPTIONS_KEY = "~centroid";
+
+export const matchmakeMethodSchema = z.enum(["joinOrCreate", "join", "joinById", "create", "reconnect"]);
+export type MatchmakeMethod = z.infer<typeof matchmakeMethodSchema>;
+
+export const hostSummarySchema = z.object({
+  hostId: idSchema,
+  name: z.string(),
+  latitude: z.number(),
+  longitude: z.number(),
+});
+/** A host as players are told of it. */
+export type HostSummary = z.infer<typeof hostSummarySchema>;
+
+/** A Colyseus seat reservation plus what the Centroid SDK needs; stock clients ignore the rest. */
+export const seatReservationSchema = z.object({
+  name: z.string(),
+  sessionId: z.string(),
+  roomId: idSchema,
+  processId: z.string(),
+  /** `host:port[/path]` of the room host; every Colyseus SDK follows it. */
+  publicAddress: z.string(),
+  reconnectionToken: z.string().optional(),
+  centroid: z.object({
+    protocol: z.number().int(),
+    host: hostSummarySchema,
+    epoch: z.number().int(),
+    playerId: idSchema,
+    /** Authorises probe reports of this player and nothing else. */
+    playerToken: z.string(),
+  }),
+});
+export type SeatReservation = z.infer<typeof seatReservationSchema>;
+
+export const beaconSchema = hostSummarySchema.extend({ url: z.string() });
+export type Beacon = z.infer<typeof beaconSchema>;
+
+/** `GET /centroid/v1/beacons`: the few hosts a newcomer measures to get its place in latency space. */
+export const beaconListSchema = z.object({ protocol: z.number().int(), beacons: z.array(beaconSchema) });
+export type BeaconList = z.infer<typeof beaconListSchema>;
+
+/** `POST /centroid/v1/probes` */
+export const probeRequestSchema = z.object({
+  playerId: idSchema,
+  playerToken: z.string().max(200),
+  network: z.string().max(64).optional(),
+  location: locationSchema.optional(),
+  probes: z.array(probeReportSchema).max(64),
+});
+export type ProbeRequest = z.infer<typeof probeRequestSchema>;
+
+export const probeResponseSchema = z.object({
+  /** Hosts worth confirming next, at most 4. */
+  next: z.array(beaconSchema).max(4),
+  /** When to report again; grows while nothing changes. */
+  intervalMs: z.number(),
+  /** Reports not used, with the reason. */
+  rejected: z.array(z.object({ hostId: idSchema, reason: z.string() })),
+});
+export type ProbeResponse = z.infer<typeof probeResponseSchema>;
+
+/** `GET /centroid/v1/where/:roomId`: where a player whose connection broke finds its room now. */
+export const whereSchema = z.object({
+  roomId: idSchema,
+  processId: z.string(),
+  publicAddress: z.string(),
+  epoch: z.number().int(),
+  host: hostSummarySchema,
+});
+export type Where = z.infer<typeof whereSchema>;
+
+export const moveRequestSchema = z.object({ hostId: idSchema });
+export type MoveRequest = z.infer<typeof moveRequestSchema>;
+
+/** What a token allows: `admin` everything, `viewer` reading. */
+export const roleSchema = z.enum(["admin", "viewer"]);
+export type Role = z.infer<typeof roleSchema>;
+
+/** `GET /api/v1/whoami` */
+export const whoamiSchema = z.object({ role: roleSchema });
+
+/** An operator's test message. `type` and `payload` are those of Colyseus' `send(type, payload)`. */
+export const roomMessageSchema = z.object({
+  to: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("everyone") }),
+    z.object({ kind: z.literal("player"), sessionId: z.string().min(1).max(64) }),
+    /** The room's own handler runs, as if this player had sent it. */
+    z.object({ kind: z.literal("room"), fromSessionId: z.string().min(1).max(64) }),
+  ]),
+  type: z.union([z.string().min(1).max(128), z.number().int().min(0).max(0xffff)]),
+  payload: z.unknown().optional(),
+});
+export type RoomMessage = z.infer<typeof roomMessageSchema>;
+
+/** What an operator can do, as the audit log names it. */
+export const auditActionSchema = z.enum(["move", "lock", "unlock", "kick", "message", "drain", "activate"]);
+export type AuditAction = z.infer<typeof auditActionSchema>;
+
+/** One order to the broker: who gave it, what it was, when, and what became of it. Never changed once written. */
+export const auditEntrySchema = z.object({
+  auditId: idSchema,
+  atMs: z.number(),
+  brokerId: idSchema,
+  who: z.object({
+    /** By the token; `none` if there was none that is known. */
+    role: z.enum(["admin", "viewer", "none"]),
+    address: z.string(),
+    /** As the caller calls itself; tokens are shared, so nobody vouches for it. */
+    name: z.string().optional(),
+  }),
+  action: auditActionSchema,
+  roomId: z.string().optional(),
+  hostId: z.string().optional(),
+  sessionId: z.string().optional(),
+  /** The order's body, if it is small. */
+  details: z.unknown().optional(),
+  outcome: z.enum(["done", "refused", "failed"]),
+  code: errorCodeSchema.optional(),
+  message: z.string().optional(),
+  tookMs: z.number(),
+});
+export type AuditEntry = z.infer<typeof auditEntrySchema>;
+/** Header in which a caller of the control API may say its name, URI-encoded. */
+export const OPERATOR_HEADER = "centroid-operator";

@@ -1,0 +1,69 @@
+/** Every error that crosses a process boundary: a stable code, a one-line cause and what to do about it. */
+import { z } from "zod";
+
+export const errorCodeSchema = z.enum([
+  "BAD_REQUEST",
+  "UNAUTHORIZED",
+  "FORBIDDEN",
+  "PROTOCOL_VERSION",
+  "NOT_FOUND",
+  "ROOM_NOT_FOUND",
+  "ROOM_TYPE_UNKNOWN",
+  "ROOM_FULL",
+  "ROOM_LOCKED",
+  "ROOM_MOVING",
+  "ROOM_NOT_MOVABLE",
+  "ROOM_BUSY",
+  "ROOM_ERROR",
+  "HOST_NOT_FOUND",
+  "HOST_NOT_ACTIVE",
+  "HOST_FULL",
+  "HOST_LOST",
+  "CARRIER_UNAVAILABLE",
+  "NO_HOST",
+  "SEAT_EXPIRED",
+  "SESSION_NOT_FOUND",
+  "STALE_EPOCH",
+  "MIGRATION_NOT_FOUND",
+  "MIGRATION_FAILED",
+  "MIGRATION_TIMEOUT",
+  "FRAME_INVALID",
+  "FRAME_TOO_LARGE",
+  "RATE_LIMITED",
+  "PORT_IN_USE",
+  "CONFIG_INVALID",
+  "INTERNAL",
+]);
+export type ErrorCode = z.infer<typeof errorCodeSchema>;
+
+export const wireErrorSchema = z.object({
+  code: errorCodeSchema,
+  message: z.string().max(2000),
+});
+export type WireError = z.infer<typeof wireErrorSchema>;
+
+/** An expected failure. `message` names the cause and the remedy in one line. */
+export class CentroidError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CentroidError";
+    this.code = code;
+  }
+
+  toWire(): WireError {
+    return { code: this.code, message: this.message };
+  }
+
+  static fromWire(error: WireError): CentroidError {
+    return new CentroidError(error.code, error.message);
+  }
+
+  /** Wraps anything thrown; an unexpected error becomes `INTERNAL` with its message kept. */
+  static from(cause: unknown): CentroidError {
+    if (cause instanceof CentroidError) return cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return new CentroidError("INTERNAL", message.slice(0, 2000), { cause });
+  }
+}

@@ -1,0 +1,9 @@
+/** Wire schemas shared by client, agent and broker. Everything that crosses a process boundary is here. */
+export * from "./agent.js";
+export * from "./api.js";
+export * from "./errors.js";
+export * from "./events.js";
+export * from "./model.js";
+export * from "./read.js";
+export * from "./session.js";
+export * from "./version.js";

@@ -1,0 +1,174 @@
+/** The nouns that broker, agents, CLI and dashboard share: hosts, rooms, players, decisions, migrations, receipts. */
+import { z } from "zod";
+import { wireErrorSchema } from "./errors.js";
+
+/** Ids travel in URLs and log lines, so they are short and plain. */
+export const idSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:-]{1,64}$/, "1-64 letters, digits, or one of _ . : -");
+export const latitudeSchema = z.number().min(-90).max(90);
+export const longitudeSchema = z.number().min(-180).max(180);
+export const carrierKindSchema = z.enum(["process", "vm", "container"]);
+export type CarrierKind = z.infer<typeof carrierKindSchema>;
+/**
+ * `restore`, `standby`: not moves but new starts after the host was lost, from the last checkpoint or where a warm
+ * standby was.
+ */
+export const mechanismSchema = z.enum(["handoff", "precopy", "postcopy", "hybrid", "restore", "standby"]);
+export type Mechanism = z.infer<typeof mechanismSchema>;
+export const hostStateSchema = z.enum(["active", "draining", "lost"]);
+export type HostState = z.infer<typeof hostStateSchema>;
+
+export const locationSchema = z.object({ latitude: latitudeSchema, longitude: longitudeSchema });
+/** A place on Earth, degrees. */
+export type Location = z.infer<typeof locationSchema>;
+
+export const hostSchema = z.object({
+  hostId: idSchema,
+  name: z.string().min(1).max(80),
+  latitude: latitudeSchema,
+  longitude: longitudeSchema,
+  region: z.string().max(40),
+  state: hostStateSchema,
+  carriers: z.array(carrierKindSchema),
+  capacityRooms: z.number().int().positive(),
+  rooms: z.number().int().nonnegative(),
+  players: z.number().int().nonnegative(),
+  /** CPU share of the host in use, 0..1. */
+  load: z.number().min(0).max(1),
+  rssBytes: z.number().nonnegative(),
+  /** Where clients measure; a WebSocket URL. */
+  beaconUrl: z.string(),
+  lastHeartbeatAtMs: z.number(),
+});
+export type Host = z.infer<typeof hostSchema>;
+
+export const latencySchema = z.object({
+  source: z.enum(["measured", "coordinate", "geodesic"]),
+  p50Ms: z.number(),
+  p95Ms: z.number(),
+  jitterMs: z.number(),
+  loss: z.number().min(0).max(1),
+});
+export type Latency = z.infer<typeof latencySchema>;
+
+/** A connected player as the dashboard and CLI see it. */
+export const playerSchema = z.object({
+  playerId: idSchema,
+  roomId: idSchema,
+  sessionId: z.string(),
+  /** Free label of the place or access network the player said it is in. */
+  network: z.string().optional(),
+  location: locationSchema.optional(),
+  /** To the host its room runs on. */
+  latency: latencySchema.optional(),
+});
+export type Player = z.infer<typeof playerSchema>;
+
+export const roomStateSchema = z.enum(["creating", "running", "migrating", "restoring", "disposed"]);
+export type RoomState = z.infer<typeof roomStateSchema>;
+
+export const roomSchema = z.object({
+  roomId: idSchema,
+  name: z.string(),
+  hostId: idSchema,
+  carrier: carrierKindSchema,
+  state: roomStateSchema,
+  /** Fencing token: grows by one with every change of owner. */
+  epoch: z.number().int().nonnegative(),
+  players: z.number().int().nonnegative(),
+  maxPlayers: z.number().int().positive().optional(),
+  locked: z.boolean(),
+  createdAtMs: z.number(),
+  migrations: z.number().int().nonnegative(),
+  /** Host of its warm standby, if it has one just now. */
+  standbyHostId: idSchema.optional(),
+  /** Mean over players of their RTT to the room's host, ms. */
+  meanRttMs: z.number().optional(),
+  /** Where its players are on the map, in the middle. */
+  centroid: locationSchema.optional(),
+});
+export type Room = z.infer<typeof roomSchema>;
+
+export const moveReasonSchema = z.enum([
+  "latency",
+  "cap",
+  "drain",
+  "evacuate",
+  "load",
+  "consolidate",
+  "operator",
+  "host-lost",
+]);
+export type MoveReason = z.infer<typeof moveReasonSchema>;
+
+export const candidateSchema = z.object({
+  hostId: idSchema,
+  scoreMs: z.number(),
+  meanMs: z.number(),
+  maxMs: z.number(),
+  load: z.number(),
+  source: z.enum(["measured", "coordinate", "geodesic", "mixed"]),
+  /** Why this host was not taken; absent for the chosen one. */
+  rejected: z.string().optional(),
+});
+export type Candidate = z.infer<typeof candidateSchema>;
+
+/** The explainable record of one evaluation of a room. */
+export const decisionSchema = z.object({
+  decisionId: idSchema,
+  roomId: idSchema,
+  atMs: z.number(),
+  verdict: z.enum(["place", "stay", "move", "no-host"]),
+  reason: z.string(),
+  fromHostId: idSchema.optional(),
+  toHostId: idSchema.optional(),
+  regret: z.number(),
+  threshold: z.number(),
+  candidates: z.array(candidateSchema),
+  /** One line for a person. */
+  text: z.string(),
+});
+export type Decision = z.infer<typeof decisionSchema>;
+
+export const migrationPhaseSchema = z.enum([
+  "preparing",
+  "copying",
+  "connecting",
+  "frozen",
+  "switching",
+  "releasing",
+  "completed",
+  "rolled-back",
+]);
+export type MigrationPhase = z.infer<typeof migrationPhaseSchema>;
+
+/** The record of one finished migration. */
+export const receiptSchema = z.object({
+  migrationId: idSchema,
+  roomId: idSchema,
+  fromHostId: idSchema,
+  toHostId: idSchema,
+  mechanism: mechanismSchema,
+  reason: moveReasonSchema,
+  outcome: z.enum(["completed", "rolled-back", "failed"]),
+  error: wireErrorSchema.optional(),
+  epoch: z.number().int(),
+  startedAtMs: z.number(),
+  totalMs: z.number(),
+  phases: z.array(z.object({ phase: migrationPhaseSchema, atMs: z.number(), durationMs: z.number() })),
+  bytes: z.number(),
+  /** Silence between the last state frame from the source and the first from the destination, by client. */
+  freezeMs: z
+    .object({ clients: z.number().int(), p50: z.number(), p99: z.number(), max: z.number() })
+    .optional(),
+  /** The same less one patch interval: what the move itself added. */
+  freezeBeyondTickMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }).optional(),
+  messagesLost: z.number().int(),
+  messagesDuplicated: z.number().int(),
+  stateHashBefore: z.string().optional(),
+  stateHashAfter: z.string().optional(),
+  /** Of a `restore`: how old the checkpoint was when the host's loss was noticed; at most this is undone. */
+  checkpointAgeMs: z.number().optional(),
+});
+export type Receipt = z.infer<typeof receiptSchema>;

@@ -1,0 +1,121 @@
+/**
+ * Control frames between the SDK and a room host, in band with Colyseus frames on the same socket.
+ *
+ * A data frame carries no header: both ends count frames per session, as TLS counts records (RFC 8446,
+ * 5.3), so exactly-once costs no bytes while nothing moves. Only control frames carry the counters.
+ */
+import { Packr } from "msgpackr";
+import { z } from "zod";
+import { hostSummarySchema } from "./api.js";
+import { CentroidError } from "./errors.js";
+import { idSchema } from "./model.js";
+import { readWire } from "./read.js";
+
+/** First byte of a control frame. Colyseus uses 0..31 with modifier bits; base code 31 is not assigned. */
+export const CONTROL_BYTE = 0xff;
+/** Control frames are small; anything larger is an attack or a bug. */
+export const MAX_CONTROL_FRAME_BYTES = 16 * 1024;
+/** Close code: ask the broker where the room is now. Colyseus' own for "dial again" (CloseCode.MAY_TRY_RECONNECT). */
+export const CLOSE_ROOM_MOVED = 4010;
+/** Close code: this host has no place for the connection, and asking again will not change that. */
+export const CLOSE_REFUSED = 4014;
+/** Close code: this player sends more frames a second than the deployment allows. */
+export const CLOSE_TOO_FAST = 4015;
+/** URL query with the reconnection token of a session whose host was lost. */
+export const RESTORE_QUERY = "restore";
+/** URL query that tells a room host that this client speaks control frames. */
+export const CONTROL_QUERY = "centroid";
+
+const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+
+/** Room host to client. */
+export const serverControlSchema = z.discriminatedUnion("type", [
+  /** The room will move: connect to the destination now, keep using this socket until `moved`. */
+  z.object({
+    type: z.literal("moving"),
+    migrationId: idSchema,
+    epoch: count,
+    url: z.string(),
+    ticket: z.string(),
+    host: hostSummarySchema,
+  }),
+  /** Last frame of this socket. `sent`: data frames the source sent this session in all. */
+  z.object({ type: z.literal("moved"), migrationId: idSchema, epoch: count, sent: count }),
+  /** The move is off; close the second socket and go on here. */
+  z.object({ type: z.literal("cancelled"), migrationId: idSchema }),
+  /**
+   * First frame of the destination. Data frames from here on are the ones after the first `sent` of the
+   * session; the client sends its own again after the first `received`.
+   */
+  z.object({
+    type: z.literal("resumed"),
+    epoch: count,
+    received: count,
+    sent: count,
+    patchRateMs: z.number(),
+    /** The room was built from a checkpoint: `sent` may be less than the client has; the whole state follows. */
+    restored: z.boolean().optional(),
+    /** Of the restoration, for the client's report. */
+    migrationId: idSchema.optional(),
+  }),
+  /** A warm standby of the room is there: connect to it now, keep using this socket; `resumed` comes if it takes over. */
+  z.object({ type: z.literal("standby"), url: z.string(), host: hostSummarySchema }),
+  /** Nothing to say, but still here. */
+  z.object({ type: z.literal("alive") }),
+  /** Data frames received so far; the client may forget what it kept up to there. */
+  z.object({ type: z.literal("ack"), received: count }),
+]);
+export type ServerControl = z.infer<typeof serverControlSchema>;
+
+/** Client to room host. */
+export const clientControlSchema = z.discriminatedUnion("type", [
+  /** The old socket broke before `moved`: send again what follows `received`. */
+  z.object({ type: z.literal("replay"), received: count }),
+  /** What the move looked like from here. */
+  z.object({
+    type: z.literal("report"),
+    migrationId: idSchema,
+    gapMs: z.number().nonnegative(),
+    patchRateMs: z.number().nonnegative(),
+    lost: count,
+    duplicated: count,
+  }),
+]);
+export type ClientControl = z.infer<typeof clientControlSchema>;
+
+const packr = new Packr({ useRecords: false });
+
+/** Encodes a control frame, `CONTROL_BYTE` first. */
+export function encodeControl(message: ServerControl | ClientControl): Uint8Array {
+  const body = packr.pack(message);
+  const frame = new Uint8Array(body.byteLength + 1);
+  frame[0] = CONTROL_BYTE;
+  frame.set(body, 1);
+  return frame;
+}
+
+/** True if the frame is a control frame; everything else belongs to Colyseus. */
+export function isControl(frame: Uint8Array): boolean {
+  return frame[0] === CONTROL_BYTE;
+}
+
+function decode<T>(frame: Uint8Array, schema: z.ZodType<T>): T {
+  if (frame.byteLength > MAX_CONTROL_FRAME_BYTES) {
+    throw new CentroidError(
+      "FRAME_TOO_LARGE",
+      `control frame of ${frame.byteLength} bytes; at most ${MAX_CONTROL_FRAME_BYTES}`,
+    );
+  }
+  let body: unknown;
+  try {
+    body = packr.unpack(frame.subarray(1));
+  } catch (cause) {
+    throw new CentroidError("FRAME_INVALID", "control frame is not MessagePack", { cause });
+  }
+  return readWire(schema, body, "FRAME_INVALID", "control frame");
+}
+
+/** @throws CentroidError FRAME_INVALID | FRAME_TOO_LARGE */
+export const decodeServerControl = (frame: Uint8Array): ServerControl => decode(frame, serverControlSchema);
+/** @throws CentroidError FRAME_INVALID | FRAME_TOO_LARGE */
+export const decodeClientControl = (frame: Uint8Array): ClientControl => decode(frame, clientControlSchema);

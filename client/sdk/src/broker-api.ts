@@ -1,0 +1,95 @@
+/** The few broker calls the SDK makes beside matchmaking, each answer checked. */
+import {
+  type BeaconList,
+  beaconListSchema,
+  CentroidError,
+  type ProbeRequest,
+  type ProbeResponse,
+  probeResponseSchema,
+  type Where,
+  whereSchema,
+} from "@centroid/protocol";
+import { z } from "zod";
+
+const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+export class BrokerApi {
+  /** The one that answered last comes first. */
+  readonly #bases: string[];
+  readonly #network: string | undefined;
+
+  /** @param brokerUrls all know the same; the next is asked when one cannot be reached */
+  constructor(brokerUrls: readonly string[], network: string | undefined) {
+    this.#bases = brokerUrls.map((url) => url.replace(/^ws/, "http").replace(/\/$/, ""));
+    this.#network = network;
+  }
+
+  /** Asks one broker after the other until one can be reached. @throws what `call` does; NO_HOST if none can */
+  async reach<T>(call: (base: string) => Promise<T>, unreached: (cause: unknown) => boolean): Promise<T> {
+    let failure: unknown;
+    for (const base of [...this.#bases]) {
+      try {
+        const answer = await call(base);
+        this.#prefer(base);
+        return answer;
+      } catch (cause) {
+        if (!unreached(cause)) throw cause;
+        failure = cause;
+      }
+    }
+    throw new CentroidError("NO_HOST", `broker ${this.#bases.join(", ")} cannot be reached; is it running?`, {
+      cause: failure,
+    });
+  }
+
+  #prefer(base: string): void {
+    if (this.#bases[0] === base) return;
+    this.#bases.splice(this.#bases.indexOf(base), 1);
+    this.#bases.unshift(base);
+  }
+
+  /** The few hosts to start with, or the ones named. */
+  beacons(hostIds?: readonly string[]): Promise<BeaconList> {
+    const query = hostIds === undefined ? {} : { hosts: hostIds.join(",") };
+    return this.#get("/centroid/v1/beacons", query, beaconListSchema);
+  }
+
+  probes(body: ProbeRequest): Promise<ProbeResponse> {
+    return this.#request(
+      "/centroid/v1/probes",
+      { method: "POST", body: JSON.stringify(body) },
+      probeResponseSchema,
+    );
+  }
+
+  where(roomId: string): Promise<Where> {
+    return this.#get(`/centroid/v1/where/${roomId}`, {}, whereSchema);
+  }
+
+  #get<T>(path: string, query: Record<string, string>, schema: z.ZodType<T>): Promise<T> {
+    const search = new URLSearchParams(query);
+    if (this.#network !== undefined) search.set("network", this.#network);
+    return this.#request(search.size === 0 ? path : `${path}?${search}`, {}, schema);
+  }
+
+  async #request<T>(path: string, init: RequestInit, schema: z.ZodType<T>): Promise<T> {
+    const headers = init.body === undefined ? {} : { "content-type": "application/json" };
+    const response = await this.reach(
+      (base) => fetch(`${base}${path}`, { ...init, headers }),
+      () => true,
+    );
+    const body: unknown = await response.json().catch(() => undefined);
+    if (!response.ok) {
+      const parsed = errorSchema.safeParse(body);
+      const message = parsed.success ? parsed.data.error.message : `broker answered ${response.status}`;
+      throw new CentroidError("BAD_REQUEST", message);
+    }
+    const parsed = schema.safeParse(body);
+    if (!parsed.success)
+      throw new CentroidError(
+        "PROTOCOL_VERSION",
+        `broker answered something else: ${z.prettifyError(parsed.error)}`,
+      );
+    return parsed.data;
+  }
+}

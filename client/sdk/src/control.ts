@@ -1,0 +1,28 @@
+/** What makes a connection one that speaks control frames, and reads them. */
+import {
+  CONTROL_QUERY,
+  decodeServerControl,
+  isControl,
+  PROTOCOL_VERSION,
+  type ServerControl,
+} from "@centroid/protocol";
+
+/** In the range that applications may use. */
+const CLOSE_PROTOCOL = 4012;
+
+/** A host that does not keep to the protocol costs its own connection, not the game. */
+export function readControl(socket: WebSocket, frame: Uint8Array): ServerControl | undefined {
+  if (!isControl(frame)) return undefined;
+  try {
+    return decodeServerControl(frame);
+  } catch {
+    socket.close(CLOSE_PROTOCOL, "invalid control frame");
+    return undefined;
+  }
+}
+
+export function withControl(url: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set(CONTROL_QUERY, String(PROTOCOL_VERSION));
+  return parsed.toString();
+}

@@ -1,0 +1,480 @@
+/**
+ * A Colyseus transport whose socket can be replaced while the room plays.
+ *
+ * While nothing moves it is one WebSocket. When the room host says `moving`, a second socket is opened to the
+ * destination; its frames are held until every frame of the old one is in. Frames are counted on both sides
+ * (protocol/session.ts), so none is lost, none is applied twice and their order stays.
+ */
+import { CLOSE_ROOM_MOVED, encodeControl, type HostSummary, isControl } from "@centroid/protocol";
+import { PlatformWebSocket } from "#websocket";
+import { readControl, withControl } from "./control.js";
+import { GapMeter } from "./gap-meter.js";
+import { Outbox } from "./outbox.js";
+import { type Located, Recovery, type Resumed } from "./recovery.js";
+import { Standby } from "./standby.js";
+import { Watchdog } from "./watchdog.js";
+
+/** Tries to reach a destination, and the pause between them. The server holds the seat for 10 s. */
+const NEXT_ATTEMPTS = 12;
+const NEXT_RETRY_MS = 250;
+/** A newcomer whose room is on the move looks for it so often, a move's longest pause apart in all. */
+const MAX_RELOCATIONS = 20;
+/** Without an old connection, a destination that stays silent so long is given up for a reconnection. */
+const ORPHAN_TIMEOUT_MS = 10_000;
+/** What a standby said when it took the session over may come after the news that no other host will. */
+const LAST_WORD_MS = 1_000;
+const CLOSE_NORMAL = 1000;
+/** Closes that nobody meant: going away, no status, abnormal, and Colyseus' "dial again". */
+const UNMEANT = new Set([1001, 1005, 1006, CLOSE_ROOM_MOVED]);
+
+/** Colyseus' event slots for a connection. */
+export interface TransportEvents {
+  onopen?: ((event: unknown) => unknown) | null;
+  onmessage?: ((event: { data: ArrayBuffer }) => unknown) | null;
+  onclose?: ((event: { code: number; reason: string }) => unknown) | null;
+  onerror?: ((event: unknown) => unknown) | null;
+}
+
+export interface Move {
+  migrationId: string;
+  to: HostSummary;
+  /** Silence between the last frame from the old host and the first from the new one, ms. */
+  gapMs: number;
+  /** `gapMs` less one patch interval: what the move added. */
+  freezeMs: number;
+  lost: number;
+  duplicated: number;
+  /** The old host was lost; the room was built from its last checkpoint. */
+  restored: boolean;
+}
+
+export interface SessionIdentity {
+  /** Epoch at which the session joined. */
+  epoch: number;
+  /** By which a host knows this session again; known once it has joined. */
+  reconnectionToken: () => string | undefined;
+  /** Where the room is now, as this session's URL there, for a connection that broke. */
+  locate: (url: string) => Promise<Located>;
+}
+
+export interface TransportListener {
+  moving(to: HostSummary): void;
+  cancelled(): void;
+  moved(move: Move): void;
+}
+
+interface Next {
+  migrationId: string;
+  host: HostSummary;
+  url: string;
+  epoch: number;
+  attempts: number;
+  socket: WebSocket | undefined;
+  held: ArrayBuffer[];
+  resumed: Resumed | undefined;
+}
+
+export class MigratingTransport {
+  readonly #events: TransportEvents;
+  readonly #listener: TransportListener;
+  readonly #identity: SessionIdentity;
+  readonly #outbox = new Outbox();
+  readonly #gap = new GapMeter();
+  #socket: WebSocket | undefined;
+  #next: Next | undefined;
+  #received = 0;
+  #lost = 0;
+  #orphanTimer: ReturnType<typeof setTimeout> | undefined;
+  #dialled = false;
+  #url = "";
+  #leaving = false;
+  #relocations = 0;
+  #epoch: number;
+  #recovery: Recovery | undefined;
+  #standby: Standby | undefined;
+  #lastWord: ReturnType<typeof setTimeout> | undefined;
+  /** A look for the room elsewhere while the old connection is silent. */
+  #suspicion: Recovery | undefined;
+  readonly #watchdog = new Watchdog(
+    () => this.#suspect(),
+    () => this.#trust(),
+  );
+
+  constructor(events: TransportEvents, listener: TransportListener, identity: SessionIdentity) {
+    this.#events = events;
+    this.#listener = listener;
+    this.#identity = identity;
+    this.#epoch = identity.epoch;
+  }
+
+  get isOpen(): boolean {
+    // While the session is on its way to another host the room is "open": what is sent waits in the outbox.
+    if (this.#socket === undefined) return (this.#next ?? this.#recovery ?? this.#lastWord) !== undefined;
+    if (this.#socket.readyState === PlatformWebSocket.OPEN) return true;
+    // One that breaks just now will have a successor; nobody has been told yet that it broke.
+    return this.#received > 0 && !this.#leaving;
+  }
+
+  connect(url: string): void {
+    this.#url = url;
+    this.#relocations = 0;
+    this.#leaving = false;
+    this.#dropStandby();
+    this.#outbox.reset();
+    this.#received = 0;
+    if (!this.#dialled) {
+      this.#dialled = true;
+      this.#open(withControl(url));
+      return;
+    }
+    this.#relocate();
+  }
+
+  send(data: Uint8Array): void {
+    const frame = this.#outbox.push(data);
+    if (this.#socket?.readyState === PlatformWebSocket.OPEN)
+      this.#socket.send(frame as Uint8Array<ArrayBuffer>);
+  }
+
+  /** WebSocket has no unreliable channel. */
+  sendUnreliable(data: Uint8Array): void {
+    this.send(data);
+  }
+
+  close(code = CLOSE_NORMAL, reason?: string): void {
+    this.#leaving = true;
+    this.#dropNext();
+    this.#watchdog.stop();
+    this.#trust();
+    const waited = (this.#recovery ?? this.#lastWord) !== undefined;
+    this.#dropStandby();
+    if (waited) {
+      this.#recovered()?.cancel();
+      this.#events.onclose?.({ code, reason: reason ?? "" });
+    }
+    this.#socket?.close(code === 1001 || code < 1000 ? CLOSE_NORMAL : code, reason);
+  }
+
+  #relocate(): void {
+    this.#identity.locate(this.#url).then(
+      ({ url, epoch }) => {
+        this.#epoch = epoch;
+        this.#open(withControl(url));
+      },
+      (cause: unknown) => this.#events.onclose?.({ code: CLOSE_ROOM_MOVED, reason: String(cause) }),
+    );
+  }
+
+  #open(url: string): void {
+    const socket = new PlatformWebSocket(url);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    socket.onopen = (event) => this.#events.onopen?.(event);
+    socket.onerror = (event) => {
+      if (this.#socket === socket && this.#next === undefined) this.#events.onerror?.(event);
+    };
+    this.#listen(socket);
+  }
+
+  #listen(socket: WebSocket): void {
+    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      if (this.#socket === socket) this.#take(socket, data);
+    };
+    socket.onclose = ({ code, reason }) => {
+      if (this.#socket === socket) this.#broke(code, reason);
+    };
+  }
+
+  #take(socket: WebSocket, data: ArrayBuffer): void {
+    if (isControl(new Uint8Array(data, 0, Math.min(1, data.byteLength))))
+      this.#control(socket, new Uint8Array(data));
+    else this.#deliver(data);
+  }
+
+  #deliver(data: ArrayBuffer): void {
+    this.#received++;
+    this.#watchdog.heard();
+    this.#gap.frame(performance.now());
+    this.#events.onmessage?.({ data });
+    if (this.#next?.resumed !== undefined) this.#trySwitch();
+  }
+
+  #control(socket: WebSocket, frame: Uint8Array): void {
+    const message = readControl(socket, frame);
+    if (message === undefined) return;
+    switch (message.type) {
+      case "moving":
+        this.#dropNext();
+        this.#next = {
+          migrationId: message.migrationId,
+          host: message.host,
+          url: withControl(message.url),
+          epoch: message.epoch,
+          attempts: 0,
+          socket: undefined,
+          held: [],
+          resumed: undefined,
+        };
+        this.#dialNext(this.#next);
+        this.#listener.moving(message.host);
+        return;
+      case "moved":
+        this.#gap.stopped(performance.now());
+        return;
+      case "cancelled":
+        if (this.#next?.migrationId !== message.migrationId) return;
+        this.#dropNext();
+        this.#listener.cancelled();
+        return;
+      case "ack":
+        this.#outbox.confirm(message.received);
+        return;
+      case "standby":
+        this.#dropStandby();
+        this.#standby = new Standby({
+          url: message.url,
+          host: message.host,
+          reconnectionToken: this.#identity.reconnectionToken,
+          onResumed: (standby, resumed, host) => this.#takenOver(standby, resumed, host),
+        });
+        return;
+      case "alive":
+        this.#watchdog.alive();
+        return;
+      case "resumed":
+        return;
+      default: {
+        const never: never = message;
+        throw new Error(`unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #dialNext(next: Next): void {
+    next.attempts++;
+    const socket = new PlatformWebSocket(next.url);
+    socket.binaryType = "arraybuffer";
+    next.socket = socket;
+    socket.onopen = () => {
+      if (this.#socket === undefined) this.#askReplay(next);
+    };
+    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      if (this.#next !== next) return;
+      const bytes = new Uint8Array(data);
+      if (!isControl(bytes)) {
+        next.held.push(data);
+        return;
+      }
+      const message = readControl(socket, bytes);
+      if (message?.type === "resumed") {
+        next.resumed = message;
+        this.#gap.resumed(performance.now());
+        this.#trySwitch();
+      } else if (message?.type === "ack") this.#outbox.confirm(message.received);
+      else if (message !== undefined) next.held.push(data);
+    };
+    socket.onclose = () => {
+      if (this.#next !== next || next.socket !== socket) return;
+      next.socket = undefined;
+      next.held = [];
+      next.resumed = undefined;
+      if (next.attempts >= NEXT_ATTEMPTS) {
+        this.#next = undefined;
+        if (this.#socket === undefined) this.#orphaned("the destination cannot be reached");
+        return;
+      }
+      setTimeout(() => {
+        if (this.#next === next) this.#dialNext(next);
+      }, NEXT_RETRY_MS);
+    };
+    socket.onerror = () => undefined;
+  }
+
+  /** Goes over to the destination once nothing of the old connection is missing. */
+  #trySwitch(): void {
+    const next = this.#next;
+    if (next?.resumed === undefined || next.socket === undefined) return;
+    const { resumed, socket } = next;
+    const missing = resumed.sent - this.#received;
+    if (missing > 0 && this.#socket !== undefined) return;
+    const old = this.#socket;
+    this.#next = undefined;
+    clearTimeout(this.#orphanTimer);
+    this.#lost += Math.max(0, missing);
+    this.#goOn(socket, resumed, next, Math.max(0, -missing));
+    old?.close(CLOSE_NORMAL, "moved");
+    for (const data of next.held) this.#take(socket, data);
+  }
+
+  /** This socket is the session now: sends again what the host has not seen, and measures what it cost. */
+  #goOn(
+    socket: WebSocket,
+    resumed: Resumed,
+    to: { migrationId: string; host: HostSummary },
+    duplicated: number,
+  ): void {
+    this.#socket = socket;
+    this.#dropStandby();
+    this.#watchdog.stop();
+    this.#epoch = resumed.epoch;
+    this.#received = resumed.sent;
+    this.#listen(socket);
+    this.#outbox.confirm(resumed.received);
+    const { frames, missing: unsendable } = this.#outbox.after(resumed.received);
+    for (const frame of frames) socket.send(frame as Uint8Array<ArrayBuffer>);
+    const lost = this.#lost + unsendable;
+    this.#lost = 0;
+    this.#gap.onceMeasured(resumed.patchRateMs, (gapMs) => {
+      const { patchRateMs } = resumed;
+      if (socket.readyState === PlatformWebSocket.OPEN) {
+        const report = {
+          type: "report",
+          migrationId: to.migrationId,
+          gapMs,
+          patchRateMs,
+          lost,
+          duplicated,
+        } as const;
+        socket.send(encodeControl(report) as Uint8Array<ArrayBuffer>);
+      }
+      const freezeMs = Math.max(0, gapMs - patchRateMs);
+      this.#listener.moved({
+        migrationId: to.migrationId,
+        to: to.host,
+        gapMs,
+        freezeMs,
+        lost,
+        duplicated,
+        restored: resumed.restored === true,
+      });
+    });
+  }
+
+  #askReplay(next: Next): void {
+    if (next.socket?.readyState !== PlatformWebSocket.OPEN) return;
+    next.socket.send(encodeControl({ type: "replay", received: this.#received }) as Uint8Array<ArrayBuffer>);
+  }
+
+  #broke(code: number, reason: string): void {
+    this.#socket = undefined;
+    this.#watchdog.stop();
+    this.#trust();
+    const next = this.#next;
+    if (next === undefined) {
+      // The room left between the seat and the connection; the seat went with it.
+      const early = code === CLOSE_ROOM_MOVED && this.#received === 0;
+      if (early && this.#relocations++ < MAX_RELOCATIONS) setTimeout(() => this.#relocate(), NEXT_RETRY_MS);
+      else if (!UNMEANT.has(code) || !this.#recover(code, reason)) {
+        this.#dropStandby();
+        this.#events.onclose?.({ code, reason });
+      }
+      return;
+    }
+    if (next.resumed !== undefined) {
+      this.#trySwitch();
+      return;
+    }
+    this.#askReplay(next);
+    this.#orphanTimer = setTimeout(() => this.#orphaned("the destination stays silent"), ORPHAN_TIMEOUT_MS);
+  }
+
+  /** The host may be lost with the room; then the session goes on where the room is built again. */
+  #recover(code: number, reason: string): boolean {
+    this.#recovery = this.#seek({
+      onResumed: () => this.#recovered(),
+      onGivenUp: () => {
+        this.#recovered();
+        const end = (): void => {
+          this.#dropStandby();
+          this.#events.onclose?.({ code, reason });
+        };
+        if (this.#standby?.waiting === true) this.#lastWord = setTimeout(end, LAST_WORD_MS);
+        else end();
+      },
+    });
+    if (this.#recovery === undefined) return false;
+    this.#gap.stopped(performance.now());
+    return true;
+  }
+
+  /** The room's host is lost and its standby runs the room. */
+  #takenOver(socket: WebSocket, resumed: Resumed, host: HostSummary): void {
+    this.#standby = undefined;
+    if (resumed.epoch <= this.#epoch) {
+      socket.close(CLOSE_NORMAL, "the room is elsewhere");
+      return;
+    }
+    const old = this.#socket;
+    this.#dropNext();
+    this.#trust();
+    this.#recovered()?.cancel();
+    this.#gap.resumed(performance.now());
+    this.#goOn(socket, resumed, { migrationId: resumed.migrationId ?? "standby", host }, 0);
+    old?.close(CLOSE_NORMAL, "moved");
+  }
+
+  #dropStandby(): void {
+    clearTimeout(this.#lastWord);
+    this.#lastWord = undefined;
+    this.#standby?.cancel();
+    this.#standby = undefined;
+  }
+
+  /** The host has been silent though it promised not to be: the room may have been restored elsewhere. */
+  #suspect(): void {
+    const old = this.#socket;
+    if (old === undefined || this.#next !== undefined) return;
+    const end = (): void => {
+      this.#suspicion = undefined;
+    };
+    this.#suspicion ??= this.#seek({
+      newerThan: this.#epoch,
+      onResumed: () => {
+        end();
+        old.close(CLOSE_NORMAL, "moved");
+      },
+      onGivenUp: end,
+    });
+  }
+
+  /** Looks for a host that takes this session back and goes on there. @returns undefined before it has joined */
+  #seek(o: { newerThan?: number; onResumed: () => void; onGivenUp: () => void }): Recovery | undefined {
+    const reconnectionToken = this.#identity.reconnectionToken();
+    if (reconnectionToken === undefined || this.#received === 0) return undefined;
+    return new Recovery({
+      locate: () => this.#identity.locate(this.#url),
+      reconnectionToken,
+      ...(o.newerThan !== undefined && { newerThan: o.newerThan }),
+      onResumed: (socket, resumed, { host }) => {
+        this.#gap.resumed(performance.now());
+        this.#goOn(socket, resumed, { migrationId: resumed.migrationId ?? "restored", host }, 0);
+        o.onResumed();
+      },
+      onGivenUp: o.onGivenUp,
+    });
+  }
+
+  #trust(): void {
+    this.#suspicion?.cancel();
+    this.#suspicion = undefined;
+  }
+
+  #recovered(): Recovery | undefined {
+    const recovery = this.#recovery;
+    this.#recovery = undefined;
+    return recovery;
+  }
+
+  /** Neither host answers: both may be lost, and the room built again on a third. */
+  #orphaned(reason: string): void {
+    this.#dropNext();
+    if (!this.#recover(CLOSE_ROOM_MOVED, reason)) this.#events.onclose?.({ code: CLOSE_ROOM_MOVED, reason });
+  }
+
+  #dropNext(): void {
+    clearTimeout(this.#orphanTimer);
+    const socket = this.#next?.socket;
+    this.#next = undefined;
+    socket?.close(CLOSE_NORMAL, "not needed");
+  }
+}

@@ -1,0 +1,85 @@
+/** Keeps measuring while in a room: its host always, and the few others the broker wants confirmed. */
+import type { Beacon, ProbeRequest } from "@centroid/protocol";
+import type { BrokerApi } from "./broker-api.js";
+import { probeAll } from "./prober.js";
+import type { CentroidRoom } from "./room.js";
+
+/** Pause before the first round and after the broker could not be reached. */
+const FIRST_ROUND_MS = 500;
+const RETRY_MS = 2_000;
+
+export interface ProbeLoopOptions {
+  api: BrokerApi;
+  beacons: Map<string, Beacon>;
+  room: CentroidRoom;
+  identity: () => Omit<ProbeRequest, "probes">;
+  /** Overrides the broker's adaptive interval. */
+  intervalMs: number | undefined;
+}
+
+export class ProbeLoop {
+  readonly #o: ProbeLoopOptions;
+  readonly #abort = new AbortController();
+  #wanted: string[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #running = false;
+  #again = false;
+
+  constructor(options: ProbeLoopOptions) {
+    this.#o = options;
+  }
+
+  start(): void {
+    this.#schedule(FIRST_ROUND_MS);
+  }
+
+  /** Something changed: measure now. */
+  soon(): void {
+    if (this.#running) this.#again = true;
+    else this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#abort.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#abort.signal.aborted) return;
+    this.#timer = setTimeout(() => void this.#round(), delayMs);
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  async #round(): Promise<void> {
+    this.#running = true;
+    this.#again = false;
+    let nextMs = RETRY_MS;
+    try {
+      const current = this.#o.room.host.hostId;
+      const reports = await probeAll(await this.#beacons([current, ...this.#wanted]), this.#abort.signal);
+      const own = reports.find(({ hostId }) => hostId === current);
+      if (own !== undefined && this.#o.room.host.hostId === current)
+        this.#o.room.measured(own.rttsMs, own.lost);
+      const { next, intervalMs } = await this.#o.api.probes({ ...this.#o.identity(), probes: reports });
+      for (const beacon of next) this.#o.beacons.set(beacon.hostId, beacon);
+      this.#wanted = next.map(({ hostId }) => hostId);
+      nextMs = this.#o.intervalMs ?? intervalMs;
+    } catch {
+      // The broker is away: the room goes on, measurements wait.
+    } finally {
+      this.#running = false;
+      this.#schedule(this.#again ? 0 : nextMs);
+    }
+  }
+
+  async #beacons(hostIds: readonly string[]): Promise<Beacon[]> {
+    const wanted = [...new Set(hostIds)];
+    const unknown = wanted.filter((hostId) => !this.#o.beacons.has(hostId));
+    if (unknown.length > 0) {
+      const { beacons } = await this.#o.api.beacons(unknown);
+      for (const beacon of beacons) this.#o.beacons.set(beacon.hostId, beacon);
+    }
+    return wanted.flatMap((hostId) => this.#o.beacons.get(hostId) ?? []);
+  }
+}

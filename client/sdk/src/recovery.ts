@@ -1,0 +1,103 @@
+/**
+ * A connection broke and nobody had said that the room would move. If its host was lost, the room is soon built
+ * from its last checkpoint on another: asks the broker where it is until a host takes this session back, or
+ * until it is clear that only the connection broke.
+ */
+import { CLOSE_REFUSED, type HostSummary, RESTORE_QUERY, type ServerControl } from "@centroid/protocol";
+import { PlatformWebSocket } from "#websocket";
+import { readControl, withControl } from "./control.js";
+
+/** A lost host is noticed within seconds and its players are waited for so long. */
+const GIVE_UP_AFTER_MS = 30_000;
+const RETRY_MS = 150;
+/** A host that was lost to the network does not even refuse. */
+const DIAL_TIMEOUT_MS = 2_000;
+
+export interface Located {
+  /** The session's URL at that host. */
+  url: string;
+  epoch: number;
+  host: HostSummary;
+}
+
+export type Resumed = Extract<ServerControl, { type: "resumed" }>;
+
+export interface RecoveryOptions {
+  locate: () => Promise<Located>;
+  reconnectionToken: string;
+  /** Set while the old connection is open but silent: only a newer epoch is worth leaving it for. */
+  newerThan?: number;
+  onResumed: (socket: WebSocket, resumed: Resumed, at: Located) => void;
+  /** The room is where it was, or nowhere: the connection is what broke. */
+  onGivenUp: () => void;
+}
+
+export class Recovery {
+  readonly #o: RecoveryOptions;
+  #socket: WebSocket | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #ended = false;
+  readonly #untilMs = performance.now() + GIVE_UP_AFTER_MS;
+
+  constructor(options: RecoveryOptions) {
+    this.#o = options;
+    this.#ask();
+  }
+
+  cancel(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  #ask(): void {
+    this.#o.locate().then(
+      (at) => {
+        if (this.#ended) return;
+        if (at.epoch > (this.#o.newerThan ?? -1)) this.#dial(at);
+        else this.#again();
+      },
+      () => this.#again(),
+    );
+  }
+
+  #dial(at: Located): void {
+    const socket = new PlatformWebSocket(restoring(at.url, this.#o.reconnectionToken));
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#timer = setTimeout(() => socket.close(), DIAL_TIMEOUT_MS);
+    socket.onerror = () => undefined;
+    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      const message = readControl(socket, new Uint8Array(data));
+      if (message?.type !== "resumed") return;
+      clearTimeout(this.#timer);
+      this.#ended = true;
+      this.#o.onResumed(socket, message, at);
+    };
+    socket.onclose = ({ code }) => {
+      clearTimeout(this.#timer);
+      if (this.#ended) return;
+      // It has the room and does not wait for this session; any other close is worth another look.
+      if (code === CLOSE_REFUSED) this.#giveUp();
+      else this.#again();
+    };
+  }
+
+  #again(): void {
+    if (this.#ended) return;
+    if (performance.now() > this.#untilMs) this.#giveUp();
+    else this.#timer = setTimeout(() => this.#ask(), RETRY_MS);
+  }
+
+  #giveUp(): void {
+    this.#ended = true;
+    this.#o.onGivenUp();
+  }
+}
+
+/** The URL by which a session comes back to a room that lost its host. */
+export function restoring(url: string, reconnectionToken: string): string {
+  const parsed = new URL(withControl(url));
+  parsed.searchParams.set(RESTORE_QUERY, reconnectionToken);
+  return parsed.toString();
+}

@@ -1,0 +1,124 @@
+/**
+ * A Colyseus room that can move: the stock object, so `state`, `send`, `onMessage` and schema callbacks stay
+ * the same across a move, plus where it runs and how far that is.
+ *
+ * This is the only file that touches the inside of @colyseus/sdk (0.18.4); its contract test names that version.
+ */
+import type { HostSummary } from "@centroid/protocol";
+import { Room } from "@colyseus/sdk";
+import { MigratingTransport, type Move, type TransportEvents } from "./migrating-transport.js";
+import type { Located } from "./recovery.js";
+import { type RttStats, RttWindow } from "./rtt-window.js";
+import { type Signal, signal } from "./signal.js";
+
+/** One move of a room, as this player saw it. */
+export interface MigrateEvent extends Move {
+  from: HostSummary;
+}
+
+/** How far the room is, and where: what `<centroid-hud>` shows and {@link CentroidRoom.onStats} tells. */
+export interface RoomStats extends RttStats {
+  host: HostSummary;
+  /** The host the room is moving to, while it moves. */
+  movingTo: HostSummary | undefined;
+}
+
+interface ConnectionInternals {
+  events: TransportEvents;
+  transport: unknown;
+}
+
+/** A joined room: Colyseus' own, and where it runs, how far that is, and when it moves. */
+// biome-ignore lint/suspicious/noExplicitAny: Colyseus' own default for a room without a server type
+export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<ServerRoom, State> {
+  /** After the room came to another host; everything else on this object is as before. */
+  readonly onMigrate: Signal<MigrateEvent> = signal();
+  /** When a move begins; it may still be called off. */
+  readonly onMoving: Signal<HostSummary> = signal();
+  /** After each round of measurements. */
+  readonly onStats: Signal<RoomStats> = signal();
+  #host: HostSummary;
+  #movingTo: HostSummary | undefined;
+  #window = new RttWindow();
+
+  constructor(
+    name: string,
+    rootSchema: never,
+    at: { host: HostSummary; epoch: number },
+    locate: (url: string) => Promise<Located>,
+  ) {
+    super(name, rootSchema);
+    this.#host = at.host;
+    // Moves are exact; a plain broken connection may also happen in the first seconds.
+    this.reconnection.minUptime = 0;
+    const transport = (connection: ConnectionInternals): MigratingTransport =>
+      new MigratingTransport(
+        connection.events,
+        {
+          moving: (to) => {
+            this.#movingTo = to;
+            this.onMoving.emit(to);
+            this.#publish();
+          },
+          cancelled: () => {
+            this.#movingTo = undefined;
+            this.#publish();
+          },
+          moved: (move) => {
+            const from = this.#host;
+            this.#host = move.to;
+            this.#movingTo = undefined;
+            this.#window = new RttWindow();
+            this.onMigrate.emit({ ...move, from });
+          },
+        },
+        {
+          epoch: at.epoch,
+          reconnectionToken: () => this.reconnectionToken?.split(":")[1],
+          locate,
+        },
+      );
+    // Room.connect() makes a Connection with a stock transport and uses it at once: swap it in between.
+    let current: ConnectionInternals | undefined;
+    Object.defineProperty(this, "connection", {
+      configurable: true,
+      get: () => current,
+      set: (connection: ConnectionInternals) => {
+        connection.transport = transport(connection);
+        current = connection;
+      },
+    });
+  }
+
+  /** Where the room runs now. */
+  get host(): HostSummary {
+    return this.#host;
+  }
+
+  /** Last round trip to the room's host, ms; NaN before the first measurement. (`ping()` is Colyseus' own.) */
+  get pingMs(): number {
+    return this.#window.stats()?.pingMs ?? Number.NaN;
+  }
+
+  /** Mean difference of successive round trips, ms. */
+  get jitterMs(): number {
+    return this.#window.stats()?.jitterMs ?? Number.NaN;
+  }
+
+  get stats(): RoomStats | undefined {
+    const stats = this.#window.stats();
+    return stats && { ...stats, host: this.#host, movingTo: this.#movingTo };
+  }
+
+  /** Takes in one round of probes to the room's host. */
+  measured(rttsMs: readonly number[], lost: number): void {
+    for (const rttMs of rttsMs) this.#window.add(rttMs);
+    for (let i = 0; i < lost; i++) this.#window.add(undefined);
+    this.#publish();
+  }
+
+  #publish(): void {
+    const { stats } = this;
+    if (stats !== undefined) this.onStats.emit(stats);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * A second connection, to the warm standby of the room: it says nothing until the room's host is lost and the
+ * standby runs the room instead. Then the session goes on here without asking anybody.
+ */
+import { CLOSE_REFUSED, type HostSummary } from "@centroid/protocol";
+import { PlatformWebSocket } from "#websocket";
+import { readControl } from "./control.js";
+import { type Resumed, restoring } from "./recovery.js";
+
+/** A standby that cannot be reached is tried again so often; the room's host names another if there is one. */
+const ATTEMPTS = 5;
+const RETRY_MS = 1_000;
+const CLOSE_NORMAL = 1000;
+
+export interface StandbyOptions {
+  /** The session's URL there. */
+  url: string;
+  host: HostSummary;
+  reconnectionToken: () => string | undefined;
+  onResumed: (socket: WebSocket, resumed: Resumed, host: HostSummary) => void;
+}
+
+export class Standby {
+  readonly #o: StandbyOptions;
+  #socket: WebSocket | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #attempts = 0;
+  #ended = false;
+
+  constructor(options: StandbyOptions) {
+    this.#o = options;
+    this.#dial();
+  }
+
+  /** True while it may still take over. */
+  get waiting(): boolean {
+    return !this.#ended && this.#socket?.readyState === PlatformWebSocket.OPEN;
+  }
+
+  cancel(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close(CLOSE_NORMAL, "not needed");
+  }
+
+  #dial(): void {
+    const token = this.#o.reconnectionToken();
+    if (token === undefined || this.#attempts++ >= ATTEMPTS) return;
+    const socket = new PlatformWebSocket(restoring(this.#o.url, token));
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    socket.onerror = () => undefined;
+    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      const message = readControl(socket, new Uint8Array(data));
+      if (this.#ended || message?.type !== "resumed") return;
+      this.#ended = true;
+      this.#o.onResumed(socket, message, this.#o.host);
+    };
+    socket.onclose = ({ code }) => {
+      if (this.#ended) return;
+      if (code !== CLOSE_REFUSED) this.#timer = setTimeout(() => this.#dial(), RETRY_MS);
+    };
+  }
+}

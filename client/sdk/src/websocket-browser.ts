@@ -1,0 +1,2 @@
+/** WebSocket in a browser: the platform's. */
+export const PlatformWebSocket: typeof WebSocket = globalThis.WebSocket;

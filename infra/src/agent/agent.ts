@@ -1,0 +1,174 @@
+/** One edge host: its carriers, its beacon and its link to the broker. */
+import { cpus } from "node:os";
+import {
+  type AgentRequest,
+  CentroidError,
+  PROTOCOL_VERSION,
+  type RoomCheckpoint,
+  type RoomReport,
+} from "@centroid/protocol";
+import type { Carrier, CarrierEvents } from "../carriers/carrier.js";
+import { type Beacon, startBeacon } from "./beacon.js";
+import { BrokerLink } from "./broker-link.js";
+import type { ResolvedAgentConfig } from "./config.js";
+
+/** A newcomer's measurements are over by then. */
+const WARM_UP_DELAY_MS = 1_500;
+
+/** Room hosts hear so often that the lease holds. */
+const LEASE_CHECK_MS = 250;
+/** While no broker runs, rooms may for as long as one would need to be noticed. */
+const ALONE_LEASE_MS = 2_000;
+
+export interface AgentOptions {
+  config: ResolvedAgentConfig;
+  carriers: (events: CarrierEvents) => Carrier[];
+  notice: (line: string) => void;
+  onRefused: (error: CentroidError) => void;
+  onConnected: () => void;
+}
+
+export class Agent implements AsyncDisposable {
+  readonly #o: AgentOptions;
+  readonly #carriers: Carrier[];
+  readonly #links: BrokerLink[];
+  /** The broker that keeps a room's checkpoints, once one has said so. */
+  readonly #keepers = new Map<string, BrokerLink>();
+  #beacon: Beacon | undefined;
+  #leaseTimer: NodeJS.Timeout | undefined;
+  #warmUp: NodeJS.Timeout | undefined;
+  #cpuMicros = 0;
+  #cpuAtMs = performance.now();
+
+  constructor(options: AgentOptions) {
+    this.#o = options;
+    this.#carriers = options.carriers({
+      room: (roomId, epoch, change) => {
+        if (change.event === "disposed" || change.event === "lost") this.#keepers.delete(roomId);
+        for (const link of this.#links) link.room({ type: "room", roomId, epoch, change });
+      },
+      checkpoint: (saved) => this.#save(saved),
+      notice: options.notice,
+    });
+    this.#links = options.config.brokerUrls.map((url) => this.#connection(url));
+  }
+
+  #connection(url: string): BrokerLink {
+    const options = this.#o;
+    const link: BrokerLink = new BrokerLink({
+      url,
+      tls: options.config.tls,
+      hello: async () => ({
+        type: "hello",
+        protocol: PROTOCOL_VERSION,
+        token: options.config.token,
+        hostId: options.config.hostId,
+        name: options.config.name,
+        latitude: options.config.latitude,
+        longitude: options.config.longitude,
+        region: options.config.region,
+        capacityRooms: options.config.capacityRooms,
+        carriers: this.#carriers.map(({ kind }) => kind),
+        beaconUrl: this.#beaconUrl(),
+        roomTypes: options.config.roomTypes,
+        rooms: await this.#reports(),
+      }),
+      heartbeat: () => ({ type: "heartbeat", load: this.#load(), rssBytes: this.#rssBytes() }),
+      handle: (request) => this.#handle(request),
+      onCheckpointed: ({ roomId, epoch, seq }) => {
+        for (const carrier of this.#carriers) {
+          if (!carrier.has(roomId)) continue;
+          this.#keepers.set(roomId, link);
+          carrier.checkpointed(roomId, epoch, seq);
+        }
+      },
+      onRefused: options.onRefused,
+      onState: (state) =>
+        state === "connected" ? options.onConnected() : options.notice("broker is away; rooms go on"),
+    });
+    return link;
+  }
+
+  /** To the broker that kept the last one, else to all: only the one that decides about the room keeps it. */
+  #save(saved: RoomCheckpoint): void {
+    const keeper = this.#keepers.get(saved.roomId);
+    if (keeper?.checkpoint(saved) === true) {
+      // If another broker decides by now, this one does not answer and the next goes to all.
+      this.#keepers.delete(saved.roomId);
+      return;
+    }
+    for (const link of this.#links) link.checkpoint(saved);
+  }
+
+  async start(): Promise<void> {
+    const { config } = this.#o;
+    this.#beacon = await startBeacon(config.bindHost, config.port, () => this.#expectRooms());
+    for (const link of this.#links) link.connect();
+    this.#leaseTimer = setInterval(() => this.#renew(), LEASE_CHECK_MS);
+    this.#leaseTimer.unref();
+  }
+
+  /** Rooms run while a broker answers, or while none is left that could have restored them elsewhere. */
+  #renew(): void {
+    const now = performance.now();
+    const leftMs = Math.max(...this.#links.map((link) => link.leaseLeftMs(now)));
+    const alone = this.#links.every((link) => link.gone);
+    const forMs = alone ? ALONE_LEASE_MS : leftMs;
+    if (forMs > 0) for (const carrier of this.#carriers) carrier.renewLease(forMs);
+  }
+
+  /** Once, a moment after the first measurement: starting processes while players measure spoils what they see. */
+  #expectRooms(): void {
+    this.#warmUp ??= setTimeout(() => {
+      for (const carrier of this.#carriers) carrier.warmUp();
+    }, WARM_UP_DELAY_MS);
+    this.#warmUp.unref();
+  }
+
+  #beaconUrl(): string {
+    const { config } = this.#o;
+    return `ws://${config.advertiseHost ?? config.bindHost}:${this.#beacon?.port ?? 0}/beacon`;
+  }
+
+  async #reports(): Promise<RoomReport[]> {
+    return (await Promise.all(this.#carriers.map((carrier) => carrier.reports()))).flat();
+  }
+
+  #handle(request: AgentRequest): Promise<unknown> {
+    const carrier =
+      "carrier" in request
+        ? this.#carriers.find(({ kind }) => kind === request.carrier)
+        : (this.#carriers.find((candidate) => candidate.has(request.roomId)) ?? this.#carriers[0]);
+    if (carrier === undefined) {
+      throw new CentroidError(
+        "CARRIER_UNAVAILABLE",
+        `host ${this.#o.config.hostId} does not offer this carrier`,
+      );
+    }
+    return carrier.handle(request);
+  }
+
+  /** CPU share of this machine that the agent and its rooms used since the last call, 0..1. */
+  #load(): number {
+    const now = performance.now();
+    const { user, system } = process.cpuUsage();
+    const cpuMicros = this.#carriers.reduce((sum, carrier) => sum + carrier.usage().cpuMicros, user + system);
+    const availableMicros = (now - this.#cpuAtMs) * 1000 * cpus().length;
+    const used = cpuMicros - this.#cpuMicros;
+    this.#cpuMicros = cpuMicros;
+    this.#cpuAtMs = now;
+    return availableMicros <= 0 ? 0 : Math.max(0, Math.min(1, used / availableMicros));
+  }
+
+  #rssBytes(): number {
+    return this.#carriers.reduce((sum, carrier) => sum + carrier.usage().rssBytes, process.memoryUsage.rss());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#warmUp);
+    clearInterval(this.#leaseTimer);
+    for (const link of this.#links) await link[Symbol.asyncDispose]();
+    for (const carrier of this.#carriers) await carrier[Symbol.asyncDispose]();
+    await this.#beacon?.[Symbol.asyncDispose]();
+  }
+}

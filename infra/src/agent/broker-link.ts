@@ -1,0 +1,176 @@
+/** The agent's connection to its broker: says hello, answers requests, reports; dials again when it breaks. */
+import { readFileSync } from "node:fs";
+import {
+  type AgentRequest,
+  type AgentToBroker,
+  type BrokerToAgent,
+  brokerToAgentSchema,
+  CentroidError,
+  type RoomCheckpoint,
+  type RoomEvent,
+} from "@centroid/protocol";
+import { WebSocket } from "ws";
+import { z } from "zod";
+
+/** Redial delays: a restarting broker is back within a second, a dead one need not be hammered. */
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 2_000;
+/** What hello cannot tell again: how a move ended, who lost whom. */
+const UNREPEATED = new Set<RoomEvent["event"]>(["owned", "report", "standby-broken", "standby-orphaned"]);
+
+export interface BrokerLinkOptions {
+  url: string;
+  /** Files of a client certificate. */
+  tls?: { ca: string; cert: string; key: string } | undefined;
+  hello: () => Promise<Extract<AgentToBroker, { type: "hello" }>>;
+  heartbeat: () => Extract<AgentToBroker, { type: "heartbeat" }>;
+  handle: (request: AgentRequest) => Promise<unknown>;
+  onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
+  /** The broker will not have this agent; it must not try again. */
+  onRefused: (error: CentroidError) => void;
+  onState: (state: "connected" | "disconnected") => void;
+}
+
+export class BrokerLink implements AsyncDisposable {
+  readonly #o: BrokerLinkOptions;
+  #socket: WebSocket | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #closed = false;
+  #heardAtMs = 0;
+  #beatAtMs = 0;
+  #leaseMs = 0;
+  /** True once the other end was seen to end, or to refuse: then there is no broker that could have taken over. */
+  #gone = true;
+  /** Told while the broker was away; hello carries the rest. */
+  #unsent: Extract<AgentToBroker, { type: "room" }>[] = [];
+
+  constructor(options: BrokerLinkOptions) {
+    this.#o = options;
+  }
+
+  connect(): void {
+    if (this.#closed) return;
+    const socket = new WebSocket(`${this.#o.url}/agent`, {
+      perMessageDeflate: false,
+      ...this.#certificate(),
+    });
+    this.#socket = socket;
+    socket.on("open", () => {
+      void this.#o.hello().then((hello) => {
+        if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(hello));
+      });
+    });
+    socket.on("message", (data: Buffer) => this.#onMessage(socket, data));
+    socket.on("error", (cause: NodeJS.ErrnoException) => {
+      this.#gone = cause.code === "ECONNREFUSED" || cause.code === "ECONNRESET";
+    });
+    socket.on("close", () => {
+      // Nobody but the other end, or the system that buried it, closes an open connection.
+      if (this.#heartbeat !== undefined) this.#gone = true;
+      if (this.#socket !== socket) return;
+      this.#socket = undefined;
+      clearInterval(this.#heartbeat);
+      this.#heartbeat = undefined;
+      if (this.#closed) return;
+      this.#o.onState("disconnected");
+      this.#retry = setTimeout(() => this.connect(), this.#retryMs);
+      this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
+    });
+  }
+
+  #certificate(): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+    const { tls } = this.#o;
+    if (tls === undefined) return {};
+    return { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
+  }
+
+  room(message: Extract<AgentToBroker, { type: "room" }>): void {
+    if (this.#socket?.readyState === WebSocket.OPEN && this.#heartbeat !== undefined) this.#send(message);
+    else if (UNREPEATED.has(message.change.event)) this.#unsent.push(message);
+  }
+
+  /** How long this broker cannot have counted the host as lost; 0 if it may have. */
+  leaseLeftMs(nowMs: number): number {
+    return this.#heartbeat === undefined ? 0 : Math.max(0, this.#heardAtMs + this.#leaseMs - nowMs);
+  }
+
+  /** True if the broker is known to have ended: then it cannot have given rooms to others. */
+  get gone(): boolean {
+    return this.#gone && this.#heartbeat === undefined;
+  }
+
+  /** @returns false if the broker is away; nothing is kept for it, the next one has everything again */
+  checkpoint(saved: RoomCheckpoint): boolean {
+    if (this.#heartbeat === undefined || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#send(saved);
+    return true;
+  }
+
+  #beat(): void {
+    this.#beatAtMs = performance.now();
+    this.#send(this.#o.heartbeat());
+  }
+
+  #send(message: AgentToBroker): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #onMessage(socket: WebSocket, data: Buffer): void {
+    let message: BrokerToAgent;
+    try {
+      message = brokerToAgentSchema.parse(JSON.parse(data.toString()));
+    } catch (cause) {
+      const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
+      this.#o.onRefused(
+        new CentroidError("PROTOCOL_VERSION", `the broker speaks another protocol: ${detail}`),
+      );
+      socket.close();
+      return;
+    }
+    switch (message.type) {
+      case "welcome":
+        this.#retryMs = FIRST_RETRY_MS;
+        clearInterval(this.#heartbeat);
+        this.#heartbeat = setInterval(() => this.#beat(), message.heartbeatIntervalMs);
+        this.#leaseMs = message.leaseMs;
+        this.#heardAtMs = performance.now();
+        this.#beat();
+        for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
+        this.#o.onState("connected");
+        return;
+      case "heard":
+        // The lease counts from when the beat was sent: the broker cannot have missed it before that.
+        this.#heardAtMs = this.#beatAtMs;
+        return;
+      case "checkpointed":
+        this.#o.onCheckpointed(message);
+        return;
+      case "refused":
+        this.#closed = true;
+        this.#o.onRefused(CentroidError.fromWire(message.error));
+        return;
+      case "request": {
+        const { requestId } = message;
+        this.#o.handle(message.request).then(
+          (result) => this.#send({ type: "reply", requestId, result }),
+          (cause: unknown) =>
+            this.#send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),
+        );
+        return;
+      }
+      default: {
+        const never: never = message;
+        throw new CentroidError("INTERNAL", JSON.stringify(never));
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    clearInterval(this.#heartbeat);
+    this.#socket?.close(1000, "agent stops");
+  }
+}

@@ -1,0 +1,83 @@
+/** Entry point of an edge agent process: config from CENTROID_AGENT (JSON); ends with its parent. */
+import { type CarrierKind, CentroidError } from "@centroid/protocol";
+import { z } from "zod";
+import type { Carrier, CarrierEvents } from "../carriers/carrier.js";
+import { ProcessCarrier } from "../carriers/process/process-carrier.js";
+import { VmCarrier } from "../carriers/vm/vm-carrier.js";
+import { Agent } from "./agent.js";
+import { agentConfigSchema, type ResolvedAgentConfig } from "./config.js";
+
+/** What the starter may hear over IPC. */
+export type FromAgent =
+  | { type: "connected" }
+  | { type: "notice"; line: string }
+  | { type: "refused"; code: string; message: string };
+
+const tell = (message: FromAgent): void => {
+  if (process.connected) process.send?.(message);
+  else if (message.type === "notice") process.stderr.write(`${message.line}\n`);
+  else if (message.type === "refused") process.stderr.write(`refused by the broker: ${message.message}\n`);
+};
+
+function makeCarrier(kind: CarrierKind, config: ResolvedAgentConfig, events: CarrierEvents): Carrier {
+  const { hostId, bindHost, advertiseHost = bindHost, roomsBundle, vm } = config;
+  const { checkpointIntervalMs, maxFramesPerSecond } = config;
+  switch (kind) {
+    case "process":
+      return new ProcessCarrier({
+        hostId,
+        bindHost,
+        advertiseHost,
+        roomsBundle,
+        checkpointIntervalMs,
+        maxFramesPerSecond,
+        events,
+      });
+    case "vm":
+      if (vm === undefined)
+        throw new CentroidError("CONFIG_INVALID", `agent ${hostId}: the carrier vm needs its settings`);
+      return new VmCarrier({ hostId, vm, events });
+    case "container":
+      throw new CentroidError("CARRIER_UNAVAILABLE", `agent ${hostId}: rooms cannot run in containers`);
+    default: {
+      const never: never = kind;
+      throw new CentroidError("INTERNAL", String(never));
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const parsed = agentConfigSchema.safeParse(JSON.parse(process.env.CENTROID_AGENT ?? "{}"));
+  if (!parsed.success) throw new CentroidError("CONFIG_INVALID", z.prettifyError(parsed.error));
+  const config = parsed.data;
+  const agent = new Agent({
+    config,
+    carriers: (events) => config.carriers.map((kind) => makeCarrier(kind, config, events)),
+    notice: (line) => tell({ type: "notice", line }),
+    onRefused: (error) => {
+      tell({ type: "refused", code: error.code, message: error.message });
+      void stop(1);
+    },
+    onConnected: () => tell({ type: "connected" }),
+  });
+  let stopping = false;
+  const stop = async (code: number): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    await agent[Symbol.asyncDispose]();
+    process.exit(code);
+  };
+  process.on("SIGTERM", () => void stop(0));
+  // A Ctrl-C in the terminal reaches the whole group; the parent decides.
+  process.on("SIGINT", () => (process.connected ? undefined : void stop(0)));
+  process.on("disconnect", () => void stop(0));
+  // The parent may have gone while this program was loading; an agent without one has no channel at all.
+  if (process.send !== undefined && !process.connected) await stop(0);
+  await agent.start();
+}
+
+main().catch((cause: unknown) => {
+  const error = CentroidError.from(cause);
+  tell({ type: "refused", code: error.code, message: error.message });
+  process.exit(1);
+});

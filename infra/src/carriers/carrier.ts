@@ -1,0 +1,36 @@
+/**
+ * What an edge agent can do with rooms, whatever they run in. The broker knows only this: it asks one side to
+ * `migrateIn`, the other to `migrateOut`, and hears of everything else through events.
+ */
+import type {
+  AgentRequest,
+  AgentResults,
+  CarrierKind,
+  RoomCheckpoint,
+  RoomEvent,
+  RoomReport,
+} from "@centroid/protocol";
+
+export interface CarrierEvents {
+  room: (roomId: string, epoch: number, change: RoomEvent) => void;
+  /** A room as it is now, to be kept where this host's death does not reach it. */
+  checkpoint: (saved: RoomCheckpoint) => void;
+  notice: (line: string) => void;
+}
+
+export interface Carrier extends AsyncDisposable {
+  readonly kind: CarrierKind;
+  /** Makes the first room quick; called when players have begun to look at this host. */
+  warmUp(): void;
+  /** @throws CentroidError */
+  handle<R extends AgentRequest>(request: R): Promise<AgentResults[R["method"]]>;
+  /** The checkpoint of that number is kept. */
+  checkpointed(roomId: string, epoch: number, seq: number): void;
+  /** This host may run its rooms so long; when that is over they pause until it may again. */
+  renewLease(forMs: number): void;
+  /** True if this carrier runs, receives or sends the room. */
+  has(roomId: string): boolean;
+  reports(): Promise<RoomReport[]>;
+  /** What its rooms use beside the agent's own process: CPU time so far, memory now. */
+  usage(): { cpuMicros: number; rssBytes: number };
+}

@@ -1,0 +1,15 @@
+/** What a room host says in the same words whatever it runs in; each carrier adds what its channel does its own way. */
+import { wireErrorSchema } from "@centroid/protocol";
+import { z } from "zod";
+
+export const toldByRoomHost = [
+  z.object({ type: z.literal("notice"), line: z.string() }),
+  z.object({ type: z.literal("failed"), message: z.string() }),
+  z.object({ type: z.literal("usage"), cpuMicros: z.number(), rssBytes: z.number() }),
+  z.object({
+    type: z.literal("reply"),
+    requestId: z.number(),
+    result: z.unknown().optional(),
+    error: wireErrorSchema.optional(),
+  }),
+] as const;

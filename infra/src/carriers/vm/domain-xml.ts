@@ -1,0 +1,96 @@
+/** The libvirt domain of a room: small, diskless, the same on every host so that it can move. */
+
+/** How guests are run here. `kvm` only after a guest has really run under it. */
+export type Accelerator = "kvm" | "tcg";
+
+export interface GuestDomain {
+  readonly name: string;
+  readonly uuid: string;
+  readonly mac: string;
+  readonly memoryMebibytes: number;
+  readonly accelerator: Accelerator;
+  readonly kernelPath: string;
+  readonly initramfsPath: string;
+  /** In the host's network namespace. */
+  readonly bridge: string;
+  /** Where this host puts the guest's console log and control socket. */
+  readonly directory: string;
+  readonly emulator?: string;
+}
+
+/** A fixed model that every x86-64 host of the last 15 years and TCG provide: `host` would tie the guest down. */
+const cpuModel = "Nehalem";
+/** A room is one thread. */
+const vcpus = 1;
+/**
+ * Freed memory is zeroed, which migration then does not have to carry. The root is a ramfs: a tmpfs ends at half
+ * of the memory, which Node and the rooms do not fit into.
+ */
+const kernelArguments = "console=ttyS0 quiet ipv6.disable=1 panic=-1 init_on_free=1 rootfstype=ramfs";
+
+/**
+ * Emulated guests arrived from QEMU 7.2 with stale pages and panicked after a few moves; with memory that is no
+ * multiple of 64 pages, one word of the dirty bitmap, they did not. QEMU then looks at it page by page. libvirt only
+ * knows whole mebibytes.
+ */
+const oddBytes = 8192;
+
+function oddMemory(memoryMebibytes: number): string {
+  const bytes = memoryMebibytes * 2 ** 20 + oddBytes;
+  const values = [
+    "-object",
+    `memory-backend-ram,id=odd,size=${bytes}`,
+    "-machine",
+    "memory-backend=odd",
+    "-m",
+    `${bytes / 1024}k`,
+  ];
+  return `<qemu:commandline>${values.map((value) => `<qemu:arg value="${value}"/>`).join("")}</qemu:commandline>`;
+}
+
+export const controlSocketName = (name: string) => `${name}.sock`;
+
+function xmlText(text: string): string {
+  return text.replace(/[<>&"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+/** Domain XML of a guest. The first serial port is its console log, the second the agent's control channel. */
+export function guestDomainXml(guest: GuestDomain): string {
+  const kvm = guest.accelerator === "kvm";
+  const base = `${guest.directory}/${guest.name}`;
+  return `<domain type="${kvm ? "kvm" : "qemu"}" xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0">
+  <name>${xmlText(guest.name)}</name>
+  <uuid>${guest.uuid}</uuid>
+  <memory unit="MiB">${guest.memoryMebibytes}</memory>
+  <vcpu>${vcpus}</vcpu>
+  <os>
+    <type arch="x86_64" machine="q35">hvm</type>
+    <kernel>${xmlText(guest.kernelPath)}</kernel>
+    <initrd>${xmlText(guest.initramfsPath)}</initrd>
+    <cmdline>${xmlText(kernelArguments)}</cmdline>
+  </os>
+  <features><acpi/></features>
+  <cpu mode="custom" match="exact" check="none"><model fallback="forbid">${cpuModel}</model></cpu>
+  <clock offset="utc"/>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>destroy</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <emulator>${xmlText(guest.emulator ?? "/usr/bin/qemu-system-x86_64")}</emulator>
+    <interface type="bridge">
+      <source bridge="${xmlText(guest.bridge)}"/>
+      <mac address="${guest.mac}"/>
+      <model type="virtio"/>
+      <rom enabled="no"/>
+    </interface>
+    <serial type="file"><source path="${xmlText(base)}.log"/><target type="isa-serial" port="0"/></serial>
+    <serial type="unix">
+      <source mode="bind" path="${xmlText(`${guest.directory}/${controlSocketName(guest.name)}`)}"/>
+      <target type="isa-serial" port="1"/>
+    </serial>
+    <controller type="usb" model="none"/>
+    <memballoon model="none"/>
+  </devices>
+  ${kvm ? "" : oddMemory(guest.memoryMebibytes)}
+</domain>`;
+}

@@ -1,0 +1,24 @@
+/** The namespaced test network. */
+
+export {
+  benchVmMigration,
+  type VmBenchOptions,
+  type VmBenchRun,
+  type VmLoad,
+  vmLoads,
+} from "./bench-migrate.js";
+export { type DeployLab, startDeployLab } from "./deploy-lab.js";
+export { GuestPair, type GuestPairOptions, type PairHost } from "./guest-pair.js";
+export { Lab, LabError, type LabHost, type LabPlace, labProblem } from "./lab.js";
+export { LabPlayer, type ProbeReport } from "./player.js";
+export type { LinkTraffic } from "./switch.js";
+export {
+  defaultTopology,
+  guestAddress,
+  type LabLink,
+  type LinkProperties,
+  labPrefixBits,
+  parseTopology,
+  readTopology,
+  type Topology,
+} from "./topology.js";

@@ -1,0 +1,132 @@
+/**
+ * Saves one running room again and again while it changes, so that the death of its host costs at most what
+ * came after the last save. What players sent counts as confirmed only once it is in a saved state: until then
+ * they keep it and send it again to whoever has the room next.
+ */
+import { CentroidError } from "@centroid/protocol";
+import type { MovableRoom } from "../colyseus/movable-room.js";
+import { type Acknowledgements, type Received, receivedSoFar, versionOf } from "./acknowledgements.js";
+import { encodeCheckpoint, takeCheckpoint } from "./checkpoint.js";
+
+/** Saving a large state may take at most this share of the time, however often it changes. */
+const MAX_CPU_SHARE = 0.02;
+/** A save that was not confirmed by then is forgotten; the next one carries everything again. */
+const CONFIRM_TIMEOUT_MS = 5_000;
+
+export interface SavedRoom {
+  seq: number;
+  takenAtMs: number;
+  bytes: Uint8Array;
+}
+
+export interface CheckpointerOptions {
+  room: MovableRoom;
+  options: unknown;
+  intervalMs: number;
+  now: () => number;
+  /** True while the room is being moved: the move carries it better. */
+  paused: () => boolean;
+  save: (saved: SavedRoom) => void;
+  acknowledgements: Acknowledgements;
+  /** The room cannot be saved as it is; told once per reason. */
+  onUnprotected: (error: CentroidError) => void;
+}
+
+interface Pending {
+  seq: number;
+  version: string;
+  atMs: number;
+  /** Data frames by session that the save has in it. */
+  received: Received;
+}
+
+export class Checkpointer implements Disposable {
+  readonly #o: CheckpointerOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #seq = 0;
+  #savedVersion = "";
+  #pending: Pending | undefined;
+  #lastReason = "";
+  #awaited: { seq: number; resolve: () => void } | undefined;
+
+  constructor(options: CheckpointerOptions) {
+    this.#o = options;
+    this.#next(options.intervalMs);
+  }
+
+  /** The save of that number is where it survives this host. */
+  confirmed(seq: number): void {
+    const pending = this.#pending;
+    if (pending?.seq !== seq) return;
+    this.#pending = undefined;
+    if (this.#awaited?.seq === seq) this.#awaited.resolve();
+    this.#savedVersion = pending.version;
+    this.#o.acknowledgements.saved(pending.received);
+  }
+
+  /**
+   * The room as it is now, whether it runs or stands still, for a caller that keeps it itself.
+   * @throws CentroidError ROOM_NOT_MOVABLE | ROOM_ERROR
+   */
+  take(): SavedRoom {
+    const { room, options, now } = this.#o;
+    const takenAtMs = now();
+    const bytes = encodeCheckpoint(takeCheckpoint(room, options, takenAtMs));
+    return { seq: ++this.#seq, takenAtMs, bytes };
+  }
+
+  /**
+   * Saves the room as it is now; resolves when that is where it survives this host.
+   * @throws CentroidError if the room cannot be saved, or nobody has confirmed it in time
+   */
+  saveNow(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = new CentroidError("MIGRATION_FAILED", "no broker has confirmed the room's checkpoint");
+      const timer = setTimeout(() => reject(late), CONFIRM_TIMEOUT_MS);
+      this.#save(this.#o.now(), versionOf(this.#o.room));
+      this.#awaited = {
+        seq: this.#seq,
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+    });
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+
+  #next(afterMs: number): void {
+    this.#timer = setTimeout(() => this.#next(Math.max(this.#o.intervalMs, this.#tick())), afterMs);
+    this.#timer.unref();
+  }
+
+  /** @returns how long to leave the room alone, for what this save cost */
+  #tick(): number {
+    const { room, paused, now } = this.#o;
+    if (paused() || room.move.held || room.move.busy) return 0;
+    if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return 0;
+    const version = versionOf(room);
+    if (version === this.#savedVersion) return 0;
+    const startedAtMs = now();
+    try {
+      this.#save(startedAtMs, version);
+      this.#lastReason = "";
+    } catch (cause) {
+      const error = CentroidError.from(cause);
+      if (error.message !== this.#lastReason) this.#o.onUnprotected(error);
+      this.#lastReason = error.message;
+      // Nothing will make it durable: do not let players keep it for ever.
+      this.#o.acknowledgements.saved(receivedSoFar(room));
+    }
+    return (now() - startedAtMs) / MAX_CPU_SHARE;
+  }
+
+  #save(nowMs: number, version: string): void {
+    const saved = this.take();
+    this.#pending = { seq: saved.seq, version, atMs: nowMs, received: receivedSoFar(this.#o.room) };
+    this.#o.save(saved);
+  }
+}

@@ -1,0 +1,476 @@
+/**
+ * Makes an author's Colyseus room movable: it can be held between two ticks, taken apart, put together
+ * elsewhere and resumed there, without the author's code knowing.
+ *
+ * This is the only file that touches the private fields of @colyseus/core (0.18.17); its contract test names
+ * that version.
+ */
+import { CentroidError } from "@centroid/protocol";
+import {
+  type Client,
+  type ClientArray,
+  type ClientPrivate,
+  ClientState,
+  type Delayed,
+  matchMaker,
+  Room,
+  type SchemaSerializer,
+} from "@colyseus/core";
+import { type Encoder, type Schema, StateView } from "@colyseus/schema";
+import { type MovableClient, newClient } from "./movable-client.js";
+import { readView, type ViewRecord, writeView } from "./schema-graph.js";
+import { exportTimers, importTimers, nameMethodTimers, type TimerRecord } from "./timers.js";
+
+/** What a room author may add to carry what is not in the schema. */
+export interface MoveHooks {
+  onFreeze?(): unknown;
+  onThaw?(extra: unknown): void;
+}
+
+/** What a room class may say about itself. */
+export interface RoomMarks {
+  /** The room keeps a warm standby on the second-best host; its host's death costs its players a blink. */
+  replicated?: boolean;
+}
+
+export const isReplicated = (room: Room): boolean => (room.constructor as RoomMarks).replicated === true;
+
+export interface SessionRecord {
+  sessionId: string;
+  playerId: string | undefined;
+  network: string | undefined;
+  centroid: boolean;
+  reconnectionToken: string;
+  auth: unknown;
+  userData: unknown;
+  joinedAtMs: number;
+  view: ViewRecord | undefined;
+  /** Data frames so far on this session: from and to the client. */
+  received: number;
+  sent: number;
+  /** Disconnected, its seat held by allowReconnection(). */
+  dropped: boolean;
+}
+
+/** Everything of a room but its state graph. */
+export interface RoomRecord {
+  clock: { elapsedMs: number; timers: TimerRecord[]; fixedTick: number };
+  patchRateMs: number | null;
+  metadata: unknown;
+  maxClients: number;
+  locked: boolean;
+  isPrivate: boolean;
+  autoDispose: boolean;
+  sessions: SessionRecord[];
+  seats: {
+    sessionId: string;
+    options: unknown;
+    auth: unknown;
+    playerId: string | undefined;
+    network: string | undefined;
+  }[];
+  extra: unknown;
+}
+
+type Seat = [options: unknown, auth: unknown, consumed: boolean, reconnecting: boolean];
+interface Listing {
+  metadata: unknown;
+  clients: number;
+  private: boolean;
+  maxClients: number;
+}
+/** The private side of a Colyseus room, as far as a move needs it. */
+interface RoomInternals extends MoveHooks {
+  _serializer: SchemaSerializer<Schema> & { encoder: Encoder<Schema> };
+  _listing: Listing;
+  _reservedSeats: Record<string, Seat>;
+  _reservedSeatTimeouts: Record<string, NodeJS.Timeout>;
+  _reconnections: Record<string, [sessionId: string, deferred: unknown]>;
+  _autoDisposeTimeout: NodeJS.Timeout | undefined;
+  _inputController: unknown;
+  _lockedExplicitly: boolean;
+  _events: NodeJS.EventEmitter;
+  _onJoin(client: Client, ...rest: unknown[]): Promise<void>;
+  _onLeave(client: Client, code?: number): Promise<unknown>;
+  _onMessage(client: Client, buffer: Buffer): void;
+  sendFullState(client: Client): void;
+  _reserveSeat(sessionId: string, options?: unknown, auth?: unknown, seconds?: number): Promise<boolean>;
+  clients: ClientArray;
+}
+const internals = (room: Room): RoomInternals => room as unknown as RoomInternals;
+type RoomClass = new () => Room;
+/** Colyseus' default for setFixedTimestep (1000 / 16.6 ms, rounded). */
+const DEFAULT_TICK_RATE = 60;
+
+/** Called by a held room's overridden methods; one per room. */
+export interface MovableRoom extends Room {
+  readonly move: RoomMove;
+}
+
+/** Wraps an author's class. The author's `instanceof`, statics and methods stay as they are. */
+export function movable(author: RoomClass): RoomClass {
+  const Base = author as unknown as new () => Room &
+    RoomInternals &
+    Record<string, (...args: never[]) => unknown>;
+  class Movable extends (Base as unknown as RoomClass) {
+    readonly move = new RoomMove(this);
+
+    override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
+      const { move } = this;
+      const guarded = step && ((deltaMs: number): void => void (move.held || step(deltaMs)));
+      move.rearm = () => super.setTimestep(guarded, delayMs);
+      move.stepNow = () => {
+        this.clock.tick();
+        guarded?.(this.clock.deltaTime);
+      };
+      move.rearm();
+    }
+
+    override setFixedTimestep(...[step, rate, options]: Parameters<Room["setFixedTimestep"]>): void {
+      const { move } = this;
+      const counted: typeof step = (context) => {
+        if (move.held) return;
+        step(Object.assign(context, { tick: move.fixedTick++ }));
+      };
+      move.rearm = () => super.setFixedTimestep(counted, rate, options);
+      move.stepNow = () => {
+        const dtMs = 1000 / (rate ?? DEFAULT_TICK_RATE);
+        const subSteps = options?.subSteps ?? 1;
+        this.clock.tick();
+        counted({
+          dt: dtMs / 1000,
+          dtMs,
+          tick: 0,
+          subSteps,
+          subDt: dtMs / 1000 / subSteps,
+          subDtMs: dtMs / subSteps,
+        });
+      };
+      move.rearm();
+    }
+
+    override broadcastPatch(): boolean {
+      if (this.move.held) return false;
+      const changed = super.broadcastPatch();
+      if (changed) this.move.patches++;
+      this.move.afterPatch();
+      return changed;
+    }
+
+    override onMessage(...args: never[]): never {
+      const handler = args[args.length - 1] as unknown as (...a: unknown[]) => unknown;
+      const { move } = this;
+      // Colyseus calls with client, message and, for "*", type first: never more than three.
+      const counted = (a: unknown, b: unknown, c: unknown): unknown => move.track(handler(a, b, c));
+      const call = super.onMessage as unknown as (...a: unknown[]) => never;
+      return call.call(this, ...args.slice(0, -1), counted);
+    }
+
+    override allowReconnection(
+      client: Client,
+      seconds: number | "manual",
+    ): ReturnType<Room["allowReconnection"]> {
+      this.move.reconnecting.set(client.sessionId, client);
+      const deferred = super.allowReconnection(client, seconds);
+      deferred.then(
+        () => this.move.reconnecting.delete(client.sessionId),
+        () => this.move.reconnecting.delete(client.sessionId),
+      );
+      return deferred;
+    }
+  }
+  const wrap = (name: "_onJoin" | "_onLeave"): void => {
+    const original = (Room.prototype as unknown as RoomInternals)[name] as (
+      ...a: unknown[]
+    ) => Promise<unknown>;
+    Object.defineProperty(Movable.prototype, name, {
+      value(this: MovableRoom, client: Client, ...rest: unknown[]): Promise<unknown> {
+        return this.move.trackSession(client.sessionId, original.call(this, client, ...rest));
+      },
+    });
+  };
+  wrap("_onJoin");
+  wrap("_onLeave");
+  Object.defineProperty(Movable, "name", { value: author.name });
+  return Movable;
+}
+
+/** Its clients as they are on a room host; a copy, so that they may leave while it is walked. */
+export const movableClients = (room: MovableRoom): MovableClient[] => [
+  ...(room.clients as unknown as MovableClient[]),
+];
+
+/** The move side of one room. */
+class RoomMove {
+  readonly #room: Room;
+  readonly reconnecting = new Map<string, Client>();
+  readonly #inFlight = new Set<string>();
+  #inFlightMessages = 0;
+  #declared: Delayed[] = [];
+  readonly #restoredPending: (Client & ClientPrivate)[] = [];
+  #nextKey = 0;
+  held = false;
+  fixedTick = 0;
+  /** Patches that had something in them, so far. */
+  patches = 0;
+  rearm: (() => void) | undefined;
+  /** One step of the simulation, out of turn: the first at the destination. */
+  stepNow: (() => void) | undefined;
+  /** Set while a migration copies: sees what the next patch will send before the encoder forgets it. */
+  beforePatch: (() => void) | undefined;
+  onPatched: (() => void) | undefined;
+  playerOf: (sessionId: string) => { playerId: string; network: string | undefined } | undefined = () =>
+    undefined;
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  get encoder(): Encoder<Schema> | undefined {
+    return internals(this.#room)._serializer.encoder;
+  }
+
+  /** To be called when `onCreate` has returned: timers from before move by their order. */
+  created(): void {
+    this.#declared = [...this.#room.clock.delayed];
+    nameMethodTimers(this.#room);
+    const serializer = internals(this.#room)._serializer;
+    const apply = serializer.applyPatches.bind(serializer);
+    serializer.applyPatches = (...args: Parameters<typeof apply>): boolean => {
+      this.beforePatch?.();
+      return apply(...args);
+    };
+  }
+
+  /** `join` and `leave`, with the client. */
+  get events(): NodeJS.EventEmitter {
+    return internals(this.#room)._events;
+  }
+
+  track(result: unknown): unknown {
+    if (!(result instanceof Promise)) return result;
+    this.#inFlightMessages++;
+    return result.finally(() => {
+      this.#inFlightMessages--;
+    });
+  }
+
+  trackSession<T>(sessionId: string, running: Promise<T>): Promise<T> {
+    const key = `${sessionId}:${this.#nextKey++}`;
+    this.#inFlight.add(key);
+    return running.finally(() => this.#inFlight.delete(key));
+  }
+
+  /** True while the author's async code runs that a move would cut in two. */
+  get busy(): boolean {
+    if (this.#inFlightMessages > 0) return true;
+    for (const key of this.#inFlight) {
+      if (!this.reconnecting.has(key.slice(0, key.indexOf(":")))) return true;
+    }
+    return this.#room.clients.some((client) => client.state === ClientState.JOINING);
+  }
+
+  afterPatch(): void {
+    for (const client of this.#restoredPending) (client as unknown as MovableClient).flushPending();
+    this.#restoredPending.length = 0;
+    this.onPatched?.();
+  }
+
+  /** @throws CentroidError ROOM_NOT_MOVABLE with what stands in the way and how to change it. */
+  assertMovable(): void {
+    const room = internals(this.#room);
+    if (room._inputController !== undefined) {
+      throw new CentroidError(
+        "ROOM_NOT_MOVABLE",
+        "rooms with defineInput() cannot be moved yet; use onMessage() for input",
+      );
+    }
+    if (this.#room.state !== undefined && this.encoder === undefined) {
+      throw new CentroidError(
+        "ROOM_NOT_MOVABLE",
+        "only Schema states can be moved; define the state with schema()",
+      );
+    }
+    exportTimers(this.#room, this.#declared);
+  }
+
+  /** Stops time in the room: no step, no patch, no timer until {@link resume}. */
+  hold(): void {
+    this.held = true;
+    this.#room.clock.tick = () => undefined;
+  }
+
+  /** Time goes on, without counting what passed while held. `firstTickInMs` aligns the next patch. */
+  resume(firstTickInMs?: number): void {
+    const { clock } = this.#room;
+    this.held = false;
+    Reflect.deleteProperty(clock, "tick");
+    clock.currentTime = (clock as unknown as { now(): number }).now();
+    if (firstTickInMs === undefined) return;
+    const start = (): void => {
+      if (internals(this.#room)._listing === undefined || this.held) return;
+      this.rearm?.();
+      this.stepNow?.();
+      this.#room.patchRate = this.#room.patchRate;
+      this.#room.broadcastPatch();
+    };
+    if (firstTickInMs <= 0) start();
+    else setTimeout(start, firstTickInMs);
+  }
+
+  /** Reads all but the state graph. Only while held, or between two handlers of the room. */
+  export(): RoomRecord {
+    const room = internals(this.#room);
+    const sessions = room.clients.map((client) => this.#session(client as unknown as MovableClient, false));
+    for (const client of this.reconnecting.values())
+      sessions.push(this.#session(client as unknown as MovableClient, true));
+    const fresh = Object.entries(room._reservedSeats).filter(([, seat]) => !seat[2] && !seat[3]);
+    return {
+      clock: {
+        elapsedMs: this.#room.clock.elapsedTime,
+        timers: exportTimers(this.#room, this.#declared),
+        fixedTick: this.fixedTick,
+      },
+      patchRateMs: this.#room.patchRate,
+      metadata: room._listing.metadata,
+      maxClients: this.#room.maxClients,
+      locked: room._lockedExplicitly,
+      isPrivate: room._listing.private === true,
+      autoDispose: this.#room.autoDispose,
+      sessions,
+      seats: fresh.map(([sessionId, [options, auth]]) => ({
+        sessionId,
+        options,
+        auth,
+        ...seatOwner(this.playerOf(sessionId)),
+      })),
+      extra: this.#hook("onFreeze", () => room.onFreeze?.()),
+    };
+  }
+
+  #hook<T>(name: string, call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new CentroidError("ROOM_ERROR", `${name}() of room ${this.#room.roomId} threw: ${message}`, {
+        cause,
+      });
+    }
+  }
+
+  #session(client: MovableClient, dropped: boolean): SessionRecord {
+    const { encoder } = this;
+    return {
+      sessionId: client.sessionId,
+      ...seatOwner(this.playerOf(client.sessionId)),
+      centroid: client.link.centroid,
+      reconnectionToken: client.reconnectionToken,
+      auth: client.auth,
+      userData: client.userData,
+      joinedAtMs: client._joinedAt,
+      view: client.view === undefined || encoder === undefined ? undefined : readView(client.view, encoder),
+      received: client.link.received,
+      sent: client.link.sent,
+      dropped,
+    };
+  }
+
+  /** The state instance is filled: build the encoder on it, so that patches go on with the source's refIds. */
+  attachState(): Encoder<Schema> {
+    const { _serializer } = internals(this.#room);
+    _serializer.reset(this.#room.state as Schema);
+    return _serializer.encoder;
+  }
+
+  /**
+   * Puts sessions, seats, clock and timers in place. Only while held.
+   * @returns the restored clients, by session id, not yet connected to anyone.
+   */
+  async import(record: RoomRecord): Promise<Map<string, MovableClient>> {
+    const room = internals(this.#room);
+    const clients = new Map<string, MovableClient>();
+    this.#room.clock.elapsedTime = record.clock.elapsedMs;
+    this.fixedTick = record.clock.fixedTick;
+    importTimers(this.#room, this.#declared, record.clock.timers);
+    this.#room.maxClients = record.maxClients;
+    for (const session of record.sessions) {
+      const client = newClient(session);
+      client._joinedAt = session.joinedAtMs;
+      client._pendingFrameClients = this.#restoredPending;
+      if (session.view !== undefined && this.encoder !== undefined) {
+        client.view = new StateView(session.view.iterable);
+        writeView(client.view, session.view, this.encoder);
+      }
+      await this.#occupy(client);
+      clients.set(session.sessionId, client);
+    }
+    for (const seat of record.seats) await room._reserveSeat(seat.sessionId, seat.options, seat.auth);
+    if (record.metadata !== undefined) await this.#room.setMetadata(record.metadata as never);
+    if (record.isPrivate) await this.#room.setPrivate(true);
+    if (record.locked) await this.#room.lock();
+    if (record.patchRateMs !== this.#room.patchRate) this.#room.patchRate = record.patchRateMs;
+    this.#room.autoDispose = record.autoDispose;
+    this.#hook("onThaw", () => room.onThaw?.(record.extra));
+    return clients;
+  }
+
+  /** Takes a seat for a client that joined elsewhere: counted like any other, without onJoin. */
+  async #occupy(client: MovableClient): Promise<void> {
+    const room = internals(this.#room);
+    const { sessionId } = client;
+    if (!(await room._reserveSeat(sessionId))) {
+      throw new CentroidError(
+        "ROOM_FULL",
+        `seat ${sessionId} does not fit: maxClients differs between the hosts`,
+      );
+    }
+    clearTimeout(room._reservedSeatTimeouts[sessionId]);
+    delete room._reservedSeatTimeouts[sessionId];
+    delete room._reservedSeats[sessionId];
+    clearTimeout(room._autoDisposeTimeout);
+    room._autoDisposeTimeout = undefined;
+    room.clients.push(client.asClient());
+    const onLeave = room._onLeave.bind(room, client.asClient());
+    client.ref.onleave = onLeave;
+    client.ref.once("close", onLeave);
+    client.ref.on("message", room._onMessage.bind(room, client.asClient()));
+    room._events.emit("join", client.asClient());
+  }
+
+  /** The state as a newcomer gets it; a client that had one reconciles it with this. */
+  sendWhole(client: MovableClient): void {
+    if (this.#room.state !== undefined) internals(this.#room).sendFullState(client.asClient());
+  }
+
+  /** Players who were disconnected when the room moved: their onDrop/onLeave runs again here and holds the seat. */
+  dropAgain(client: MovableClient): void {
+    void internals(this.#room)._onLeave(client.asClient(), 1006);
+  }
+
+  /** The room lives elsewhere now: free everything here without telling the author's code or the players. */
+  release(): void {
+    const room = internals(this.#room) as RoomInternals & { onDispose?: unknown };
+    this.hold();
+    Object.defineProperty(room, "onDispose", { value: undefined });
+    for (const timeout of Object.values(room._reservedSeatTimeouts)) clearTimeout(timeout);
+    room._events.emit("dispose");
+  }
+}
+
+function seatOwner(player: { playerId: string; network: string | undefined } | undefined): {
+  playerId: string | undefined;
+  network: string | undefined;
+} {
+  return { playerId: player?.playerId, network: player?.network };
+}
+
+/** Builds a room under a given id on this process; `name` must be defined. Colyseus' own creation path. */
+export async function createRoom(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
+  await matchMaker.handleCreateRoom(name, (options ?? {}) as never, undefined, roomId);
+  const room = matchMaker.getLocalRoomById(roomId) as MovableRoom | undefined;
+  if (room === undefined)
+    throw new CentroidError("ROOM_ERROR", `room ${roomId} was disposed while it was created`);
+  room.move.created();
+  return room;
+}

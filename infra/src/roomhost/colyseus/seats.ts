@@ -1,0 +1,87 @@
+/** Room types and seats on this process, through Colyseus' match maker (its only user beside movable-room). */
+import { CentroidError } from "@centroid/protocol";
+import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
+import { type MovableRoom, movable } from "./movable-room.js";
+
+type RoomClass = new () => Room;
+
+export class RoomTypes {
+  readonly #names: Set<string>;
+
+  private constructor(names: string[]) {
+    this.#names = new Set(names);
+  }
+
+  /** Sets the match maker of this process up and defines the author's room types, each made movable. */
+  static async define(types: Record<string, RoomClass>): Promise<RoomTypes> {
+    matchMaker.setHealthChecksEnabled(false);
+    await matchMaker.setup(new LocalPresence(), new LocalDriver());
+    for (const [name, klass] of Object.entries(types)) {
+      if (!(klass?.prototype instanceof Room)) {
+        throw new CentroidError(
+          "CONFIG_INVALID",
+          `room "${name}" is not a class that extends Room from @colyseus/core`,
+        );
+      }
+      matchMaker.defineRoomType(name, movable(klass) as never);
+    }
+    await matchMaker.accept();
+    return new RoomTypes(Object.keys(types));
+  }
+
+  get names(): string[] {
+    return [...this.#names];
+  }
+
+  require(name: string): void {
+    if (this.#names.has(name)) return;
+    throw new CentroidError(
+      "ROOM_TYPE_UNKNOWN",
+      `no room type "${name}"; this host has ${this.names.join(", ") || "none"}`,
+    );
+  }
+}
+
+/** Authenticates (the author's static onAuth) and reserves a seat. @throws CentroidError ROOM_FULL | ROOM_LOCKED | UNAUTHORIZED */
+export async function reserveSeat(
+  room: MovableRoom,
+  sessionId: string,
+  options: unknown,
+  token: string | undefined,
+): Promise<void> {
+  const klass = room.constructor as typeof Room;
+  let auth: unknown;
+  if (klass.onAuth !== Room.onAuth) {
+    try {
+      auth = await klass.onAuth(token ?? "", options, {
+        headers: new Headers(),
+        ip: undefined,
+        ...(token !== undefined && { token }),
+      });
+    } catch (cause) {
+      throw new CentroidError("UNAUTHORIZED", cause instanceof Error ? cause.message : "onAuth failed", {
+        cause,
+      });
+    }
+    if (auth === false || auth === undefined || auth === null)
+      throw new CentroidError("UNAUTHORIZED", "onAuth refused this player");
+  }
+  const reserve = (
+    room as unknown as { _reserveSeat(id: string, options: unknown, auth: unknown): Promise<boolean> }
+  )._reserveSeat;
+  if (!(await reserve.call(room, sessionId, options ?? {}, auth === true ? undefined : auth))) {
+    throw new CentroidError("ROOM_FULL", `room ${room.roomId} has no free seat`);
+  }
+}
+
+/** Whose seat this token holds. @throws CentroidError SEAT_EXPIRED */
+export function checkReconnection(room: MovableRoom, reconnectionToken: string): string {
+  const sessionId = room.checkReconnectionToken(reconnectionToken);
+  if (sessionId === undefined)
+    throw new CentroidError("SEAT_EXPIRED", "this reconnection token is not valid any more; join again");
+  return sessionId;
+}
+
+export async function disposeRoom(room: MovableRoom): Promise<void> {
+  await room.disconnect();
+}

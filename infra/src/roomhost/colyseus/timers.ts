@@ -1,0 +1,120 @@
+/**
+ * Moves a room's clock timers. A closure cannot travel, but two kinds of timer can be found again at the
+ * destination: those that `onCreate` declared (by their order) and those whose handler is a method of the
+ * room (by its name, with its arguments).
+ */
+import { CentroidError } from "@centroid/protocol";
+import type { Delayed, Room } from "@colyseus/core";
+
+export interface TimerRecord {
+  /** Position among the timers that `onCreate` declares, or the room's method. */
+  key: { ordinal: number } | { method: string };
+  kind: "timeout" | "interval";
+  timeMs: number;
+  elapsedMs: number;
+  paused: boolean;
+  args: unknown[];
+}
+
+interface DelayedInternals {
+  type: number;
+  args: unknown[] | undefined;
+  elapsedTime: number;
+  time: number;
+  paused: boolean;
+  active: boolean;
+}
+const INTERVAL = 0;
+const inside = (delayed: Delayed): DelayedInternals => delayed as unknown as DelayedInternals;
+const METHOD = Symbol("method");
+
+/** From now on a timer whose handler is a method of the room is bound to it and remembers its name. */
+export function nameMethodTimers(room: Room): void {
+  const { clock } = room;
+  for (const kind of ["setTimeout", "setInterval"] as const) {
+    const original = clock[kind].bind(clock);
+    clock[kind] = (handler: (...args: unknown[]) => unknown, timeMs: number, ...args: unknown[]): Delayed => {
+      const method = methodName(room, handler);
+      if (method === undefined) return original(handler, timeMs, ...args);
+      const delayed = original(handler.bind(room), timeMs, ...args);
+      Object.defineProperty(delayed, METHOD, { value: method });
+      return delayed;
+    };
+  }
+}
+
+function methodName(room: object, handler: unknown): string | undefined {
+  for (
+    let object = room;
+    object !== null && object !== Object.prototype;
+    object = Object.getPrototypeOf(object)
+  ) {
+    for (const name of Object.getOwnPropertyNames(object)) {
+      const descriptor = Object.getOwnPropertyDescriptor(object, name);
+      if (descriptor !== undefined && descriptor.value === handler) return name;
+    }
+  }
+  return undefined;
+}
+
+/** @throws CentroidError ROOM_NOT_MOVABLE if a pending timer cannot travel and the room has no onFreeze. */
+export function exportTimers(room: Room, declared: readonly Delayed[]): TimerRecord[] {
+  const records: TimerRecord[] = [];
+  for (const delayed of room.clock.delayed) {
+    const timer = inside(delayed);
+    if (!timer.active) continue;
+    const ordinal = declared.indexOf(delayed);
+    const method = (delayed as unknown as Record<symbol, unknown>)[METHOD];
+    const key = ordinal >= 0 ? { ordinal } : typeof method === "string" ? { method } : undefined;
+    if (key === undefined) {
+      if (typeof (room as { onFreeze?: unknown }).onFreeze === "function") continue;
+      throw new CentroidError(
+        "ROOM_NOT_MOVABLE",
+        `a clock timer of ${timer.time} ms set after onCreate holds a closure; pass a method of the room with its arguments (clock.setTimeout(this.method, ms, ...args)) or carry it yourself in onFreeze/onThaw`,
+      );
+    }
+    records.push({
+      key,
+      kind: timer.type === INTERVAL ? "interval" : "timeout",
+      timeMs: timer.time,
+      elapsedMs: timer.elapsedTime,
+      paused: timer.paused,
+      args: "method" in key ? (timer.args ?? []) : [],
+    });
+  }
+  return records;
+}
+
+/** `declared`: the timers that this side's `onCreate` made; those not in `records` had ended at the source. */
+export function importTimers(
+  room: Room,
+  declared: readonly Delayed[],
+  records: readonly TimerRecord[],
+): void {
+  const alive = new Set<Delayed>();
+  for (const record of records) {
+    const delayed =
+      "ordinal" in record.key ? declared[record.key.ordinal] : again(room, record, record.key.method);
+    if (delayed === undefined) continue;
+    const timer = inside(delayed);
+    timer.elapsedTime = record.elapsedMs;
+    timer.time = record.timeMs;
+    timer.paused = record.paused;
+    timer.active = true;
+    alive.add(delayed);
+  }
+  for (const delayed of declared) if (!alive.has(delayed)) delayed.clear();
+}
+
+function again(room: Room, record: TimerRecord, method: string): Delayed {
+  const handler = (room as unknown as Record<string, (...args: unknown[]) => unknown>)[method];
+  if (typeof handler !== "function") {
+    throw new CentroidError(
+      "ROOM_ERROR",
+      `timer method "${method}" does not exist here; both hosts must run the same rooms`,
+    );
+  }
+  return record.kind === "interval"
+    ? room.clock.setInterval(handler, record.timeMs, ...record.args)
+    : room.clock.setTimeout(handler, record.timeMs, ...record.args);
+}

@@ -1,0 +1,77 @@
+/**
+ * What another host has of a running room's state, and what it still lacks. Nodes that are read here count as sent;
+ * what is written to them afterwards makes them due again.
+ */
+import type { MovableRoom } from "../colyseus/movable-room.js";
+import { type NodeRecord, StateReader } from "../colyseus/schema-graph.js";
+import { StateHash } from "./state-hash.js";
+
+export class StateCopy {
+  readonly #reader: StateReader | undefined;
+  readonly #hash = new StateHash();
+  readonly #due = new Set<number>();
+
+  constructor({ move: { encoder } }: MovableRoom) {
+    this.#reader = encoder === undefined ? undefined : new StateReader(encoder as never);
+  }
+
+  /** False for a room without state. */
+  get hasState(): boolean {
+    return this.#reader !== undefined;
+  }
+
+  get nextRefId(): number {
+    return this.#reader?.nextRefId ?? 0;
+  }
+
+  /** Of the whole copy as it is at the other host. */
+  get hash(): string {
+    return this.#hash.toString();
+  }
+
+  /** Nodes known to be due. */
+  get dueCount(): number {
+    return this.#due.size;
+  }
+
+  /** Every node there is now. */
+  refIds(): number[] {
+    return this.#reader?.refIds() ?? [];
+  }
+
+  /** Before each patch: the encoder forgets what was written when it has encoded it. */
+  collect(): void {
+    this.#reader?.collectDirty(this.#due);
+  }
+
+  /** The nodes known to be due, which are then taken for sent. */
+  takeDue(): number[] {
+    const refIds = [...this.#due];
+    this.#due.clear();
+    return refIds;
+  }
+
+  /** @returns undefined for a node that is not there any more */
+  read(refId: number): NodeRecord | undefined {
+    const node = this.#reader?.read(refId);
+    if (node !== undefined) this.#hash.set(node);
+    return node;
+  }
+
+  /** Those of the nodes that are there. */
+  readAll(refIds: readonly number[]): NodeRecord[] {
+    return refIds.map((refId) => this.read(refId)).filter((node) => node !== undefined);
+  }
+
+  /** All that is missing, to be called in one step: with it the copy is whole. */
+  rest(): { nodes: NodeRecord[]; removed: number[] } {
+    const reader = this.#reader;
+    if (reader === undefined) return { nodes: [], removed: [] };
+    reader.collectUntracked(this.#due);
+    for (const refId of reader.refIds()) if (!this.#hash.has(refId)) this.#due.add(refId);
+    const nodes = this.readAll(this.takeDue());
+    const removed = [...this.#hash.refIds()].filter((refId) => !reader.has(refId));
+    for (const refId of removed) this.#hash.delete(refId);
+    return { nodes, removed };
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Entry point of a room host process. Forked by the agent's process carrier; speaks `AgentRequest` over IPC
+ * and ends when its parent does.
+ */
+import { randomBytes } from "node:crypto";
+import { pathToFileURL } from "node:url";
+import { type AgentToBroker, agentRequestSchema, CentroidError } from "@centroid/protocol";
+import type { Room } from "@colyseus/core";
+import { z } from "zod";
+import type { SavedRoom } from "./checkpoint/checkpointer.js";
+import { Lease } from "./lease.js";
+
+const configSchema = z.object({
+  bindHost: z.string(),
+  advertiseHost: z.string(),
+  processId: z.string(),
+  roomsBundle: z.string(),
+  /** How often a changing room is saved; 0 is never. */
+  checkpointIntervalMs: z.number().nonnegative(),
+  /** Of one player; 0 is no limit. */
+  maxFramesPerSecond: z.number().nonnegative(),
+});
+const requestSchema = z.union([
+  z.object({ leaseMs: z.number().positive() }),
+  z.object({ checkpointed: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number() }) }),
+  z.object({ requestId: z.number(), request: agentRequestSchema }),
+  z.object({ requestId: z.number(), reports: z.literal(true) }),
+  z.object({ requestId: z.number(), saveNow: z.string() }),
+]);
+/** How often the agent hears what this process uses. */
+const USAGE_INTERVAL_MS = 1_000;
+
+type ToAgent =
+  | { type: "checkpoint"; roomId: string; epoch: number; seq: number; takenAtMs: number; bytes: Uint8Array }
+  | { type: "ready"; address: string; transport: "uws" | "ws"; roomTypes: string[] }
+  | { type: "notice"; line: string }
+  | { type: "usage"; cpuMicros: number; rssBytes: number }
+  | Extract<AgentToBroker, { type: "reply" | "room" }>
+  | { type: "failed"; message: string };
+
+function send(message: ToAgent): void {
+  if (!process.connected) process.exit(0);
+  process.send?.(message);
+}
+
+async function main(): Promise<void> {
+  process.on("disconnect", () => process.exit(0));
+  // The parent may have gone while this module was loading; nobody will tell that again.
+  if (!process.connected) process.exit(0);
+  const config = configSchema.parse(JSON.parse(process.env.CENTROID_ROOM_HOST ?? "{}"));
+  // Colyseus 0.18 reads the global when it loads; without it every reconnection on Node 20 fails.
+  const { WebSocket } = await import("ws");
+  globalThis.WebSocket ??= WebSocket as never;
+  const [{ RoomTypes }, { RoomHost }, { listen }] = await Promise.all([
+    import("./colyseus/seats.js"),
+    import("./room-host.js"),
+    import("./transport.js"),
+  ]);
+  const bundle = (await import(pathToFileURL(config.roomsBundle).href)) as {
+    rooms: Record<string, new () => Room>;
+  };
+  const types = await RoomTypes.define(bundle.rooms);
+  let host: InstanceType<typeof RoomHost> | undefined;
+  const transport = await listen(
+    config.bindHost,
+    (connection) => host?.accept(connection),
+    (line) => send({ type: "notice", line }),
+  );
+  const address = `${config.advertiseHost}:${transport.port}`;
+  host = new RoomHost({
+    processId: config.processId,
+    address,
+    types,
+    newTicket: () => randomBytes(24).toString("base64url"),
+    emit: (roomId, epoch, change) => send({ type: "room", roomId, epoch, change }),
+    ...(config.checkpointIntervalMs > 0 && {
+      checkpoints: {
+        intervalMs: config.checkpointIntervalMs,
+        save: (roomId: string, epoch: number, saved: SavedRoom) =>
+          send({ type: "checkpoint", roomId, epoch, ...saved }),
+      },
+    }),
+    maxFramesPerSecond: config.maxFramesPerSecond,
+    notice: (line) => send({ type: "notice", line }),
+    now: () => performance.timeOrigin + performance.now(),
+  });
+  const rooms = host;
+  const lease = new Lease({ onExpired: () => rooms.pause(), onRenewed: () => rooms.goOn() });
+  process.on("message", (raw) => {
+    const message = requestSchema.parse(raw);
+    if ("leaseMs" in message) {
+      lease.renew(message.leaseMs);
+      return;
+    }
+    if ("checkpointed" in message) {
+      const { roomId, epoch, seq } = message.checkpointed;
+      rooms.checkpointed(roomId, epoch, seq);
+      return;
+    }
+    const { requestId } = message;
+    if ("reports" in message) {
+      send({ type: "reply", requestId, result: rooms.reports() });
+      return;
+    }
+    const answer =
+      "saveNow" in message ? rooms.saveNow(message.saveNow).then(() => ({})) : rooms.handle(message.request);
+    answer.then(
+      (result) => send({ type: "reply", requestId, result }),
+      (cause: unknown) => send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),
+    );
+  });
+  // Ctrl-C in a terminal reaches every process; the agent ends this one when its players have gone.
+  process.on("SIGINT", () => undefined);
+  // An author's stray error must not take every room of this process with it.
+  process.on("uncaughtException", (error) =>
+    send({ type: "notice", line: `uncaught in a room: ${error.stack ?? error.message}` }),
+  );
+  process.on("unhandledRejection", (reason) =>
+    send({ type: "notice", line: `unhandled rejection in a room: ${String(reason)}` }),
+  );
+  setInterval(() => {
+    const { user, system } = process.cpuUsage();
+    send({ type: "usage", cpuMicros: user + system, rssBytes: process.memoryUsage.rss() });
+    rooms.keepAlive();
+  }, USAGE_INTERVAL_MS).unref();
+  send({ type: "ready", address, transport: transport.kind, roomTypes: types.names });
+}
+
+main().catch((cause: unknown) => {
+  send({ type: "failed", message: cause instanceof Error ? cause.message : String(cause) });
+  process.exit(1);
+});

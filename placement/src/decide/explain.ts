@@ -1,0 +1,67 @@
+/** A verdict with all that led to it: every candidate, and a line for a person. */
+import type { HostTable } from "./host-table.js";
+import type { Decision, DecisionCandidate, PlacementParameters, RoomView, Verdict } from "./types.js";
+
+/** The full record: O(hosts), for those who ask. To be made before anything else is measured. */
+export function explainDecision(
+  { contenders: _, ...verdict }: Verdict,
+  room: RoomView,
+  hosts: HostTable,
+  parameters: PlacementParameters,
+): Decision {
+  const candidates = hosts.all(room, parameters);
+  const [best] = candidates;
+  for (const candidate of candidates.slice(1)) {
+    if (candidate.rejected !== undefined || best === undefined) continue;
+    candidate.rejected = candidate.capStage > best.capStage ? "cap" : "score";
+  }
+  const text = explainVerdict(verdict, candidates, room.playerIds.length);
+  return { ...verdict, candidates, text };
+}
+
+const ms = (value: number): string => `${Math.round(value)} ms`;
+
+/** @param candidates at least those the verdict speaks of */
+export function explainVerdict(
+  decision: Omit<Verdict, "contenders">,
+  candidates: readonly DecisionCandidate[],
+  players: number,
+): string {
+  const best = candidates.find(({ hostId }) => hostId === decision.toHostId);
+  const current = candidates.find(({ hostId }) => hostId === decision.fromHostId);
+  const who = players === 1 ? "1 player" : `${players} players`;
+  const from = current === undefined ? "" : `J ${ms(current.scoreMs)} at ${current.hostId}`;
+  const to = best === undefined ? "" : `${ms(best.scoreMs)} at ${best.hostId}`;
+  switch (decision.reason) {
+    case "placed":
+      return `placed at ${best?.hostId ?? "?"}: J ${ms(best?.scoreMs ?? 0)} for ${who}, the best host`;
+    case "latency":
+      return `${from}, ${to} for ${who}; regret ${decision.regret.toFixed(1)} has paid for the move (${decision.threshold.toFixed(1)})`;
+    case "cap":
+      return `worst player ${ms(current?.maxMs ?? 0)} at ${current?.hostId ?? "?"}, ${ms(best?.maxMs ?? 0)} at ${best?.hostId ?? "?"}: a stricter cap can be kept`;
+    case "load":
+      return `${current?.hostId ?? "?"} is at ${Math.round((current?.load ?? 0) * 100)} % load; ${to}`;
+    case "drain":
+      return `${current?.hostId ?? "?"} is draining; ${to}`;
+    case "evacuate":
+      return `${current?.hostId ?? "?"} is lost; ${to}`;
+    case "best":
+      return `${current?.hostId ?? "?"} is best: J ${ms(current?.scoreMs ?? 0)} for ${who}`;
+    case "gain-too-small":
+      return `${from}; ${to} would gain too little`;
+    case "regret-too-small":
+      return `${from}, ${to}; regret ${decision.regret.toFixed(1)} of ${decision.threshold.toFixed(1)}`;
+    case "dwell":
+      return `${from}, ${to}; moved a moment ago`;
+    case "unconfirmed":
+      return `${from}; ${to} by estimate, waiting for measurements`;
+    case "no-players":
+      return "nobody is in the room";
+    case "no-host":
+      return "no host may take this room";
+    default: {
+      const never: never = decision.reason;
+      return String(never);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** Where a room should run, when it should move, and why. Pure: no I/O, no clock, no randomness of its own. */
+export { type Confirmation, nextConfirmation } from "./decide/confirm.js";
+export { explainDecision, explainVerdict } from "./decide/explain.js";
+export { type Found, HostTable } from "./decide/host-table.js";
+export { MigrationCosts, type MigrationOutcome, type MoveCosts } from "./decide/migration-cost.js";
+export type { ObjectiveName, ObjectiveParameters } from "./decide/objective.js";
+export { type Migrated, placeRoom, RoomPolicy } from "./decide/room-policy.js";
+export { SearchMemo } from "./decide/search-memo.js";
+export {
+  DEFAULT_PARAMETERS,
+  type Decision,
+  type DecisionCandidate,
+  type DecisionReason,
+  type HostView,
+  type PlacementParameters,
+  type Rejection,
+  type RoomView,
+  type Verdict,
+} from "./decide/types.js";
+export {
+  assignFleet,
+  type FleetHost,
+  type FleetLimits,
+  type FleetMove,
+  type FleetPlan,
+  type FleetRoom,
+} from "./fleet/assign.js";
+export { geodesicRttMs, type Place } from "./latency/geodesic.js";
+export { LatencyMap } from "./latency/latency-map.js";
+export type {
+  Estimate,
+  HostPlace,
+  PlayerPlace,
+  Probe,
+  ProbeRejection,
+  ProbeVerdict,
+} from "./latency/types.js";
+export { MatrixError, type MatrixErrorCode } from "./matrix/matrix-error.js";
+export { checkSlices, parseRttMatrix, type RttMatrix } from "./matrix/rtt-matrix.js";
+export { Replay, type ReplayDifference, replay, TraceError } from "./replay/replay.js";
+export {
+  type RecordedLine,
+  type RoomFacts,
+  TRACE_VERSION,
+  type TraceInput,
+  type TraceLine,
+} from "./replay/trace.js";
+export { PlacementWorld, type Recording } from "./replay/world.js";
+export { SimulationPage } from "./report/page.js";
+export { SCENARIOS, type Scenario } from "./simulate/scenario.js";
+export {
+  DEFAULT_SIMULATION,
+  POLICIES,
+  type PolicyName,
+  type PolicyResult,
+  type RoomRun,
+  SimulationError,
+  type SimulationParameters,
+  type SimulationReport,
+  simulate,
+} from "./simulate/simulate.js";

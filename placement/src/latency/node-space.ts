@@ -1,0 +1,72 @@
+/**
+ * Nodes of latency space in flat arrays: position (x, y, z) and height of slot s are four numbers from `s * STRIDE`.
+ * Slots of removed nodes are used again.
+ */
+
+/** x, y, z and height; four doubles are half a cache line. */
+export const STRIDE = 4;
+export const HEIGHT = 3;
+export const MIN_HEIGHT_MS = 0.1;
+
+export class NodeSpace {
+  /** Position and height by slot, ms. */
+  at = new Float64Array(STRIDE * 16);
+  /** Expected relative error by slot, 0..1: small after many agreeing samples. */
+  error = new Float64Array(16);
+  /** Slots ever in use; each below this is taken or free. */
+  end = 0;
+  readonly #slots = new Map<string, number>();
+  readonly #free: number[] = [];
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** -1 if the node is not known. */
+  slot(id: string): number {
+    return this.#slots.get(id) ?? -1;
+  }
+
+  entries(): IterableIterator<[string, number]> {
+    return this.#slots.entries();
+  }
+
+  /** The slot of a node, which is new if it was not known. */
+  add(id: string): number {
+    const known = this.#slots.get(id);
+    if (known !== undefined) return known;
+    const slot = this.#free.pop() ?? this.end++;
+    if (slot >= this.error.length) this.#grow();
+    this.#slots.set(id, slot);
+    this.reset(slot, id);
+    return slot;
+  }
+
+  remove(id: string): void {
+    const slot = this.#slots.get(id);
+    if (slot === undefined) return;
+    this.#slots.delete(id);
+    this.#free.push(slot);
+  }
+
+  /** Nothing is known of it (any more). Its tiny offset comes from its id, so equal inputs give equal outputs. */
+  reset(slot: number, id: string): void {
+    let hash = 2166136261;
+    for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 16777619);
+    for (let i = 0; i < HEIGHT; i++) {
+      hash = Math.imul(hash ^ (hash >>> 15), 2246822519);
+      this.at[slot * STRIDE + i] = ((hash >>> 0) / 2 ** 32 - 0.5) * 2;
+    }
+    this.at[slot * STRIDE + HEIGHT] = MIN_HEIGHT_MS;
+    this.error[slot] = 1;
+  }
+
+  #grow(): void {
+    const at = new Float64Array(this.at.length * 2);
+    at.set(this.at);
+    this.at = at;
+    const error = new Float64Array(this.error.length * 2);
+    error.set(this.error);
+    this.error = error;
+  }
+}

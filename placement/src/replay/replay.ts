@@ -1,0 +1,148 @@
+/** Makes the decisions of a trace again, from its inputs alone, and compares them with those recorded. */
+import type { Decision, Verdict } from "../decide/types.js";
+import { RoomShadows } from "./room-shadows.js";
+import type { RoomFacts, TraceLine } from "./trace.js";
+import { PlacementWorld } from "./world.js";
+
+/** The first value that is not what was recorded. */
+export interface ReplayDifference {
+  /** Index of the line in the trace, from 1. */
+  line: number;
+  roomId: string;
+  atMs: number;
+  /** Where in the decision, such as `contenders.0.scoreMs`. */
+  path: string;
+  recorded: unknown;
+  replayed: unknown;
+}
+
+/** A trace that cannot be replayed, with the line at fault. */
+export class TraceError extends Error {
+  readonly code = "TRACE_INVALID";
+}
+
+/** One pass over a trace, line by line, so that a long one need not be in memory. */
+export class Replay {
+  #world: PlacementWorld | undefined;
+  readonly #rooms = new RoomShadows();
+  #line = 0;
+  /** Made so far. */
+  decisions = 0;
+  difference: ReplayDifference | undefined;
+
+  /**
+   * @returns the decision if the line asked for one
+   * @throws TraceError if the line cannot follow those before
+   */
+  take(line: TraceLine): Decision | Verdict | undefined {
+    this.#line++;
+    if (line.type === "start") {
+      if (this.#world !== undefined) throw this.#error("a second start; give each run a trace of its own");
+      this.#world = new PlacementWorld(line.parameters);
+      return undefined;
+    }
+    const world = this.#world;
+    if (world === undefined) throw this.#error("the first line must be of type start");
+    switch (line.type) {
+      case "host":
+        world.upsertHost(line.place, line.host);
+        return undefined;
+      case "host-changed":
+        if (world.hosts.get(line.host.hostId) === undefined)
+          throw this.#error(`no host ${line.host.hostId} before this`);
+        world.changeHost(line.host);
+        return undefined;
+      case "host-removed":
+        world.removeHost(line.hostId);
+        return undefined;
+      case "player":
+        world.upsertPlayer(line.place);
+        return undefined;
+      case "player-removed":
+        world.removePlayer(line.playerId);
+        return undefined;
+      case "probe":
+        world.addProbe(line.probe);
+        return undefined;
+      case "room":
+      case "joined":
+      case "left":
+      case "moved":
+        this.#rooms.apply(line);
+        return undefined;
+      case "receipt":
+        world.migrated(line.roomId, line.migrated);
+        return undefined;
+      case "ended":
+        world.forgetRoom(line.roomId);
+        this.#rooms.forget(line.roomId);
+        return undefined;
+      case "placed":
+        return this.#compare(line, world.place(this.#room(line.roomId), line.atMs));
+      case "evaluated":
+        return this.#compare(line, world.evaluate(this.#room(line.roomId), line.atMs));
+      default: {
+        const never: never = line;
+        throw this.#error(`unknown line ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #room(roomId: string): RoomFacts {
+    const room = this.#rooms.get(roomId);
+    if (room === undefined) throw this.#error(`no room ${roomId} before this`);
+    return room;
+  }
+
+  #compare<D extends Decision | Verdict>(
+    { roomId, atMs, decision }: { roomId: string; atMs: number; decision: unknown },
+    replayed: D,
+  ): D {
+    this.decisions++;
+    const found = firstDifference(plain(decision), plain(replayed), []);
+    if (found !== undefined) this.difference ??= { line: this.#line, roomId, atMs, ...found };
+    return replayed;
+  }
+
+  #error(message: string): TraceError {
+    return new TraceError(`line ${this.#line}: ${message}`);
+  }
+}
+
+/**
+ * The decisions of a whole trace, made again, and the first that differs from its record.
+ * @throws TraceError
+ */
+export function replay(trace: Iterable<TraceLine>): {
+  decisions: (Decision | Verdict)[];
+  difference: ReplayDifference | undefined;
+} {
+  const pass = new Replay();
+  const decisions: (Decision | Verdict)[] = [];
+  for (const line of trace) {
+    const decision = pass.take(line);
+    if (decision !== undefined) decisions.push(decision);
+  }
+  return { decisions, difference: pass.difference };
+}
+
+/** As it is read back from a file: numbers keep every bit, what is undefined is not there. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));
+
+function firstDifference(
+  recorded: unknown,
+  replayed: unknown,
+  path: readonly string[],
+): Pick<ReplayDifference, "path" | "recorded" | "replayed"> | undefined {
+  if (isObject(recorded) && isObject(replayed)) {
+    for (const key of new Set([...Object.keys(recorded), ...Object.keys(replayed)])) {
+      const found = firstDifference(recorded[key], replayed[key], [...path, key]);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  return Object.is(recorded, replayed) ? undefined : { path: path.join("."), recorded, replayed };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null;

@@ -1,0 +1,47 @@
+/** What a trace is made of: every input of the placement and every decision, in order, as plain data. */
+import type { Migrated } from "../decide/room-policy.js";
+import type { Decision, HostView, PlacementParameters, Verdict } from "../decide/types.js";
+import type { HostPlace, PlayerPlace, Probe } from "../latency/types.js";
+
+/** Grows when a line's meaning changes; other versions are refused. */
+export const TRACE_VERSION = 1;
+
+/** A room as the broker knows it. */
+export interface RoomFacts {
+  roomId: string;
+  name: string;
+  carrier: string;
+  /** Undefined before it is placed. */
+  hostId: string | undefined;
+  playerIds: readonly string[];
+}
+
+export type TraceInput =
+  /** A host with its place. */
+  | { type: "host"; atMs: number; place: HostPlace; host: HostView }
+  /** What a known host offers now. */
+  | { type: "host-changed"; atMs: number; host: HostView }
+  | { type: "host-removed"; atMs: number; hostId: string }
+  | { type: "player"; atMs: number; place: PlayerPlace }
+  | { type: "player-removed"; atMs: number; playerId: string }
+  | { type: "probe"; atMs: number; probe: Probe }
+  | { type: "room"; atMs: number; roomId: string; name: string; carrier: string }
+  | { type: "joined"; atMs: number; roomId: string; playerId: string }
+  | { type: "left"; atMs: number; roomId: string; playerId: string }
+  /** The room is on another host than before, or on its first. */
+  | { type: "moved"; atMs: number; roomId: string; hostId: string }
+  /** What the move cost. */
+  | { type: "receipt"; atMs: number; roomId: string; migrated: Migrated }
+  | { type: "ended"; atMs: number; roomId: string };
+
+/** @typeParam D what was decided; unknown where it is only compared */
+export type TraceLine<D = unknown> =
+  | { type: "start"; atMs: number; version: typeof TRACE_VERSION; parameters: PlacementParameters }
+  | TraceInput
+  /** Where a new room starts. */
+  | { type: "placed"; atMs: number; roomId: string; decision: D }
+  /** Whether a running room moves. */
+  | { type: "evaluated"; atMs: number; roomId: string; decision: D };
+
+/** A line as it is recorded. */
+export type RecordedLine = TraceLine<Decision | Verdict>;

@@ -1,0 +1,156 @@
+/**
+ * All that placement decisions depend on, with one method per input. A broker feeds it live and may have every call
+ * recorded; a replay feeds it from the record. Equal calls give equal decisions, whatever was looked at in between.
+ */
+import { explainDecision } from "../decide/explain.js";
+import { HostTable } from "../decide/host-table.js";
+import { MigrationCosts } from "../decide/migration-cost.js";
+import { type Migrated, placeRoom, RoomPolicy } from "../decide/room-policy.js";
+import type { Decision, HostView, PlacementParameters, RoomView, Verdict } from "../decide/types.js";
+import { LatencyMap } from "../latency/latency-map.js";
+import type { HostPlace, PlayerPlace, Probe, ProbeVerdict } from "../latency/types.js";
+import { RoomShadows } from "./room-shadows.js";
+import { type RecordedLine, type RoomFacts, TRACE_VERSION } from "./trace.js";
+
+export interface Recording {
+  record: (line: RecordedLine) => void;
+  /** Stamps the inputs that carry no time of their own, ms. */
+  now: () => number;
+}
+
+export class PlacementWorld {
+  readonly map = new LatencyMap();
+  readonly hosts = new HostTable(this.map);
+  readonly #parameters: PlacementParameters;
+  readonly #costs: MigrationCosts;
+  readonly #policies = new Map<string, RoomPolicy>();
+  readonly #recording: Recording | undefined;
+  readonly #shadows = new RoomShadows();
+  /** By host: what was last recorded of it. */
+  readonly #seen = new Map<string, string>();
+
+  constructor(parameters: PlacementParameters, recording?: Recording) {
+    this.#parameters = parameters;
+    this.#costs = new MigrationCosts(parameters);
+    this.#recording = recording;
+    recording?.record({ type: "start", atMs: recording.now(), version: TRACE_VERSION, parameters });
+  }
+
+  /** @param host may be a live view: it is read whenever rooms are looked at, so its changes need not be told */
+  upsertHost(place: HostPlace, host: HostView): void {
+    this.map.upsertHost(place);
+    this.hosts.set(host);
+    this.#record((atMs) => {
+      const now = snapshot(host);
+      this.#seen.set(host.hostId, JSON.stringify(now));
+      return { type: "host", atMs, place, host: now };
+    });
+  }
+
+  /** What a known host offers now. */
+  changeHost(host: HostView): void {
+    this.hosts.set(host);
+  }
+
+  removeHost(hostId: string): void {
+    this.hosts.delete(hostId);
+    this.map.removeHost(hostId);
+    this.#seen.delete(hostId);
+    this.#record((atMs) => ({ type: "host-removed", atMs, hostId }));
+  }
+
+  upsertPlayer(place: PlayerPlace): void {
+    this.map.upsertPlayer(place);
+    this.#record((atMs) => ({ type: "player", atMs, place }));
+  }
+
+  removePlayer(playerId: string): void {
+    this.map.removePlayer(playerId);
+    this.#record((atMs) => ({ type: "player-removed", atMs, playerId }));
+  }
+
+  addProbe(probe: Probe): ProbeVerdict {
+    // Of what is no number nothing is kept, and JSON has no word for it.
+    if ("lost" in probe || Number.isFinite(probe.rttMs))
+      this.#record(() => ({ type: "probe", atMs: probe.atMs, probe }));
+    return this.map.addProbe(probe);
+  }
+
+  /** Where a new room starts. */
+  place(room: RoomFacts, atMs: number): Decision {
+    this.#look(room, atMs);
+    const decision = placeRoom(viewOf(room), this.hosts, this.map, atMs, this.#parameters);
+    this.#record(() => ({ type: "placed", atMs, roomId: room.roomId, decision }));
+    return decision;
+  }
+
+  /** Whether a running room should move. Regret accumulates between calls. */
+  evaluate(room: RoomFacts, atMs: number): Verdict {
+    let policy = this.#policies.get(room.roomId);
+    if (policy === undefined) {
+      policy = new RoomPolicy(this.#parameters, this.#costs);
+      this.#policies.set(room.roomId, policy);
+    }
+    this.#look(room, atMs);
+    const decision = policy.evaluate(viewOf(room), this.hosts, atMs);
+    this.#record(() => ({ type: "evaluated", atMs, roomId: room.roomId, decision }));
+    return decision;
+  }
+
+  /** What would be decided for a room under other parameters, without touching its regret. Not recorded. */
+  whatIf(room: RoomFacts, atMs: number, parameters: Partial<PlacementParameters>): Decision {
+    const policy = new RoomPolicy({ ...this.#parameters, ...parameters }, this.#costs);
+    return this.explain(policy.evaluate(viewOf(room), this.hosts, atMs), room);
+  }
+
+  /** O(hosts); to be made before anything else is measured. */
+  explain(verdict: Verdict, room: RoomFacts): Decision {
+    return explainDecision(verdict, viewOf(room), this.hosts, this.#parameters);
+  }
+
+  migrated(roomId: string, migrated: Migrated): void {
+    this.#policies.get(roomId)?.migrated(migrated);
+    this.#record(() => ({ type: "receipt", atMs: migrated.atMs, roomId, migrated }));
+  }
+
+  forgetRoom(roomId: string): void {
+    this.#policies.delete(roomId);
+    this.#shadows.forget(roomId);
+    this.#record((atMs) => ({ type: "ended", atMs, roomId }));
+  }
+
+  #record(line: (atMs: number) => RecordedLine): void {
+    if (this.#recording !== undefined) this.#recording.record(line(this.#recording.now()));
+  }
+
+  /** Records what changed of hosts and of this room since they were last looked at; O(hosts), only while recording. */
+  #look(room: RoomFacts, atMs: number): void {
+    if (this.#recording === undefined) return;
+    for (const view of this.hosts) {
+      const host = snapshot(view);
+      const text = JSON.stringify(host);
+      if (this.#seen.get(host.hostId) === text) continue;
+      this.#seen.set(host.hostId, text);
+      this.#recording.record({ type: "host-changed", atMs, host });
+    }
+    for (const line of this.#shadows.changes(room, atMs)) this.#recording.record(line);
+  }
+}
+
+const viewOf = (room: RoomFacts): RoomView => ({ ...room, roomType: room.name });
+
+/** A live view as it is now. */
+function snapshot(view: HostView): HostView {
+  const { hostId, state, capacityRooms, rooms, load, carriers, region, costPerHour, roomTypes } = view;
+  return {
+    hostId,
+    state,
+    capacityRooms,
+    rooms,
+    load,
+    carriers: [...carriers],
+    region,
+    ...(costPerHour !== undefined && { costPerHour }),
+    ...(roomTypes !== undefined && { roomTypes: [...roomTypes] }),
+  };
+}

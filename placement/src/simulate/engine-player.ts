@@ -1,0 +1,150 @@
+/**
+ * The engine in a simulated room: players who measure as the SDK does, the latency map that takes it in, the
+ * policy that decides. It sees noisy probes within its budget and nothing else.
+ */
+import { nextConfirmation } from "../decide/confirm.js";
+import type { HostTable } from "../decide/host-table.js";
+import type { MoveCosts } from "../decide/migration-cost.js";
+import { RoomPolicy } from "../decide/room-policy.js";
+import type { PlacementParameters, RoomView, Verdict } from "../decide/types.js";
+import { ABSENT } from "./scenario.js";
+
+/** One step of the simulation, ms. */
+export const STEP_MS = 1_000;
+/** Pings in one probe. */
+const PINGS = 3;
+/** The standing few that every player measures anyway; with these, fewer cost quality and more gain little. */
+const LANDMARKS = 6;
+/** A round of confirming asks a few players; this bounds the rounds. */
+const MAX_ROUNDS = 200;
+
+/** Round trip as a player measures it now, ms. */
+export type Ping = (node: number, host: number) => number;
+
+interface Seat {
+  playerId: string;
+  node: number;
+  standing: string[];
+  /** Confirming probes left at this place. */
+  budget: number;
+}
+
+export interface EngineOptions {
+  hosts: HostTable;
+  parameters: PlacementParameters;
+  costs: MoveCosts;
+  probes: number;
+  roomId: string;
+}
+
+export class EngineRoom {
+  readonly #o: EngineOptions;
+  readonly #policy: RoomPolicy;
+  readonly #seats = new Map<number, Seat>();
+  readonly #indexOf: Map<string, number>;
+  #players = 0;
+  #hostId: string | undefined;
+  /** Confirming probes made, and stays of a player at a place: their quotient is what one cost. */
+  confirming = 0;
+  stays = 0;
+  last: Verdict | undefined;
+
+  constructor(options: EngineOptions) {
+    this.#o = options;
+    this.#policy = new RoomPolicy(options.parameters, options.costs);
+    this.#indexOf = new Map([...options.hosts].map(({ hostId }, index) => [hostId, index]));
+  }
+
+  /** @returns the index of the host the room is on after this step */
+  step(step: number, nodes: ArrayLike<number>, ping: Ping): number {
+    const atMs = step * STEP_MS;
+    for (let seat = 0; seat < nodes.length; seat++) this.#seat(seat, nodes[seat] ?? ABSENT, atMs, ping);
+    for (const seat of this.#seats.values()) {
+      if (this.#hostId !== undefined && this.#probe(seat, this.#hostId, atMs, ping))
+        this.#settle(seat, atMs, ping);
+      const landmark = seat.standing[step % seat.standing.length];
+      if (landmark !== undefined && this.#probe(seat, landmark, atMs, ping)) this.#settle(seat, atMs, ping);
+    }
+    const room = this.#room();
+    if (room.playerIds.length > 0) this.#confirm(room, atMs, ping);
+    const decision = this.#policy.evaluate(room, this.#o.hosts, atMs);
+    this.last = decision;
+    const { toHostId } = decision;
+    if (toHostId !== undefined && (decision.verdict === "place" || decision.verdict === "move")) {
+      if (decision.verdict === "move") {
+        const fromHostId = this.#hostId ?? "";
+        this.#policy.migrated({
+          mechanism: "handoff",
+          fromHostId,
+          toHostId,
+          freezeMs: 0,
+          degradedMs: 0,
+          bytes: 0,
+          atMs,
+        });
+      }
+      this.#hostId = toHostId;
+    }
+    return this.#indexOf.get(this.#hostId ?? "") ?? 0;
+  }
+
+  /** Everyone leaves: nothing measured here may help another room. */
+  close(): void {
+    for (const { playerId } of this.#seats.values()) this.#o.hosts.map.removePlayer(playerId);
+    this.#seats.clear();
+  }
+
+  #room(): RoomView {
+    const playerIds = [...this.#seats.values()].map(({ playerId }) => playerId);
+    return { roomId: this.#o.roomId, hostId: this.#hostId, playerIds, carrier: "process" };
+  }
+
+  #seat(index: number, node: number, atMs: number, ping: Ping): void {
+    const seat = this.#seats.get(index);
+    if (node === ABSENT) {
+      if (seat !== undefined) this.#o.hosts.map.removePlayer(seat.playerId);
+      this.#seats.delete(index);
+    } else if (seat !== undefined) seat.node = node;
+    else {
+      const playerId = `${this.#o.roomId} p${this.#players++}`;
+      const joined: Seat = { playerId, node, standing: [], budget: 0 };
+      this.#seats.set(index, joined);
+      this.#o.hosts.map.upsertPlayer({ playerId });
+      this.#settle(joined, atMs, ping);
+    }
+  }
+
+  /** A player at a new place measures its standing few and may confirm anew. */
+  #settle(seat: Seat, atMs: number, ping: Ping): void {
+    const { hosts, probes } = this.#o;
+    seat.budget = probes;
+    this.stays++;
+    seat.standing = hosts.map.landmarks(LANDMARKS);
+    for (const hostId of seat.standing) this.#probe(seat, hostId, atMs, ping);
+  }
+
+  #confirm(room: RoomView, atMs: number, ping: Ping): void {
+    const { hosts, parameters } = this.#o;
+    const byId = new Map([...this.#seats.values()].map((seat) => [seat.playerId, seat]));
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const ask = nextConfirmation(room, hosts, parameters, (id) => byId.get(id)?.budget ?? 0);
+      if (ask === undefined) return;
+      const seat = byId.get(ask.playerId);
+      if (seat === undefined) return;
+      seat.budget--;
+      this.confirming++;
+      this.#probe(seat, ask.hostId, atMs, ping);
+    }
+  }
+
+  /** @returns whether the path turned out to have changed */
+  #probe({ playerId, node }: Seat, hostId: string, atMs: number, ping: Ping): boolean {
+    let changed = false;
+    for (let i = 0; i < PINGS; i++) {
+      const rttMs = ping(node, this.#indexOf.get(hostId) ?? 0);
+      const verdict = this.#o.hosts.map.addProbe({ playerId, hostId, atMs, rttMs });
+      if (verdict.accepted && verdict.pathChanged) changed = true;
+    }
+    return changed;
+  }
+}

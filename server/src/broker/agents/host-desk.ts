@@ -1,0 +1,346 @@
+/**
+ * Hosts come, beat, fall silent and come back, and bring their rooms. After a restart of the broker this is how
+ * everything is found again: hosts know what they run and at which epoch, the store knows who was last to own.
+ */
+import { CentroidError, type RoomCheckpoint, type RoomReport } from "@centroid/protocol";
+import type { Clock } from "../clock.js";
+import type { Logger } from "../logger.js";
+import type { Failover } from "../migration/failover.js";
+import type { Orchestrator } from "../migration/orchestrator.js";
+import type { Standbys } from "../migration/standbys.js";
+import { type HostEntry, type HostRegistry, takesRooms } from "../state/host-registry.js";
+import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
+import type { RoomRecord, StoredCheckpoint } from "../store/store.js";
+import type { AgentLink } from "./agent-link.js";
+import type { Hello, RoomMessage } from "./agent-server.js";
+
+export interface HostDeskOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  orchestrator: Orchestrator;
+  failover: Failover;
+  standbys: Standbys;
+  clock: Clock;
+  logger: Logger;
+  /** Rooms known from before this broker started; taken out as their hosts say hello. */
+  remembered: Map<string, RoomRecord>;
+  heartbeatIntervalMs: number;
+  lostAfterMs: number;
+  /** An agent that does not dial again within this after its connection broke has died. */
+  redialMs: number;
+  /** A host away longer than this is forgotten with its rooms. */
+  forgetAfterMs: number;
+  /** Stores a checkpoint; resolves when it is durable. */
+  keep: (checkpoint: StoredCheckpoint) => Promise<void>;
+  onHost: (host: HostEntry) => void;
+  onHostRemoved: (hostId: string) => void;
+  /** Its load, not its standing. */
+  onHeartbeat: (host: HostEntry) => void;
+  onOwner: (room: RoomEntry) => Promise<void>;
+  /** A remembered room that is not there any more. */
+  onGone: (roomId: string) => void;
+}
+
+export class HostDesk {
+  readonly #o: HostDeskOptions;
+  #stopped = false;
+  #sweptAtMs: number;
+  #awakeSinceMs = 0;
+
+  constructor(options: HostDeskOptions) {
+    this.#o = options;
+    this.#sweptAtMs = options.clock.now();
+  }
+
+  hello(hello: Hello, link: AgentLink): void {
+    const { hosts, clock, logger, onHost } = this.#o;
+    const { type: _t, protocol: _p, token: _k, rooms: reports, ...facts } = hello;
+    const host = hosts.hello(facts, link, clock.now());
+    logger.info({ hostId: facts.hostId, rooms: reports.length }, "host connected");
+    for (const report of reports) this.#reported(host, report);
+    this.#missing(host, new Set(reports.map(({ roomId }) => roomId)));
+    onHost(host);
+  }
+
+  heartbeat(hostId: string, load: number, rssBytes: number): void {
+    const host = this.#o.hosts.get(hostId);
+    if (host === undefined) return;
+    host.load = load;
+    host.rssBytes = rssBytes;
+    host.lastHeartbeatAtMs = this.#o.clock.now();
+    // It was silent for long: whatever it runs may be over. Its next hello says what that is.
+    if (host.stage.state === "lost") host.peer?.close();
+    else this.#o.onHeartbeat(host);
+  }
+
+  closed(link: AgentLink): void {
+    const host = this.#o.hosts.get(link.hostId);
+    if (host?.peer !== link) return;
+    host.peer = undefined;
+    this.#o.logger.warn({ hostId: link.hostId }, "connection to host broke");
+    this.#o.onHost(host);
+    this.#o.clock.after(this.#o.redialMs, () => {
+      if (
+        !this.#stopped &&
+        host.peer === undefined &&
+        host.stage.state !== "lost" &&
+        this.#o.hosts.get(link.hostId) === host
+      )
+        this.#lost(host, "its agent ended");
+    });
+  }
+
+  /** Hosts that go from now on go with the broker. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** To be called every heartbeat interval. */
+  sweep(): void {
+    const { hosts, clock, lostAfterMs, forgetAfterMs } = this.#o;
+    const now = clock.now();
+    // A broker that stood still has not read yet what hosts said meanwhile: silence counts from when it woke up.
+    if (now - this.#sweptAtMs > 2 * this.#o.heartbeatIntervalMs) this.#awakeSinceMs = now;
+    this.#sweptAtMs = now;
+    for (const host of [...hosts.values()]) {
+      const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs);
+      if (host.stage.state !== "lost" && silentMs > lostAfterMs) this.#lost(host, "no heartbeat");
+      else if (host.stage.state === "lost" && silentMs > forgetAfterMs) this.#forget(host);
+    }
+  }
+
+  /** @returns false if it is not from the room's owner, and was not kept */
+  async checkpoint(
+    hostId: string,
+    { roomId, epoch, seq, takenAtMs, data }: RoomCheckpoint,
+  ): Promise<boolean> {
+    const room = this.#o.rooms.get(roomId);
+    if (room === undefined || room.stage.hostId !== hostId || room.epoch !== epoch) return false;
+    await this.#o.keep({ roomId, epoch, seq, takenAtMs, data: Buffer.from(data, "base64") });
+    return true;
+  }
+
+  room(hostId: string, { roomId, epoch, change }: RoomMessage): void {
+    const { hosts, rooms, orchestrator, failover, standbys, logger } = this.#o;
+    if (change.event === "report") failover.hear(change);
+    if (change.event === "standby-broken") {
+      standbys.broken(hostId, roomId, change.standbyId);
+      return;
+    }
+    if (change.event === "standby-orphaned") {
+      standbys.orphaned(roomId, change.standbyId);
+      return;
+    }
+    if (change.event === "running") {
+      if (change.report.replicated === true) standbys.watch(roomId);
+      const host = hosts.get(hostId);
+      const known = rooms.get(roomId);
+      // Those that ordered it here hear of it as the answer to their request.
+      if (known !== undefined && (known.epoch >= epoch || known.stage.state !== "running")) {
+        if (known.stage.state !== "restoring" || failover.active(roomId)) return;
+      }
+      if (host !== undefined) this.#reported(host, change.report);
+      return;
+    }
+    if (change.event === "phase" || change.event === "owned" || change.event === "report") {
+      orchestrator.hear(hostId, change);
+      return;
+    }
+    const room = rooms.get(roomId);
+    if (room === undefined || room.stage.state === "disposed") return;
+    const fromOwner = room.stage.hostId === hostId && epoch === room.epoch;
+    // The last words of the host that had it before the switch may come after the first of the new one.
+    const lastWords = room.previousHostId === hostId && epoch < room.epoch;
+    switch (change.event) {
+      case "joined":
+        if (fromOwner || (lastWords && room.sessions.has(change.sessionId)))
+          rooms.joined(room, change.sessionId, change.playerId);
+        return;
+      case "left":
+        if (fromOwner || lastWords) rooms.left(room, change.sessionId);
+        return;
+      case "listing":
+        if (fromOwner) rooms.listing(room, change.locked, change.maxPlayers);
+        return;
+      case "disposed":
+        if (fromOwner) rooms.apply(room, { type: "dispose" });
+        return;
+      case "lost":
+        if (!fromOwner) return;
+        logger.error({ hostId, roomId, code: change.error.code }, `room lost: ${change.error.message}`);
+        // A move under way asks both sides before anything is given up.
+        if (room.stage.state !== "migrating") failover.rescue(room, "dispose");
+        return;
+      default: {
+        const never: never = change;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #reported(host: HostEntry, report: RoomReport): void {
+    const { rooms, orchestrator, failover, standbys, remembered } = this.#o;
+    const { hostId } = host.facts;
+    const { roomId, epoch, processId, address } = report;
+    if (report.replicated === true) standbys.watch(roomId);
+    const at = { processId, address };
+    const room = rooms.get(roomId);
+    const fenced = room?.fencedEpoch ?? remembered.get(roomId)?.fencedEpoch ?? 0;
+    if (report.passive) {
+      const expected = room?.stage.state === "migrating" && room.stage.toHostId === hostId;
+      if (!expected && !remembered.has(roomId)) this.#dispose(host, roomId, epoch);
+      return;
+    }
+    if (room === undefined) {
+      const record = remembered.get(roomId);
+      if (record !== undefined && (record.epoch > epoch || (epoch !== record.epoch && epoch <= fenced))) {
+        this.#dispose(host, roomId, Math.max(record.epoch, epoch + 1));
+        return;
+      }
+      this.#adopt(host, report, record);
+      return;
+    }
+    if (room.stage.hostId === hostId && epoch === room.epoch) {
+      if (room.stage.state === "restoring") {
+        if (!failover.giveBack(roomId)) {
+          this.#dispose(host, roomId, epoch + 1);
+          return;
+        }
+        rooms.apply(room, { type: "host-back", at });
+      }
+      this.#callOff(host, room);
+      this.#sessions(room, report);
+      return;
+    }
+    if (room.stage.state === "migrating" && room.stage.toHostId === hostId && epoch === room.stage.toEpoch) {
+      orchestrator.found(hostId, report);
+      return;
+    }
+    if (epoch > room.epoch && epoch > fenced && room.stage.state !== "migrating") {
+      // The owner changed and another broker, or none, saw it: the newer epoch is right.
+      const former = this.#o.hosts.get(room.stage.hostId);
+      rooms.apply(room, { type: "relocated", hostId, at, epoch });
+      if (former !== undefined && former !== host) this.#dispose(former, roomId, epoch);
+      this.#sessions(room, report);
+      return;
+    }
+    this.#dispose(host, roomId, Math.max(room.epoch, epoch + 1));
+  }
+
+  #adopt(host: HostEntry, report: RoomReport, record: RoomRecord | undefined): void {
+    const { rooms, remembered, clock, onOwner, logger } = this.#o;
+    const { roomId, name, carrier, epoch, processId, address } = report;
+    remembered.delete(roomId);
+    const room = rooms.add({
+      roomId,
+      name,
+      carrier,
+      epoch,
+      createdAtMs: record?.createdAtMs ?? clock.now(),
+      stage: { state: "running", hostId: host.facts.hostId, at: { processId, address } },
+    });
+    room.fencedEpoch = record?.fencedEpoch ?? 0;
+    if (record?.epoch === epoch) room.standby = record.standby;
+    this.#sessions(room, report);
+    onOwner(room).catch((cause: unknown) =>
+      logger.error({ roomId, cause }, "found room could not be stored"),
+    );
+  }
+
+  #sessions(room: RoomEntry, report: RoomReport): void {
+    this.#o.rooms.listing(room, report.locked, report.maxPlayers);
+    this.#o.rooms.reconcile(room, report.sessions);
+  }
+
+  /** Rooms that should be on this host and are not: its process was started anew. */
+  #missing(host: HostEntry, reported: ReadonlySet<string>): void {
+    const { rooms, remembered, failover, logger } = this.#o;
+    const { hostId } = host.facts;
+    for (const roomId of [...host.roomIds]) {
+      if (reported.has(roomId)) continue;
+      const room = rooms.get(roomId);
+      if (room?.stage.hostId !== hostId) continue;
+      if (room.stage.state !== "running" && room.stage.state !== "restoring") continue;
+      logger.error({ hostId, roomId }, "room ended with its host's process");
+      failover.rescue(room, "dispose");
+    }
+    for (const record of [...remembered.values()])
+      if (record.hostId === hostId && !reported.has(record.roomId)) this.notFound(record);
+  }
+
+  #lost(host: HostEntry, why: string): void {
+    const { hosts, rooms, clock, logger, onHost, failover } = this.#o;
+    const { hostId } = host.facts;
+    hosts.apply(hostId, { type: "missed-heartbeats", atMs: clock.now() });
+    logger.error({ hostId, rooms: host.roomIds.size }, `host lost: ${why}`);
+    for (const roomId of [...host.roomIds]) {
+      const room = rooms.get(roomId);
+      if (room?.stage.state === "running" && room.stage.hostId === hostId) failover.rescue(room, "wait");
+    }
+    onHost(host);
+  }
+
+  #forget(host: HostEntry): void {
+    const { hosts, rooms, logger, onHostRemoved } = this.#o;
+    const { hostId } = host.facts;
+    for (const roomId of [...host.roomIds]) {
+      const room = rooms.get(roomId);
+      if (room?.stage.hostId === hostId && room.stage.state === "restoring")
+        rooms.apply(room, { type: "dispose" });
+    }
+    hosts.remove(hostId);
+    logger.warn({ hostId }, "host forgotten: it did not come back");
+    onHostRemoved(hostId);
+  }
+
+  /** A room from before a restart that its host does not have, or whose host did not come back. */
+  notFound(record: RoomRecord): void {
+    const { rooms, remembered, failover, logger } = this.#o;
+    const { roomId, name, carrier, epoch, createdAtMs, hostId, fencedEpoch, standby } = record;
+    remembered.delete(roomId);
+    logger.warn({ roomId, hostId }, "room of before was not found again");
+    const nowhere = { processId: "", address: "" };
+    const room = rooms.add({
+      roomId,
+      name,
+      carrier,
+      epoch,
+      createdAtMs,
+      stage: { state: "running", hostId, at: nowhere },
+    });
+    room.fencedEpoch = fencedEpoch;
+    room.standby = standby;
+    failover.rescue(room, "dispose");
+  }
+
+  /** Until the host has heard it: a source that does not know how its move ended waits for this. */
+  #callOff(host: HostEntry, room: RoomEntry): void {
+    const { calledOff: migrationId, roomId } = room;
+    const { peer } = host;
+    if (migrationId === undefined || peer === undefined) return;
+    peer.request({ method: "abortMigration", migrationId, roomId }).then(
+      () => {
+        if (room.calledOff === migrationId) room.calledOff = undefined;
+      },
+      (cause: unknown) => {
+        this.#o.logger.warn({ roomId, cause }, "a move could not be called off yet");
+        // A connection that broke brings another hello.
+        if (host.peer === peer) this.#callOff(host, room);
+      },
+    );
+  }
+
+  #dispose(host: HostEntry, roomId: string, epoch: number): void {
+    const { hostId } = host.facts;
+    this.#o.logger.warn({ hostId, roomId, epoch }, "host has a room that lives elsewhere; it must let go");
+    host.peer?.request({ method: "disposeRoom", roomId, epoch }).catch((cause: unknown) => {
+      this.#o.logger.debug({ hostId, roomId, cause }, "it had let go already");
+    });
+  }
+}
+
+/** True if some host could take a new room now. */
+export function anyHostTakesRooms(hosts: HostRegistry): boolean {
+  for (const host of hosts.values()) if (takesRooms(host)) return true;
+  return false;
+}

@@ -1,0 +1,104 @@
+/** The audit log: every order to this broker is on record, done or refused, before its caller has the answer. */
+import { type AuditAction, type AuditEntry, CentroidError, OPERATOR_HEADER } from "@centroid/protocol";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Clock } from "../clock.js";
+import type { NewId } from "../ids.js";
+import type { Logger } from "../logger.js";
+import type { Store } from "../store/store.js";
+import type { Guard } from "./guard.js";
+import { toCentroidError } from "./http-errors.js";
+import { RateLimiter } from "./rate-limit.js";
+
+/** Longer bodies are test messages; that they were sent is what counts. */
+const MAX_DETAILS_CHARS = 2_000;
+const MAX_NAME_CHARS = 64;
+/** Orders without a known token on record, per address: enough to see an attack, too few to push the rest out. */
+const STRANGERS = { perSecond: 1 / 60, burst: 10 };
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Set on routes that are orders. */
+    audit?: AuditAction;
+    /** Set on routes that change nothing although they are no GET. */
+    reads?: boolean;
+  }
+  interface FastifyRequest {
+    audit: { startedAtMs: number; error: CentroidError | undefined };
+  }
+}
+
+export interface AuditOptions {
+  brokerId: string;
+  store: Store;
+  guard: Guard;
+  clock: Clock;
+  logger: Logger;
+  newId: NewId;
+}
+
+/** Records every call of a route with `config.audit`, in this scope and below. */
+export function auditOrders(app: FastifyInstance, o: AuditOptions): void {
+  const strangers = new RateLimiter(STRANGERS, o.clock);
+  app.decorateRequest("audit");
+  app.addHook("onRequest", async (request) => {
+    request.audit = { startedAtMs: o.clock.now(), error: undefined };
+  });
+  app.addHook("onError", async (request, _reply, cause) => {
+    request.audit.error = toCentroidError(cause);
+  });
+  app.addHook("onSend", async (request) => {
+    const { audit: action } = request.routeOptions.config;
+    if (action === undefined) return;
+    const entry = entryOf(o, request, action);
+    o.logger.info({ audit: true, ...entry }, "operator");
+    if (entry.who.role === "none" && !strangers.admit(entry.who.address)) return;
+    await o.store
+      .appendAudit(entry)
+      .catch((cause: unknown) => o.logger.error({ cause, auditId: entry.auditId }, "audit entry not stored"));
+  });
+}
+
+function entryOf(o: AuditOptions, request: FastifyRequest, action: AuditAction): AuditEntry {
+  const { headers, socket, params, body } = request;
+  const { startedAtMs, error } = request.audit;
+  const caller = { remoteAddress: socket.remoteAddress, headers };
+  const name = nameOf(headers[OPERATOR_HEADER]);
+  const { roomId, hostId, sessionId } = params as Partial<Record<"roomId" | "hostId" | "sessionId", string>>;
+  const details = JSON.stringify(body ?? null);
+  return {
+    auditId: o.newId(),
+    atMs: startedAtMs,
+    brokerId: o.brokerId,
+    who: {
+      role: o.guard.roleOf(caller) ?? "none",
+      address: request.ip,
+      ...(name !== undefined && { name }),
+    },
+    action,
+    ...(roomId !== undefined && { roomId }),
+    ...(hostId !== undefined && { hostId }),
+    ...(sessionId !== undefined && { sessionId }),
+    ...(body !== undefined &&
+      details !== "{}" && {
+        details: details.length <= MAX_DETAILS_CHARS ? body : `${details.length} characters, not kept`,
+      }),
+    ...(error === undefined
+      ? { outcome: "done" }
+      : { outcome: outcomeOf(error), code: error.code, message: error.message }),
+    tookMs: Math.max(0, o.clock.now() - startedAtMs),
+  };
+}
+
+/** Refused: nothing was tried. */
+function outcomeOf({ code }: CentroidError): "refused" | "failed" {
+  return code === "UNAUTHORIZED" || code === "FORBIDDEN" || code === "BAD_REQUEST" ? "refused" : "failed";
+}
+
+function nameOf(header: string | string[] | undefined): string | undefined {
+  if (typeof header !== "string" || header === "") return undefined;
+  try {
+    return decodeURIComponent(header).slice(0, MAX_NAME_CHARS);
+  } catch {
+    throw new CentroidError("BAD_REQUEST", `header ${OPERATOR_HEADER} must be URI-encoded`);
+  }
+}

@@ -1,0 +1,198 @@
+/** What players call: matchmaking as Colyseus has it, and the few routes of the SDK. Open to every origin. */
+import {
+  type Beacon,
+  type BeaconList,
+  CentroidError,
+  idSchema,
+  matchmakeMethodSchema,
+  PROTOCOL_VERSION,
+  type ProbeResponse,
+  probeRequestSchema,
+  readWire,
+  type Where,
+} from "@centroid/protocol";
+import cors from "@fastify/cors";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { type AddressBook, translateUrl } from "../address-book.js";
+import type { Clock } from "../clock.js";
+import { colyseusBody } from "../matchmaking/colyseus-errors.js";
+import type { Matchmaker } from "../matchmaking/matchmaker.js";
+import type { Metrics } from "../metrics.js";
+import type { PlacementEngine, RoomFacts } from "../placement/engine.js";
+import { type PlacementLoop, roomFacts } from "../placement/placement-loop.js";
+import type { Player, PlayerRegistry } from "../players/player-registry.js";
+import type { PlayerTokens } from "../players/player-tokens.js";
+import type { ProbeDesk } from "../players/probe-desk.js";
+import { type HostEntry, type HostRegistry, hostSummary } from "../state/host-registry.js";
+import type { RoomRegistry, Session } from "../state/room-registry.js";
+import { toCentroidError } from "./http-errors.js";
+import type { RateLimiter } from "./rate-limit.js";
+
+/** Beacons of a newcomer: enough to place it in latency space, few enough to be cheap. */
+const FIRST_BEACONS = 6;
+/** Hosts to confirm per report. */
+const MAX_NEXT = 4;
+/** Options of a join are small. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+export interface ClientRoutesOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  players: PlayerRegistry;
+  matchmaker: Matchmaker;
+  desk: ProbeDesk;
+  engine: PlacementEngine;
+  loop: PlacementLoop;
+  tokens: PlayerTokens;
+  addresses: AddressBook;
+  clock: Clock;
+  metrics: Metrics;
+  limiter: RateLimiter;
+  onPlayer: (session: Session) => void;
+}
+
+const networkQuerySchema = z.object({
+  network: z.string().max(64).optional(),
+  hosts: z.string().max(2000).optional(),
+});
+const matchParamsSchema = z.object({ method: matchmakeMethodSchema, target: z.string().min(1).max(128) });
+
+export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions): Promise<void> {
+  // Colyseus' client sends credentials, so the origin itself must be named.
+  await app.register(cors, { origin: true, credentials: true, maxAge: 86_400, strictPreflight: false });
+  app.addHook("onRequest", async ({ ip }) => {
+    if (!o.limiter.admit(ip))
+      throw new CentroidError("RATE_LIMITED", "too many requests from this address; slow down");
+  });
+
+  app.post<{ Params: { method: string; target: string } }>(
+    "/matchmake/:method/:target",
+    {
+      bodyLimit: MAX_BODY_BYTES,
+      errorHandler: (cause, request, reply) => {
+        const error = toCentroidError(cause as Error);
+        if (error.code === "INTERNAL") request.log.error(cause);
+        const body = colyseusBody(error, request.params.method);
+        o.metrics.matchmake.inc({ method: known(request.params.method), outcome: error.code });
+        return reply.code(body.code).send(body);
+      },
+    },
+    async (request, reply) => {
+      const params = matchParamsSchema.safeParse(request.params);
+      if (!params.success) throw new CentroidError("NOT_FOUND", `invalid method "${request.params.method}"`);
+      const { method, target } = params.data;
+      const startedAtMs = o.clock.now();
+      const reservation = await o.matchmaker.match(method, target, request.body, bearer(request));
+      o.metrics.matchmake.inc({ method, outcome: "ok" });
+      o.metrics.matchmakeSeconds.observe({ method }, (o.clock.now() - startedAtMs) / 1000);
+      // Written at once: this is the busiest route and its shape is our own.
+      return reply.header("content-type", "application/json").send(JSON.stringify(reservation));
+    },
+  );
+
+  app.get("/centroid/v1/beacons", async (request): Promise<BeaconList> => {
+    const { network, hosts } = parse(networkQuerySchema, request.query);
+    const wanted = hosts === undefined ? firstHosts(o.hosts) : named(o.hosts, hosts.split(","));
+    return { protocol: PROTOCOL_VERSION, beacons: wanted.map((host) => beacon(o.addresses, host, network)) };
+  });
+
+  app.post("/centroid/v1/probes", { bodyLimit: MAX_BODY_BYTES }, async (request): Promise<ProbeResponse> => {
+    const { playerId, playerToken, network, location, probes } = parse(probeRequestSchema, request.body);
+    if (!o.tokens.valid(playerId, playerToken))
+      throw new CentroidError("UNAUTHORIZED", "this token is not that player's; join to get one");
+    const player = o.players.get(playerId);
+    if (player === undefined)
+      throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
+    const rejected = o.desk.take(player, probes, o.desk.locate(player, location, network));
+    o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
+    o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
+    for (const session of player.sessions.values()) {
+      if (network !== undefined) session.network = network;
+      o.loop.mark(session.roomId);
+      o.onPlayer(session);
+    }
+    const next = o.engine
+      .nextProbes(playerId, seatedIn(o.rooms, player), MAX_NEXT, o.clock.now())
+      .flatMap((hostId) => o.hosts.get(hostId) ?? [])
+      .map((host) => beacon(o.addresses, host, network));
+    return { next, intervalMs: player.intervalMs, rejected };
+  });
+
+  app.get<{ Params: { roomId: string } }>("/centroid/v1/where/:roomId", async (request): Promise<Where> => {
+    const { network } = parse(networkQuerySchema, request.query);
+    const room = o.rooms.require(parse(idSchema, request.params.roomId));
+    const { stage, roomId, epoch } = room;
+    if (stage.state === "creating" || stage.state === "disposed")
+      throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not there (${stage.state})`);
+    const host = o.hosts.require(stage.hostId);
+    return {
+      roomId,
+      processId: stage.at.processId,
+      publicAddress: o.addresses.translate(stage.at.address, stage.hostId, network),
+      epoch,
+      host: hostSummary(host),
+    };
+  });
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  return readWire(schema, value, "BAD_REQUEST", "request");
+}
+
+function seatedIn(rooms: RoomRegistry, player: Player): RoomFacts[] {
+  return [...player.sessions.values()].flatMap(({ roomId }) => {
+    const room = rooms.get(roomId);
+    return room === undefined ? [] : [roomFacts(room)];
+  });
+}
+
+function bearer({ headers: { authorization } }: FastifyRequest): string | undefined {
+  return authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length) : undefined;
+}
+
+/** Labels of a metric must not be made up by strangers. */
+function known(method: string): string {
+  return matchmakeMethodSchema.safeParse(method).success ? method : "unknown";
+}
+
+function beacon(addresses: AddressBook, host: HostEntry, network: string | undefined): Beacon {
+  const { hostId, beaconUrl } = host.facts;
+  return { ...hostSummary(host), url: translateUrl(addresses, beaconUrl, hostId, network) };
+}
+
+function named(hosts: HostRegistry, hostIds: readonly string[]): HostEntry[] {
+  return hostIds.slice(0, 64).flatMap((hostId) => hosts.get(hostId) ?? []);
+}
+
+/** Hosts far from each other, so that few measurements say much: each next one is the farthest from those taken. */
+function firstHosts(hosts: HostRegistry): HostEntry[] {
+  const left = [...hosts.values()].filter(
+    ({ stage, peer }) => stage.state === "active" && peer !== undefined,
+  );
+  const taken: HostEntry[] = [];
+  while (taken.length < FIRST_BEACONS) {
+    let farthest: { host: HostEntry; distance: number } | undefined;
+    for (const host of left) {
+      if (taken.includes(host)) continue;
+      const distance = Math.min(...taken.map((other) => apart(host, other)), Number.POSITIVE_INFINITY);
+      if (farthest === undefined || distance > farthest.distance) farthest = { host, distance };
+    }
+    if (farthest === undefined) break;
+    taken.push(farthest.host);
+  }
+  return taken;
+}
+
+/** A chord on the unit sphere, squared: the order of distances is all that matters here. */
+function apart(a: HostEntry, b: HostEntry): number {
+  const [ax, ay, az] = unit(a);
+  const [bx, by, bz] = unit(b);
+  return (ax - bx) ** 2 + (ay - by) ** 2 + (az - bz) ** 2;
+}
+
+function unit({ facts: { latitude, longitude } }: HostEntry): [number, number, number] {
+  const phi = (latitude * Math.PI) / 180;
+  const lambda = (longitude * Math.PI) / 180;
+  return [Math.cos(phi) * Math.cos(lambda), Math.cos(phi) * Math.sin(lambda), Math.sin(phi)];
+}

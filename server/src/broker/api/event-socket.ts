@@ -1,0 +1,66 @@
+/** `/events`: the snapshot, then every event, as JSON text frames. A subscriber that cannot keep up is dropped. */
+import type { BrokerEvent } from "@centroid/protocol";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { EventHub } from "../events/event-hub.js";
+
+/** Unsent bytes beyond the snapshot that a subscriber may have. */
+const MAX_BEHIND_BYTES = 4 * 1024 * 1024;
+/** Subscribers have nothing to say. */
+const MAX_INBOUND_BYTES = 1024;
+const CLOSE_TOO_SLOW = 4008;
+const CLOSE_GOING_AWAY = 1001;
+
+export class EventSocket implements Disposable {
+  readonly wss = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_INBOUND_BYTES,
+    perMessageDeflate: false,
+  });
+  readonly #hub: EventHub;
+  readonly #onDropped: () => void;
+  readonly #allowances = new Map<WebSocket, number>();
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(hub: EventHub, onDropped: () => void) {
+    this.#hub = hub;
+    this.#onDropped = onDropped;
+    this.wss.on("connection", (socket) => this.#accept(socket));
+  }
+
+  #accept(socket: WebSocket): void {
+    const snapshot = JSON.stringify(this.#hub.snapshot());
+    socket.on("error", () => socket.terminate());
+    socket.on("close", () => {
+      this.#allowances.delete(socket);
+      if (this.#allowances.size > 0) return;
+      this.#unsubscribe?.();
+      this.#unsubscribe = undefined;
+    });
+    socket.send(snapshot);
+    this.#allowances.set(socket, MAX_BEHIND_BYTES + snapshot.length);
+    // One subscription for all: an event is written once, however many listen.
+    this.#unsubscribe ??= this.#hub.subscribe((event) => this.#broadcast(event));
+  }
+
+  #broadcast(event: BrokerEvent): void {
+    const text = JSON.stringify(event);
+    for (const [socket, allowance] of this.#allowances) {
+      if (socket.bufferedAmount <= allowance) {
+        socket.send(text);
+        continue;
+      }
+      this.#allowances.delete(socket);
+      this.#onDropped();
+      socket.close(CLOSE_TOO_SLOW, "too slow; connect again for a fresh snapshot");
+      // A close frame waits behind what was not read; give it no chance to wait for ever.
+      setTimeout(() => socket.terminate(), 1_000).unref();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe?.();
+    this.#allowances.clear();
+    for (const socket of this.wss.clients) socket.close(CLOSE_GOING_AWAY, "the broker stops");
+    this.wss.close();
+  }
+}

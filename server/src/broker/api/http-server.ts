@@ -1,0 +1,128 @@
+/** The broker's one port: HTTP routes, API description, dashboard, and the two WebSocket endpoints. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { CentroidError } from "@centroid/protocol";
+import fastifyStatic from "@fastify/static";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import Fastify, { type FastifyInstance } from "fastify";
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { WebSocketServer } from "ws";
+import type { Logger } from "../logger.js";
+import type { Metrics } from "../metrics.js";
+import { type ClientRoutesOptions, clientRoutes } from "./client-routes.js";
+import { emulationRoutes } from "./emulation-routes.js";
+import type { Guard } from "./guard.js";
+import { httpStatus, toCentroidError } from "./http-errors.js";
+import { type OperatorRoutesOptions, operatorRoutes } from "./operator-routes.js";
+
+export interface HttpServerOptions {
+  client: ClientRoutesOptions;
+  operator: OperatorRoutesOptions;
+  guard: Guard;
+  metrics: Metrics;
+  logger: Logger;
+  agents: WebSocketServer;
+  events: WebSocketServer;
+  dashboardDir: string | undefined;
+  playDir: string | undefined;
+  pagesDir: string | undefined;
+  emulationUrl: string | undefined;
+  /** Why the broker cannot serve joins just now, if it cannot. */
+  notReady: () => string | undefined;
+}
+
+/** Builds the server; it does not listen yet. */
+export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance> {
+  const app = Fastify({ logger: false, forceCloseConnections: true, routerOptions: { maxParamLength: 128 } });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((cause, _request, reply) => {
+    const error = toCentroidError(cause as Error);
+    if (error.code === "INTERNAL") o.logger.error({ cause }, "request failed");
+    return reply
+      .code(httpStatus(error.code))
+      .header("content-type", "application/json")
+      .serializer(JSON.stringify)
+      .send({ error: error.toWire() });
+  });
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send({ error: { code: "NOT_FOUND", message: `nothing at ${request.method} ${request.url}` } }),
+  );
+
+  await app.register(swagger, {
+    openapi: {
+      info: { title: "Centroid control API", version: "1", description: "Hosts, rooms and their moves." },
+      components: { securitySchemes: { adminToken: { type: "http", scheme: "bearer" } } },
+    },
+    transform: jsonSchemaTransform,
+  });
+  // Everything the page needs comes from here; the policy forbids anything else.
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: true, uiConfig: { validatorUrl: null } });
+  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+
+  app.get("/healthz", { schema: { hide: true } }, async () => ({ ok: true }));
+  app.get("/readyz", { schema: { hide: true } }, async (_request, reply) => {
+    const reason = o.notReady();
+    if (reason === undefined) return { ready: true };
+    return reply.code(503).send({ ready: false, reason });
+  });
+  app.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
+    o.guard.read({ remoteAddress: request.socket.remoteAddress, headers: request.headers });
+    return reply
+      .header("content-type", o.metrics.registry.contentType)
+      .send(await o.metrics.registry.metrics());
+  });
+
+  await app.register(async (scope) => operatorRoutes(scope, o.operator), { prefix: "/api/v1" });
+  await app.register(async (scope) => clientRoutes(scope, o.client));
+  const { emulationUrl } = o;
+  if (emulationUrl !== undefined) await app.register(async (scope) => emulationRoutes(scope, emulationUrl));
+  const pages = [o.dashboardDir, o.pagesDir].filter((dir) => dir !== undefined);
+  if (pages.length > 0) await app.register(fastifyStatic, { root: pages, prefix: "/" });
+  if (o.playDir !== undefined) {
+    await app.register(fastifyStatic, {
+      root: o.playDir,
+      prefix: "/play/",
+      decorateReply: pages.length === 0,
+    });
+  }
+
+  app.server.on("upgrade", (request, socket, head) => upgrade(o, request, socket, head));
+  return app;
+}
+
+function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  socket.on("error", () => socket.destroy());
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://broker");
+  const accept = (wss: WebSocketServer): void =>
+    wss.handleUpgrade(request, socket, head, (ws) => wss.emit("connection", ws, request));
+  switch (pathname) {
+    case "/agent":
+      accept(o.agents);
+      return;
+    case "/events":
+      try {
+        o.guard.read({
+          remoteAddress: request.socket.remoteAddress,
+          headers: request.headers,
+          queryToken: searchParams.get("token") ?? undefined,
+        });
+        accept(o.events);
+      } catch (cause) {
+        refuse(socket, "401 Unauthorized", CentroidError.from(cause));
+      }
+      return;
+    default:
+      refuse(socket, "404 Not Found", new CentroidError("NOT_FOUND", `no WebSocket at ${pathname}`));
+  }
+}
+
+function refuse(socket: Duplex, status: string, error: CentroidError): void {
+  const body = JSON.stringify({ error: error.toWire() });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

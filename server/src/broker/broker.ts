@@ -1,0 +1,279 @@
+/** Starts a broker: store, parts, port; finds rooms and open moves of an earlier one again. */
+import { randomBytes } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { CentroidError, type Host } from "@centroid/protocol";
+import { pino } from "pino";
+import { AgentServer } from "./agents/agent-server.js";
+import { anyHostTakesRooms } from "./agents/host-desk.js";
+import { EventSocket } from "./api/event-socket.js";
+import { Guard } from "./api/guard.js";
+import { httpServer } from "./api/http-server.js";
+import { RateLimiter } from "./api/rate-limit.js";
+import { SingleBroker } from "./cluster/single.js";
+import { assemble, type Core } from "./core.js";
+import type { EventListener, Snapshot } from "./events/event-hub.js";
+import { randomIds } from "./ids.js";
+import type { Logger } from "./logger.js";
+import { Matchmaker } from "./matchmaking/matchmaker.js";
+import { RoomFactory } from "./matchmaking/room-factory.js";
+import {
+  type BrokerOptions,
+  DEFAULT_BIND_HOST,
+  DEFAULT_HEARTBEAT_INTERVAL_MS,
+  DEFAULT_LOST_AFTER_MS,
+  DEFAULT_PORT,
+  DEFAULT_REJOIN_GRACE_MS,
+} from "./options.js";
+import { PlayerTokens } from "./players/player-tokens.js";
+import { hostView } from "./state/host-registry.js";
+import { LmdbStore } from "./store/lmdb-store.js";
+import { MemoryStore } from "./store/memory-store.js";
+import type { JournalEntry, RoomRecord, Store } from "./store/store.js";
+import { Teardown } from "./teardown.js";
+import { TraceFile } from "./trace-file.js";
+
+const RECENT_RECEIPTS = 50;
+/** A silent host stops by itself well before the broker counts it as lost. */
+const LEASE_SHARE = 0.7;
+/** How often it is looked whether all hosts of before are back. */
+const REJOIN_POLL_MS = 20;
+
+/** A broker that listens. Disposing it ends it; rooms and players go on. */
+export interface Broker extends AsyncDisposable {
+  readonly brokerId: string;
+  /** `http://host:port` */
+  readonly url: string;
+  readonly port: number;
+  readonly adminToken: string;
+  /** Reads everything, orders nothing. */
+  readonly viewerToken: string;
+  readonly agentToken: string;
+  /** Hosts that had rooms before a restart are back, or were waited for long enough. At once on a fresh store. */
+  readonly ready: Promise<void>;
+  hosts(): Host[];
+  readonly events: {
+    snapshot(): Snapshot;
+    /** @returns what ends the subscription */
+    subscribe(listener: EventListener): () => void;
+  };
+}
+
+/**
+ * Starts a broker and resolves when it listens.
+ * @throws CentroidError PORT_IN_USE
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const store =
+    options.store ?? (options.storeDir === undefined ? new MemoryStore() : new LmdbStore(options.storeDir));
+  const teardown = new Teardown();
+  const logger = options.logger ?? defaultLogger(options.storeDir, teardown);
+  if (options.store === undefined) teardown.defer(() => store[Symbol.asyncDispose]());
+  try {
+    return await start({ ...options, logger }, store, teardown);
+  } catch (cause) {
+    await teardown[Symbol.asyncDispose]();
+    throw cause;
+  }
+}
+
+/** Next to the store if there is one, so that operators' actions are on record and terminals stay quiet. */
+function defaultLogger(storeDir: string | undefined, teardown: Teardown): Logger {
+  if (storeDir === undefined) return pino({ level: "error" }, pino.destination(2));
+  const file = pino.destination({ dest: join(storeDir, "broker.log"), mkdir: true, sync: true });
+  teardown.defer(() => file.destroy());
+  return pino({ level: "info" }, file);
+}
+
+async function start(
+  options: BrokerOptions & { logger: Logger },
+  store: Store,
+  teardown: Teardown,
+): Promise<Broker> {
+  const secret = (): string => randomBytes(32).toString("base64url");
+  const adminToken = options.adminToken ?? (await store.secret("admin-token", secret));
+  const viewerToken = options.viewerToken ?? (await store.secret("viewer-token", secret));
+  const agentToken = options.agentToken ?? (await store.secret("agent-token", secret));
+  const tokens = new PlayerTokens(await store.secret("player-tokens", secret));
+  const cluster = options.cluster ?? new SingleBroker();
+  const newId = options.newId ?? randomIds();
+  // Alone, a broker that starts again is the same one; among others each start is a broker of its own.
+  const brokerId = options.cluster === undefined ? await store.secret("broker-id", newId) : newId();
+  const remembered = new Map((await store.rooms()).map((room) => [room.roomId, room]));
+  const open = await store.openMigrations();
+  const recentReceipts = (await store.receipts({ limit: RECENT_RECEIPTS })).reverse();
+  const trace =
+    options.traceFile === undefined ? undefined : await TraceFile.create(options.traceFile, options.logger);
+  if (trace !== undefined) teardown.defer(() => trace[Symbol.asyncDispose]());
+  const core = assemble({
+    ...options,
+    record: trace?.write,
+    brokerId,
+    store,
+    remembered,
+    recentReceipts,
+    cluster,
+    adminToken,
+  });
+  const { clock, hosts, orchestrator, loop, hub, hostDesk, logger } = core;
+  const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
+
+  const agents = new AgentServer({
+    brokerId,
+    token: agentToken,
+    heartbeatIntervalMs,
+    leaseMs: (options.lostAfterMs ?? DEFAULT_LOST_AFTER_MS) * LEASE_SHARE,
+    clock,
+    logger: options.logger,
+    onHello: (hello, link) => hostDesk.hello(hello, link),
+    onHeartbeat: (hostId, load, rssBytes) => hostDesk.heartbeat(hostId, load, rssBytes),
+    onRoom: (hostId, message) => hostDesk.room(hostId, message),
+    onCheckpoint: (hostId, saved) => hostDesk.checkpoint(hostId, saved),
+    onClosed: (link) => hostDesk.closed(link),
+  });
+  const stopping = new AbortController();
+  const ready = rejoined(
+    core,
+    remembered,
+    open,
+    options.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
+    stopping.signal,
+  );
+  const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
+  const app = await build(
+    options,
+    core,
+    { brokerId, adminToken, viewerToken, tokens, ready },
+    agents,
+    events,
+  );
+  const sweep = setInterval(() => {
+    hostDesk.sweep();
+    core.seats.sweep();
+    core.standbys.sweep();
+  }, heartbeatIntervalMs);
+  // Later ones go first: no new work, then the port and the agents' links, then the store.
+  teardown.defer(async () => {
+    events[Symbol.dispose]();
+    const closed = app.close();
+    // The port closes only when the agents' connections have ended.
+    agents[Symbol.dispose]();
+    await closed;
+  });
+  teardown.defer(() => {
+    clearInterval(sweep);
+    stopping.abort();
+    orchestrator.stop();
+    hostDesk.stop();
+    core.failover.stop();
+    core.standbys.stop();
+    loop[Symbol.dispose]();
+  });
+
+  const bindHost = options.bindHost ?? DEFAULT_BIND_HOST;
+  const wanted = options.port ?? DEFAULT_PORT;
+  await app.listen({ host: bindHost, port: wanted }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EADDRINUSE") throw cause;
+    throw new CentroidError(
+      "PORT_IN_USE",
+      `port ${wanted} on ${bindHost} is in use; choose another with --port or CENTROID_PORT`,
+      { cause },
+    );
+  });
+  const { port } = app.server.address() as AddressInfo;
+  const shown = bindHost === "0.0.0.0" || bindHost === "::" ? "127.0.0.1" : bindHost;
+  const url = `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
+  await cluster.join(
+    { brokerId, url: options.clusterUrl ?? url },
+    {
+      acquired: (shards) => {
+        ready
+          .then(() => (stopping.signal.aborted ? undefined : core.takeOver(shards)))
+          .catch((cause: unknown) => logger.error({ cause }, "open moves could not be read"));
+      },
+      released: (shards) => logger.info({ shards: shards.length }, "other brokers decide from now on"),
+      bulletin: (bulletin) => core.heed(bulletin),
+    },
+  );
+  return {
+    brokerId,
+    url,
+    port,
+    adminToken,
+    viewerToken,
+    agentToken,
+    ready,
+    hosts: () => [...hosts.values()].map(hostView),
+    events: { snapshot: () => hub.snapshot(), subscribe: (listener) => hub.subscribe(listener) },
+    [Symbol.asyncDispose]: () => teardown[Symbol.asyncDispose](),
+  };
+}
+
+function build(
+  options: BrokerOptions,
+  core: Core,
+  own: {
+    brokerId: string;
+    adminToken: string;
+    viewerToken: string;
+    tokens: PlayerTokens;
+    ready: Promise<void>;
+  },
+  agents: AgentServer,
+  events: EventSocket,
+) {
+  const { hosts, metrics, logger, clock } = core;
+  const guard = new Guard({ admin: own.adminToken, viewer: own.viewerToken });
+  const factory = new RoomFactory({ ...core, carrier: options.carrier ?? "process" });
+  const matchmaker = new Matchmaker({ ...core, factory, tokens: own.tokens, ready: own.ready });
+  let isReady = false;
+  void own.ready.then(() => {
+    isReady = true;
+  });
+  return httpServer({
+    client: { ...core, matchmaker, tokens: own.tokens, limiter: new RateLimiter(options.rateLimit, clock) },
+    operator: {
+      ...core,
+      brokerId: own.brokerId,
+      emulated: options.emulated ?? false,
+      emulationUrl: options.emulationUrl,
+      guard,
+    },
+    guard,
+    metrics,
+    logger,
+    agents: agents.wss,
+    events: events.wss,
+    dashboardDir: options.dashboardDir,
+    playDir: options.playDir,
+    pagesDir: options.pagesDir,
+    emulationUrl: options.emulationUrl,
+    notReady: () => {
+      if (!isReady) return "waiting for hosts that had rooms before the restart";
+      return anyHostTakesRooms(hosts) ? undefined : "no active host has a free slot";
+    },
+  });
+}
+
+/** Waits for the hosts of remembered rooms and of open moves. */
+async function rejoined(
+  { hosts, clock, hostDesk }: Core,
+  remembered: Map<string, RoomRecord>,
+  open: readonly JournalEntry[],
+  graceMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const awaited = new Set([
+    ...[...remembered.values()].map(({ hostId }) => hostId),
+    ...open.flatMap(({ fromHostId, toHostId }) => [fromHostId, toHostId]),
+  ]);
+  const until = clock.now() + graceMs;
+  while (
+    !signal.aborted &&
+    clock.now() < until &&
+    [...awaited].some((hostId) => hosts.get(hostId) === undefined)
+  )
+    await new Promise<void>((resolve) => clock.after(REJOIN_POLL_MS, resolve));
+  if (signal.aborted) return;
+  for (const record of [...remembered.values()]) hostDesk.notFound(record);
+}

@@ -1,0 +1,63 @@
+/**
+ * What several brokers agree on: who is there, which of them decides about which room, and what one of them
+ * heard that the others must know. One broker alone is a cluster too.
+ */
+import { z } from "zod";
+
+/** Rooms are dealt out by shard; more shards than brokers by far, so that each gets about its part. */
+export const SHARDS = 64;
+
+export interface Member {
+  brokerId: string;
+  /** `http://host:port` under which the other brokers reach it. */
+  url: string;
+}
+
+/** Passed between brokers; `kind` says who parses `body`. */
+export const bulletinSchema = z.object({
+  from: z.string(),
+  kind: z.enum(["probes", "event", "host-state"]),
+  body: z.unknown(),
+});
+/** What one broker tells the others. */
+export type Bulletin = z.infer<typeof bulletinSchema>;
+
+/** What a broker hears of its cluster. */
+export interface ClusterEvents {
+  /** This broker decides about the rooms of these shards from now on: whatever was open is its to end. */
+  acquired: (shards: readonly number[]) => void;
+  /** Another broker does. */
+  released: (shards: readonly number[]) => void;
+  /** From another broker, never from this one. */
+  bulletin: (bulletin: Bulletin) => void;
+}
+
+/** One broker's part in a group of brokers that share a store. */
+export interface Cluster extends AsyncDisposable {
+  /**
+   * Takes part from now on; resolves when this broker is known to the others and has its first shards.
+   * @param self how the others reach this broker
+   */
+  join(self: Member, events: ClusterEvents): Promise<void>;
+  /** True while this broker holds the lease of the room's shard. */
+  owns(roomId: string): boolean;
+  /** Who holds it, if that is known. */
+  ownerOf(roomId: string): Member | undefined;
+  /** Fencing token of the shard as this broker holds it: grows with every change of holder. */
+  tokenOf(roomId: string): number;
+  members(): readonly Member[];
+  /** To all other brokers, as soon as possible, at most once. */
+  publish(kind: Bulletin["kind"], body: unknown): void;
+}
+
+/** FNV-1a (draft-eastlake-fnv) with MurmurHash3's finaliser, 32 bit: even, and the same on every broker. */
+export function hash32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+export const shardOf = (roomId: string): number => hash32(roomId) % SHARDS;

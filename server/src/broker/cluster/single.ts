@@ -1,0 +1,32 @@
+/** One broker alone: it decides about every room. */
+import type { Bulletin, Cluster, ClusterEvents, Member } from "./cluster.js";
+import { SHARDS } from "./cluster.js";
+
+export class SingleBroker implements Cluster {
+  #self: Member | undefined;
+
+  async join(self: Member, events: ClusterEvents): Promise<void> {
+    this.#self = self;
+    events.acquired(Array.from({ length: SHARDS }, (_, shard) => shard));
+  }
+
+  owns(): boolean {
+    return true;
+  }
+
+  ownerOf(): Member | undefined {
+    return this.#self;
+  }
+
+  tokenOf(): number {
+    return 1;
+  }
+
+  members(): readonly Member[] {
+    return this.#self === undefined ? [] : [this.#self];
+  }
+
+  publish(_kind: Bulletin["kind"], _body: unknown): void {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

@@ -1,0 +1,329 @@
+/** Puts the parts of a broker together; nothing here listens or waits. */
+import type { Decision, Receipt } from "@centroid/protocol";
+import { directAddresses } from "./address-book.js";
+import { HostDesk } from "./agents/host-desk.js";
+import { systemClock } from "./clock.js";
+import { heed, type ProbesBody } from "./cluster/bulletins.js";
+import { type Bulletin, type Cluster, shardOf } from "./cluster/cluster.js";
+import { forwardMove } from "./cluster/forward.js";
+import { type Change, EventHub } from "./events/event-hub.js";
+import { randomIds } from "./ids.js";
+import type { Logger } from "./logger.js";
+import { SeatExpiry } from "./matchmaking/seat-expiry.js";
+import { Metrics } from "./metrics.js";
+import { Failover } from "./migration/failover.js";
+import { DEFAULT_MIGRATION_TIMES, Orchestrator } from "./migration/orchestrator.js";
+import { Standbys } from "./migration/standbys.js";
+import {
+  type BrokerOptions,
+  DEFAULT_FORGET_AFTER_MS,
+  DEFAULT_HEARTBEAT_INTERVAL_MS,
+  DEFAULT_LOST_AFTER_MS,
+  DEFAULT_REDIAL_MS,
+} from "./options.js";
+import { DecisionLog } from "./placement/decisions.js";
+import { PlacementEngine, type Recording } from "./placement/engine.js";
+import { PlacementLoop } from "./placement/placement-loop.js";
+import { PlayerRegistry } from "./players/player-registry.js";
+import { ProbeDesk } from "./players/probe-desk.js";
+import { type HostEntry, HostRegistry, hostView } from "./state/host-registry.js";
+import { type RoomEntry, RoomRegistry, type Session } from "./state/room-registry.js";
+import type { RoomRecord, Store } from "./store/store.js";
+import { Views } from "./views.js";
+
+/** Receipts in a snapshot. */
+const RECENT_RECEIPTS = 50;
+/** A host whose load changed by so much may be worse or better for its rooms than it was. */
+const NOTABLE_LOAD_CHANGE = 0.15;
+
+export interface CoreOptions extends BrokerOptions {
+  brokerId: string;
+  logger: Logger;
+  store: Store;
+  remembered: Map<string, RoomRecord>;
+  cluster: Cluster;
+  adminToken: string;
+  recentReceipts: Receipt[];
+  /** Gets what the placement is fed with and what it decides. */
+  record?: Recording["record"] | undefined;
+}
+
+export type Core = ReturnType<typeof assemble>;
+
+export function assemble(o: CoreOptions) {
+  const clock = o.clock ?? systemClock;
+  const newId = o.newId ?? randomIds();
+  const addresses = o.addressBook ?? directAddresses;
+  const { store, logger, recentReceipts } = o;
+  const metrics = new Metrics();
+  const engine = new PlacementEngine(
+    o.placement ?? {},
+    newId,
+    o.record && { record: o.record, now: () => clock.now() },
+  );
+  const decisions = new DecisionLog();
+  const hosts = new HostRegistry();
+  const players = new PlayerRegistry((playerId) => engine.removePlayer(playerId));
+  const views = new Views(engine, players);
+  const { cluster } = o;
+  const owns = (roomId: string): boolean => cluster.owns(roomId);
+  const desk = new ProbeDesk(engine, players, clock, ({ playerId, network, location }, probes) => {
+    const body: ProbesBody = {
+      playerId,
+      probes: [...probes],
+      ...(network !== undefined && { network }),
+      ...(location !== undefined && { location }),
+    };
+    cluster.publish("probes", body);
+  });
+  /** What this broker alone knows; all else every broker hears from the hosts. */
+  const tell = (build: () => Change): void => {
+    hub.emit(build);
+    if (cluster.members().length > 1) cluster.publish("event", build());
+  };
+
+  const hub = new EventHub(clock, () => ({
+    brokerId: o.brokerId,
+    emulated: o.emulated ?? false,
+    hosts: [...hosts.values()].map(hostView),
+    rooms: [...rooms.values()].map((room) => views.room(room)),
+    players: [...rooms.values()].flatMap((room) => views.players(room)),
+    migrations: orchestrator.views(),
+    receipts: [...recentReceipts],
+  }));
+
+  const onPlayer = (session: Session): void => {
+    const room = rooms.get(session.roomId);
+    if (room === undefined || session.stage.state !== "connected") return;
+    hub.emit(() => {
+      const player = views.player(room, session);
+      return player && { type: "player", player };
+    });
+  };
+  const rooms: RoomRegistry = new RoomRegistry(hosts, {
+    changed: (room) => hub.emit(() => ({ type: "room", room: views.room(room) })),
+    removed: (room) => {
+      engine.forgetRoom(room.roomId);
+      decisions.forget(room.roomId);
+      loop.forget(room.roomId);
+      standbys.forget(room.roomId);
+      onGone(room.roomId);
+      hub.emit(() => ({ type: "room-removed", roomId: room.roomId }));
+    },
+    joined: (room, session) => {
+      if (session.playerId !== undefined && players.get(session.playerId) === undefined)
+        engine.upsertPlayer(session.playerId, undefined);
+      players.seated(session);
+      loop.mark(room.roomId);
+      onPlayer(session);
+    },
+    left: (room, session) => {
+      players.unseated(session);
+      loop.mark(room.roomId);
+      const { playerId } = session;
+      if (playerId !== undefined && session.stage.state === "connected")
+        hub.emit(() => ({ type: "player-removed", playerId, roomId: room.roomId }));
+    },
+  });
+
+  const onGone = (roomId: string): void => {
+    // The broker that decides about a room keeps its record; the others may have lost sight of it only.
+    if (!owns(roomId)) return;
+    store.removeRoom(roomId).catch((cause: unknown) => logger.error({ roomId, cause }, "room not removed"));
+  };
+  const onOwner = async (room: RoomEntry): Promise<void> => {
+    const { roomId, name, carrier, epoch, fencedEpoch, createdAtMs, stage, standby } = room;
+    // The others hear of the room as well, but not of all that the one that decides has written down.
+    if (!owns(roomId)) return;
+    const { hostId } = stage;
+    await store.putRoom({ roomId, name, carrier, epoch, fencedEpoch, createdAtMs, hostId, standby });
+  };
+  const onDecision = (decision: Decision): void => {
+    if (decision.verdict === "place" || decision.verdict === "no-host") decisions.add(decision);
+    tell(() => ({ type: "decision", decision }));
+  };
+  const onReceipt = (receipt: Receipt, room: RoomEntry | undefined): void => {
+    engine.migrated(receipt, clock.now());
+    recentReceipts.push(receipt);
+    if (recentReceipts.length > RECENT_RECEIPTS) recentReceipts.shift();
+    metrics.migrations.inc({ reason: receipt.reason, outcome: receipt.outcome });
+    metrics.messagesLost.inc(receipt.messagesLost);
+    if (receipt.freezeBeyondTickMs !== undefined) metrics.freezeMs.observe(receipt.freezeBeyondTickMs.p50);
+    if (room !== undefined) loop.mark(room.roomId);
+    tell(() => ({ type: "receipt", receipt }));
+  };
+
+  const failover = new Failover({
+    hosts,
+    rooms,
+    store,
+    engine,
+    clock,
+    newId,
+    logger,
+    onDecision,
+    owns,
+    onView: (migration) => tell(() => ({ type: "migration", migration })),
+    onReceipt: (receipt, room) => {
+      store.closeMigration(receipt).catch((cause: unknown) => logger.error({ cause }, "receipt not stored"));
+      onReceipt(receipt, room);
+    },
+    onOwner,
+  });
+  const orchestrator = new Orchestrator({
+    hosts,
+    rooms,
+    store,
+    clock,
+    newId,
+    logger,
+    addresses,
+    times: { ...DEFAULT_MIGRATION_TIMES, ...o.migration },
+    onView: (migration) => tell(() => ({ type: "migration", migration })),
+    onReceipt,
+    onOwner,
+    beforeMove: (room) => standbys.retire(room),
+    onAway: (room, without) => failover.rescue(room, without),
+  });
+  const standbys: Standbys = new Standbys({
+    hosts,
+    rooms,
+    engine,
+    addresses,
+    clock,
+    newId,
+    logger,
+    owns,
+    keep: (checkpoint) => store.putCheckpoint(checkpoint),
+    onOwner,
+    onChanged: (room) => rooms.touched(room),
+    rescue: (room) => failover.rescue(room, "wait"),
+  });
+  const loop: PlacementLoop = new PlacementLoop({
+    engine,
+    hosts,
+    rooms,
+    decisions,
+    clock,
+    logger,
+    onDecision,
+    move: (roomId, toHostId, reason) => orchestrator.move(roomId, toHostId, reason),
+    owns,
+    enabled: o.autoMove ?? true,
+  });
+  const seats = new SeatExpiry(clock, rooms);
+
+  const emitHost = (host: HostEntry): void => hub.emit(() => ({ type: "host", host: hostView(host) }));
+  const markHost = (host: HostEntry): void => {
+    for (const roomId of host.roomIds) loop.mark(roomId);
+  };
+  const notedLoad = new Map<string, number>();
+  const hostDesk = new HostDesk({
+    hosts,
+    rooms,
+    orchestrator,
+    failover,
+    standbys,
+    keep: (checkpoint) => store.putCheckpoint(checkpoint),
+    redialMs: o.redialMs ?? DEFAULT_REDIAL_MS,
+    clock,
+    logger,
+    remembered: o.remembered,
+    heartbeatIntervalMs: o.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
+    lostAfterMs: o.lostAfterMs ?? DEFAULT_LOST_AFTER_MS,
+    forgetAfterMs: o.forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS,
+    onHost: (host) => {
+      engine.upsertHost(host);
+      emitHost(host);
+      markHost(host);
+      standbys.hostChanged(host);
+    },
+    onHostRemoved: (hostId) => {
+      engine.removeHost(hostId);
+      notedLoad.delete(hostId);
+      hub.emit(() => ({ type: "host-removed", hostId }));
+    },
+    onHeartbeat: (host) => {
+      emitHost(host);
+      const { hostId } = host.facts;
+      if (Math.abs((notedLoad.get(hostId) ?? 0) - host.load) < NOTABLE_LOAD_CHANGE) return;
+      notedLoad.set(hostId, host.load);
+      markHost(host);
+    },
+    onOwner,
+    onGone,
+  });
+  const setHostState = (hostId: string, to: "drain" | "activate"): void => {
+    const host = hosts.apply(hostId, { type: to });
+    emitHost(host);
+    markHost(host);
+    standbys.hostChanged(host);
+  };
+
+  metrics.watch(
+    hosts,
+    rooms,
+    () => loop.evaluations,
+    () => loop.pending,
+  );
+  const move = async (roomId: string, toHostId: string): Promise<Receipt> => {
+    const owner = cluster.ownerOf(roomId);
+    if (owns(roomId) || owner === undefined) return orchestrator.move(roomId, toHostId, "operator");
+    return forwardMove(owner, o.adminToken, roomId, toHostId);
+  };
+  /** Rooms that this broker decides about from now on: whatever another left open is ended here. */
+  const takeOver = async (shards: readonly number[]): Promise<void> => {
+    const taken = new Set(shards);
+    const records = new Map((await store.rooms()).map((record) => [record.roomId, record]));
+    for (const room of [...rooms.values()]) {
+      if (!taken.has(shardOf(room.roomId))) continue;
+      const record = records.get(room.roomId);
+      if (record?.epoch === room.epoch) room.standby = record.standby;
+      else if (record === undefined || record.epoch < room.epoch)
+        onOwner(room).catch((cause: unknown) => logger.error({ cause }, "room taken over is not stored"));
+      loop.mark(room.roomId);
+      if (room.stage.state === "restoring") failover.rescue(room, "wait");
+    }
+    for (const entry of await store.openMigrations()) {
+      if (!taken.has(shardOf(entry.roomId)) || !owns(entry.roomId)) continue;
+      orchestrator.resume(entry).catch((cause: unknown) => {
+        logger.error({ cause, migrationId: entry.migrationId }, "a move of before is still open");
+      });
+    }
+  };
+  return {
+    cluster,
+    owns,
+    move,
+    takeOver,
+    heed: (bulletin: Bulletin) => heed(bulletin, { players, desk, loop, hub, clock, logger, setHostState }),
+    clock,
+    newId,
+    addresses,
+    store,
+    logger,
+    metrics,
+    engine,
+    decisions,
+    hosts,
+    rooms,
+    players,
+    views,
+    desk,
+    hub,
+    orchestrator,
+    failover,
+    standbys,
+    loop,
+    seats,
+    hostDesk,
+    onPlayer,
+    onDecision,
+    onOwner,
+    onGone,
+    setHostState: (hostId: string, to: "drain" | "activate"): void => {
+      setHostState(hostId, to);
+      cluster.publish("host-state", { hostId, to });
+    },
+  };
+}

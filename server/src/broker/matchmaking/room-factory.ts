@@ -1,0 +1,151 @@
+/** New rooms: placed for those who will join, created there; one at a time per kind where one may suffice. */
+import { type CarrierKind, CentroidError, type Decision } from "@centroid/protocol";
+import type { Clock } from "../clock.js";
+import type { NewId } from "../ids.js";
+import type { Logger } from "../logger.js";
+import type { PlacementEngine } from "../placement/engine.js";
+import { type HostRegistry, peerOf } from "../state/host-registry.js";
+import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
+
+/** Hosts tried before a joiner hears that none would take the room. */
+const MAX_ATTEMPTS = 3;
+/** A host has a room by then; an emulated machine that must boot first takes long. */
+const CREATE_TIMEOUT_MS: Record<CarrierKind, number> = { process: 10_000, vm: 40_000, container: 10_000 };
+
+/** Of ten brokers one draws an own id within so many attempts but for one case in 10^11. */
+const MAX_ID_ATTEMPTS = 256;
+
+export interface RoomFactoryOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  engine: PlacementEngine;
+  clock: Clock;
+  newId: NewId;
+  logger: Logger;
+  carrier: CarrierKind;
+  onDecision: (decision: Decision) => void;
+  onOwner: (room: RoomEntry) => Promise<void>;
+  /** True if this broker decides about rooms of that id. */
+  owns: (roomId: string) => boolean;
+}
+
+export class RoomFactory {
+  readonly #o: RoomFactoryOptions;
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  constructor(options: RoomFactoryOptions) {
+    this.#o = options;
+  }
+
+  /**
+   * Runs `find` again when its turn comes and creates only if there still is nothing: many who join at once make
+   * as many rooms as they need. Both must take the seat before they return.
+   */
+  async findOrCreate<T>(name: string, find: () => T | undefined, create: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(name) ?? Promise.resolve();
+    const next = (): T | Promise<T> => find() ?? create();
+    const turn = before.then(next, next);
+    this.#queues.set(name, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#queues.get(name) === turn) this.#queues.delete(name);
+    }
+  }
+
+  /**
+   * @param seat takes the creator's seat, before anybody else can find the room
+   * @throws CentroidError ROOM_TYPE_UNKNOWN | NO_HOST, or what the host says
+   */
+  async create<T>(
+    name: string,
+    options: unknown,
+    playerIds: readonly string[],
+    seat: (room: RoomEntry) => T,
+  ): Promise<T> {
+    const { engine, clock, carrier, onDecision, logger } = this.#o;
+    this.#assertType(name);
+    const roomId = this.#ownId();
+    const decision = engine.place({ roomId, name, carrier, playerIds }, clock.now());
+    onDecision(decision);
+    const usable = decision.candidates.filter(
+      ({ rejected }) => rejected === undefined || rejected === "score" || rejected === "cap",
+    );
+    let failure: CentroidError | undefined;
+    for (const { hostId } of usable.slice(0, MAX_ATTEMPTS)) {
+      try {
+        return await this.#createAt(hostId, roomId, name, options, seat);
+      } catch (cause) {
+        failure = CentroidError.from(cause);
+        if (failure.code !== "HOST_LOST" && failure.code !== "HOST_FULL" && failure.code !== "HOST_NOT_FOUND")
+          throw failure;
+        logger.warn({ hostId, roomId, code: failure.code }, `room not created here: ${failure.message}`);
+      }
+    }
+    throw new CentroidError("NO_HOST", "no host can take a new room now; add a host or try again shortly", {
+      cause: failure,
+    });
+  }
+
+  /** An id of a room that this broker will decide about, so that no other has to be told. */
+  #ownId(): string {
+    const { newId, owns } = this.#o;
+    for (let attempt = 0; attempt < MAX_ID_ATTEMPTS; attempt++) {
+      const roomId = newId();
+      if (owns(roomId)) return roomId;
+    }
+    return newId();
+  }
+
+  async #createAt<T>(
+    hostId: string,
+    roomId: string,
+    name: string,
+    options: unknown,
+    seat: (room: RoomEntry) => T,
+  ): Promise<T> {
+    const { hosts, rooms, clock, carrier, onOwner, logger } = this.#o;
+    const peer = peerOf(hosts.require(hostId));
+    const room = rooms.add({
+      roomId,
+      name,
+      carrier,
+      createdAtMs: clock.now(),
+      epoch: 1,
+      stage: { state: "creating", hostId },
+    });
+    let seated: T;
+    try {
+      const made = await peer.request(
+        { method: "createRoom", roomId, name, options, carrier, epoch: 1 },
+        CREATE_TIMEOUT_MS[carrier],
+      );
+      room.locked = made.locked;
+      room.maxPlayers = made.maxPlayers;
+      seated = seat(room);
+      rooms.apply(room, { type: "created", at: { processId: made.processId, address: made.address } });
+    } catch (cause) {
+      if (rooms.get(roomId) === room) rooms.apply(room, { type: "dispose" });
+      // It may exist there nevertheless, if only the answer was lost.
+      peer.request({ method: "disposeRoom", roomId, epoch: 1 }).catch(() => undefined);
+      throw cause;
+    }
+    onOwner(room).catch((cause: unknown) => logger.error({ roomId, cause }, "new room could not be stored"));
+    return seated;
+  }
+
+  #assertType(name: string): void {
+    const types = new Set<string>();
+    for (const { facts } of this.#o.hosts.values()) {
+      // A host that names no types is taken at its word later.
+      if (facts.roomTypes.length === 0 || facts.roomTypes.includes(name)) return;
+      for (const type of facts.roomTypes) types.add(type);
+    }
+    if (this.#o.hosts.size === 0)
+      throw new CentroidError("NO_HOST", "no host is connected; start an agent and try again");
+    throw new CentroidError(
+      "ROOM_TYPE_UNKNOWN",
+      `provided room name "${name}" not defined; the hosts have ${[...types].join(", ")}`,
+    );
+  }
+}

@@ -1,0 +1,64 @@
+/** What the players saw of a move, collected for a short time after the switch. */
+import type { Receipt, RoomEvent } from "@centroid/protocol";
+import type { Clock } from "../clock.js";
+
+export type FreezeReport = Extract<RoomEvent, { event: "report" }>;
+
+export class FreezeReports {
+  readonly #clock: Clock;
+  readonly #bySession = new Map<string, FreezeReport>();
+  #expected = Number.POSITIVE_INFINITY;
+  #complete: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(report: FreezeReport): void {
+    this.#bySession.set(report.sessionId, report);
+    this.#check();
+  }
+
+  /** Waits until `expected` players have reported, at most `windowMs`. */
+  async collect(expected: number, windowMs: number): Promise<FreezeSummary> {
+    this.#expected = expected;
+    if (this.#bySession.size < expected) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#clock.after(windowMs, resolve);
+        this.#complete = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    return summarise([...this.#bySession.values()]);
+  }
+
+  #check(): void {
+    if (this.#bySession.size >= this.#expected) this.#complete?.();
+  }
+}
+
+export type FreezeSummary = Pick<
+  Receipt,
+  "freezeMs" | "freezeBeyondTickMs" | "messagesLost" | "messagesDuplicated"
+>;
+
+function summarise(reports: readonly FreezeReport[]): FreezeSummary {
+  const sum = (of: (report: FreezeReport) => number): number => reports.reduce((all, r) => all + of(r), 0);
+  const totals = { messagesLost: sum((r) => r.lost), messagesDuplicated: sum((r) => r.duplicated) };
+  if (reports.length === 0) return totals;
+  const freezes = quantiles(reports.map(({ gapMs }) => gapMs));
+  return {
+    ...totals,
+    freezeMs: { clients: reports.length, ...freezes },
+    freezeBeyondTickMs: quantiles(reports.map(({ gapMs, patchRateMs }) => Math.max(0, gapMs - patchRateMs))),
+  };
+}
+
+/** Nearest-rank quantiles. */
+function quantiles(values: readonly number[]): { p50: number; p99: number; max: number } {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (q: number): number => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}

@@ -1,0 +1,380 @@
+/**
+ * Moves rooms. `migrateIn` at the destination, `migrateOut` at the source; the destination's `owned` is the
+ * switch. Whatever goes wrong, both sides are asked and exactly one owner results. Every phase is journalled
+ * before it counts, so that a broker that starts again knows what was under way.
+ */
+import {
+  CentroidError,
+  type MigrationView,
+  type MoveReason,
+  type Receipt,
+  type RoomEvent,
+  type RoomReport,
+} from "@centroid/protocol";
+import type { AddressBook } from "../address-book.js";
+import type { Clock } from "../clock.js";
+import type { NewId } from "../ids.js";
+import type { Logger } from "../logger.js";
+import { type HostRegistry, peerOf } from "../state/host-registry.js";
+import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
+import type { JournalEntry, Store } from "../store/store.js";
+import { assertCanMove } from "./checks.js";
+import { destinationOf } from "./destination.js";
+import { Migration } from "./migration.js";
+import { Sides } from "./sides.js";
+
+export interface MigrationTimes {
+  /** The destination must have the slot ready by then. */
+  prepareMs: number;
+  /** The source gives the move up by then. */
+  deadlineMs: number;
+  /** The same for a whole machine. */
+  vmDeadlineMs: number;
+  /** A machine that has arrived must have answered there by then. */
+  vmArrivalMs: number;
+  /** Players' reports are waited for so long after the switch. */
+  reportWindowMs: number;
+  /** Pause between two questions to a side that did not answer. */
+  settleRetryMs: number;
+}
+
+export const DEFAULT_MIGRATION_TIMES: MigrationTimes = {
+  // The first room of a host waits for its process to start, on a busy machine for long.
+  prepareMs: 12_000,
+  deadlineMs: 15_000,
+  vmDeadlineMs: 60_000,
+  // More than its new host waits for it, so that the host's word comes first.
+  vmArrivalMs: 13_000,
+  reportWindowMs: 1_000,
+  settleRetryMs: 250,
+};
+
+/** The agent answers after the source's own deadline; later than this its reply is lost. */
+const REPLY_SLACK_MS = 2_000;
+
+export interface OrchestratorOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  store: Store;
+  clock: Clock;
+  newId: NewId;
+  logger: Logger;
+  addresses: AddressBook;
+  times: MigrationTimes;
+  onView: (migration: MigrationView) => void;
+  onReceipt: (receipt: Receipt, room: RoomEntry | undefined) => void;
+  /** The room's owner changed: to be kept durably. */
+  onOwner: (room: RoomEntry) => Promise<void>;
+  /** What has to be done before a room leaves its host. */
+  beforeMove: (room: RoomEntry) => Promise<void>;
+  /** The room is with a host that is away, or was lost with it. */
+  onAway: (room: RoomEntry, without: "wait" | "dispose") => void;
+}
+
+export class Orchestrator {
+  readonly #o: OrchestratorOptions;
+  readonly #sides: Sides;
+  readonly #active = new Map<string, Migration>();
+  readonly #settled = new Map<string, Promise<void>>();
+  #stopped = false;
+
+  constructor(options: OrchestratorOptions) {
+    this.#o = options;
+    this.#sides = new Sides(options.hosts, options.logger);
+  }
+
+  views(): MigrationView[] {
+    return [...this.#active.values()].map((migration) => migration.view());
+  }
+
+  /** Resolves when the room is not moving any more, whichever way it went. */
+  whenSettled(roomId: string): Promise<void> {
+    return this.#settled.get(roomId) ?? Promise.resolve();
+  }
+
+  /**
+   * Moves a room and resolves with the receipt when the players have reported.
+   * A move that was rolled back resolves too: `outcome` tells.
+   * @throws CentroidError if the move cannot begin; see {@link assertCanMove}
+   */
+  async move(roomId: string, toHostId: string, reason: MoveReason): Promise<Receipt> {
+    const { hosts, rooms, clock, newId } = this.#o;
+    const room = rooms.require(roomId);
+    const to = hosts.require(toHostId);
+    assertCanMove(room, to);
+    const migration = new Migration(
+      {
+        migrationId: newId(),
+        roomId,
+        fromHostId: room.stage.hostId,
+        toHostId,
+        toEpoch: Math.max(room.epoch, room.fencedEpoch) + 1,
+        reason,
+        startedAtMs: clock.now(),
+      },
+      room.carrier,
+      clock,
+    );
+    return this.#track(migration, room, () => this.#run(migration, room));
+  }
+
+  /** Ends a move that an earlier broker left open. */
+  async resume(entry: JournalEntry): Promise<Receipt | undefined> {
+    const room = this.#o.rooms.get(entry.roomId);
+    const { phase, ...plan } = entry;
+    const migration = new Migration(plan, room?.carrier ?? "process", this.#o.clock);
+    migration.enter(phase, 0);
+    const cause = new CentroidError("MIGRATION_FAILED", "the broker ended while this move was under way");
+    if (room === undefined || room.stage.state !== "running") {
+      const lost = new CentroidError("ROOM_NOT_FOUND", "the room ended while the broker was away");
+      return this.#close(migration, undefined, "failed", lost);
+    }
+    // Whichever side said hello first is taken for the owner until both have been asked.
+    if (room.stage.hostId === plan.toHostId && room.epoch === plan.toEpoch) {
+      return this.#track(
+        migration,
+        room,
+        async () => {
+          this.#sides.letGo(plan.fromHostId, plan.roomId, plan.toEpoch);
+          return this.#close(migration, room, "completed", undefined);
+        },
+        false,
+      );
+    }
+    return this.#track(migration, room, () => this.#resolve(migration, room, cause));
+  }
+
+  /** Something a host said about one of the moves under way. */
+  hear(hostId: string, change: Extract<RoomEvent, { event: "phase" | "owned" | "report" }>): void {
+    const migration = this.#active.get(change.migrationId);
+    if (migration === undefined) return;
+    switch (change.event) {
+      case "phase":
+        if (hostId !== migration.plan.fromHostId) return;
+        migration.enter(change.phase, change.bytes);
+        this.#journal(migration);
+        this.#o.onView(migration.view());
+        return;
+      case "owned":
+        if (hostId === migration.plan.toHostId) migration.setOwned();
+        return;
+      case "report":
+        if (hostId === migration.plan.toHostId) migration.reports.add(change);
+        return;
+      default: {
+        const never: never = change;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  /** A host says in its hello that it runs this room: the end of a move that we did not hear of. */
+  found(hostId: string, { roomId, epoch, processId, address }: RoomReport): void {
+    for (const migration of this.#active.values()) {
+      const { plan } = migration;
+      if (plan.roomId !== roomId || plan.toHostId !== hostId || plan.toEpoch !== epoch) continue;
+      migration.destination = { processId, address };
+      migration.setOwned();
+    }
+  }
+
+  /** Begins no more; moves under way go on at their hosts and are settled by the next broker. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #track(
+    migration: Migration,
+    room: RoomEntry,
+    run: () => Promise<Receipt>,
+    begin = true,
+  ): Promise<Receipt> {
+    const { migrationId, roomId, toHostId, toEpoch } = migration.plan;
+    if (begin) this.#o.rooms.apply(room, { type: "move", migrationId, toHostId, toEpoch });
+    this.#active.set(migrationId, migration);
+    let settled = (): void => undefined;
+    this.#settled.set(
+      roomId,
+      new Promise((resolve) => {
+        settled = resolve;
+      }),
+    );
+    const done = this.#settled.get(roomId);
+    migration.onSettled = () => {
+      if (this.#settled.get(roomId) === done) this.#settled.delete(roomId);
+      settled();
+    };
+    this.#o.onView(migration.view());
+    try {
+      return await run();
+    } finally {
+      migration.onSettled();
+      this.#active.delete(migrationId);
+    }
+  }
+
+  async #run(migration: Migration, room: RoomEntry): Promise<Receipt> {
+    const { hosts, addresses, store, times, beforeMove } = this.#o;
+    const { migrationId, roomId, fromHostId, toHostId, toEpoch } = migration.plan;
+    try {
+      await store.journal(migration.journalEntry());
+      await beforeMove(room);
+      const to = hosts.require(toHostId);
+      const { name, carrier, stage } = room;
+      const at = "at" in stage ? stage.at : undefined;
+      const deadlineMs = carrier === "vm" ? times.vmDeadlineMs : times.deadlineMs;
+      const slot = await peerOf(to).request(
+        { method: "migrateIn", migrationId, roomId, name, carrier, epoch: toEpoch, ...(at && { at }) },
+        times.prepareMs,
+      );
+      migration.destination = slot;
+      const out = peerOf(hosts.require(fromHostId)).request(
+        {
+          method: "migrateOut",
+          migrationId,
+          roomId,
+          mechanism: migration.mechanism,
+          epoch: toEpoch,
+          destination: destinationOf(addresses, room, slot, to),
+          deadlineMs,
+        },
+        deadlineMs + REPLY_SLACK_MS,
+      );
+      // The switch is when the destination says so, not when the source has cleaned up.
+      void migration.whenOwned().then(() => this.#commit(migration, room));
+      migration.transfer = await out;
+      if (carrier === "vm") await this.#arrival(migration);
+      this.#commit(migration, room);
+    } catch (cause) {
+      const error = CentroidError.from(cause);
+      if (!migration.owned) return this.#resolve(migration, room, error);
+      // It arrived; what failed is only the source's farewell.
+      this.#sides.letGo(fromHostId, roomId, toEpoch);
+    }
+    return this.#close(migration, room, "completed", undefined);
+  }
+
+  /** The source only knows that the machine has gone; that its room lives the destination must say. */
+  async #arrival(migration: Migration): Promise<void> {
+    const { clock, times } = this.#o;
+    await Promise.race([
+      migration.whenOwned(),
+      new Promise<void>((resolve) => clock.after(times.vmArrivalMs, resolve)),
+    ]);
+    if (!migration.owned)
+      throw new CentroidError("MIGRATION_FAILED", "the VM has arrived, but its room does not answer there");
+  }
+
+  /** Asks both sides until it is clear who has the room. */
+  async #resolve(migration: Migration, room: RoomEntry, cause: CentroidError): Promise<Receipt> {
+    const { migrationId, fromHostId, toHostId, toEpoch, roomId } = migration.plan;
+    const { rooms, clock, times } = this.#o;
+    for (;;) {
+      if (this.#o.rooms.get(roomId) !== room) return this.#vanished(migration, cause);
+      const settlement = migration.owned ? "commit" : await this.#sides.ask(migration.plan);
+      if (this.#o.rooms.get(roomId) !== room) return this.#vanished(migration, cause);
+      switch (settlement) {
+        case "commit":
+          this.#commit(migration, room);
+          this.#sides.letGo(fromHostId, roomId, toEpoch);
+          return this.#close(migration, room, "completed", undefined);
+        case "roll-back":
+        case "roll-back-fenced": {
+          if (settlement === "roll-back-fenced") room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
+          else if (!(await this.#sides.abort(toHostId, migration.plan))) break;
+          if (migration.owned || !(await this.#sides.abort(fromHostId, migration.plan))) break;
+          rooms.apply(room, { type: "rolled-back", migrationId });
+          await this.#o.onOwner(room);
+          migration.enter("rolled-back", 0);
+          this.#o.onView(migration.view());
+          return this.#close(migration, room, "rolled-back", cause);
+        }
+        case "roll-back-away":
+          room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
+          await this.#sides.abort(toHostId, migration.plan);
+          // It may have come back meanwhile; then it can be asked.
+          if (migration.owned || (await this.#sides.status(fromHostId, migration.plan)) !== "lost") break;
+          room.calledOff = migrationId;
+          rooms.apply(room, { type: "rolled-back", migrationId });
+          await this.#o.onOwner(room);
+          this.#o.onAway(room, "wait");
+          return this.#close(migration, room, "rolled-back", cause);
+        case "room-lost":
+          await this.#sides.abort(toHostId, migration.plan);
+          room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
+          rooms.apply(room, { type: "rolled-back", migrationId });
+          this.#o.onAway(room, "dispose");
+          return this.#close(migration, undefined, "failed", cause);
+        case "wait":
+          break;
+        default: {
+          const never: never = settlement;
+          throw new CentroidError("INTERNAL", `unknown settlement ${String(never)}`);
+        }
+      }
+      if (this.#stopped) throw cause;
+      await new Promise<void>((resolve) => clock.after(times.settleRetryMs, resolve));
+      if (this.#stopped) throw cause;
+    }
+  }
+
+  /** The room ended while it was unclear who had it: neither side may keep a part of it. */
+  #vanished(migration: Migration, cause: CentroidError): Promise<Receipt> {
+    const { fromHostId, toHostId, roomId, toEpoch } = migration.plan;
+    this.#sides.letGo(fromHostId, roomId, toEpoch);
+    this.#sides.letGo(toHostId, roomId, toEpoch);
+    const ended = new CentroidError("ROOM_NOT_FOUND", "the room ended while it was on its way", { cause });
+    return this.#close(migration, undefined, "failed", ended);
+  }
+
+  #commit(migration: Migration, room: RoomEntry): void {
+    const { migrationId, toHostId } = migration.plan;
+    const { rooms, logger } = this.#o;
+    migration.owned = true;
+    if (rooms.get(room.roomId) !== room) return;
+    if (room.stage.state !== "migrating" || room.stage.migrationId !== migrationId) return;
+    const at = migration.destination ?? room.stage.at;
+    rooms.apply(room, { type: "committed", migrationId, at });
+    this.#o.onOwner(room).catch((cause: unknown) => {
+      logger.error({ roomId: room.roomId, toHostId, cause }, "the new owner could not be stored");
+    });
+    migration.onSettled();
+  }
+
+  #journal(migration: Migration): void {
+    this.#o.store.journal(migration.journalEntry()).catch((cause: unknown) => {
+      this.#o.logger.error(
+        { cause, migrationId: migration.plan.migrationId },
+        "phase could not be journalled",
+      );
+    });
+  }
+
+  async #close(
+    migration: Migration,
+    room: RoomEntry | undefined,
+    outcome: Receipt["outcome"],
+    cause: CentroidError | undefined,
+  ): Promise<Receipt> {
+    const { store, clock, times, onReceipt, onView } = this.#o;
+    const endedAtMs = clock.now();
+    const completed = outcome === "completed";
+    // Clients of a VM notice nothing that they could report.
+    const expected = completed && migration.mechanism === "handoff" ? (room?.players ?? 0) : 0;
+    const freeze = await migration.reports.collect(expected, times.reportWindowMs);
+    if (completed) {
+      migration.enter("completed", 0);
+      onView(migration.view());
+    }
+    const receipt = migration.receipt(
+      outcome,
+      room?.epoch ?? migration.plan.toEpoch,
+      endedAtMs,
+      freeze,
+      cause?.toWire(),
+    );
+    await store.closeMigration(receipt);
+    onReceipt(receipt, room);
+    return receipt;
+  }
+}

@@ -1,0 +1,77 @@
+/** What a broker can be told, and what it assumes otherwise. */
+import type { CarrierKind } from "@centroid/protocol";
+import type { AddressBook } from "./address-book.js";
+import type { RateLimit } from "./api/rate-limit.js";
+import type { Clock } from "./clock.js";
+import type { Cluster } from "./cluster/cluster.js";
+import type { NewId } from "./ids.js";
+import type { Logger } from "./logger.js";
+import type { MigrationTimes } from "./migration/orchestrator.js";
+import type { ParameterOverrides } from "./placement/engine.js";
+import type { Store } from "./store/store.js";
+
+/** What a broker can be told; everything has a default. */
+export interface BrokerOptions {
+  /** Address to listen on; loopback unless told otherwise. */
+  bindHost?: string;
+  /** 0 is any free port. */
+  port?: number;
+  /** Directory of the embedded store; without it nothing outlives the process. */
+  storeDir?: string;
+  /** A store of another kind; it stays the caller's to close. */
+  store?: Store;
+  /** The other brokers on the same store; it stays the caller's to close. Alone if not given. */
+  cluster?: Cluster;
+  /** `http://host:port` under which the other brokers reach this one; its own address if not given. */
+  clusterUrl?: string;
+  /** For operators; generated once and kept in the store if not given. */
+  adminToken?: string;
+  /** For those who only look; generated once and kept in the store if not given. */
+  viewerToken?: string;
+  /** For agents; generated once and kept in the store if not given. */
+  agentToken?: string;
+  addressBook?: AddressBook;
+  /** True when distances between players and hosts are emulated; shown wherever they are. */
+  emulated?: boolean;
+  /** Where players of an emulated network change their place; told to operators' tools. */
+  emulationUrl?: string;
+  placement?: ParameterOverrides;
+  /** Gets all that placement depends on and decides, as JSON lines that `centroid replay` reads; replaced at each start. */
+  traceFile?: string;
+  /** False: rooms move only when an operator says so. */
+  autoMove?: boolean;
+  carrier?: CarrierKind;
+  migration?: Partial<MigrationTimes>;
+  /** Built dashboard, served at `/`. */
+  dashboardDir?: string;
+  /** Built game page, served at `/play/`. */
+  playDir?: string;
+  /** Further built pages, served beside the dashboard: one folder per page. */
+  pagesDir?: string;
+  heartbeatIntervalMs?: number;
+  /** Silence after which a host counts as lost. */
+  lostAfterMs?: number;
+  /** An agent whose connection broke and that has not dialled again within this counts as ended. */
+  redialMs?: number;
+  /** Silence after which it is forgotten with its rooms. */
+  forgetAfterMs?: number;
+  /** After a restart, joins wait at most so long for hosts that had rooms. */
+  rejoinGraceMs?: number;
+  /** Per client address; none if not given. */
+  rateLimit?: RateLimit;
+  logger?: Logger;
+  clock?: Clock;
+  newId?: NewId;
+}
+
+export const DEFAULT_PORT = 2567;
+export const DEFAULT_BIND_HOST = "127.0.0.1";
+/** Missing three beats and a half is not jitter. */
+export const DEFAULT_HEARTBEAT_INTERVAL_MS = 1_000;
+export const DEFAULT_LOST_AFTER_MS = 3_500;
+/** Agents dial again after 100 ms; a dead process never does. */
+export const DEFAULT_REDIAL_MS = 750;
+/** An agent machine may reboot within this. */
+export const DEFAULT_FORGET_AFTER_MS = 120_000;
+/** Agents redial at least every 2 s. */
+export const DEFAULT_REJOIN_GRACE_MS = 3_000;

@@ -1,0 +1,136 @@
+/** The edge hosts this broker knows, what they offer, and how to talk to each. */
+import {
+  type AgentMethod,
+  type AgentRequest,
+  type AgentResults,
+  CentroidError,
+  type Host,
+  type HostSummary,
+} from "@centroid/protocol";
+import { type HostStage, type HostTransition, nextHostStage } from "./host-stage.js";
+
+/** Asks the agent of one host. @throws CentroidError what the agent answered, HOST_LOST or MIGRATION_TIMEOUT */
+export interface AgentPeer {
+  request<M extends AgentMethod>(
+    request: Extract<AgentRequest, { method: M }>,
+    timeoutMs?: number,
+  ): Promise<AgentResults[M]>;
+  /** Ends the connection: the agent dials again and says anew what it runs. */
+  close(): void;
+}
+
+export interface HostFacts
+  extends Pick<
+    Host,
+    "hostId" | "name" | "latitude" | "longitude" | "region" | "carriers" | "capacityRooms" | "beaconUrl"
+  > {
+  roomTypes: readonly string[];
+}
+
+export interface HostEntry {
+  facts: HostFacts;
+  stage: HostStage;
+  /** The live connection to its agent, if there is one just now. */
+  peer: AgentPeer | undefined;
+  load: number;
+  rssBytes: number;
+  lastHeartbeatAtMs: number;
+  /** Rooms it owns or is about to own; each takes a slot. */
+  roomIds: Set<string>;
+  /** Connected players of its rooms. */
+  players: number;
+}
+
+export class HostRegistry {
+  readonly #hosts = new Map<string, HostEntry>();
+
+  get(hostId: string): HostEntry | undefined {
+    return this.#hosts.get(hostId);
+  }
+
+  /** @throws CentroidError HOST_NOT_FOUND */
+  require(hostId: string): HostEntry {
+    const host = this.#hosts.get(hostId);
+    if (host === undefined) {
+      const known = [...this.#hosts.keys()].slice(0, 20).join(", ") || "none";
+      throw new CentroidError("HOST_NOT_FOUND", `no host "${hostId}"; known hosts: ${known}`);
+    }
+    return host;
+  }
+
+  values(): IterableIterator<HostEntry> {
+    return this.#hosts.values();
+  }
+
+  get size(): number {
+    return this.#hosts.size;
+  }
+
+  /** A host said hello: a new entry, or the old one with what it says now. */
+  hello(facts: HostFacts, peer: AgentPeer, atMs: number): HostEntry {
+    const known = this.#hosts.get(facts.hostId);
+    if (known === undefined) {
+      const entry: HostEntry = {
+        facts,
+        stage: { state: "active" },
+        peer,
+        load: 0,
+        rssBytes: 0,
+        lastHeartbeatAtMs: atMs,
+        roomIds: new Set(),
+        players: 0,
+      };
+      this.#hosts.set(facts.hostId, entry);
+      return entry;
+    }
+    known.facts = facts;
+    known.peer = peer;
+    known.lastHeartbeatAtMs = atMs;
+    known.stage = nextHostStage(known.stage, { type: "hello" });
+    return known;
+  }
+
+  apply(hostId: string, event: HostTransition): HostEntry {
+    const host = this.require(hostId);
+    host.stage = nextHostStage(host.stage, event);
+    return host;
+  }
+
+  remove(hostId: string): void {
+    this.#hosts.delete(hostId);
+  }
+}
+
+/** @throws CentroidError HOST_LOST if its agent is not connected */
+export function peerOf(host: HostEntry): AgentPeer {
+  if (host.peer === undefined)
+    throw new CentroidError(
+      "HOST_LOST",
+      `the agent of ${host.facts.hostId} is not connected; try again shortly`,
+    );
+  return host.peer;
+}
+
+/** True if new rooms may go there now. */
+export function takesRooms(host: HostEntry): boolean {
+  return (
+    host.stage.state === "active" && host.peer !== undefined && host.roomIds.size < host.facts.capacityRooms
+  );
+}
+
+export function hostView(host: HostEntry): Host {
+  const { roomTypes: _, ...facts } = host.facts;
+  return {
+    ...facts,
+    state: host.stage.state,
+    rooms: host.roomIds.size,
+    players: host.players,
+    load: host.load,
+    rssBytes: host.rssBytes,
+    lastHeartbeatAtMs: host.lastHeartbeatAtMs,
+  };
+}
+
+export function hostSummary({ facts: { hostId, name, latitude, longitude } }: HostEntry): HostSummary {
+  return { hostId, name, latitude, longitude };
+}

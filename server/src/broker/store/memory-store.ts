@@ -1,0 +1,95 @@
+/** A store for one process' lifetime. */
+import { type AuditEntry, CentroidError, type Receipt } from "@centroid/protocol";
+import {
+  isNewer,
+  type JournalEntry,
+  MAX_AUDIT,
+  MAX_RECEIPTS,
+  type RoomRecord,
+  type Store,
+  type StoredCheckpoint,
+} from "./store.js";
+
+/** Forgets everything when its process ends. */
+export class MemoryStore implements Store {
+  readonly #secrets = new Map<string, string>();
+  readonly #rooms = new Map<string, RoomRecord>();
+  readonly #open = new Map<string, JournalEntry>();
+  readonly #receipts: Receipt[] = [];
+  readonly #audit: AuditEntry[] = [];
+  readonly #checkpoints = new Map<string, StoredCheckpoint>();
+
+  async secret(name: string, create: () => string): Promise<string> {
+    let secret = this.#secrets.get(name);
+    if (secret === undefined) {
+      secret = create();
+      this.#secrets.set(name, secret);
+    }
+    return secret;
+  }
+
+  async putRoom(room: RoomRecord): Promise<void> {
+    assertNotStale(room, this.#rooms.get(room.roomId));
+    this.#rooms.set(room.roomId, { ...room });
+  }
+
+  async removeRoom(roomId: string): Promise<void> {
+    this.#rooms.delete(roomId);
+    this.#checkpoints.delete(roomId);
+  }
+
+  async putCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
+    if (isNewer(checkpoint, this.#checkpoints.get(checkpoint.roomId)))
+      this.#checkpoints.set(checkpoint.roomId, checkpoint);
+  }
+
+  async checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {
+    return this.#checkpoints.get(roomId);
+  }
+
+  async rooms(): Promise<RoomRecord[]> {
+    return [...this.#rooms.values()];
+  }
+
+  async journal(entry: JournalEntry): Promise<void> {
+    this.#open.set(entry.migrationId, { ...entry });
+  }
+
+  async openMigrations(): Promise<JournalEntry[]> {
+    return [...this.#open.values()];
+  }
+
+  async closeMigration(receipt: Receipt): Promise<void> {
+    this.#open.delete(receipt.migrationId);
+    const known = this.#receipts.findIndex(({ migrationId }) => migrationId === receipt.migrationId);
+    if (known >= 0) this.#receipts[known] = receipt;
+    else this.#receipts.push(receipt);
+    if (this.#receipts.length > MAX_RECEIPTS) this.#receipts.shift();
+  }
+
+  async receipts({ roomId, limit }: { roomId?: string | undefined; limit: number }): Promise<Receipt[]> {
+    const matching = this.#receipts.filter((receipt) => roomId === undefined || receipt.roomId === roomId);
+    return matching.slice(-limit).reverse();
+  }
+
+  async appendAudit(entry: AuditEntry): Promise<void> {
+    this.#audit.push(entry);
+    if (this.#audit.length > MAX_AUDIT) this.#audit.shift();
+  }
+
+  async audit({ beforeMs, limit }: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]> {
+    const earlier = this.#audit.filter(({ atMs }) => beforeMs === undefined || atMs < beforeMs);
+    return earlier.slice(-limit).reverse();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** @throws CentroidError STALE_EPOCH */
+export function assertNotStale(next: RoomRecord, known: RoomRecord | undefined): void {
+  if (known === undefined || known.epoch <= next.epoch) return;
+  throw new CentroidError(
+    "STALE_EPOCH",
+    `room ${next.roomId} is at epoch ${known.epoch} on ${known.hostId}; epoch ${next.epoch} is over`,
+  );
+}

@@ -1,0 +1,101 @@
+/**
+ * What must outlive a broker: secrets, who owns which room at which epoch, and the journal of migrations.
+ * One contract suite runs against every implementation.
+ */
+import {
+  type AuditEntry,
+  carrierKindSchema,
+  idSchema,
+  migrationPhaseSchema,
+  moveReasonSchema,
+  type Receipt,
+} from "@centroid/protocol";
+import { z } from "zod";
+
+/** The one standby that would get a room if its host were lost. */
+const standbyRecordSchema = z.object({ standbyId: idSchema, hostId: idSchema });
+/** The one standby that would get a room if its host were lost. */
+export type StandbyRecord = z.infer<typeof standbyRecordSchema>;
+
+/** Who owns a room, and at which epoch. */
+export const roomRecordSchema = z.object({
+  roomId: idSchema,
+  name: z.string(),
+  hostId: idSchema,
+  carrier: carrierKindSchema,
+  epoch: z.number().int(),
+  fencedEpoch: z.number().int(),
+  createdAtMs: z.number(),
+  standby: standbyRecordSchema.optional(),
+});
+/** Who owns a room, and at which epoch. */
+export type RoomRecord = z.infer<typeof roomRecordSchema>;
+
+/** A migration that is not over yet, as far as it is known to have come. */
+export const journalEntrySchema = z.object({
+  migrationId: idSchema,
+  roomId: idSchema,
+  fromHostId: idSchema,
+  toHostId: idSchema,
+  /** Epoch of the destination, if it gets there. */
+  toEpoch: z.number().int(),
+  reason: moveReasonSchema,
+  phase: migrationPhaseSchema,
+  startedAtMs: z.number(),
+});
+/** A migration that is not over yet, as far as it is known to have come. */
+export type JournalEntry = z.infer<typeof journalEntrySchema>;
+
+/** A room's last saved state. */
+export interface StoredCheckpoint {
+  roomId: string;
+  epoch: number;
+  seq: number;
+  takenAtMs: number;
+  data: Uint8Array;
+}
+
+/** True if `next` is to replace `known`: of a later owner, or a later one of the same. */
+export function isNewer(
+  next: Pick<StoredCheckpoint, "epoch" | "seq">,
+  known: Pick<StoredCheckpoint, "epoch" | "seq"> | undefined,
+): boolean {
+  if (known === undefined || next.epoch > known.epoch) return true;
+  return next.epoch === known.epoch && next.seq > known.seq;
+}
+
+/** What a broker needs of its storage. */
+export interface Store extends AsyncDisposable {
+  /** A secret of that name; made by `create` and kept the first time somebody asks. */
+  secret(name: string, create: () => string): Promise<string>;
+  /** @throws CentroidError STALE_EPOCH if the store has a newer owner of this room */
+  putRoom(room: RoomRecord): Promise<void>;
+  /** With its checkpoint. */
+  removeRoom(roomId: string): Promise<void>;
+  /** Resolves when it is durable. An older one than the store has is dropped without a word. */
+  putCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
+  checkpoint(roomId: string): Promise<StoredCheckpoint | undefined>;
+  rooms(): Promise<RoomRecord[]>;
+  /**
+   * Written before a phase is begun; the first time opens the entry.
+   * @throws CentroidError STALE_EPOCH if another broker decides about the room by now
+   */
+  journal(entry: JournalEntry): Promise<void>;
+  openMigrations(): Promise<JournalEntry[]>;
+  /**
+   * Closes the entry and keeps the receipt, in one step. Idempotent.
+   * @throws CentroidError STALE_EPOCH if another broker decides about the room by now
+   */
+  closeMigration(receipt: Receipt): Promise<void>;
+  /** Newest first. */
+  receipts(filter: { roomId?: string | undefined; limit: number }): Promise<Receipt[]>;
+  /** Adds to the audit log. There is no way to change or remove an entry; the oldest go beyond {@link MAX_AUDIT}. */
+  appendAudit(entry: AuditEntry): Promise<void>;
+  /** Newest first. `beforeMs`: only entries from earlier than that. */
+  audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]>;
+}
+
+/** Receipts kept; older ones are dropped. */
+export const MAX_RECEIPTS = 10_000;
+/** Audit entries kept: years of operators, some tens of MB. */
+export const MAX_AUDIT = 100_000;

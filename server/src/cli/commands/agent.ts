@@ -1,0 +1,138 @@
+/** `centroid agent`: one edge agent on this machine, for brokers elsewhere, until Ctrl-C. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type AgentConfig, bundleRooms, startAgent } from "@centroid/infra";
+import { CentroidError } from "@centroid/protocol";
+import { type Command, Option } from "commander";
+import { loadConfig } from "../../config/config.js";
+import { fail, print, printJson } from "../output.js";
+import { untilStopped } from "../until-stopped.js";
+
+interface AgentFlags {
+  broker: string;
+  tokenFile?: string;
+  hostId: string;
+  name?: string;
+  lat: number;
+  lon: number;
+  region?: string;
+  capacity?: number;
+  rooms: string;
+  bindHost?: string;
+  advertiseHost?: string;
+  port?: number;
+  stateDir?: string;
+  tlsCa?: string;
+  tlsCert?: string;
+  tlsKey?: string;
+  json?: boolean;
+}
+
+/** Each flag can be given by environment, for units and containers. */
+const required = (flags: string, about: string, env: string): Option =>
+  new Option(flags, about).env(env).makeOptionMandatory();
+const optional = (flags: string, about: string, env: string): Option => new Option(flags, about).env(env);
+
+export function registerAgent(program: Command): void {
+  program
+    .command("agent")
+    .description("run one edge agent, for brokers elsewhere")
+    .addOption(required("--broker <urls>", "every broker, comma between", "CENTROID_BROKERS"))
+    .addOption(
+      optional("--token-file <file>", "agent token (or CENTROID_AGENT_TOKEN)", "CENTROID_TOKEN_FILE"),
+    )
+    .addOption(required("--host-id <id>", "this host's id, for ever", "CENTROID_HOST_ID"))
+    .addOption(optional("--name <name>", "for people (default: the id)", "CENTROID_HOST_NAME"))
+    .addOption(required("--lat <degrees>", "latitude", "CENTROID_LATITUDE").argParser(Number))
+    .addOption(required("--lon <degrees>", "longitude", "CENTROID_LONGITUDE").argParser(Number))
+    .addOption(optional("--region <name>", "for rooms that must stay in one", "CENTROID_REGION"))
+    .addOption(
+      optional("--capacity <rooms>", "at most so many (default 200)", "CENTROID_CAPACITY").argParser(Number),
+    )
+    .addOption(required("--rooms <dir>", "folder with one room file per type", "CENTROID_ROOMS"))
+    .addOption(
+      optional("--bind-host <address>", "address to listen on (default 127.0.0.1)", "CENTROID_BIND_HOST"),
+    )
+    .addOption(optional("--advertise-host <name>", "under which players reach it", "CENTROID_ADVERTISE_HOST"))
+    .addOption(
+      optional("--port <number>", "of the beacon (default: any)", "CENTROID_BEACON_PORT").argParser(Number),
+    )
+    .addOption(optional("--state-dir <dir>", "where built rooms are kept", "CENTROID_STATE_DIR"))
+    .addOption(optional("--tls-ca <file>", "who signs brokers, for mutual TLS", "CENTROID_TLS_CA"))
+    .addOption(optional("--tls-cert <file>", "this agent's certificate", "CENTROID_TLS_CERT"))
+    .addOption(optional("--tls-key <file>", "its key", "CENTROID_TLS_KEY"))
+    .option("--json", "machine-readable output")
+    .action(async (flags: AgentFlags) => {
+      const json = flags.json === true;
+      const stop = untilStopped();
+      try {
+        const config = await agentConfig(flags);
+        await using agent = await startAgent(config, {
+          onNotice: (line) => void (stop.aborted || process.stderr.write(`${line}\n`)),
+          signal: stop,
+        });
+        if (json) printJson({ type: "started", hostId: agent.hostId, roomTypes: config.roomTypes });
+        else print(`${agent.hostId} has joined; rooms: ${config.roomTypes?.join(", ")}`);
+        const stopped = new Promise<undefined>((resolve) => {
+          if (stop.aborted) resolve(undefined);
+          stop.addEventListener("abort", () => resolve(undefined), { once: true });
+        });
+        const ended = await Promise.race([agent.exited, stopped]);
+        if (ended !== undefined && !stop.aborted)
+          throw new CentroidError("HOST_LOST", `the agent ended (${ended.signal ?? `code ${ended.code}`})`);
+      } catch (cause) {
+        if (!stop.aborted) fail(cause, json);
+      }
+    });
+}
+
+/** @throws CentroidError CONFIG_INVALID */
+async function agentConfig(flags: AgentFlags): Promise<AgentConfig> {
+  const { stateDir, checkpointMs, maxFramesPerSecond } = await loadConfig(
+    flags.stateDir === undefined ? {} : { stateDir: flags.stateDir },
+  );
+  const { region, capacity, bindHost, advertiseHost, port } = flags;
+  const tls = certificate(flags);
+  const { path, roomTypes } = await bundleRooms(flags.rooms, join(stateDir, "rooms"));
+  return {
+    brokerUrls: flags.broker.split(",").map((url) => url.trim().replace(/^http/, "ws").replace(/\/$/, "")),
+    token: await agentToken(flags.tokenFile),
+    hostId: flags.hostId,
+    name: flags.name ?? flags.hostId,
+    latitude: flags.lat,
+    longitude: flags.lon,
+    ...(region !== undefined && { region }),
+    ...(capacity !== undefined && { capacityRooms: capacity }),
+    ...(bindHost !== undefined && { bindHost }),
+    ...(advertiseHost !== undefined && { advertiseHost }),
+    ...(port !== undefined && { port }),
+    ...(tls !== undefined && { tls }),
+    checkpointIntervalMs: checkpointMs,
+    maxFramesPerSecond,
+    roomsBundle: path,
+    roomTypes,
+  };
+}
+
+async function agentToken(file: string | undefined): Promise<string> {
+  if (file !== undefined) {
+    return (
+      await readFile(file, "utf8").catch((cause: Error) => {
+        throw new CentroidError("CONFIG_INVALID", `--token-file: ${cause.message}`, { cause });
+      })
+    ).trim();
+  }
+  const given = process.env.CENTROID_AGENT_TOKEN;
+  if (given !== undefined && given !== "") return given;
+  throw new CentroidError(
+    "CONFIG_INVALID",
+    "the agent token is missing: --token-file FILE or CENTROID_AGENT_TOKEN; it is in the broker's state folder",
+  );
+}
+
+function certificate({ tlsCa, tlsCert, tlsKey }: AgentFlags): AgentConfig["tls"] {
+  if (tlsCa === undefined && tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCa === undefined || tlsCert === undefined || tlsKey === undefined)
+    throw new CentroidError("CONFIG_INVALID", "mutual TLS needs all of --tls-ca, --tls-cert and --tls-key");
+  return { ca: tlsCa, cert: tlsCert, key: tlsKey };
+}

@@ -1,0 +1,165 @@
+/** `centroid bench placement`: how long one evaluation of a room takes, with a fleet's worth of rooms in memory. */
+import {
+  DEFAULT_PARAMETERS,
+  HostTable,
+  LatencyMap,
+  MigrationCosts,
+  RoomPolicy,
+  type RoomView,
+} from "@centroid/placement";
+import { type Command, InvalidArgumentError } from "commander";
+import { print, printJson, table } from "../output.js";
+
+/** Players of one room: the size the figures are stated for. */
+const PLAYERS_PER_ROOM = 16;
+/** Rooms draw on so many players, or memory would be what is measured. */
+const MAX_PLAYERS = 4_000;
+/** Rooms that are evaluated in turn: as many as change in ten seconds when 1 % of 10,000 do each second. */
+const RUNNING_ROOMS = 1_000;
+const CITIES = 150;
+const DETOUR = 0.3;
+const TRAINING_HOSTS = 6;
+const LANDMARKS = 6;
+const REFINE_PASSES = 5;
+const BYTES_PER_MB = 1_000_000;
+
+interface Flags {
+  rooms: number;
+  hosts: number;
+  seconds: number;
+  json?: boolean;
+}
+
+interface Figures {
+  rooms: number;
+  hosts: number;
+  playersPerRoom: number;
+  evaluations: number;
+  evaluationsPerSecond: number;
+  p50Us: number;
+  p99Us: number;
+  rssMb: number;
+}
+
+export function registerBenchPlacement(bench: Command): void {
+  bench
+    .command("placement")
+    .description("evaluations of rooms per second, with warm coordinates")
+    .option("--rooms <n>", "rooms in memory", count, 100_000)
+    .option("--hosts <n>", "hosts each evaluation ranks", count, 1_000)
+    .option("--seconds <n>", "how long to measure", count, 5)
+    .option("--json", "machine-readable output")
+    .action((flags: Flags) => {
+      const figures = measure(flags);
+      if (flags.json === true) printJson(figures);
+      else
+        print(
+          table(
+            ["FIGURE", "VALUE"],
+            Object.entries(figures).map(([name, value]) => [name, String(Math.round(value))]),
+          ),
+        );
+    });
+}
+
+function measure({ rooms, hosts, seconds }: Flags): Figures {
+  const map = new LatencyMap();
+  const hostPlaces = Array.from({ length: hosts }, (_, h) => placeNear(h % CITIES, h));
+  const table = new HostTable(map);
+  hostPlaces.forEach((_, h) => {
+    const hostId = `h${h}`;
+    map.upsertHost({ hostId, latitude: 0, longitude: 0 });
+    table.set({
+      hostId,
+      state: "active",
+      capacityRooms: rooms,
+      rooms: 0,
+      load: 0,
+      carriers: ["process"],
+      region: "",
+    });
+  });
+  const players = Math.min(MAX_PLAYERS, rooms * PLAYERS_PER_ROOM);
+  // Players of one room are of a few cities, as people who play together are.
+  const playerPlaces = Array.from({ length: players }, (_, p) =>
+    placeNear((Math.floor(p / PLAYERS_PER_ROOM) + 7 * (p % 3)) % CITIES, p * 3 + 1),
+  );
+  const probe = (p: number, h: number): void => {
+    const from = playerPlaces[p] ?? ORIGIN;
+    const to = hostPlaces[h] ?? ORIGIN;
+    const direct = Math.hypot(from.x - to.x, from.y - to.y) + from.accessMs + to.accessMs;
+    const rttMs = direct * (1 + DETOUR * fraction(p * 17 + h));
+    map.addProbe({ playerId: `p${p}`, hostId: `h${h}`, atMs: 0, rttMs });
+  };
+  for (let p = 0; p < players; p++) {
+    map.upsertPlayer({ playerId: `p${p}` });
+    for (let i = 0; i < TRAINING_HOSTS; i++) probe(p, Math.floor(fraction(p * 31 + i) * hosts));
+  }
+  map.refine(REFINE_PASSES);
+  const landmarks = map.landmarks(LANDMARKS).map((hostId) => Number(hostId.slice(1)));
+  for (let p = 0; p < players; p++) for (const h of landmarks) probe(p, h);
+  const costs = new MigrationCosts(DEFAULT_PARAMETERS);
+  const policies = Array.from({ length: rooms }, () => new RoomPolicy({}, costs));
+  const views = Array.from({ length: rooms }, (_, room): RoomView => {
+    const playerIds = Array.from(
+      { length: PLAYERS_PER_ROOM },
+      (_, i) => `p${(room * PLAYERS_PER_ROOM + i) % players}`,
+    );
+    return { roomId: `r${room}`, hostId: undefined, playerIds, carrier: "process" };
+  });
+  // Each room that is looked at is placed first; what is measured is the evaluation of a room that runs.
+  const running = Math.min(rooms, RUNNING_ROOMS);
+  const evaluate = (room: number, atMs: number): void => {
+    const view = views[room];
+    const policy = policies[room];
+    if (view === undefined || policy === undefined) return;
+    const { toHostId, verdict } = policy.evaluate(view, table, atMs);
+    if (verdict === "place") view.hostId = toHostId;
+  };
+  const stride = Math.max(1, Math.floor(rooms / running));
+  for (let turn = 0; turn < 2; turn++) for (let i = 0; i < running; i++) evaluate(i * stride, turn);
+  const timesUs: number[] = [];
+  const end = performance.now() + seconds * 1_000;
+  for (let turn = 0; performance.now() < end || turn < running; turn++) {
+    const start = performance.now();
+    evaluate((turn % running) * stride, 2 + turn);
+    timesUs.push((performance.now() - start) * 1_000);
+  }
+  timesUs.sort((a, b) => a - b);
+  const at = (share: number): number => timesUs[Math.floor(share * (timesUs.length - 1))] ?? Number.NaN;
+  return {
+    rooms,
+    hosts,
+    playersPerRoom: PLAYERS_PER_ROOM,
+    evaluations: timesUs.length,
+    evaluationsPerSecond: timesUs.length / (timesUs.reduce((sum, us) => sum + us, 0) / 1_000_000),
+    p50Us: at(0.5),
+    p99Us: at(0.99),
+    rssMb: process.memoryUsage().rss / BYTES_PER_MB,
+  };
+}
+
+interface Point {
+  x: number;
+  y: number;
+  accessMs: number;
+}
+const ORIGIN: Point = { x: 0, y: 0, accessMs: 0 };
+
+/** Reproducible and spread evenly (Weyl 1916). */
+const fraction = (n: number): number => (n * 0.618_033_988_749_895 + n * n * 0.414_213_562_373_095) % 1;
+
+function placeNear(city: number, n: number): Point {
+  return {
+    x: 200 * fraction(city + 1) + 3 * fraction(n),
+    y: 200 * fraction(city * 3 + 2) + 3 * fraction(n + 5),
+    accessMs: 1 + 6 * fraction(n + 11),
+  };
+}
+
+function count(value: string): number {
+  const parsed = Number(value);
+  if (!Number.isInteger(parsed) || parsed < 1)
+    throw new InvalidArgumentError(`"${value}" is not a whole number of at least 1.`);
+  return parsed;
+}

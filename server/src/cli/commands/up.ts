@@ -1,0 +1,79 @@
+/** `centroid up`: broker and edge agents on this machine, until Ctrl-C. */
+import type { Command } from "commander";
+import { loadConfig } from "../../config/config.js";
+import { BrokerClient } from "../broker-client.js";
+import { EventLines } from "../event-lines.js";
+import { color, fail, print } from "../output.js";
+import { untilStopped } from "../until-stopped.js";
+
+interface UpFlags {
+  rooms?: string;
+  page?: string;
+  port?: number;
+  bindHost?: string;
+  advertiseHost?: string;
+  hosts?: number;
+  emulate?: boolean;
+  carrier?: string;
+  viewerToken?: string;
+  checkpointMs?: number;
+  redis?: string;
+  clusterUrl?: string;
+  trace?: string;
+  stateDir?: string;
+  config?: string;
+  json?: boolean;
+}
+
+export function registerUp(program: Command): void {
+  program
+    .command("up")
+    .description("run a broker and edge agents on this machine")
+    .option("--rooms <dir>", "folder with one room file per type (default: the demo's rooms)")
+    .option("--page <dir>", "folder with your built page, served at /play/ (default: the demo's game)")
+    .option("--port <number>", "broker's port (default 2567; 0: any)", Number)
+    .option("--bind-host <address>", "address to listen on (default 127.0.0.1)")
+    .option("--advertise-host <name>", "name or address under which players reach this machine")
+    .option("--hosts <number>", "how many of the demo world's cities get an edge agent (default 6)", Number)
+    .option("--emulate", "put the demo world's distances on the wire")
+    .option("--carrier <kind>", "process, vm or container (default process)")
+    .option("--viewer-token <token>", "for those who only look (default: made at the first start)")
+    .option("--checkpoint-ms <number>", "how often a changing room is saved (default 1000; 0: never)", Number)
+    .option("--redis <url>", "shared by several brokers: redis://host:port")
+    .option("--cluster-url <url>", "under which the other brokers reach this one")
+    .option("--trace <file>", "records what placement depends on and decides, for centroid replay")
+    .option("--state-dir <dir>", "where tokens and the store are kept")
+    .option("--config <file>", "instead of ./centroid.config.ts")
+    .option("--json", "events as JSON lines")
+    .action(async ({ json = false, config: file, ...flags }: UpFlags) => {
+      const stop = untilStopped();
+      try {
+        const config = await loadConfig(flags, file === undefined ? {} : { file });
+        // The broker's parts take as long to load as all the rest; other commands need none of them.
+        const { startDeployment } = await import("../../deployment/deployment.js");
+        await using deployment = await startDeployment(config, {
+          // What ends because everything ends is no news.
+          notice: (line) => void (stop.aborted || process.stderr.write(`${line}\n`)),
+          signal: stop,
+        });
+        const { broker, roomTypes, adminToken, tokenIsFresh } = deployment;
+        if (json) print(JSON.stringify({ type: "started", url: broker.url, roomTypes }));
+        else {
+          print(`${color.bold("centroid")} ${broker.url}   ${color.dim(`rooms: ${roomTypes.join(", ")}`)}`);
+          if (config.emulate) print(color.dim("distances between players and hosts are emulated"));
+          if (tokenIsFresh)
+            print(
+              `admin token ${adminToken} ${color.dim("(kept for this user, shown once)")}\n` +
+                `viewer token ${broker.viewerToken} ${color.dim("(reads, orders nothing)")}`,
+            );
+        }
+        const lines = new EventLines();
+        for await (const event of new BrokerClient({ broker: broker.url }).events(stop)) {
+          const line = json ? JSON.stringify(event) : lines.line(event);
+          if (line !== undefined) print(line);
+        }
+      } catch (cause) {
+        if (!stop.aborted) fail(cause, json);
+      }
+    });
+}

@@ -1,0 +1,48 @@
+/** The result of `centroid bench migrate` as one page that needs nothing else. */
+import type { MoveRun } from "./handoff-bench.js";
+
+const escaped = (text: string): string => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
+const cells = (tag: "th" | "td", values: readonly (string | number)[]): string =>
+  `<tr>${values.map((value) => `<${tag}>${escaped(String(value))}</${tag}>`).join("")}</tr>`;
+
+const FIELDS = [
+  "mode",
+  "load",
+  "outcome",
+  "totalMs",
+  "gapMs",
+  "gapP50",
+  "gapP99",
+  "bytes",
+  "iterations",
+  "lost",
+  "reason",
+] as const satisfies readonly (keyof MoveRun)[];
+
+/** @param runs one list per row, every migration in it */
+export function migrateReport(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  runs: readonly (readonly MoveRun[])[],
+): string {
+  const each = runs.flat().map((run) =>
+    FIELDS.map((field) => {
+      const value = run[field];
+      return typeof value === "number" ? Math.round(value * 10) / 10 : value;
+    }),
+  );
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Centroid: migrations</title>
+<style>
+body { font: 15px system-ui; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color-scheme: light dark; }
+table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .25rem .75rem; text-align: right; }
+th { border-bottom: 1px solid; } td { font-variant-numeric: tabular-nums; }
+</style>
+<h1>Migrations</h1>
+<p>Medians; a gap is the longest silence a client saw at one push every 10 ms.</p>
+<table>${cells("th", head)}${rows.map((row) => cells("td", row)).join("")}</table>
+<h2>Every migration</h2>
+<table>${cells("th", FIELDS)}${each.map((run) => cells("td", run)).join("")}</table>
+</html>
+`;
+}

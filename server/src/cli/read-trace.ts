@@ -1,0 +1,127 @@
+/** Reads a recorded trace line by line; what is in a file is checked before it is believed. */
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import {
+  DEFAULT_PARAMETERS,
+  type PlacementParameters,
+  TRACE_VERSION,
+  type TraceLine,
+} from "@centroid/placement";
+import { CentroidError } from "@centroid/protocol";
+import { z } from "zod";
+
+const id = z.string().min(1);
+const atMs = z.number();
+const hostView = z.strictObject({
+  hostId: id,
+  state: z.enum(["active", "draining", "lost"]),
+  capacityRooms: z.number(),
+  rooms: z.number(),
+  load: z.number(),
+  carriers: z.array(z.string()),
+  region: z.string(),
+  costPerHour: z.number().exactOptional(),
+  roomTypes: z.array(z.string()).exactOptional(),
+});
+const probe = { playerId: id, hostId: id, atMs };
+const known: readonly string[] = Object.keys(DEFAULT_PARAMETERS);
+const parameters = z.custom<PlacementParameters>(
+  (value) =>
+    z
+      .record(z.string(), z.union([z.number(), z.string(), z.array(z.number())]))
+      .refine((given) => known.every((key) => key in given))
+      .safeParse(value).success,
+  "parameters must be complete",
+);
+const decided = { atMs, roomId: id, decision: z.record(z.string(), z.unknown()) };
+
+const lineSchema: z.ZodType<TraceLine> = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("start"),
+    atMs,
+    version: z.literal(TRACE_VERSION, `only version ${TRACE_VERSION} can be replayed`),
+    parameters,
+  }),
+  z.strictObject({
+    type: z.literal("host"),
+    atMs,
+    place: z.strictObject({ hostId: id, latitude: z.number(), longitude: z.number() }),
+    host: hostView,
+  }),
+  z.strictObject({ type: z.literal("host-changed"), atMs, host: hostView }),
+  z.strictObject({ type: z.literal("host-removed"), atMs, hostId: id }),
+  z.strictObject({
+    type: z.literal("player"),
+    atMs,
+    place: z.strictObject({
+      playerId: id,
+      latitude: z.number().exactOptional(),
+      longitude: z.number().exactOptional(),
+    }),
+  }),
+  z.strictObject({ type: z.literal("player-removed"), atMs, playerId: id }),
+  z.strictObject({
+    type: z.literal("probe"),
+    atMs,
+    probe: z.union([
+      z.strictObject({ ...probe, rttMs: z.number() }),
+      z.strictObject({ ...probe, lost: z.literal(true) }),
+    ]),
+  }),
+  z.strictObject({ type: z.literal("room"), atMs, roomId: id, name: z.string(), carrier: z.string() }),
+  z.strictObject({ type: z.literal("joined"), atMs, roomId: id, playerId: id }),
+  z.strictObject({ type: z.literal("left"), atMs, roomId: id, playerId: id }),
+  z.strictObject({ type: z.literal("moved"), atMs, roomId: id, hostId: id }),
+  z.strictObject({
+    type: z.literal("receipt"),
+    atMs,
+    roomId: id,
+    migrated: z.strictObject({
+      mechanism: z.string(),
+      fromHostId: id,
+      toHostId: id,
+      freezeMs: z.number(),
+      degradedMs: z.number(),
+      bytes: z.number(),
+      atMs,
+    }),
+  }),
+  z.strictObject({ type: z.literal("ended"), atMs, roomId: id }),
+  z.strictObject({ type: z.literal("placed"), ...decided }),
+  z.strictObject({ type: z.literal("evaluated"), ...decided }),
+]);
+
+/**
+ * @throws CentroidError BAD_REQUEST naming the line, for a file that cannot be read or is no trace
+ */
+export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
+  const input = createReadStream(path);
+  try {
+    let number = 0;
+    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))
+      yield parse(text, `${path}:${++number}`);
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && "syscall" in cause)
+      throw new CentroidError("BAD_REQUEST", `cannot read ${path} (${String(cause.code)})`, { cause });
+    throw cause;
+  } finally {
+    input.destroy();
+  }
+}
+
+function parse(text: string, where: string): TraceLine {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    const message = `${where}: not JSON; if the broker was killed its last line is cut off, remove it`;
+    throw new CentroidError("BAD_REQUEST", message, { cause });
+  }
+  const parsed = lineSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new CentroidError(
+    "BAD_REQUEST",
+    `${where}: no line of a trace: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`,
+  );
+}

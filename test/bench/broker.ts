@@ -1,0 +1,66 @@
+/** What the broker with six agents costs at rest, and how fast it creates rooms and seats players. */
+import { readdir, readFile } from "node:fs/promises";
+import { Agent } from "node:http";
+import { join } from "node:path";
+import { Cli } from "../support/run-cli.js";
+import { CONCURRENCY, call, load } from "./load.js";
+import type { Row } from "./row.js";
+
+const PLAIN_ROOMS = join(import.meta.dirname, "../fixtures/plain-rooms");
+const ROOMS = 1_000;
+const JOINS = 4_000;
+/** Enough that every host has had one. */
+const WARM_UP_ROOMS = 60;
+
+export async function broker(): Promise<Row[]> {
+  await using cli = await Cli.create();
+  const up = cli.start(["up", "--port", "0", "--hosts", "6", "--rooms", PLAIN_ROOMS]);
+  const [, url = ""] = await up.says(/(http:\S+)/);
+  await up.says(/rooms: /);
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  const rssBytes = await groupRss(up.child.pid ?? 0);
+  const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
+  const roomIds: string[] = [];
+  const post = async (path: string): Promise<number> => {
+    const startedMs = performance.now();
+    const body = await call(agent, `${url}${path}`);
+    if (path.includes("/create/")) roomIds.push(body.roomId);
+    return performance.now() - startedMs;
+  };
+  // The first room of each host waits for its process; that is not what is measured.
+  for (let i = 0; i < WARM_UP_ROOMS; i++) await post("/matchmake/create/plain");
+  const created = await load(ROOMS, () => post("/matchmake/create/plain"));
+  const joined = await load(JOINS, (i) => post(`/matchmake/joinById/${roomIds[i % roomIds.length]}`));
+  agent.destroy();
+  await up.kill("SIGINT");
+  const group = "broker and six agents, two cores shared with the load";
+  return [
+    {
+      group,
+      figure: "resident memory of all processes, idle",
+      value: rssBytes / 1024 / 1024,
+      unit: "MB",
+      aim: { max: 600 },
+    },
+    { group, figure: "rooms created", value: created.perSecond, unit: "/s", aim: { min: 500 } },
+    { group, figure: "room creation p99", value: created.p99Ms, unit: "ms", aim: { max: 250 } },
+    {
+      group,
+      figure: "seats reserved in existing rooms",
+      value: joined.perSecond,
+      unit: "/s",
+      aim: { min: 1_000 },
+    },
+    { group, figure: "seat p99", value: joined.p99Ms, unit: "ms", aim: { max: 250 } },
+  ];
+}
+
+/** Sum over the processes of a group, from /proc. Shared pages count once per process. */
+async function groupRss(groupId: number): Promise<number> {
+  let pages = 0;
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const fields = (await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "")).split(") ")[1]?.split(" ");
+    if (fields !== undefined && Number(fields[2]) === groupId) pages += Number(fields[21]);
+  }
+  return pages * 4096;
+}

@@ -1,0 +1,105 @@
+/** CPU that a room host spends per message, against the same room on bare Colyseus, in turns in one run. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundleRooms } from "@centroid/infra";
+import { Client, type Room } from "@colyseus/sdk";
+import { PairOfHosts } from "../support/pair-of-hosts.js";
+import { quantile, type Row } from "./row.js";
+
+const PLAYERS = 20;
+const MESSAGES_PER_PLAYER_PER_S = 100;
+const SLICE_MS = 3_000;
+const SLICES = 7;
+/** Kernel clock ticks per second in /proc (USER_HZ on Linux). */
+const TICKS_PER_S = 100;
+
+export async function messageCpu(): Promise<Row[]> {
+  const roomsDir = join(import.meta.dirname, "../fixtures/rooms");
+  const folder = await mkdtemp(join(tmpdir(), "centroid-bench-"));
+  const { path } = await bundleRooms(roomsDir, folder);
+  const port = await freePort();
+  const bare = fork(join(import.meta.dirname, "bare-colyseus.mjs"), [path, String(port)], {
+    execArgv: [],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  await once(bare, "message");
+  await using pair = await PairOfHosts.start(roomsDir);
+  try {
+    const roomId = await pair.create("ledger");
+    const ours = (await Promise.all(
+      Array.from({ length: PLAYERS }, () => pair.client().joinById(roomId)),
+    )) as unknown as Room[];
+    const first = await new Client(`http://127.0.0.1:${port}`).create("ledger");
+    const theirs = [
+      first,
+      ...(await Promise.all(
+        Array.from({ length: PLAYERS - 1 }, () =>
+          new Client(`http://127.0.0.1:${port}`).joinById(first.roomId),
+        ),
+      )),
+    ];
+    for (const room of [...ours, ...theirs]) room.onMessage("shot", () => undefined);
+    const ratios: number[] = [];
+    const perMessage: number[] = [];
+    for (let slice = 0; slice < SLICES; slice++) {
+      const a = await cpuPerMessage(ours, pair.carriers.a.pid);
+      const b = await cpuPerMessage(theirs, bare.pid);
+      ratios.push(a / b);
+      perMessage.push(a);
+    }
+    for (const room of [...ours, ...theirs]) void room.leave();
+    const group = "CPU per message against bare Colyseus";
+    return [
+      {
+        group,
+        figure: "ratio, median of 7 paired slices",
+        value: quantile(ratios, 0.5),
+        unit: "x",
+        aim: { max: 1.1 },
+      },
+      { group, figure: "room host, per message", value: quantile(perMessage, 0.5), unit: "µs" },
+    ];
+  } finally {
+    await stop(bare);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** µs of CPU per message while every player sends at a steady rate. */
+async function cpuPerMessage(rooms: readonly Room[], pid: number | undefined): Promise<number> {
+  if (pid === undefined) throw new Error("process has ended");
+  const before = await cpuTicks(pid);
+  let sent = 0;
+  const start = performance.now();
+  while (performance.now() - start < SLICE_MS) {
+    for (const room of rooms) room.send("say", ++sent);
+    const due = start + ((sent / rooms.length) * 1000) / MESSAGES_PER_PLAYER_PER_S;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
+  }
+  await rooms[0]?.request("echo", 1);
+  const ticks = (await cpuTicks(pid)) - before;
+  return (ticks / TICKS_PER_S / sent) * 1e6;
+}
+
+async function cpuTicks(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}

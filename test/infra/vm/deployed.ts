@@ -1,0 +1,86 @@
+/** `centroid up --carrier vm` as users run it, for the tests of rooms in virtual machines. */
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Receipt, receiptSchema } from "@centroid/protocol";
+import { Cli, type RunningCli } from "../../support/run-cli.js";
+
+const adminToken = "admin-token-of-the-vm-test";
+/** Image and template are made once per machine; they are used only if they are of the same inputs. */
+const imageDirectory = join(tmpdir(), "centroid-test-vm-image");
+
+export class DeployedVms implements AsyncDisposable {
+  readonly #cli: Cli;
+  readonly up: RunningCli;
+  readonly url: string;
+
+  private constructor(cli: Cli, up: RunningCli, url: string) {
+    this.#cli = cli;
+    this.up = up;
+    this.url = url;
+  }
+
+  static async start(): Promise<DeployedVms> {
+    const cli = await Cli.create();
+    const state = join(cli.folder, "s");
+    await mkdir(imageDirectory, { recursive: true });
+    await mkdir(state);
+    await symlink(imageDirectory, join(state, "vm-image"));
+    const args = ["up", "--carrier", "vm", "--hosts", "2", "--port", "0", "--json", "--state-dir", state];
+    const up = cli.start(args, { CENTROID_TOKEN: adminToken });
+    try {
+      const [, started = ""] = await up.says(/^(\{"type":"started".*\})$/m);
+      return new DeployedVms(cli, up, (JSON.parse(started) as { url: string }).url);
+    } catch (cause) {
+      await cli[Symbol.asyncDispose]();
+      throw cause;
+    }
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const headers = { authorization: `Bearer ${adminToken}` };
+    return (await (await fetch(`${this.url}/api/v1${path}`, { headers })).json()) as T;
+  }
+
+  async hostOf(roomId: string): Promise<string | undefined> {
+    const rooms = await this.get<{ roomId: string; hostId: string; state: string }[]>("/rooms");
+    return rooms.find((room) => room.roomId === roomId && room.state === "running")?.hostId;
+  }
+
+  async move(roomId: string, toHostId: string): Promise<Receipt> {
+    const args = ["move", roomId, toHostId, "--json", "--broker", this.url];
+    const moved = await this.#cli.run(args, { CENTROID_TOKEN: adminToken });
+    return receiptSchema.parse(JSON.parse(moved.out));
+  }
+
+  get lab(): string {
+    return `up${this.up.child.pid}`;
+  }
+
+  /** Of a room's VM on one host. */
+  qemuPid(hostId: string, roomId: string): number {
+    const path = join("/run/centroid", this.lab, "hosts", hostId, "run/qemu", `room-${roomId}.pid`);
+    return Number(readFileSync(path, "utf8"));
+  }
+
+  /** Namespaces, files and processes of its network that are still there. */
+  leftovers(): string[] {
+    const namespaces = readdirSync("/run/netns").filter((name) => name.startsWith(`centroid-${this.lab}-`));
+    const files = readdirSync("/run/centroid").filter((name) => name === this.lab);
+    const processes = readdirSync("/proc").filter((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`/run/centroid/${this.lab}/`);
+      } catch {
+        return false;
+      }
+    });
+    return [...namespaces, ...files, ...processes];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.up.kill("SIGINT");
+    await this.#cli[Symbol.asyncDispose]();
+  }
+}

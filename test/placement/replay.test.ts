@@ -1,0 +1,88 @@
+/** Decisions rest on inputs alone: not on who asked what in between, nor on whether anybody records. */
+import {
+  DEFAULT_PARAMETERS,
+  PlacementWorld,
+  type RecordedLine,
+  replay,
+  TraceError,
+  type TraceLine,
+} from "@centroid/placement";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+
+const HOSTS = ["h0", "h1", "h2", "h3", "h4", "h5"];
+const PLAYERS = ["p0", "p1", "p2", "p3"];
+const event = fc.record({
+  player: fc.nat(PLAYERS.length - 1),
+  host: fc.nat(HOSTS.length - 1),
+  rttMs: fc.integer({ min: 5, max: 300 }),
+  /** What happens beside a probe. */
+  kind: fc.constantFrom("probe", "probe", "probe", "evaluate", "evaluate", "leave", "host-gone"),
+  asked: fc.boolean(),
+});
+type Event = typeof event extends fc.Arbitrary<infer E> ? E : never;
+
+function play(events: readonly Event[], curious: boolean): { lines: RecordedLine[]; decisions: unknown[] } {
+  const lines: RecordedLine[] = [];
+  let atMs = 0;
+  const world = new PlacementWorld(DEFAULT_PARAMETERS, {
+    record: (line) => lines.push(line),
+    now: () => atMs,
+  });
+  const upsertHost = (hostId: string) =>
+    world.upsertHost(
+      { hostId, latitude: 0, longitude: 0 },
+      { hostId, state: "active", capacityRooms: 9, rooms: 0, load: 0, carriers: ["process"], region: "" },
+    );
+  HOSTS.forEach(upsertHost);
+  const present = new Set(PLAYERS);
+  for (const playerId of PLAYERS) world.upsertPlayer({ playerId });
+  const room = () => ({ roomId: "r", name: "arena", carrier: "process", playerIds: [...present] });
+  const placed = world.place({ ...room(), hostId: undefined }, atMs);
+  const decisions: unknown[] = [placed];
+  let hostId = placed.toHostId;
+  for (const { player, host, rttMs, kind, asked } of events) {
+    atMs += 1_000;
+    const playerId = PLAYERS[player] ?? "";
+    const named = HOSTS[host] ?? "";
+    if (curious && asked) for (const id of HOSTS) world.map.estimate(playerId, id);
+    // Often enough for what is learned of paths to be taken into use.
+    if (kind === "probe")
+      for (let ping = 0; ping < 16; ping++) world.addProbe({ playerId, hostId: named, atMs, rttMs });
+    else if (kind === "leave") {
+      if (!present.delete(playerId)) present.add(playerId);
+    } else if (kind === "host-gone") {
+      world.removeHost(named);
+      upsertHost(named);
+    } else {
+      const verdict = world.evaluate({ ...room(), hostId }, atMs);
+      if (verdict.verdict === "move") hostId = verdict.toHostId;
+      decisions.push(verdict);
+    }
+  }
+  return { lines, decisions };
+}
+
+it("decides the same whoever asks in between, and replays it", () => {
+  fc.assert(
+    fc.property(fc.array(event, { minLength: 100, maxLength: 300 }), (events) => {
+      const quiet = play(events, false);
+      const curious = play(events, true);
+      expect(curious.decisions).toEqual(quiet.decisions);
+      const read = curious.lines.map((line) => JSON.parse(JSON.stringify(line)) as TraceLine);
+      const { decisions, difference } = replay(read);
+      expect(difference).toBeUndefined();
+      expect(decisions).toHaveLength(quiet.decisions.length);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+it("says what is wrong with a trace that cannot be replayed", () => {
+  expect(() => replay([{ type: "player-removed", atMs: 0, playerId: "p" }])).toThrow(TraceError);
+  const start: TraceLine = { type: "start", atMs: 0, version: 1, parameters: DEFAULT_PARAMETERS };
+  expect(() => replay([start, { type: "evaluated", atMs: 0, roomId: "r", decision: {} }])).toThrow(
+    /line 2: no room r/,
+  );
+  expect(() => replay([start, start])).toThrow(/line 2: a second start/);
+});

@@ -1,0 +1,209 @@
+/** The client's half of a move against scripted hosts on real sockets: every order in which things can arrive. */
+import { once } from "node:events";
+import { encodeControl, isControl, type ServerControl } from "@centroid/protocol";
+import fc from "fast-check";
+import { afterEach, describe, expect, it } from "vitest";
+import { type WebSocket, WebSocketServer } from "ws";
+import { MigratingTransport, type Move } from "../../client/sdk/dist/migrating-transport.js";
+
+const HOST = { hostId: "b", name: "B", latitude: 0, longitude: 0 };
+const open: (() => void)[] = [];
+afterEach(() => {
+  for (const close of open.splice(0)) close();
+});
+
+/** A room host that does what the test says. */
+class ScriptedHost {
+  readonly #server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  readonly got: number[] = [];
+  socket!: WebSocket;
+
+  static async start(): Promise<ScriptedHost> {
+    const host = new ScriptedHost();
+    await once(host.#server, "listening");
+    open.push(() => host.#server.close());
+    host.#server.on("connection", (socket) => {
+      host.socket = socket;
+      open.push(() => socket.terminate());
+      socket.on("message", (data: Buffer) => {
+        if (!isControl(data)) host.got.push(data.readUInt32LE(0));
+      });
+    });
+    return host;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? `ws://127.0.0.1:${address.port}/` : "";
+  }
+
+  async connected(): Promise<void> {
+    if (this.socket === undefined) await once(this.#server, "connection");
+  }
+
+  say(number: number): void {
+    const frame = Buffer.alloc(4);
+    frame.writeUInt32LE(number);
+    this.socket.send(frame);
+  }
+
+  control(message: ServerControl): void {
+    this.socket.send(encodeControl(message));
+  }
+}
+
+function player(
+  url: string,
+  now: () => string = () => url,
+): {
+  transport: MigratingTransport;
+  heard: number[];
+  moves: Move[];
+  closed: number[];
+  say: (n: number) => void;
+} {
+  const heard: number[] = [];
+  const moves: Move[] = [];
+  const closed: number[] = [];
+  const transport = new MigratingTransport(
+    {
+      onmessage: ({ data }) => heard.push(Buffer.from(data).readUInt32LE(0)),
+      onclose: ({ code }) => closed.push(code),
+    },
+    { moving: () => undefined, cancelled: () => undefined, moved: (move) => moves.push(move) },
+    {
+      epoch: 1,
+      reconnectionToken: () => undefined,
+      locate: async () => ({ url: now(), epoch: 1, host: HOST }),
+    },
+  );
+  open.push(() => transport.close());
+  transport.connect(url);
+  const say = (n: number): void => {
+    const frame = Buffer.alloc(4);
+    frame.writeUInt32LE(n);
+    transport.send(frame);
+  };
+  return { transport, heard, moves, closed, say };
+}
+const moving = (url: string): ServerControl => ({
+  type: "moving",
+  migrationId: "m",
+  epoch: 2,
+  url,
+  ticket: "t",
+  host: HOST,
+});
+
+describe("a move, seen from the player", () => {
+  it("holds the new host's frames until the last of the old one is in", async () => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url);
+    await a.connected();
+    a.say(1);
+    a.control(moving(b.url));
+    await b.connected();
+    b.control({ type: "resumed", epoch: 2, received: 0, sent: 3, patchRateMs: 50 });
+    b.say(4);
+    await expect.poll(() => me.heard).toEqual([1]);
+    a.say(2);
+    a.say(3);
+    await expect.poll(() => me.heard).toEqual([1, 2, 3, 4]);
+    await expect.poll(() => me.moves).toMatchObject([{ lost: 0, duplicated: 0, to: HOST }]);
+  });
+
+  it("sends again what the old host had not processed, and only that", async () => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url);
+    await a.connected();
+    await expect.poll(() => me.transport.isOpen).toBe(true);
+    for (const n of [1, 2, 3]) me.say(n);
+    a.control(moving(b.url));
+    await b.connected();
+    me.say(4);
+    b.control({ type: "resumed", epoch: 2, received: 2, sent: 0, patchRateMs: 50 });
+    await expect.poll(() => b.got).toEqual([3, 4]);
+    me.say(5);
+    await expect.poll(() => b.got).toEqual([3, 4, 5]);
+  });
+
+  it("a newcomer whose room left before it connected finds it and takes its seat there", async () => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url, () => b.url);
+    await a.connected();
+    a.socket.close(4010, "room is being moved");
+    await b.connected();
+    b.say(1);
+    await expect.poll(() => me.heard).toEqual([1]);
+    expect(me.closed).toEqual([]);
+  });
+
+  it("stays when the move is called off", async () => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url);
+    await a.connected();
+    a.control(moving(b.url));
+    await b.connected();
+    const gone = once(b.socket, "close");
+    a.control({ type: "cancelled", migrationId: "m" });
+    await gone;
+    a.say(1);
+    await expect.poll(() => me.heard).toEqual([1]);
+    expect(me.closed).toEqual([]);
+  });
+
+  it("counts what nobody can send again as lost instead of hiding it", async () => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url);
+    await a.connected();
+    a.say(1);
+    a.control(moving(b.url));
+    await b.connected();
+    await expect.poll(() => me.heard).toEqual([1]);
+    a.socket.terminate();
+    b.control({ type: "resumed", epoch: 2, received: 0, sent: 4, patchRateMs: 20 });
+    b.say(5);
+    await expect.poll(() => me.moves).toMatchObject([{ lost: 3 }]);
+    expect(me.heard).toEqual([1, 5]);
+  });
+
+  it("a host that sends nonsense costs its own connection and the game goes on with Colyseus' reconnection", async () => {
+    const a = await ScriptedHost.start();
+    const me = player(a.url);
+    await a.connected();
+    a.socket.send(Buffer.from([0xff, 0xc1]));
+    await expect.poll(() => me.closed).toEqual([4012]);
+  });
+
+  it("in any order of frames from both hosts, the player hears each once and in order", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(5),
+        fc.nat(5),
+        fc.nat(5),
+        fc.array(fc.boolean(), { maxLength: 12 }),
+        async (before, during, after, order) => {
+          const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+          const me = player(a.url);
+          await a.connected();
+          let n = 0;
+          for (let i = 0; i < before; i++) a.say(++n);
+          a.control(moving(b.url));
+          await b.connected();
+          const old = Array.from({ length: during }, () => () => a.say(++n));
+          const total = before + during;
+          let m = total;
+          const fresh = [
+            () => b.control({ type: "resumed", epoch: 2, received: 0, sent: total, patchRateMs: 10 }),
+            ...Array.from({ length: after }, () => () => b.say(++m)),
+          ];
+          for (const pickOld of order) (pickOld ? old : fresh).shift()?.();
+          for (const step of [...old, ...fresh]) step();
+          await expect.poll(() => me.heard.length).toBe(total + after);
+          expect(me.heard).toEqual(Array.from({ length: total + after }, (_, i) => i + 1));
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});

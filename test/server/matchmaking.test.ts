@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { until, World } from "./support/world.js";
+
+describe("matchmaking", () => {
+  it("creates a room for the first and seats the second in it", async () => {
+    await using world = await World.start(["a", "b"]);
+    const first = await world.join("joinOrCreate", "arena", { team: "red" });
+    const second = await world.join("joinOrCreate", "arena");
+    expect(second.roomId).toBe(first.roomId);
+    expect(first.publicAddress).toBe(`${first.centroid.host.hostId}.test:1`);
+    const [room] = await world.get<{ players: number }[]>("/api/v1/rooms");
+    await until(async () => (await world.get<{ players: number }[]>("/api/v1/rooms"))[0]?.players === 2);
+    expect(room).toMatchObject({ roomId: first.roomId, state: "running", epoch: 1 });
+  });
+
+  it("hides the SDK's hints from the room", async () => {
+    await using world = await World.start(["a"]);
+    await world.join("create", "arena", { team: "red", "~centroid": { protocol: 1, probes: [] } });
+    const requests = world.agent("a").requests.filter(({ method }) => method !== "migrationStatus");
+    expect(requests.map((request) => ("options" in request ? request.options : undefined))).toEqual([
+      { team: "red" },
+      { team: "red" },
+    ]);
+  });
+
+  it("makes as many rooms as needed when many join at once", async () => {
+    await using world = await World.start([]);
+    await world.host("a", { maxPlayers: 4 });
+    const seats = await Promise.all(Array.from({ length: 10 }, () => world.match("joinOrCreate", "arena")));
+    const perRoom = new Map<string, number>();
+    for (const { roomId } of seats) perRoom.set(roomId, (perRoom.get(roomId) ?? 0) + 1);
+    expect([...perRoom.values()].sort()).toEqual([2, 4, 4]);
+  });
+
+  it.each([
+    ["join", "arena", 521],
+    ["joinById", "nothing", 522],
+    ["joinOrCreate", "unheard-of", 520],
+    ["reconnect", "nothing", 522],
+    ["steal", "arena", 520],
+  ])("answers %s %s as Colyseus does", async (method, target, status) => {
+    await using world = await World.start(["a"]);
+    const response = await world.call("POST", `/matchmake/${method}/${target}`, {}, "");
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ code: status, error: expect.any(String) });
+  });
+
+  it("says that there is no host", async () => {
+    await using world = await World.start([]);
+    const response = await world.call("POST", "/matchmake/joinOrCreate/arena", {}, "");
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ reason: "NO_HOST" });
+  });
+
+  it("lets pages of any origin join, with credentials", async () => {
+    await using world = await World.start(["a"]);
+    const response = await fetch(`${world.broker.url}/matchmake/create/arena`, {
+      method: "POST",
+      headers: { origin: "https://game.example", "content-type": "application/json" },
+      body: "{}",
+    });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("access-control-allow-origin")).toBe("https://game.example");
+    expect(response.headers.get("access-control-allow-credentials")).toBe("true");
+    const preflight = await fetch(`${world.broker.url}/matchmake/create/arena`, {
+      method: "OPTIONS",
+      headers: { origin: "https://game.example", "access-control-request-method": "POST" },
+    });
+    expect(preflight.ok).toBe(true);
+  });
+
+  it("places a new room by the joiner's probes", async () => {
+    await using world = await World.start(["a", "b", "c"]);
+    const probes = [
+      { hostId: "a", rttsMs: [80, 81, 82] },
+      { hostId: "b", rttsMs: [9, 10, 11] },
+      { hostId: "c", rttsMs: [150, 151, 152] },
+    ];
+    const seat = await world.match("create", "arena", { "~centroid": { protocol: 1, probes } });
+    expect(seat.centroid.host.hostId).toBe("b");
+  });
+
+  it("places a new room for the whole party", async () => {
+    await using world = await World.start(["a", "b"]);
+    const at = (a: number, b: number) => [
+      { hostId: "a", rttsMs: [a, a, a] },
+      { hostId: "b", rttsMs: [b, b, b] },
+    ];
+    const party = [{ probes: at(200, 40) }, { probes: at(200, 40) }];
+    const hints = { protocol: 1, probes: at(20, 60), party };
+    const seat = await world.match("create", "arena", { "~centroid": hints });
+    expect(seat.centroid.host.hostId).toBe("b");
+  });
+
+  it("tries another host when the best one cannot create", async () => {
+    await using world = await World.start(["a", "b"]);
+    world.agent("a").scripts.set("createRoom", () => world.agent("a").disconnect());
+    const probes = [
+      { hostId: "a", rttsMs: [5, 5, 5] },
+      { hostId: "b", rttsMs: [90, 90, 90] },
+    ];
+    const seat = await world.match("create", "arena", { "~centroid": { protocol: 1, probes } });
+    expect(seat.centroid.host.hostId).toBe("b");
+  });
+
+  it("reconnects to the seat that the token names", async () => {
+    await using world = await World.start(["a"]);
+    const seat = await world.join("create", "arena");
+    const again = await world.match("reconnect", seat.roomId, { reconnectionToken: seat.sessionId });
+    expect(again).toMatchObject({ sessionId: seat.sessionId, reconnectionToken: seat.sessionId });
+    await expect(world.match("reconnect", seat.roomId, { reconnectionToken: "x" })).rejects.toMatchObject({
+      status: 524,
+    });
+  });
+
+  it("gives the seat back when the host refuses", async () => {
+    await using world = await World.start([]);
+    await world.host("a", { maxPlayers: 1 });
+    const seat = await world.match("create", "arena");
+    await expect(world.match("joinById", seat.roomId)).rejects.toMatchObject({
+      body: { reason: "ROOM_FULL" },
+    });
+    world.agent("a").scripts.set("reserveSeat", () => Promise.reject(new Error("onAuth threw")));
+    await expect(world.match("create", "arena")).rejects.toThrow("onAuth threw");
+    world.agent("a").scripts.clear();
+    const next = await world.match("joinOrCreate", "arena");
+    expect(next.roomId).not.toBe(seat.roomId);
+    expect(await world.get<unknown[]>("/api/v1/rooms")).toHaveLength(2);
+  });
+});

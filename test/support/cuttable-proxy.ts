@@ -1,0 +1,45 @@
+/** A TCP proxy on loopback whose connections a test can cut, as a failing network would. */
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+export class CuttableProxy implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(target: () => string) {
+    this.#server = createServer((socket) => {
+      const [host, port] = target().split(":");
+      const upstream = connect(Number(port), host);
+      for (const side of [socket, upstream]) {
+        this.#sockets.add(side);
+        side.on("error", () => undefined);
+        side.on("close", () => {
+          this.#sockets.delete(side);
+          socket.destroy();
+          upstream.destroy();
+        });
+      }
+      socket.pipe(upstream).pipe(socket);
+    });
+  }
+
+  static async start(target: () => string): Promise<CuttableProxy> {
+    const proxy = new CuttableProxy(target);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  get address(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("not listening");
+    return `127.0.0.1:${address.port}`;
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}

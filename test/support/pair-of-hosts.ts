@@ -1,0 +1,216 @@
+/** Two real room hosts and a matchmaker of thirty lines: enough to move a room between processes by hand. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CENTROID_OPTIONS_KEY, PROTOCOL_VERSION, type RoomEvent, type Transfer } from "@centroid/protocol";
+import { CentroidClient } from "@centroid/sdk";
+import { ProcessCarrier } from "../../infra/dist/carriers/process/process-carrier.js";
+import { bundleRooms } from "../../infra/dist/rooms/bundle-rooms.js";
+
+export type HostId = "a" | "b";
+const host = (hostId: HostId) => ({ hostId, name: hostId.toUpperCase(), latitude: 0, longitude: 0 });
+
+export interface Told {
+  hostId: HostId;
+  roomId: string;
+  epoch: number;
+  change: RoomEvent;
+}
+
+export class PairOfHosts implements AsyncDisposable {
+  readonly carriers: Record<HostId, ProcessCarrier>;
+  readonly told: Told[] = [];
+  readonly #listeners = new Set<() => void>();
+  readonly #server = createServer((request, response) => {
+    this.#answer(request).then(
+      (body) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body)),
+      (error: Error) => response.writeHead(500).end(JSON.stringify({ code: 520, error: error.message })),
+    );
+  });
+  readonly owner = new Map<string, { hostId: HostId; epoch: number }>();
+  readonly #types = new Map<string, string>();
+  /** Where players are told to go instead of a host's own address. */
+  via: (address: string, hostId: HostId) => string = (address) => address;
+  readonly #folder: string;
+  #next = 1;
+
+  private constructor(bundle: string, folder: string, maxFramesPerSecond: number) {
+    this.#folder = folder;
+    const make = (hostId: HostId): ProcessCarrier =>
+      new ProcessCarrier({
+        hostId,
+        bindHost: "127.0.0.1",
+        advertiseHost: "127.0.0.1",
+        roomsBundle: bundle,
+        checkpointIntervalMs: 0,
+        maxFramesPerSecond,
+        events: {
+          checkpoint: () => undefined,
+          room: (roomId, epoch, change) => {
+            this.told.push({ hostId, roomId, epoch, change });
+            if (change.event === "owned") this.owner.set(roomId, { hostId, epoch });
+            for (const listener of [...this.#listeners]) listener();
+          },
+          notice: (line) => console.error(`[${hostId}] ${line}`),
+        },
+      });
+    this.carriers = { a: make("a"), b: make("b") };
+  }
+
+  /** @param maxFramesPerSecond of one player; by default tests may send as fast as they can */
+  static async start(
+    roomsDir = join(import.meta.dirname, "../fixtures/rooms"),
+    maxFramesPerSecond = 0,
+  ): Promise<PairOfHosts> {
+    const folder = await mkdtemp(join(tmpdir(), "centroid-pair-"));
+    const { path } = await bundleRooms(roomsDir, folder);
+    const pair = new PairOfHosts(path, folder, maxFramesPerSecond);
+    await new Promise<void>((resolve) => pair.#server.listen(0, "127.0.0.1", resolve));
+    return pair;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("not listening");
+    return `http://127.0.0.1:${address.port}`;
+  }
+
+  client(): CentroidClient {
+    return new CentroidClient(this.url, { probing: false });
+  }
+
+  async create(name: string, options: object = {}, hostId: HostId = "a"): Promise<string> {
+    const roomId = `room${this.#next++}`;
+    await this.carriers[hostId].handle({
+      method: "createRoom",
+      roomId,
+      name,
+      options,
+      carrier: "process",
+      epoch: 1,
+    });
+    this.owner.set(roomId, { hostId, epoch: 1 });
+    this.#types.set(roomId, name);
+    return roomId;
+  }
+
+  /** Resolves with the first thing told since the start (or from now on) that matches. */
+  async heard(matches: (told: Told) => boolean): Promise<Told> {
+    for (;;) {
+      const found = this.told.find(matches);
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => {
+        const listener = (): void => {
+          this.#listeners.delete(listener);
+          resolve();
+        };
+        this.#listeners.add(listener);
+      });
+    }
+  }
+
+  async move(
+    roomId: string,
+    change: {
+      migrationId?: string;
+      addresses?: Record<string, string>;
+      deadlineMs?: number;
+      transferUrl?: string;
+    } = {},
+  ): Promise<Transfer> {
+    const { hostId, epoch } = this.owner.get(roomId)!;
+    const to: HostId = hostId === "a" ? "b" : "a";
+    const migrationId = change.migrationId ?? `m${this.#next++}`;
+    const name = this.#types.get(roomId) ?? "ledger";
+    const { address, processId, transferUrl, ticket } = await this.carriers[to].handle({
+      method: "migrateIn",
+      migrationId,
+      roomId,
+      name,
+      carrier: "process",
+      epoch: epoch + 1,
+    });
+    return this.carriers[hostId].handle({
+      method: "migrateOut",
+      migrationId,
+      roomId,
+      mechanism: "handoff",
+      epoch: epoch + 1,
+      destination: {
+        ...host(to),
+        processId,
+        transferUrl: change.transferUrl ?? transferUrl.replace(address, this.via(address, to)),
+        ticket,
+        addresses: change.addresses ?? { "": this.via(address, to) },
+      },
+      deadlineMs: change.deadlineMs ?? 10_000,
+    });
+  }
+
+  async inspect(
+    roomId: string,
+  ): Promise<{ state: Record<string, unknown>; sessions: string[]; clockMs: number }> {
+    const { hostId } = this.owner.get(roomId)!;
+    const answer = await this.carriers[hostId].handle({ method: "inspect", roomId });
+    return { ...answer, state: answer.state as Record<string, unknown> };
+  }
+
+  async #answer(request: IncomingMessage): Promise<unknown> {
+    const url = new URL(request.url ?? "/", this.url);
+    const [, kind, method, target = "", last = ""] = url.pathname.split("/");
+    if (kind === "centroid") return this.#where(last);
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    const { [CENTROID_OPTIONS_KEY]: _, ...options } = JSON.parse(text || "{}");
+    const roomId =
+      method === "joinById" || method === "reconnect" ? target : await this.create(target, options);
+    const { hostId, epoch } = this.owner.get(roomId)!;
+    const seat =
+      method === "reconnect"
+        ? await this.carriers[hostId].handle({
+            method: "checkReconnection",
+            roomId,
+            reconnectionToken: options.reconnectionToken,
+          })
+        : { sessionId: `s${this.#next++}` };
+    const playerId = `p-${seat.sessionId}`;
+    const where =
+      "address" in seat
+        ? seat
+        : await this.carriers[hostId].handle({
+            method: "reserveSeat",
+            roomId,
+            sessionId: seat.sessionId,
+            playerId,
+            options,
+          });
+    return {
+      name: "ledger",
+      sessionId: seat.sessionId,
+      roomId,
+      processId: where.processId,
+      publicAddress: this.via(where.address, hostId),
+      centroid: { protocol: PROTOCOL_VERSION, host: host(hostId), epoch, playerId, playerToken: "t" },
+    };
+  }
+
+  async #where(roomId: string): Promise<unknown> {
+    const { hostId, epoch } = this.owner.get(roomId)!;
+    const [report] = (await this.carriers[hostId].reports()).filter((room) => room.roomId === roomId);
+    return {
+      roomId,
+      processId: report?.processId,
+      publicAddress: report?.address,
+      epoch,
+      host: host(hostId),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.carriers.a[Symbol.asyncDispose](), this.carriers.b[Symbol.asyncDispose]()]);
+    await new Promise((resolve) => this.#server.close(resolve));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

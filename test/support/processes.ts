@@ -1,0 +1,32 @@
+/** Processes and what they started. */
+import { readdirSync, readFileSync } from "node:fs";
+
+/** A process and its children, as /proc has them. */
+export function descendants(pid: number): number[] {
+  const children = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+        return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === pid;
+      } catch {
+        return false;
+      }
+    });
+  return [pid, ...children.flatMap((child) => descendants(Number(child)))];
+}
+
+/** Processes that were started with this text in their arguments or environment, whoever their parent is by now. */
+export function mentioning(text: string): { pid: number; name: string }[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const cmdline = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+        const mentioned = cmdline + readFileSync(`/proc/${pid}/environ`, "utf8");
+        return mentioned.includes(text) ? [{ pid: Number(pid), name: cmdline.replaceAll("\0", " ") }] : [];
+      } catch {
+        return [];
+      }
+    });
+}

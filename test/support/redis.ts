@@ -1,0 +1,71 @@
+/** A Redis of a test's own: real, on a port from the system, without persistence. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export class TestRedis implements AsyncDisposable {
+  readonly url: string;
+  readonly #port: number;
+  readonly #folder: string;
+  #process!: ChildProcess;
+
+  private constructor(port: number, folder: string) {
+    this.#port = port;
+    this.#folder = folder;
+    this.url = `redis://127.0.0.1:${port}`;
+  }
+
+  static async start(): Promise<TestRedis> {
+    const redis = new TestRedis(await freePort(), await mkdtemp(join(tmpdir(), "centroid-redis-")));
+    await redis.#start();
+    return redis;
+  }
+
+  async #start(): Promise<void> {
+    const args = ["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.#folder];
+    // What it had is there again after a restart, as an operator would have it.
+    this.#process = spawn("redis-server", [...args, "--save", "", "--appendonly", "yes"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    for await (const chunk of this.#process.stdout!)
+      if (String(chunk).includes("Ready to accept connections")) break;
+    this.#process.stdout!.resume();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  async restart(): Promise<void> {
+    await this.#stop();
+    await this.#start();
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, "exit");
+    this.#process.kill("SIGCONT");
+    this.#process.kill("SIGKILL");
+    await gone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A port that was free a moment ago, for programs that cannot be told 0. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  server.close();
+  await once(server, "close");
+  return port;
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    globalSetup: ["test/setup/built.ts"],
+    reporters: ["default", "./test/setup/closing-line.ts"],
+    // Real processes on small machines: what is slow is not wrong.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
+    // Most files start processes of their own; more at once would fight for the cores.
+    maxWorkers: 2,
+    onConsoleLog: (log) =>
+      /\[Colyseus reconnection\]|onMessage\(\) not registered/.test(log) ? false : undefined,
+  },
+});
