@@ -127,6 +127,24 @@ describe("probe reports", () => {
     expect((await report(world, { ...identity, probes: [] })).next).toEqual([]);
   });
 
+  it("go to each of the standing few in turn once all are measured", async () => {
+    await using world = await World.start(HOSTS);
+    const { identity, seat } = await player(world);
+    const answer = (hostId: string) => ({ hostId, rttsMs: [10 * (1 + HOSTS.indexOf(hostId))] });
+    const standing = (await world.get<BeaconList>("/centroid/v1/beacons")).beacons.map((b) => b.hostId);
+    let wanted = HOSTS;
+    const asked: string[] = [];
+    for (let round = 0; round < 24; round++) {
+      const { next } = await report(world, { ...identity, probes: wanted.map(answer) });
+      wanted = next.map(({ hostId }) => hostId);
+      asked.push(...wanted);
+    }
+    const own = seat.centroid.host.hostId;
+    for (const hostId of standing) if (hostId !== own) expect(asked).toContain(hostId);
+    expect(asked).not.toContain(own);
+    expect(wanted).toHaveLength(1);
+  });
+
   it("are shown as the player's latency to its host", async () => {
     await using world = await World.start(["a"]);
     const { identity, seat } = await player(world);

@@ -6,10 +6,12 @@
  */
 import type { LatencyMap } from "../latency/latency-map.js";
 import { isUsable, measuredAt, measuredErrorMs, type PlayerModel } from "../latency/player-model.js";
-import { hostCostMs, leastShares, score, scoreErrorMs, worstShare } from "./objective.js";
+import { Contenders } from "./contenders.js";
+import { hostCostMs, score, scoreErrorMs } from "./objective.js";
+import { byRank, capStage, excluded, keep, stricterCapMs } from "./rank.js";
 import { type ScoreRow, ScoreRows } from "./score-rows.js";
-import { type SearchMemo, withMargin } from "./search-memo.js";
-import type { DecisionCandidate, HostView, PlacementParameters, Rejection, RoomView } from "./types.js";
+import type { SearchMemo } from "./search-memo.js";
+import type { DecisionCandidate, HostView, PlacementParameters, RoomView } from "./types.js";
 
 export interface Found {
   /** At most as many as asked for, best first. */
@@ -17,11 +19,6 @@ export interface Found {
   /** Hosts that were asked for by name, best or not, in the order asked. */
   named: DecisionCandidate[];
 }
-
-/** Below this many, rounding of the bound could matter. */
-const BOUND_SLACK_MS = 1e-6;
-/** Players after whom far hosts are dropped. */
-const BLOCK = 4;
 
 export class HostTable {
   readonly map: LatencyMap;
@@ -37,11 +34,8 @@ export class HostTable {
   #rtts = new Float64Array(0);
   #errors = new Float64Array(0);
   #weights: Float64Array | undefined;
-  #weight = 0;
   #rows: ScoreRow[] = [];
-  #open = new Int32Array(0);
-  #sums = new Float64Array(0);
-  #maxima = new Float64Array(0);
+  readonly #contenders = new Contenders();
 
   constructor(map: LatencyMap, hosts: Iterable<HostView> = []) {
     this.map = map;
@@ -124,23 +118,33 @@ export class HostTable {
       if (candidate.rejected === undefined) keep(best, candidate, count);
     }
     const full = (): DecisionCandidate | undefined => (best.length < count ? undefined : best.at(-1));
-    const left = this.#contend(full(), memo);
-    const least = leastShares(this.#parameters ?? parameters, this.#weights !== undefined);
-    const leastMs = (k: number): number =>
-      (least.mean * (this.#sums[k] ?? 0)) / Math.max(this.#weight, Number.MIN_VALUE) +
-      least.max * (this.#maxima[k] ?? 0) -
-      BOUND_SLACK_MS;
+    const search = {
+      parameters: this.#parameters ?? parameters,
+      rows: this.#rows,
+      weights: this.#weights,
+      slots: this.#slots,
+      version: this.#version,
+    };
+    const limitMs = full()?.scoreMs ?? Number.POSITIVE_INFINITY;
+    const contenders = this.#contenders;
+    const left = contenders.find(search, { limitMs, capMs: stricterCapMs(full(), parameters) }, memo);
     // Without anything to compare with, the likely best first; else few are left and order saves nothing.
     const order =
       full() === undefined
-        ? Array.from({ length: left }, (_, k) => k).sort((a, b) => leastMs(a) - leastMs(b))
+        ? Array.from({ length: left }, (_, k) => k).sort(
+            (a, b) => contenders.leastMs(a) - contenders.leastMs(b),
+          )
         : undefined;
     for (let i = 0; i < left; i++) {
       const k = order?.[i] ?? i;
-      const slot = this.#open[k] ?? 0;
+      const slot = contenders.slot(k);
       const last = full();
-      const capMs = stricterCapMs(last, parameters);
-      if (last !== undefined && leastMs(k) > last.scoreMs && (this.#maxima[k] ?? 0) > capMs) continue;
+      if (
+        last !== undefined &&
+        contenders.leastMs(k) > last.scoreMs &&
+        contenders.maxMs(k) > stricterCapMs(last, parameters)
+      )
+        continue;
       if (seen.includes(slot)) continue;
       const view = this.#views[slot];
       if (view === undefined || excluded(room, view) !== undefined) continue;
@@ -165,18 +169,11 @@ export class HostTable {
     this.#models.length = count;
     this.#rows.length = count;
     this.#weights = room.weights && Float64Array.from(playerIds, (id) => room.weights?.get(id) ?? 1);
-    this.#weight = 0;
     for (let i = 0; i < count; i++) {
       const playerId = playerIds[i] ?? "";
       const model = this.map.model(playerId);
       this.#models[i] = model;
       this.#rows[i] = this.#scoreRows.row(playerId, model, parameters);
-      this.#weight += this.#weights?.[i] ?? 1;
-    }
-    if (this.#open.length < this.#slots.length) {
-      this.#open = new Int32Array(2 * this.#slots.length);
-      this.#sums = new Float64Array(2 * this.#slots.length);
-      this.#maxima = new Float64Array(2 * this.#slots.length);
     }
   }
 
@@ -221,146 +218,4 @@ export class HostTable {
       ...(rejected !== undefined && { rejected }),
     };
   }
-
-  /**
-   * Hosts that may be among the best, with the sums and maxima of their round trips.
-   * @returns how many of `#open` are left
-   */
-  #contend(last: DecisionCandidate | undefined, memo: SearchMemo | undefined): number {
-    const p = this.#parameters;
-    if (p === undefined) return 0;
-    const none = Number.POSITIVE_INFINITY;
-    const limitMs = last === undefined ? none : last.scoreMs + BOUND_SLACK_MS;
-    const need = { limitMs, capMs: stricterCapMs(last, p) };
-    if (memo === undefined || last === undefined || this.#weights !== undefined)
-      return this.#narrow(need.limitMs, need.capMs);
-    const left = memo.recall(this.#open, this.#rows, need, worstShare(p), this.#version, p.objective);
-    if (left >= 0) return this.#add(left);
-    const bounds = {
-      limitMs: withMargin(need.limitMs),
-      capMs: Number.isFinite(need.capMs) ? withMargin(need.capMs) : need.capMs,
-    };
-    const narrowed = this.#narrow(bounds.limitMs, bounds.capMs);
-    memo.keep(this.#open, narrowed, this.#rows, bounds, this.#version, p.objective);
-    return narrowed;
-  }
-
-  #add(left: number): number {
-    const open = this.#open;
-    const sums = this.#sums.fill(0, 0, left);
-    const maxima = this.#maxima.fill(0, 0, left);
-    for (let i = 0; i < this.#rows.length; i++) {
-      const values = this.#rows[i]?.values;
-      const w = this.#weights?.[i] ?? 1;
-      if (values === undefined) continue;
-      for (let k = 0; k < left; k++) {
-        const r = values[open[k] ?? 0] ?? 0;
-        sums[k] = (sums[k] ?? 0) + w * r;
-        if (r > (maxima[k] ?? 0)) maxima[k] = r;
-      }
-    }
-    return left;
-  }
-
-  /**
-   * Rules out every host whose J is above `limitMs` and whose largest round trip is above `capMs`: a few players at
-   * a time, the rest of them granted their nearest host, so that far hosts are dropped early.
-   */
-  #narrow(limitMs: number, capMs: number): number {
-    const p = this.#parameters;
-    const count = this.#rows.length;
-    const open = this.#open;
-    const sums = this.#sums;
-    const maxima = this.#maxima;
-    let left = this.#slots.length;
-    for (let i = 0; i < left; i++) {
-      open[i] = this.#slots[i] ?? 0;
-      sums[i] = 0;
-      maxima[i] = 0;
-    }
-    if (p === undefined) return 0;
-    const least = leastShares(p, this.#weights !== undefined);
-    let weights = 0;
-    let restMs = 0;
-    for (let i = 0; i < count; i++) {
-      const w = this.#weights?.[i] ?? 1;
-      weights += w;
-      restMs += w * (this.#rows[i]?.leastMs ?? 0);
-    }
-    const meanShare = least.mean / Math.max(weights, Number.MIN_VALUE);
-    for (let i = 0; i < count; i++) {
-      const row = this.#rows[i];
-      if (row === undefined) continue;
-      const { values } = row;
-      const w = this.#weights?.[i] ?? 1;
-      restMs -= w * row.leastMs;
-      if ((i + 1) % BLOCK !== 0 && i + 1 < count) {
-        for (let k = 0; k < left; k++) {
-          const r = values[open[k] ?? 0] ?? 0;
-          sums[k] = (sums[k] ?? 0) + w * r;
-          if (r > (maxima[k] ?? 0)) maxima[k] = r;
-        }
-        continue;
-      }
-      let kept = 0;
-      for (let k = 0; k < left; k++) {
-        const slot = open[k] ?? 0;
-        const r = values[slot] ?? 0;
-        const sum = (sums[k] ?? 0) + w * r;
-        const max = Math.max(maxima[k] ?? 0, r);
-        const leastMs = meanShare * (sum + restMs) + least.max * max - BOUND_SLACK_MS;
-        if (leastMs > limitMs && max > capMs) continue;
-        open[kept] = slot;
-        sums[kept] = sum;
-        maxima[kept] = max;
-        kept++;
-      }
-      left = kept;
-    }
-    return left;
-  }
-}
-
-/** A host that keeps this for everybody is better than any of the candidate's stage, whatever its J. */
-function stricterCapMs(last: DecisionCandidate | undefined, p: PlacementParameters): number {
-  if (last === undefined) return Number.POSITIVE_INFINITY;
-  return last.capStage > 0 ? (p.capsMs[last.capStage - 1] ?? 0) : Number.NEGATIVE_INFINITY;
-}
-
-/** Hosts that may not take the room last; then by cap stage, J, and host id. */
-function byRank(a: DecisionCandidate, b: DecisionCandidate): number {
-  const excludedFirst = Number(a.rejected !== undefined) - Number(b.rejected !== undefined);
-  if (excludedFirst !== 0) return excludedFirst;
-  if (a.rejected === undefined && a.capStage !== b.capStage) return a.capStage - b.capStage;
-  return a.scoreMs - b.scoreMs || (a.hostId < b.hostId ? -1 : 1);
-}
-
-function keep(best: DecisionCandidate[], candidate: DecisionCandidate, count: number): void {
-  let at = best.length;
-  while (at > 0 && byRank(candidate, best[at - 1] as DecisionCandidate) < 0) at--;
-  if (at >= count) return;
-  best.splice(at, 0, candidate);
-  if (best.length > count) best.pop();
-}
-
-/** The strictest cap this host keeps for every player; one past the last if none. */
-function capStage(maxMs: number, capsMs: readonly number[]): number {
-  for (let stage = 0; stage < capsMs.length; stage++) if (maxMs <= (capsMs[stage] ?? 0)) return stage;
-  return capsMs.length;
-}
-
-function excluded(room: RoomView, host: HostView): Rejection | undefined {
-  if (host.state !== "active") return host.state;
-  if (!host.carriers.includes(room.carrier)) return "carrier";
-  if (
-    room.roomType !== undefined &&
-    host.roomTypes !== undefined &&
-    host.roomTypes.length > 0 &&
-    !host.roomTypes.includes(room.roomType)
-  )
-    return "room-type";
-  if (room.allowedRegions !== undefined && !room.allowedRegions.includes(host.region)) return "region";
-  if (room.avoidHostIds?.includes(host.hostId) === true) return "anti-affinity";
-  if (host.hostId !== room.hostId && host.rooms >= host.capacityRooms) return "full";
-  return undefined;
 }

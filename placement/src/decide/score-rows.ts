@@ -11,7 +11,7 @@ import {
   measuredTailMs,
   type PlayerModel,
   priorErrorMs,
-  tailShareOf,
+  usualTailMs,
 } from "../latency/player-model.js";
 
 /** Rows kept: 8 kB each with 1,000 hosts. Those used longest ago are forgotten first, half at a time. */
@@ -95,11 +95,11 @@ export class ScoreRows {
     before.set(values);
     map.unmeasuredRow(model, values);
     const usable = isUsable(model);
-    const stretch = usable ? 1 + tailWeight * tailShareOf(model) : 1 + doubt;
-    const prior = usable ? doubt : 0;
     for (let slot = 0; slot < end; slot++) {
       const rttMs = values[slot] ?? 0;
-      values[slot] = rttMs * stretch + prior * priorErrorMs(rttMs);
+      values[slot] = usable
+        ? rttMs + tailWeight * usualTailMs(model, rttMs) + doubt * priorErrorMs(rttMs)
+        : rttMs * (1 + doubt);
     }
     for (const { at, slot } of measuredIn(model))
       values[slot] = measuredP50Ms(model, at) + tailWeight * measuredTailMs(model, at);
@@ -121,7 +121,7 @@ export class ScoreRows {
     const { tailWeight, doubt } = this.#parameters;
     const rttMs = this.#map.unmeasuredMs(model, slot);
     const value = isUsable(model)
-      ? rttMs * (1 + tailWeight * tailShareOf(model)) + doubt * priorErrorMs(rttMs)
+      ? rttMs + tailWeight * usualTailMs(model, rttMs) + doubt * priorErrorMs(rttMs)
       : rttMs * (1 + doubt);
     row.fallenMs += Math.max(0, (row.values[slot] ?? 0) - value);
     row.values[slot] = value;

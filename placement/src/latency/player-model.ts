@@ -8,6 +8,7 @@
  */
 import { chordRttMs } from "./geodesic.js";
 import { HEIGHT, STRIDE } from "./node-space.js";
+import { tailBaseMs } from "./tail.js";
 
 /** The header: x, y, z, height as in a node; then these. */
 const TAIL = 4;
@@ -139,6 +140,8 @@ export const measuredP50Ms = (m: PlayerModel, at: number): number => m[at + P50]
 export const measuredTailMs = (m: PlayerModel, at: number): number => m[at + TAIL_MS] ?? 0;
 export const measuredErrorMs = (m: PlayerModel, at: number): number => m[at + ERROR_MS] ?? 0;
 export const tailShareOf = (m: PlayerModel): number => m[TAIL] ?? 0;
+/** How far p95 of a path lies above p50, as the player's other paths have it, ms. */
+export const usualTailMs = (m: PlayerModel, rttMs: number): number => tailShareOf(m) * tailBaseMs(rttMs);
 export const cellOf = (m: PlayerModel): number => m[CELL] ?? -1;
 export const versionOf = (m: PlayerModel): number => m[VERSION] ?? -1;
 export const isUsable = (m: PlayerModel): boolean => m[USABLE] === 1;

@@ -9,7 +9,7 @@ import {
   type Verdict,
 } from "../decide/types.js";
 import { LatencyMap } from "../latency/latency-map.js";
-import { quantile } from "../latency/probe-window.js";
+import { quantile } from "../latency/quantile.js";
 import { checkSlices, type RttMatrix } from "../matrix/rtt-matrix.js";
 import { argmin, BASELINES, type Baseline, chooseBaseline } from "./baselines.js";
 import { EngineRoom, type Ping } from "./engine-player.js";

@@ -92,18 +92,29 @@ export class PlacementEngine {
   /**
    * What a player should measure next, most telling first: the standing few that place it, then hosts that would
    * be best for its rooms if they turned out well, within its budget of confirming probes, then, of what it
-   * measured, what is old.
+   * measured, what is old. One of the standing few is measured again in any case, each in its turn: a change of
+   * its path shows on more than the way to its own host.
    */
   nextProbes(playerId: string, rooms: readonly RoomFacts[], count: number, atMs: number): string[] {
     const measured = this.#world.map.measuredHosts(playerId);
-    const next = new Set(this.#world.map.landmarks(LANDMARKS).filter((hostId) => !measured.has(hostId)));
-    if (next.size === 0)
+    const active = (hostId: string): boolean => this.#world.hosts.get(hostId)?.state === "active";
+    const standing = this.#world.map.landmarks(LANDMARKS).filter(active);
+    const next = new Set(standing.filter((hostId) => !measured.has(hostId)));
+    if (next.size === 0) {
       for (const room of rooms) {
         const hostId = this.#confirm(playerId, room);
         if (hostId !== undefined) next.add(hostId);
       }
+      const lastAtMs = (hostId: string): number => measured.get(hostId) ?? 0;
+      // Its own host it measures unasked.
+      const own = new Set(rooms.map(({ hostId }) => hostId));
+      const [longestAgo] = standing
+        .filter((hostId) => !own.has(hostId))
+        .sort((a, b) => lastAtMs(a) - lastAtMs(b));
+      if (longestAgo !== undefined) next.add(longestAgo);
+    }
     for (const [hostId, lastAtMs] of measured) if (atMs - lastAtMs > STALE_MS) next.add(hostId);
-    return [...next].filter((hostId) => this.#world.hosts.get(hostId)?.state === "active").slice(0, count);
+    return [...next].filter(active).slice(0, count);
   }
 
   #confirm(playerId: string, room: RoomFacts): string | undefined {

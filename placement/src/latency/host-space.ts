@@ -1,0 +1,118 @@
+/**
+ * Hosts in latency space: their coordinates as they are learned, and as estimates use them. An estimate follows a
+ * host's coordinate in steps, so that a wobble costs nobody a new fit.
+ */
+import { geodesicRttMs, onSphere, type Place } from "./geodesic.js";
+import { HostMoves } from "./kernel-rows.js";
+import { greedyMedian } from "./landmarks.js";
+import { HEIGHT, NodeSpace, STRIDE } from "./node-space.js";
+import type { HostPlace } from "./types.js";
+import { spanMs } from "./vivaldi.js";
+
+/** Size of the steps. */
+const PUBLISH_MS = 0.5;
+/** A claimed location may be a city off, so the bound has slack. */
+const GEODESIC_SLACK = 0.8;
+const GEODESIC_FREE_MS = 4;
+
+export class HostSpace {
+  /** As they are learned. */
+  readonly nodes = new NodeSpace();
+  /** As estimates use them, by slot as in a node space. */
+  published = new Float64Array(0);
+  /** Places on the unit sphere, three numbers by slot. */
+  spheres = new Float64Array(0);
+  /** Of published coordinates. */
+  readonly moves = new HostMoves();
+  #versions = new Int32Array(0);
+  readonly #places = new Map<number, Place>();
+  #landmarks: string[] | undefined;
+
+  upsert({ hostId, latitude, longitude }: HostPlace): void {
+    const slot = this.nodes.add(hostId);
+    const before = this.#places.get(slot);
+    if (this.#versions.length < this.nodes.error.length) this.#grow(this.nodes.error.length);
+    this.#places.set(slot, { latitude, longitude });
+    this.spheres.set(onSphere({ latitude, longitude }), slot * 3);
+    if (before?.latitude !== latitude || before.longitude !== longitude) this.#publish(slot);
+  }
+
+  /** @returns the slot it had, -1 if it was not known */
+  remove(hostId: string): number {
+    const slot = this.nodes.slot(hostId);
+    if (slot < 0) return slot;
+    this.nodes.remove(hostId);
+    this.#places.delete(slot);
+    this.#landmarks = undefined;
+    return slot;
+  }
+
+  /** -1 if the host is not known. */
+  slot(hostId: string): number {
+    return this.nodes.slot(hostId);
+  }
+
+  /** Slots in use. */
+  slots(): IterableIterator<number> {
+    return this.#places.keys();
+  }
+
+  /** Grows whenever the published coordinate of this host changes. */
+  version(slot: number): number {
+    return this.#versions[slot] ?? 0;
+  }
+
+  /** Publishes a host that has moved notably. */
+  follow(slot: number): void {
+    const { at } = this.nodes;
+    const height = Math.abs(
+      (at[slot * STRIDE + HEIGHT] ?? 0) - (this.published[slot * STRIDE + HEIGHT] ?? 0),
+    );
+    if (spanMs(at, slot, this.published, slot) + height > PUBLISH_MS) this.#publish(slot);
+  }
+
+  /** What light forbids a round trip to fall below, ms; undefined without a place. */
+  boundMs(place: Place | undefined, slot: number): number | undefined {
+    const there = this.#places.get(slot);
+    if (place === undefined || there === undefined) return undefined;
+    return geodesicRttMs(place, there) * GEODESIC_SLACK - GEODESIC_FREE_MS;
+  }
+
+  /** The host nearest in coordinates to node `at[slot]`; -1 without hosts. */
+  nearest(at: Float64Array, slot: number): number {
+    let host = -1;
+    let nearest = Number.POSITIVE_INFINITY;
+    for (const other of this.#places.keys()) {
+      const distance = spanMs(at, slot, this.published, other);
+      if (distance < nearest) {
+        nearest = distance;
+        host = other;
+      }
+    }
+    return host;
+  }
+
+  /** The greedy k-median. O(count x hosts^2) once coordinates have changed, else nothing. */
+  landmarks(count: number): string[] {
+    if (this.#landmarks === undefined || this.#landmarks.length < Math.min(count, this.nodes.size))
+      this.#landmarks = greedyMedian(this.nodes, this.published, count);
+    return this.#landmarks.slice(0, count);
+  }
+
+  #publish(slot: number): void {
+    for (let i = slot * STRIDE; i < (slot + 1) * STRIDE; i++) this.published[i] = this.nodes.at[i] ?? 0;
+    this.#versions[slot] = this.version(slot) + 1;
+    this.moves.add(slot);
+    this.#landmarks = undefined;
+  }
+
+  #grow(slots: number): void {
+    const grown = <T extends Float64Array | Int32Array>(from: T, to: T): T => {
+      to.set(from);
+      return to;
+    };
+    this.published = grown(this.published, new Float64Array(slots * STRIDE));
+    this.#versions = grown(this.#versions, new Int32Array(slots));
+    this.spheres = grown(this.spheres, new Float64Array(slots * 3));
+  }
+}

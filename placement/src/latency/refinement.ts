@@ -1,0 +1,90 @@
+/**
+ * Going over remembered probes again, so that coordinates trained early learn from those trained late, and paths
+ * that coordinates cannot show are learned.
+ */
+import type { HostSpace } from "./host-space.js";
+import type { NodeSpace } from "./node-space.js";
+import type { PathBias } from "./path-bias.js";
+import { scaledResidual } from "./player-model.js";
+import { type PlayerRecord, samplesOf } from "./player-record.js";
+import { predictMs, relax } from "./vivaldi.js";
+
+const FULL_GAIN = 0.2;
+const LEAST_GAIN = 0.01;
+/** Small enough that a settled map stays settled. */
+const STEADY_GAIN = 0.05;
+/** What was learned of paths is taken into use at most once in so many refinements: everyone is fit anew then. */
+const LEAST_TURN = 512;
+
+export interface RefinementOptions {
+  players: ReadonlyMap<string, PlayerRecord>;
+  nodes: NodeSpace;
+  hosts: HostSpace;
+  bias: PathBias;
+}
+
+export class Refinement {
+  readonly #o: RefinementOptions;
+  /** Whose turn it is. */
+  #turn: IterableIterator<PlayerRecord>;
+  #refined = 0;
+
+  constructor(options: RefinementOptions) {
+    this.#o = options;
+    this.#turn = options.players.values();
+  }
+
+  /** O(players x measured hosts) per pass. */
+  all(passes: number): void {
+    const { players, nodes, hosts, bias } = this.#o;
+    for (let pass = 0; pass < passes; pass++) {
+      const gain = FULL_GAIN * (1 - pass / passes) + LEAST_GAIN;
+      for (const player of players.values()) this.#relax(player, gain);
+    }
+    for (const slot of hosts.slots()) hosts.follow(slot);
+    bias.turn();
+    for (const player of players.values()) {
+      player.cell = hosts.nearest(nodes.at, player.slot);
+      this.#learnBias(player);
+    }
+    bias.turn();
+    this.#turn = players.values();
+  }
+
+  /** One player after the other, so that each counts the same however often it pings. */
+  next(): void {
+    const { players, hosts, bias } = this.#o;
+    let next = this.#turn.next();
+    this.#refined++;
+    if (next.done === true) {
+      if (this.#refined >= LEAST_TURN) {
+        this.#refined = 0;
+        bias.turn();
+      }
+      this.#turn = players.values();
+      next = this.#turn.next();
+    }
+    if (next.done === true) return;
+    this.#relax(next.value, STEADY_GAIN);
+    for (const slot of samplesOf(next.value).slots) hosts.follow(slot);
+    this.#learnBias(next.value);
+  }
+
+  #relax(player: PlayerRecord, gain: number): void {
+    const { slots, rttsMs } = samplesOf(player);
+    const { nodes, hosts } = this.#o;
+    for (let s = 0; s < slots.length; s++)
+      relax(nodes.at, player.slot, hosts.nodes.at, slots[s] ?? 0, rttsMs[s] ?? 0, gain);
+    player.stale = true;
+  }
+
+  #learnBias(player: PlayerRecord): void {
+    const { slots, rttsMs } = samplesOf(player);
+    const { nodes, hosts, bias } = this.#o;
+    for (let s = 0; s < slots.length; s++) {
+      const host = slots[s] ?? 0;
+      const predictedMs = predictMs(nodes.at, player.slot, hosts.published, host);
+      bias.add(player.cell, host, scaledResidual(rttsMs[s] ?? 0, predictedMs), hosts.nodes.end);
+    }
+  }
+}
