@@ -25,6 +25,16 @@ const seatedSchema = z.object({
 });
 export type Seated = z.infer<typeof seatedSchema>;
 
+const seatRequestSchema = z.object({
+  sessionId: z.string(),
+  playerId: idSchema,
+  /** The player's network label; picks its address of the destination when the room moves. */
+  network: z.string().max(64).optional(),
+  options: z.unknown(),
+  authToken: z.string().optional(),
+});
+export type SeatRequest = z.infer<typeof seatRequestSchema>;
+
 /** Another host as a room's own host and its players reach it. */
 export const destinationSchema = z.object({
   hostId: idSchema,
@@ -65,17 +75,10 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
     options: z.unknown(),
     carrier: carrierKindSchema,
     epoch,
+    /** The creator's. If it is refused there is no room either. */
+    seat: seatRequestSchema.optional(),
   }),
-  z.object({
-    method: z.literal("reserveSeat"),
-    roomId: idSchema,
-    sessionId: z.string(),
-    playerId: idSchema,
-    /** The player's network label; picks its address of the destination when the room moves. */
-    network: z.string().max(64).optional(),
-    options: z.unknown(),
-    authToken: z.string().optional(),
-  }),
+  seatRequestSchema.extend({ method: z.literal("reserveSeat"), roomId: idSchema }),
   /** Colyseus reconnection: checks the token and says whose seat it is. */
   z.object({ method: z.literal("checkReconnection"), roomId: idSchema, reconnectionToken: z.string() }),
   /** Destination: reserve the slot, build the passive room, say where the source sends its state. */

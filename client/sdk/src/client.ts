@@ -14,7 +14,7 @@ import { Client, MatchMakeError } from "@colyseus/sdk";
 import { z } from "zod";
 import { BrokerApi } from "./broker-api.js";
 import { ProbeLoop } from "./probe-loop.js";
-import { probeAll } from "./prober.js";
+import { Prober } from "./prober.js";
 import type { Located } from "./recovery.js";
 import { CentroidRoom } from "./room.js";
 
@@ -87,7 +87,7 @@ export class CentroidClient {
   readonly #api: BrokerApi;
   readonly #loops = new Set<ProbeLoop>();
   readonly #beacons = new Map<string, Beacon>();
-  readonly #abort = new AbortController();
+  #prober = new Prober();
   #location: Location | undefined;
   #playerId: string | undefined;
   #playerToken: string | undefined;
@@ -153,9 +153,16 @@ export class CentroidClient {
 
   /** Stops measuring. Rooms stay until they are left. */
   dispose(): void {
-    this.#abort.abort();
     for (const loop of this.#loops) loop.stop();
     this.#loops.clear();
+    this.#rest();
+  }
+
+  /** Without a room there is nothing to measure for: open connections would keep a process alive. */
+  #rest(): void {
+    if (this.#loops.size > 0) return;
+    this.#prober[Symbol.dispose]();
+    this.#prober = new Prober();
   }
 
   async #join<State>(
@@ -180,10 +187,12 @@ export class CentroidClient {
           seat = reservation;
         },
       );
-    const room = (await this.#api.reach(
-      (url) => call(stock(url), { [CENTROID_OPTIONS_KEY]: hints }),
-      unreached,
-    )) as CentroidRoom<State>;
+    const room = (await this.#api
+      .reach((url) => call(stock(url), { [CENTROID_OPTIONS_KEY]: hints }), unreached)
+      .catch((cause: unknown) => {
+        this.#rest();
+        throw cause;
+      })) as CentroidRoom<State>;
     if (seat !== undefined) {
       this.#playerId = seat.centroid.playerId;
       this.#playerToken = seat.centroid.playerToken;
@@ -197,7 +206,7 @@ export class CentroidClient {
     if (this.#options.probing === false) return [];
     this.#first ??= this.#api.beacons().then(({ beacons }) => {
       for (const beacon of beacons) this.#beacons.set(beacon.hostId, beacon);
-      return probeAll(beacons, this.#abort.signal);
+      return this.#prober.measure(beacons);
     });
     try {
       return await this.#first;
@@ -212,6 +221,7 @@ export class CentroidClient {
     const loop = new ProbeLoop({
       api: this.#api,
       beacons: this.#beacons,
+      prober: this.#prober,
       room,
       identity: () => ({
         playerId: seat.centroid.playerId,
@@ -225,6 +235,7 @@ export class CentroidClient {
     room.onLeave(() => {
       loop.stop();
       this.#loops.delete(loop);
+      this.#rest();
     });
     room.onMigrate(() => loop.soon());
     loop.start();

@@ -1,7 +1,7 @@
 /** Keeps measuring while in a room: its host always, and the few others the broker wants confirmed. */
 import type { Beacon, ProbeRequest } from "@centroid/protocol";
 import type { BrokerApi } from "./broker-api.js";
-import { probeAll } from "./prober.js";
+import type { Prober } from "./prober.js";
 import type { CentroidRoom } from "./room.js";
 
 /** Pause before the first round and after the broker could not be reached. */
@@ -11,6 +11,7 @@ const RETRY_MS = 2_000;
 export interface ProbeLoopOptions {
   api: BrokerApi;
   beacons: Map<string, Beacon>;
+  prober: Prober;
   room: CentroidRoom;
   identity: () => Omit<ProbeRequest, "probes">;
   /** Overrides the broker's adaptive interval. */
@@ -19,11 +20,11 @@ export interface ProbeLoopOptions {
 
 export class ProbeLoop {
   readonly #o: ProbeLoopOptions;
-  readonly #abort = new AbortController();
   #wanted: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running = false;
   #again = false;
+  #stopped = false;
 
   constructor(options: ProbeLoopOptions) {
     this.#o = options;
@@ -40,13 +41,13 @@ export class ProbeLoop {
   }
 
   stop(): void {
-    this.#abort.abort();
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
   #schedule(delayMs: number): void {
     clearTimeout(this.#timer);
-    if (this.#abort.signal.aborted) return;
+    if (this.#stopped) return;
     this.#timer = setTimeout(() => void this.#round(), delayMs);
     (this.#timer as { unref?: () => void }).unref?.();
   }
@@ -57,7 +58,8 @@ export class ProbeLoop {
     let nextMs = RETRY_MS;
     try {
       const current = this.#o.room.host.hostId;
-      const reports = await probeAll(await this.#beacons([current, ...this.#wanted]), this.#abort.signal);
+      const reports = await this.#o.prober.measure(await this.#beacons([current, ...this.#wanted]));
+      if (this.#stopped) return;
       const own = reports.find(({ hostId }) => hostId === current);
       if (own !== undefined && this.#o.room.host.hostId === current)
         this.#o.room.measured(own.rttsMs, own.lost);

@@ -1,70 +1,77 @@
-/** Measures round trips to beacons: one WebSocket per host and round, a few echoes, closed again. */
+/** Measures round trips to beacons: a few echoes per host and round, over connections kept while rounds follow soon. */
 import type { Beacon, ProbeReport } from "@centroid/protocol";
-import { PlatformWebSocket } from "#websocket";
+import { BeaconLine } from "./beacon-line.js";
 
-/** Echoes per host and round; the first pays for the connection's slow start and is not counted. */
-const ECHOES = 4;
-/** No answer within this is a loss. */
-const ECHO_TIMEOUT_MS = 1_500;
-const CONNECT_TIMEOUT_MS = 3_000;
+/** Echoes that count, per host and round. */
+const ECHOES = 3;
+/** Rounds of a player that moves are seconds apart; one that stays put need not hold connections to hosts. */
+const KEEP_MS = 12_000;
 
-/** Probes every beacon at the same time. A host that cannot be reached is reported as lost probes. */
-export async function probeAll(beacons: readonly Beacon[], signal?: AbortSignal): Promise<ProbeReport[]> {
-  return Promise.all(beacons.map((beacon) => probe(beacon, signal)));
+interface Kept {
+  readonly line: BeaconLine;
+  idle: ReturnType<typeof setTimeout> | undefined;
 }
 
-async function probe(beacon: Beacon, signal: AbortSignal | undefined): Promise<ProbeReport> {
-  const rttsMs: number[] = [];
-  let lost = 0;
-  const socket = new PlatformWebSocket(beacon.url);
-  socket.binaryType = "arraybuffer";
-  const abort = (): void => socket.close();
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    await opened(socket);
-    for (let echo = 0; echo < ECHOES; echo++) {
-      const rttMs = await echoOnce(socket, echo);
-      if (echo === 0) continue;
-      if (rttMs === undefined) lost++;
-      else rttsMs.push(rttMs);
-    }
-  } catch {
-    lost = ECHOES - 1 - rttsMs.length;
-  } finally {
-    signal?.removeEventListener("abort", abort);
-    socket.close();
+export class Prober implements Disposable {
+  /** By the beacon's URL. */
+  readonly #kept = new Map<string, Kept>();
+  #disposed = false;
+
+  /** Probes every beacon at the same time. A host that cannot be reached is reported as lost probes. */
+  async measure(beacons: readonly Pick<Beacon, "hostId" | "url">[]): Promise<ProbeReport[]> {
+    return Promise.all(beacons.map((beacon) => this.#probe(beacon)));
   }
-  return { hostId: beacon.hostId, rttsMs, lost };
-}
 
-function opened(socket: WebSocket): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("no answer")), CONNECT_TIMEOUT_MS);
-    socket.onopen = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    socket.onclose = socket.onerror = () => {
-      clearTimeout(timer);
-      reject(new Error("closed"));
-    };
-  });
-}
+  /** Lets go of all connections; a round that is under way ends at once, with losses. */
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    for (const url of [...this.#kept.keys()]) this.#drop(url);
+  }
 
-function echoOnce(socket: WebSocket, number: number): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(undefined), ECHO_TIMEOUT_MS);
-    const sentAtMs = performance.now();
-    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-      // A late answer to an earlier probe is not this one's.
-      if (new Uint8Array(data)[0] !== number) return;
-      clearTimeout(timer);
-      resolve(performance.now() - sentAtMs);
-    };
-    socket.onclose = () => {
-      clearTimeout(timer);
-      reject(new Error("closed"));
-    };
-    socket.send(new Uint8Array([number]));
-  });
+  async #probe({ hostId, url }: Pick<Beacon, "hostId" | "url">): Promise<ProbeReport> {
+    const kept = this.#kept.get(url);
+    clearTimeout(kept?.idle);
+    // A kept connection may have died unseen, with the player's old network: that says nothing of the host.
+    const rttsMs = (kept && (await this.#echoes(kept.line))) ?? (await this.#echoes(this.#dial(url)));
+    if (rttsMs?.length === ECHOES) this.#keep(url);
+    else this.#drop(url);
+    return { hostId, rttsMs: rttsMs ?? [], lost: ECHOES - (rttsMs?.length ?? 0) };
+  }
+
+  /** @returns the round trips of the echoes that were answered; undefined if none was */
+  async #echoes(line: BeaconLine): Promise<number[] | undefined> {
+    const rttsMs: number[] = [];
+    try {
+      if (line.fresh) await line.echo();
+      for (let echo = 0; echo < ECHOES; echo++) {
+        const rttMs = await line.echo();
+        if (rttMs !== undefined) rttsMs.push(rttMs);
+      }
+    } catch {
+      // What did not come counts as lost.
+    }
+    return rttsMs.length > 0 ? rttsMs : undefined;
+  }
+
+  #dial(url: string): BeaconLine {
+    this.#drop(url);
+    const line = new BeaconLine(url);
+    if (this.#disposed) line.close();
+    this.#kept.set(url, { line, idle: undefined });
+    return line;
+  }
+
+  #keep(url: string): void {
+    const kept = this.#kept.get(url);
+    if (kept === undefined) return;
+    clearTimeout(kept.idle);
+    kept.idle = setTimeout(() => this.#drop(url), KEEP_MS);
+  }
+
+  #drop(url: string): void {
+    const kept = this.#kept.get(url);
+    this.#kept.delete(url);
+    clearTimeout(kept?.idle);
+    kept?.line.close();
+  }
 }

@@ -13,7 +13,7 @@ import { BrokerLink } from "./broker-link.js";
 import type { ResolvedAgentConfig } from "./config.js";
 
 /** A newcomer's measurements are over by then. */
-const WARM_UP_DELAY_MS = 1_500;
+const WARM_UP_DELAY_MS = 2_500;
 
 /** Room hosts hear so often that the lease holds. */
 const LEASE_CHECK_MS = 250;
@@ -117,7 +117,7 @@ export class Agent implements AsyncDisposable {
     if (forMs > 0) for (const carrier of this.#carriers) carrier.renewLease(forMs);
   }
 
-  /** Once, a moment after the first measurement: starting processes while players measure spoils what they see. */
+  /** Once, a moment after the first measurement began: starting processes while players measure spoils what they see. */
   #expectRooms(): void {
     this.#warmUp ??= setTimeout(() => {
       for (const carrier of this.#carriers) carrier.warmUp();

@@ -16,7 +16,7 @@ export interface Beacon extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Listens on `host:port`. `onMeasured` tells that somebody has finished measuring. */
+/** Listens on `host:port`. `onMeasured` tells that somebody measures. */
 export async function startBeacon(host: string, port: number, onMeasured: () => void): Promise<Beacon> {
   const server = createServer((_request, response) =>
     response.writeHead(426).end("this is a WebSocket beacon\n"),
@@ -25,6 +25,7 @@ export async function startBeacon(host: string, port: number, onMeasured: () => 
   wss.on("connection", (socket) => {
     let second = 0;
     let count = 0;
+    onMeasured();
     const idle = setTimeout(() => socket.close(1000, "idle"), IDLE_MS);
     socket.on("message", (data: Buffer, isBinary: boolean) => {
       const now = Math.floor(performance.now() / 1000);
@@ -36,10 +37,7 @@ export async function startBeacon(host: string, port: number, onMeasured: () => 
       else socket.send(data, { binary: isBinary });
       idle.refresh();
     });
-    socket.on("close", () => {
-      clearTimeout(idle);
-      onMeasured();
-    });
+    socket.on("close", () => clearTimeout(idle));
     socket.on("error", () => socket.terminate());
   });
   await new Promise<void>((resolve, reject) => {

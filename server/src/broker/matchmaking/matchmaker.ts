@@ -7,6 +7,7 @@ import {
   type MatchmakeMethod,
   PROTOCOL_VERSION,
   readWire,
+  type SeatRequest,
   type SeatReservation,
 } from "@centroid/protocol";
 import { z } from "zod";
@@ -22,7 +23,7 @@ import type { ProbeDesk } from "../players/probe-desk.js";
 import { type HostRegistry, hostSummary, peerOf } from "../state/host-registry.js";
 import { hasFreeSeat, type RoomEntry, type RoomRegistry, type Session } from "../state/room-registry.js";
 import type { RoomAddress } from "../state/room-stage.js";
-import type { RoomFactory } from "./room-factory.js";
+import type { RoomFactory, Seated } from "./room-factory.js";
 import type { SeatExpiry } from "./seat-expiry.js";
 
 /** As many as Colyseus' own match maker makes. */
@@ -106,9 +107,9 @@ export class Matchmaker {
   ): Promise<SeatReservation> {
     const full = new Set<string>();
     for (let attempt = 1; ; attempt++) {
-      const session = await this.#reserve(method, target, joiner, full);
+      const seated = await this.#reserve(method, target, joiner, full);
       try {
-        return await this.#seat(session, joiner);
+        return await this.#seat(seated, joiner);
       } catch (cause) {
         const error = CentroidError.from(cause);
         const elsewhere =
@@ -118,7 +119,7 @@ export class Matchmaker {
           error.code === "HOST_LOST";
         if (!elsewhere || attempt >= MAX_ATTEMPTS || method === "joinById" || method === "create")
           throw error;
-        full.add(session.roomId);
+        full.add(seated.session.roomId);
       }
     }
   }
@@ -129,29 +130,30 @@ export class Matchmaker {
     target: string,
     joiner: Joiner,
     full: ReadonlySet<string>,
-  ): Session | Promise<Session> {
+  ): Seated | Promise<Seated> {
     const { rooms, factory } = this.#o;
-    const { player, party, options } = joiner;
+    const { player, party } = joiner;
     const take = (room: RoomEntry): Session => this.#take(room, player);
-    const find = (): Session | undefined => {
+    const taken = (room: RoomEntry): Seated => ({ session: take(room), at: undefined });
+    const find = (): Seated | undefined => {
       const room = this.#nearestOpen(target, player.playerId, full);
-      return room && take(room);
+      return room && taken(room);
     };
-    const create = (): Promise<Session> =>
+    const create = (): Promise<Seated> =>
       factory.create(
         target,
-        options,
         [player, ...party].map(({ playerId }) => playerId),
         take,
+        seatRequest(joiner),
       );
     switch (method) {
       case "create":
         return create();
       case "join": {
-        const session = find();
-        if (session === undefined)
+        const seated = find();
+        if (seated === undefined)
           throw new CentroidError("ROOM_NOT_FOUND", "no rooms found with provided criteria");
-        return session;
+        return seated;
       }
       case "joinOrCreate":
         return find() ?? factory.findOrCreate(target, find, create);
@@ -161,7 +163,7 @@ export class Matchmaker {
         if (room.locked) throw new CentroidError("ROOM_LOCKED", `room "${target}" is locked`);
         if (!hasFreeSeat(room) && room.stage.state !== "creating" && room.stage.state !== "restoring")
           throw new CentroidError("ROOM_FULL", `room "${target}" has no free seat`);
-        return take(room);
+        return taken(room);
       }
       default: {
         const never: never = method;
@@ -201,29 +203,24 @@ export class Matchmaker {
     return best?.room;
   }
 
-  async #seat(
-    { roomId, sessionId }: Session,
-    { player, options, authToken }: Joiner,
-  ): Promise<SeatReservation> {
+  async #seat({ session, at }: Seated, joiner: Joiner): Promise<SeatReservation> {
     const { rooms, seats, hosts } = this.#o;
-    const { playerId, network } = player;
+    const { roomId, sessionId } = session;
     const room = rooms.require(roomId);
     try {
-      const seat = await this.#atOwner(room, async (hostId) => ({
-        sessionId,
-        ...(await peerOf(hosts.require(hostId)).request({
-          method: "reserveSeat",
-          roomId,
-          sessionId,
-          playerId,
-          ...(network !== undefined && { network }),
-          options,
-          ...(authToken !== undefined && { authToken }),
-        })),
-      }));
-      const session = room.sessions.get(sessionId);
-      if (session !== undefined) seats.watch(session);
-      return this.#reservation(room, seat, playerId, network);
+      const granted =
+        at ??
+        (await this.#atOwner(room, (hostId) =>
+          peerOf(hosts.require(hostId)).request({
+            method: "reserveSeat",
+            roomId,
+            sessionId,
+            ...seatRequest(joiner),
+          }),
+        ));
+      if (room.sessions.get(sessionId) === session) seats.watch(session);
+      const { playerId, network } = joiner.player;
+      return this.#reservation(room, { ...granted, sessionId }, playerId, network);
     } catch (cause) {
       rooms.left(room, sessionId);
       throw cause;
@@ -248,7 +245,7 @@ export class Matchmaker {
   }
 
   /** Asks whoever owns the room; if it is being moved, waits and asks the one who has it then. */
-  async #atOwner(room: RoomEntry, ask: (hostId: string) => Promise<Seat>): Promise<Seat> {
+  async #atOwner<T extends RoomAddress>(room: RoomEntry, ask: (hostId: string) => Promise<T>): Promise<T> {
     const { orchestrator, clock } = this.#o;
     const late = (): CentroidError =>
       new CentroidError("ROOM_MOVING", `room ${room.roomId} is still being moved; try again shortly`);
@@ -296,6 +293,16 @@ export class Matchmaker {
       },
     };
   }
+}
+
+function seatRequest({ player, options, authToken }: Joiner): Omit<SeatRequest, "sessionId"> {
+  const { playerId, network } = player;
+  return {
+    playerId,
+    options,
+    ...(network !== undefined && { network }),
+    ...(authToken !== undefined && { authToken }),
+  };
 }
 
 function parseHints(raw: unknown): JoinHints {

@@ -1,11 +1,12 @@
 /** New rooms: placed for those who will join, created there; one at a time per kind where one may suffice. */
-import { type CarrierKind, CentroidError, type Decision } from "@centroid/protocol";
+import { type CarrierKind, CentroidError, type Decision, type SeatRequest } from "@centroid/protocol";
 import type { Clock } from "../clock.js";
 import type { NewId } from "../ids.js";
 import type { Logger } from "../logger.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import { type HostRegistry, peerOf } from "../state/host-registry.js";
-import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
+import type { RoomEntry, RoomRegistry, Session } from "../state/room-registry.js";
+import type { RoomAddress } from "../state/room-stage.js";
 
 /** Hosts tried before a joiner hears that none would take the room. */
 const MAX_ATTEMPTS = 3;
@@ -27,6 +28,12 @@ export interface RoomFactoryOptions {
   onOwner: (room: RoomEntry) => Promise<void>;
   /** True if this broker decides about rooms of that id. */
   owns: (roomId: string) => boolean;
+}
+
+/** A seat taken, and if its host has granted it already, where. */
+export interface Seated {
+  session: Session;
+  at: RoomAddress | undefined;
 }
 
 export class RoomFactory {
@@ -54,15 +61,16 @@ export class RoomFactory {
   }
 
   /**
-   * @param seat takes the creator's seat, before anybody else can find the room
+   * @param take takes the creator's seat, before anybody else can find the room
+   * @param seat what its host needs to know of the creator
    * @throws CentroidError ROOM_TYPE_UNKNOWN | NO_HOST, or what the host says
    */
-  async create<T>(
+  async create(
     name: string,
-    options: unknown,
     playerIds: readonly string[],
-    seat: (room: RoomEntry) => T,
-  ): Promise<T> {
+    take: (room: RoomEntry) => Session,
+    seat: Omit<SeatRequest, "sessionId">,
+  ): Promise<Seated> {
     const { engine, clock, carrier, onDecision, logger } = this.#o;
     this.#assertType(name);
     const roomId = this.#ownId();
@@ -74,7 +82,7 @@ export class RoomFactory {
     let failure: CentroidError | undefined;
     for (const { hostId } of usable.slice(0, MAX_ATTEMPTS)) {
       try {
-        return await this.#createAt(hostId, roomId, name, options, seat);
+        return await this.#createAt(hostId, { roomId, name }, take, seat);
       } catch (cause) {
         failure = CentroidError.from(cause);
         if (failure.code !== "HOST_LOST" && failure.code !== "HOST_FULL" && failure.code !== "HOST_NOT_FOUND")
@@ -97,13 +105,12 @@ export class RoomFactory {
     return newId();
   }
 
-  async #createAt<T>(
+  async #createAt(
     hostId: string,
-    roomId: string,
-    name: string,
-    options: unknown,
-    seat: (room: RoomEntry) => T,
-  ): Promise<T> {
+    { roomId, name }: { roomId: string; name: string },
+    take: (room: RoomEntry) => Session,
+    creator: Omit<SeatRequest, "sessionId">,
+  ): Promise<Seated> {
     const { hosts, rooms, clock, carrier, onOwner, logger } = this.#o;
     const peer = peerOf(hosts.require(hostId));
     const room = rooms.add({
@@ -114,16 +121,18 @@ export class RoomFactory {
       epoch: 1,
       stage: { state: "creating", hostId },
     });
-    let seated: T;
+    const session = take(room);
+    const seat = { ...creator, sessionId: session.sessionId };
+    let at: RoomAddress;
     try {
-      const made = await peer.request(
-        { method: "createRoom", roomId, name, options, carrier, epoch: 1 },
+      const { locked, maxPlayers, processId, address } = await peer.request(
+        { method: "createRoom", roomId, name, options: creator.options, carrier, epoch: 1, seat },
         CREATE_TIMEOUT_MS[carrier],
       );
-      room.locked = made.locked;
-      room.maxPlayers = made.maxPlayers;
-      seated = seat(room);
-      rooms.apply(room, { type: "created", at: { processId: made.processId, address: made.address } });
+      at = { processId, address };
+      room.locked = locked;
+      room.maxPlayers = maxPlayers;
+      rooms.apply(room, { type: "created", at });
     } catch (cause) {
       if (rooms.get(roomId) === room) rooms.apply(room, { type: "dispose" });
       // It may exist there nevertheless, if only the answer was lost.
@@ -131,7 +140,7 @@ export class RoomFactory {
       throw cause;
     }
     onOwner(room).catch((cause: unknown) => logger.error({ roomId, cause }, "new room could not be stored"));
-    return seated;
+    return { session, at };
   }
 
   #assertType(name: string): void {

@@ -1,0 +1,162 @@
+/** The rooms of one process: who is here, what they tell, how they are saved. */
+import { CentroidError, type RoomEvent, type RoomReport } from "@centroid/protocol";
+import type { Client } from "@colyseus/core";
+import { Acknowledgements } from "./checkpoint/acknowledgements.js";
+import { Checkpointer, type SavedRoom } from "./checkpoint/checkpointer.js";
+import type { MovableClient } from "./colyseus/movable-client.js";
+import { isReplicated, type MovableRoom } from "./colyseus/movable-room.js";
+import { type Hosted, listing, type Protection, runningRoom, seated } from "./hosted.js";
+import type { Pauses } from "./pauses.js";
+
+export interface HostedRoomsOptions {
+  processId: string;
+  /** `host:port` players use. */
+  address: string;
+  emit: (roomId: string, epoch: number, change: RoomEvent) => void;
+  /** Where rooms are saved while they run; nowhere if not given. */
+  checkpoints?: {
+    intervalMs: number;
+    save: (roomId: string, epoch: number, saved: SavedRoom) => void;
+  };
+  notice: (line: string) => void;
+  now: () => number;
+}
+
+export class HostedRooms {
+  readonly #o: HostedRoomsOptions;
+  readonly #pauses: Pauses;
+  /** A room runs here from now on. */
+  readonly #onAdopted: (roomId: string) => void;
+  readonly #rooms = new Map<string, Hosted>();
+
+  constructor(options: HostedRoomsOptions, pauses: Pauses, onAdopted: (roomId: string) => void) {
+    this.#o = options;
+    this.#pauses = pauses;
+    this.#onAdopted = onAdopted;
+  }
+
+  /** Where players and other hosts reach this process. */
+  get where(): { processId: string; address: string } {
+    return { processId: this.#o.processId, address: this.#o.address };
+  }
+
+  get(roomId: string): Hosted | undefined {
+    return this.#rooms.get(roomId);
+  }
+
+  /** @throws CentroidError ROOM_NOT_FOUND */
+  require(roomId: string): Hosted {
+    const hosted = this.#rooms.get(roomId);
+    if (hosted === undefined) throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not on this host`);
+    return hosted;
+  }
+
+  /** @throws CentroidError ROOM_NOT_FOUND | ROOM_MOVING */
+  running(roomId: string): { hosted: Hosted; room: MovableRoom } {
+    const hosted = this.require(roomId);
+    return { hosted, room: runningRoom(roomId, hosted) };
+  }
+
+  values(): IterableIterator<Hosted> {
+    return this.#rooms.values();
+  }
+
+  set(roomId: string, hosted: Hosted): void {
+    this.#rooms.set(roomId, hosted);
+  }
+
+  /** Forgets the room unless another of its lives has taken the place. */
+  remove(roomId: string, hosted: Hosted): void {
+    if (this.#rooms.get(roomId) === hosted) this.#rooms.delete(roomId);
+  }
+
+  reports(): RoomReport[] {
+    return [...this.#rooms].map(([roomId, hosted]) => this.#report(roomId, hosted));
+  }
+
+  /** The room runs here: its events are told, its state is saved. */
+  adopt(roomId: string, room: MovableRoom, hosted: Hosted): void {
+    this.#rooms.set(roomId, hosted);
+    this.#onAdopted(roomId);
+    room.move.playerOf = (sessionId) => hosted.seats.get(sessionId);
+    const tell = (change: RoomEvent): void => this.#o.emit(roomId, hosted.epoch, change);
+    const { events } = room.move;
+    events.on("join", (client: Client) => {
+      const playerId = hosted.seats.get(client.sessionId)?.playerId;
+      tell({ event: "joined", sessionId: client.sessionId, ...(playerId !== undefined && { playerId }) });
+    });
+    events.on("leave", (client: Client) => {
+      hosted.seats.delete(client.sessionId);
+      tell({ event: "left", sessionId: client.sessionId });
+    });
+    hosted.protection = this.#protect(roomId, room, hosted);
+    tell({ event: "running", report: this.#report(roomId, hosted) });
+    const changed = (): void => tell({ event: "listing", ...listing(room) });
+    events.on("lock", changed);
+    events.on("unlock", changed);
+    events.once("dispose", () => {
+      hosted.protection?.[Symbol.dispose]();
+      this.#pauses.forget(room);
+      if (hosted.stage.name === "leaving") {
+        if (hosted.stage.source.state === "released") return;
+        // The last player left while the room was copied: there is nothing to move.
+        hosted.stage.abort.abort();
+      }
+      this.remove(roomId, hosted);
+      tell({ event: "disposed" });
+    });
+  }
+
+  /** What a player's SDK tells of its session goes to the broker. */
+  listen(roomId: string, hosted: Hosted, { link, sessionId }: MovableClient): void {
+    if (hosted.protection !== undefined) link.acknowledge = "checkpoint";
+    link.on("control", (message) => {
+      if (message.type !== "report") return;
+      const { type: _, ...report } = message;
+      this.#o.emit(roomId, hosted.epoch, { event: "report", sessionId, ...report });
+    });
+  }
+
+  #report(roomId: string, hosted: Hosted): RoomReport {
+    const { name, epoch, stage } = hosted;
+    return {
+      roomId,
+      name,
+      carrier: "process",
+      epoch,
+      ...this.where,
+      passive: stage.name === "arriving",
+      ...listing(stage.name === "arriving" ? undefined : stage.room),
+      ...(hosted.protection !== undefined &&
+        stage.name !== "arriving" &&
+        isReplicated(stage.room) && { replicated: true }),
+      sessions: seated(hosted),
+    };
+  }
+
+  #protect(roomId: string, room: MovableRoom, hosted: Hosted): Protection | undefined {
+    const { checkpoints, notice, now } = this.#o;
+    if (checkpoints === undefined) return undefined;
+    const acknowledgements = new Acknowledgements(room);
+    const checkpointer = new Checkpointer({
+      room,
+      acknowledgements,
+      options: hosted.options,
+      intervalMs: checkpoints.intervalMs,
+      now,
+      paused: () => hosted.stage.name !== "running",
+      save: (saved) => checkpoints.save(roomId, hosted.epoch, saved),
+      onUnprotected: ({ message }) =>
+        notice(`room ${roomId} cannot be saved and would be lost with this host: ${message}`),
+    });
+    return {
+      acknowledgements,
+      checkpointer,
+      replicator: undefined,
+      [Symbol.dispose]() {
+        checkpointer[Symbol.dispose]();
+        this.replicator?.[Symbol.dispose]();
+      },
+    };
+  }
+}

@@ -1,0 +1,74 @@
+/** What a room host knows of one of its rooms, and what is read off it. */
+import { CentroidError, type Seated } from "@centroid/protocol";
+import type { Acknowledgements } from "./checkpoint/acknowledgements.js";
+import type { Checkpointer } from "./checkpoint/checkpointer.js";
+import type { RestoredRoom } from "./checkpoint/restored-room.js";
+import type { MovableRoom } from "./colyseus/movable-room.js";
+import type { HandoffDestination } from "./handoff/destination.js";
+import type { HandoffSource } from "./handoff/source.js";
+import type { Replicator } from "./standby/replicator.js";
+
+export interface Seat {
+  playerId: string;
+  network: string | undefined;
+}
+
+/** How a running room survives this host. */
+export interface Protection extends Disposable {
+  acknowledgements: Acknowledgements;
+  checkpointer: Checkpointer;
+  replicator: Replicator | undefined;
+}
+
+export type HostedStage =
+  | {
+      name: "running";
+      room: MovableRoom;
+      arrivals: HandoffDestination | undefined;
+      /** Set if the room was built from a checkpoint: its players are on their way. */
+      restored?: RestoredRoom;
+    }
+  | {
+      name: "leaving";
+      room: MovableRoom;
+      migrationId: string;
+      source: HandoffSource;
+      /** Calls the move off. */
+      abort: AbortController;
+    }
+  | { name: "arriving"; migrationId: string; ticket: string; destination: HandoffDestination };
+
+export interface Hosted {
+  name: string;
+  options: unknown;
+  epoch: number;
+  seats: Map<string, Seat>;
+  protection: Protection | undefined;
+  stage: HostedStage;
+}
+
+/** Who is connected, as far as this host runs the room. */
+export function seated({ stage, seats }: Hosted): Seated[] {
+  if (stage.name === "arriving") return [];
+  return stage.room.clients.map(({ sessionId }) => {
+    const seat = seats.get(sessionId);
+    if (seat === undefined) return { sessionId };
+    const { playerId, network } = seat;
+    return { sessionId, playerId, ...(network !== undefined && { network }) };
+  });
+}
+
+/** What a match maker needs to know of a room. */
+export function listing(room: MovableRoom | undefined): { locked: boolean; maxPlayers?: number } {
+  if (room === undefined) return { locked: false };
+  return { locked: room.locked, ...(Number.isFinite(room.maxClients) && { maxPlayers: room.maxClients }) };
+}
+
+/** The room, if this host runs it. @throws CentroidError ROOM_MOVING */
+export function runningRoom(roomId: string, { stage }: Hosted): MovableRoom {
+  if (stage.name === "arriving") throw new CentroidError("ROOM_MOVING", `room ${roomId} is on its way here`);
+  if (stage.name === "leaving" && stage.source.state !== "copying" && stage.source.state !== "rolled-back") {
+    throw new CentroidError("ROOM_MOVING", `room ${roomId} is being moved; ask again`);
+  }
+  return stage.room;
+}

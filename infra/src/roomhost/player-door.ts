@@ -1,0 +1,124 @@
+/** Every new connection of a room host: players who come, follow or return, and other hosts' transfers. */
+import { CLOSE_REFUSED, CLOSE_ROOM_MOVED, CONTROL_QUERY, RESTORE_QUERY } from "@centroid/protocol";
+import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
+import { MovableClient } from "./colyseus/movable-client.js";
+import type { MovableRoom } from "./colyseus/movable-room.js";
+import type { Hosted } from "./hosted.js";
+import type { HostedRooms } from "./hosted-rooms.js";
+import { limited } from "./player-limits.js";
+import { type RoomSocket, SessionLink } from "./session-link.js";
+import type { StandbyDesk } from "./standby/standby-desk.js";
+import type { Connection } from "./transport.js";
+
+export class PlayerDoor {
+  readonly #rooms: HostedRooms;
+  readonly #standbys: StandbyDesk;
+  readonly #maxFramesPerSecond: number;
+
+  /** @param maxFramesPerSecond of one player; 0 is no limit */
+  constructor(rooms: HostedRooms, standbys: StandbyDesk, maxFramesPerSecond: number) {
+    this.#rooms = rooms;
+    this.#standbys = standbys;
+    this.#maxFramesPerSecond = maxFramesPerSecond;
+  }
+
+  accept(connection: Connection): void {
+    const [, first, second = ""] = connection.path.split("/");
+    const { socket, query } = connection;
+    switch (first) {
+      case "handoff":
+        this.#acceptTransfer(socket, second, query.get("ticket"));
+        return;
+      case "standby":
+        if (!this.#standbys.acceptFeed(second, socket, query.get("ticket")))
+          socket.close(CLOSE_REFUSED, "no such standby");
+        return;
+      default:
+        this.#acceptPlayer(connection, second);
+    }
+  }
+
+  #acceptTransfer(socket: RoomSocket, migrationId: string, ticket: string | null): void {
+    for (const { stage } of this.#rooms.values()) {
+      if (stage.name !== "arriving" || stage.migrationId !== migrationId) continue;
+      if (ticket !== stage.ticket) break;
+      stage.destination.acceptSource(socket);
+      return;
+    }
+    socket.close(CLOSE_REFUSED, "no such migration");
+  }
+
+  #acceptPlayer(connection: Connection, roomId: string): void {
+    const { socket, query } = connection;
+    const sessionId = query.get("sessionId");
+    if (sessionId === null) {
+      socket.close(CLOSE_REFUSED, "no sessionId");
+      return;
+    }
+    const hosted = this.#rooms.get(roomId);
+    const ticket = query.get("ticket");
+    const returning = query.get(RESTORE_QUERY);
+    if (hosted === undefined) this.#atStandby(socket, roomId, sessionId, returning);
+    else if (ticket !== null) this.#follow(socket, hosted, sessionId, ticket);
+    else if (returning !== null) this.#return(socket, hosted, sessionId, returning);
+    else if (hosted.stage.name === "arriving" || !isOpen(hosted))
+      socket.close(CLOSE_ROOM_MOVED, "room is being moved");
+    else void this.#join(connection, roomId, hosted, hosted.stage.room, sessionId);
+  }
+
+  /** A session that goes on here: its first frames are owed to it and do not count. */
+  #resuming(socket: RoomSocket): RoomSocket {
+    return limited(socket, this.#maxFramesPerSecond, true);
+  }
+
+  #atStandby(socket: RoomSocket, roomId: string, sessionId: string, returning: string | null): void {
+    const taken =
+      returning !== null &&
+      this.#standbys.acceptPlayer(roomId, () => this.#resuming(socket), sessionId, returning);
+    if (!taken) socket.close(CLOSE_ROOM_MOVED, "room is not here");
+  }
+
+  #follow(socket: RoomSocket, { stage }: Hosted, sessionId: string, ticket: string): void {
+    const destination =
+      stage.name === "arriving" ? stage.destination : stage.name === "running" ? stage.arrivals : undefined;
+    if (destination?.acceptPlayer(this.#resuming(socket), sessionId, ticket) !== true)
+      socket.close(CLOSE_ROOM_MOVED, "ticket is not valid here");
+  }
+
+  #return(socket: RoomSocket, { stage }: Hosted, sessionId: string, token: string): void {
+    const restored = stage.name === "running" ? stage.restored : undefined;
+    if (restored?.accept(this.#resuming(socket), sessionId, token) === true) return;
+    // A room on its way is asked for again; one that runs and does not wait for this session never will.
+    const code = stage.name === "running" ? CLOSE_REFUSED : CLOSE_ROOM_MOVED;
+    socket.close(code, "there is nothing to come back to");
+  }
+
+  async #join(
+    { socket, query, context }: Connection,
+    roomId: string,
+    hosted: Hosted,
+    room: MovableRoom,
+    sessionId: string,
+  ): Promise<void> {
+    const link = new SessionLink(query.has(CONTROL_QUERY));
+    const client = new MovableClient(sessionId, link);
+    link.attach(limited(socket, this.#maxFramesPerSecond, false));
+    this.#rooms.listen(roomId, hosted, client);
+    const reconnectionToken = query.get("reconnectionToken");
+    try {
+      await connectClientToRoom(room as Room, client.asClient(), context, {
+        ...(reconnectionToken !== null && { reconnectionToken }),
+        skipHandshake: query.has("skipHandshake"),
+      });
+    } catch (cause) {
+      const { code, message } = cause as { code?: number; message: string };
+      client.error(code ?? CloseCode.WITH_ERROR, message);
+      link.close(reconnectionToken === null ? CloseCode.WITH_ERROR : CloseCode.FAILED_TO_RECONNECT, "");
+    }
+  }
+}
+
+/** A room that is only being copied still takes players. */
+function isOpen({ stage }: Hosted): boolean {
+  return stage.name === "running" || (stage.name === "leaving" && stage.source.state === "copying");
+}

@@ -1,0 +1,131 @@
+/** The SDK's measurements against real beacons: what is counted, and which connections stay open. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { WebSocketServer } from "ws";
+import { Prober } from "../../client/sdk/src/prober.js";
+import { type Beacon, startBeacon } from "../../infra/src/agent/beacon.js";
+
+const owned: (AsyncDisposable | Disposable)[] = [];
+afterEach(async () => {
+  for (const one of owned.splice(0).reverse()) {
+    if (Symbol.asyncDispose in one) await one[Symbol.asyncDispose]();
+    else one[Symbol.dispose]();
+  }
+});
+
+async function beacon(): Promise<{ hostId: string; url: string; connections: () => number }> {
+  let connections = 0;
+  const started: Beacon = await startBeacon("127.0.0.1", 0, () => connections++);
+  owned.push(started);
+  return { hostId: "h", url: `ws://127.0.0.1:${started.port}/beacon`, connections: () => connections };
+}
+
+function prober(): Prober {
+  const made = new Prober();
+  owned.push(made);
+  return made;
+}
+
+/** A beacon that answers as told. */
+async function oddBeacon(answer: (wss: WebSocketServer, echo: number) => "answer" | "silence" | "cut") {
+  const server: Server = createServer();
+  const wss = new WebSocketServer({ server });
+  let echoes = 0;
+  let connections = 0;
+  wss.on("connection", (socket) => {
+    connections++;
+    socket.on("message", (data) => {
+      const what = answer(wss, echoes++);
+      if (what === "answer") socket.send(data);
+      else if (what === "cut") socket.terminate();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  owned.push({
+    async [Symbol.asyncDispose]() {
+      for (const client of wss.clients) client.terminate();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+  const { port } = server.address() as AddressInfo;
+  return { hostId: "odd", url: `ws://127.0.0.1:${port}/`, connections: () => connections };
+}
+
+describe("measuring hosts", () => {
+  it("keeps the connection from round to round", async () => {
+    const host = await beacon();
+    const measuring = prober();
+    for (let round = 0; round < 5; round++) {
+      const [report] = await measuring.measure([host]);
+      expect(report).toMatchObject({ hostId: "h", lost: 0 });
+      expect(report?.rttsMs).toHaveLength(3);
+    }
+    expect(host.connections()).toBe(1);
+  });
+
+  it("shares it between rounds that overlap, each with its own answers", async () => {
+    const host = await beacon();
+    const measuring = prober();
+    const rounds = await Promise.all(Array.from({ length: 4 }, () => measuring.measure([host])));
+    for (const [report] of rounds) expect(report?.rttsMs).toHaveLength(3);
+    expect(host.connections()).toBe(1);
+  });
+
+  it("does not count the first echo of a connection", async () => {
+    let echoes = 0;
+    const host = await oddBeacon(() => {
+      echoes++;
+      return "answer";
+    });
+    const measuring = prober();
+    await measuring.measure([host]);
+    expect(echoes).toBe(4);
+    await measuring.measure([host]);
+    expect(echoes).toBe(7);
+  });
+
+  it("dials again in the same round when the kept connection is dead, and reports no loss", async () => {
+    const host = await oddBeacon((_wss, echo) => (echo === 4 ? "cut" : "answer"));
+    const measuring = prober();
+    await measuring.measure([host]);
+    const [report] = await measuring.measure([host]);
+    expect(report).toMatchObject({ lost: 0 });
+    expect(report?.rttsMs).toHaveLength(3);
+    expect(host.connections()).toBe(2);
+  });
+
+  it("counts an unanswered echo as lost and does not trust that connection any more", async () => {
+    const host = await oddBeacon((_wss, echo) => (echo === 2 ? "silence" : "answer"));
+    const measuring = prober();
+    expect(await measuring.measure([host])).toMatchObject([{ lost: 1 }]);
+    expect(await measuring.measure([host])).toMatchObject([{ lost: 0 }]);
+    expect(host.connections()).toBe(2);
+  });
+
+  it("reports a host that cannot be reached as lost, and the others as they are", async () => {
+    const host = await beacon();
+    const reports = await prober().measure([host, { hostId: "gone", url: "ws://127.0.0.1:9/" }]);
+    expect(reports).toMatchObject([
+      { hostId: "h", lost: 0 },
+      { hostId: "gone", lost: 3, rttsMs: [] },
+    ]);
+  });
+
+  it("ends the round under way when disposed, and dials nobody afterwards", async () => {
+    let asked = (): void => undefined;
+    const reached = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const host = await oddBeacon(() => {
+      asked();
+      return "silence";
+    });
+    const measuring = prober();
+    const round = measuring.measure([host]);
+    await reached;
+    measuring[Symbol.dispose]();
+    expect(await round).toMatchObject([{ lost: 3 }]);
+    expect(host.connections()).toBe(1);
+  });
+});
