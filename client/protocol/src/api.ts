@@ -1,7 +1,7 @@
 /** HTTP bodies of the broker: matchmaking for clients, the control API for operators. */
 import { z } from "zod";
 import { errorCodeSchema } from "./errors.js";
-import { idSchema, locationSchema } from "./model.js";
+import { idSchema, locationSchema, vmMechanismSchema } from "./model.js";
 
 /** Round trips to one host since the last report. A lost probe is counted, not timed. */
 export const probeReportSchema = z.object({
@@ -99,7 +99,11 @@ export const whereSchema = z.object({
 });
 export type Where = z.infer<typeof whereSchema>;
 
-export const moveRequestSchema = z.object({ hostId: idSchema });
+export const moveRequestSchema = z.object({
+  hostId: idSchema,
+  /** Of a room in a virtual machine; chosen by predicted cost when absent. */
+  mechanism: vmMechanismSchema.optional(),
+});
 export type MoveRequest = z.infer<typeof moveRequestSchema>;
 
 /** What a token allows: `admin` everything, `viewer` reading. */

@@ -16,6 +16,9 @@ export type CarrierKind = z.infer<typeof carrierKindSchema>;
  */
 export const mechanismSchema = z.enum(["handoff", "precopy", "postcopy", "hybrid", "restore", "standby"]);
 export type Mechanism = z.infer<typeof mechanismSchema>;
+/** How an operator may have a virtual machine moved. */
+export const vmMechanismSchema = z.enum(["precopy", "postcopy"]);
+export type VmMechanism = z.infer<typeof vmMechanismSchema>;
 export const hostStateSchema = z.enum(["active", "draining", "lost"]);
 export type HostState = z.infer<typeof hostStateSchema>;
 

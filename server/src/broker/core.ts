@@ -1,5 +1,5 @@
 /** Puts the parts of a broker together; nothing here listens or waits. */
-import type { Decision, Receipt } from "@centroid/protocol";
+import type { Decision, MoveRequest, Receipt } from "@centroid/protocol";
 import { directAddresses } from "./address-book.js";
 import { HostDesk } from "./agents/host-desk.js";
 import { systemClock } from "./clock.js";
@@ -266,10 +266,11 @@ export function assemble(o: CoreOptions) {
     () => loop.evaluations,
     () => loop.pending,
   );
-  const move = async (roomId: string, toHostId: string): Promise<Receipt> => {
+  const move = async (roomId: string, order: MoveRequest): Promise<Receipt> => {
     const owner = cluster.ownerOf(roomId);
-    if (owns(roomId) || owner === undefined) return orchestrator.move(roomId, toHostId, "operator");
-    return forwardMove(owner, o.adminToken, roomId, toHostId);
+    if (owns(roomId) || owner === undefined)
+      return orchestrator.move(roomId, order.hostId, "operator", order.mechanism);
+    return forwardMove(owner, o.adminToken, roomId, order);
   };
   /** Rooms that this broker decides about from now on: whatever another left open is ended here. */
   const takeOver = async (shards: readonly number[]): Promise<void> => {

@@ -3,12 +3,20 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Receipt, receiptSchema } from "@centroid/protocol";
+import type { Lab } from "@centroid/infra";
+import { type Receipt, receiptSchema, type VmMechanism } from "@centroid/protocol";
+import { expect } from "vitest";
 import { Cli, type RunningCli } from "../../support/run-cli.js";
 
 const adminToken = "admin-token-of-the-vm-test";
 /** Image and template are made once per machine; they are used only if they are of the same inputs. */
 const imageDirectory = join(tmpdir(), "centroid-test-vm-image");
+
+/** Slow enough that a move takes seconds, so that faults hit the middle of it. */
+const slowMegabitsPerS = 200;
+const fastMegabitsPerS = 100_000;
+/** Of the 150 MB that a guest has. */
+const underWayBytes = 20e6;
 
 export class DeployedVms implements AsyncDisposable {
   readonly #cli: Cli;
@@ -48,10 +56,36 @@ export class DeployedVms implements AsyncDisposable {
     return rooms.find((room) => room.roomId === roomId && room.state === "running")?.hostId;
   }
 
-  async move(roomId: string, toHostId: string): Promise<Receipt> {
-    const args = ["move", roomId, toHostId, "--json", "--broker", this.url];
+  async move(roomId: string, toHostId: string, mechanism?: VmMechanism): Promise<Receipt> {
+    const how = mechanism === undefined ? [] : ["--mechanism", mechanism];
+    const args = ["move", roomId, toHostId, ...how, "--json", "--broker", this.url];
     const moved = await this.#cli.run(args, { CENTROID_TOKEN: adminToken });
     return receiptSchema.parse(JSON.parse(moved.out));
+  }
+
+  /** Moves the room over a slow link and breaks something once the copy is under way. */
+  async moveAnd(
+    lab: Lab,
+    roomId: string,
+    fault: (from: string, to: string) => Promise<void> | void,
+  ): Promise<Receipt> {
+    await expect.poll(() => this.hostOf(roomId), { timeout: 20_000 }).toBeDefined();
+    const from = (await this.hostOf(roomId)) ?? "";
+    const to = from === "frankfurt" ? "virginia" : "frankfurt";
+    const crossed = async (): Promise<number> => {
+      const links = await lab.traffic();
+      return links.find((link) => link.from === from && link.to === to)?.bytes ?? 0;
+    };
+    await lab.setLink(from, to, { megabitsPerS: slowMegabitsPerS });
+    try {
+      const before = await crossed();
+      const moved = this.move(roomId, to);
+      await expect.poll(crossed, { timeout: 30_000, interval: 20 }).toBeGreaterThan(before + underWayBytes);
+      await fault(from, to);
+      return await moved;
+    } finally {
+      await lab.setLink(from, to, { megabitsPerS: fastMegabitsPerS, up: true });
+    }
   }
 
   get lab(): string {

@@ -8,12 +8,6 @@ import { hypervisorProblem } from "./support.js";
 
 const problem = await hypervisorProblem("faults of rooms in virtual machines");
 const startTimeoutMs = 240_000;
-/** Slow enough that a move takes seconds, so that faults hit the middle of it. */
-const slowMegabitsPerS = 200;
-const fastMegabitsPerS = 100_000;
-/** Of the 150 MB that a guest has. */
-const underWayBytes = 20e6;
-
 describe.skipIf(problem !== undefined)("rooms in virtual machines, when something breaks", () => {
   let deployed: DeployedVms;
   let lab: Lab;
@@ -45,39 +39,8 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines, when somethin
     await expect.poll(() => updates, { timeout: 20_000 }).toBeGreaterThan(before + 5);
   }
 
-  async function crossed(from: string, to: string): Promise<number> {
-    const links = await lab.traffic();
-    return links.find((link) => link.from === from && link.to === to)?.bytes ?? 0;
-  }
-
-  /** Moves the room over a slow link and breaks something once the copy is under way. */
-  async function moveAnd(fault: (from: string, to: string) => Promise<void> | void): Promise<Receipt> {
-    await expect.poll(at, { timeout: 20_000 }).not.toBe("");
-    const from = await at();
-    const to = otherThan(from);
-    await lab.setLink(from, to, { megabitsPerS: slowMegabitsPerS });
-    try {
-      const before = await crossed(from, to);
-      const moved = deployed.move(room.roomId, to);
-      await expect
-        .poll(() => crossed(from, to), { timeout: 30_000, interval: 20 })
-        .toBeGreaterThan(before + underWayBytes);
-      await fault(from, to);
-      return await moved;
-    } finally {
-      await lab.setLink(from, to, { megabitsPerS: fastMegabitsPerS, up: true });
-    }
-  }
-
-  it("goes on where it was when the destination's QEMU is killed in pre-copy", async () => {
-    const home = await at();
-    const receipt = await moveAnd((_, to) => {
-      process.kill(deployed.qemuPid(to, room.roomId), "SIGKILL");
-    });
-    expect(receipt).toMatchObject({ outcome: "rolled-back", error: { code: "MIGRATION_FAILED" } });
-    expect(await at()).toBe(home);
-    await stillPlaying();
-  }, 90_000);
+  const moveAnd = (fault: (from: string, to: string) => Promise<void> | void) =>
+    deployed.moveAnd(lab, room.roomId, fault);
 
   it("goes on where it was when the destination's libvirt is killed, and moves there once it is back", async () => {
     const home = await at();

@@ -4,13 +4,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildGuestImage, type GuestImage, type GuestPair, labProblem, type PairHost } from "@centroid/infra";
 
-/** Set to 1 to run the tiers that boot and move real virtual machines: minutes of emulation on a quiet machine. */
-const ASKED_FOR = process.env.CENTROID_HYPERVISORS === "1";
+/** Set to 1 to run all tiers with real virtual machines: many minutes of emulation. */
+export const longTiers = process.env.CENTROID_HYPERVISORS === "1";
 
-/** Why these tests are skipped here, said once per file. */
+/** Why these tests cannot run here; which tiers run is said once per file. */
+export async function labTierProblem(tier: string): Promise<string | undefined> {
+  const problem = await labProblem();
+  console.log(problem === undefined ? `runs: ${tier}` : `skipped: ${tier} (${problem})`);
+  return problem;
+}
+
+/** The same for tiers that run only when asked for. */
 export async function hypervisorProblem(tier: string): Promise<string | undefined> {
-  const problem = ASKED_FOR ? await labProblem() : "CENTROID_HYPERVISORS=1 runs it";
-  if (problem !== undefined) console.log(`skipped: ${tier} (${problem})`);
+  if (longTiers) return labTierProblem(tier);
+  const problem = "CENTROID_HYPERVISORS=1 runs it";
+  console.log(`skipped: ${tier} (${problem})`);
   return problem;
 }
 

@@ -206,12 +206,18 @@ class MigrationRun implements Disposable {
     });
   }
 
-  async #doSwitch(because: string): Promise<void> {
+  async #checkpoint(): Promise<void> {
     const { checkpoint, onProgress } = this.#options;
     if (checkpoint === undefined) return;
     await checkpoint(this.#abort.signal);
     this.checkpointed = true;
     onProgress?.({ step: "checkpointed" });
+  }
+
+  async #doSwitch(because: string): Promise<void> {
+    const { checkpoint, onProgress } = this.#options;
+    if (checkpoint === undefined) return;
+    if (!this.checkpointed) await this.#checkpoint();
     // Pre-copy may have ended meanwhile, and then there is nothing to switch.
     this.switched = true;
     try {
@@ -226,6 +232,8 @@ class MigrationRun implements Disposable {
   /** Aborts the job while that is possible: post-copy cannot be taken back. */
   async run(): Promise<void> {
     const { destination, signal, maxDowntimeMs } = this.#options;
+    // Asked for, it begins with the first pass: a room saved during that could find it over.
+    if (this.#mode === "postcopy") await this.#checkpoint();
     await this.#domain.setMaxDowntime(maxDowntimeMs ?? defaultMaxDowntimeMs);
     const signals = signal === undefined ? [this.#abort.signal] : [this.#abort.signal, signal];
     const postcopy = this.#mode !== "precopy" && this.#options.checkpoint !== undefined;

@@ -14,7 +14,7 @@ import { reconcile } from "./reconcile.js";
 import { domainNameOf } from "./room-records.js";
 
 /** The silence of a guest that has not beaten by then is not known; whether it lives its destination says. */
-const BEAT_AGAIN_MS = 3_000;
+const BEAT_AGAIN_MS = 10_000;
 /** How often hosts that do not answer are asked again where the VM is. */
 const ASK_AGAIN_MS = 15_000;
 
@@ -81,16 +81,20 @@ export async function moveRoomVm(options: RoomMoveOptions): Promise<RoomMoveResu
     source: { hostId: options.hostId, connect: () => Libvirt.open(options.libvirtUri) },
     destination: { hostId: request.destination.hostId, connect: () => Libvirt.open(peerUri), peerUri },
   };
-  // A room that cannot be saved never has its memory in two places.
-  const savable = await options.save().then(
-    () => true,
-    () => false,
-  );
+  const mode = modeOf(request.mechanism);
+  // A room that cannot be saved never has its memory in two places; asked for that, it does not move.
+  const savable =
+    mode === "postcopy" ||
+    (mode !== "precopy" &&
+      (await options.save().then(
+        () => true,
+        () => false,
+      )));
   using pulse = await Pulse.open(options.address.split(":")[0] ?? "");
   const outcome = await migrateGuest({
     ...sides,
     uuid,
-    mode: modeOf(request.mechanism),
+    mode,
     deadlineMs: request.deadlineMs,
     predictor: options.predictor,
     signal,

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { PULSE_INTERVAL_MS, PULSE_PORT } from "./pulse-port.js";
 
-const CONNECT_TIMEOUT_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 
 export class Pulse implements Disposable {
   readonly #socket: Socket;

@@ -32,7 +32,7 @@ const REPLY_TIMEOUT_MS = 8_000;
 /** Its first room makes an emulated guest translate most of its program. */
 const FIRST_REPLY_TIMEOUT_MS = 20_000;
 /** A guest that has arrived must say a word by then, or it is dead. Less than the broker waits for it. */
-const ARRIVAL_PROOF_MS = 10_000;
+const ARRIVAL_PROOF_MS = 20_000;
 /** Its players' connections end properly before the machine does. */
 const FAREWELL_MS = 1_500;
 

@@ -6,6 +6,7 @@ import {
   hostSchema,
   idSchema,
   locationSchema,
+  type MoveRequest,
   moveRequestSchema,
   PROTOCOL_VERSION,
   type Receipt,
@@ -48,7 +49,7 @@ export interface OperatorRoutesOptions {
   decisions: DecisionLog;
   orchestrator: Orchestrator;
   /** By whichever broker decides about the room. */
-  move: (roomId: string, toHostId: string) => Promise<Receipt>;
+  move: (roomId: string, order: MoveRequest) => Promise<Receipt>;
   store: Store;
   guard: Guard;
   clock: Clock;
@@ -224,7 +225,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
         response: { 200: receiptSchema, ...failures },
       },
     },
-    async ({ params, body }) => o.move(params.roomId, body.hostId),
+    async ({ params, body }) => o.move(params.roomId, body),
   );
 
   app.post(

@@ -1,5 +1,11 @@
 /** An order about a room that another broker decides about: handed on to it, with this deployment's own token. */
-import { CentroidError, type Receipt, receiptSchema, wireErrorSchema } from "@centroid/protocol";
+import {
+  CentroidError,
+  type MoveRequest,
+  type Receipt,
+  receiptSchema,
+  wireErrorSchema,
+} from "@centroid/protocol";
 import { z } from "zod";
 import type { Member } from "./cluster.js";
 
@@ -12,14 +18,14 @@ export async function forwardMove(
   { url, brokerId }: Member,
   adminToken: string,
   roomId: string,
-  hostId: string,
+  order: MoveRequest,
 ): Promise<Receipt> {
   let response: Response;
   try {
     response = await fetch(`${url}/api/v1/rooms/${encodeURIComponent(roomId)}/move`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${adminToken}` },
-      body: JSON.stringify({ hostId }),
+      body: JSON.stringify(order),
       signal: AbortSignal.timeout(MOVE_TIMEOUT_MS),
     });
   } catch (cause) {

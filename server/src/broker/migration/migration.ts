@@ -23,6 +23,10 @@ export interface MigrationPlan {
   startedAtMs: number;
 }
 
+/** How rooms of this carrier move when nothing else is asked for. */
+export const mechanismOf = (carrier: CarrierKind | undefined): Mechanism =>
+  carrier === "vm" ? "hybrid" : "handoff";
+
 export class Migration {
   readonly plan: MigrationPlan;
   readonly reports: FreezeReports;
@@ -43,9 +47,9 @@ export class Migration {
   /** Told once it is clear who has the room; the receipt comes later. */
   onSettled: () => void = () => undefined;
 
-  constructor(plan: MigrationPlan, carrier: CarrierKind, clock: Clock) {
+  constructor(plan: MigrationPlan, mechanism: Mechanism, clock: Clock) {
     this.plan = plan;
-    this.mechanism = carrier === "vm" ? "hybrid" : "handoff";
+    this.mechanism = mechanism;
     this.#clock = clock;
     this.reports = new FreezeReports(clock);
     this.enter("preparing", 0);

@@ -10,6 +10,7 @@ import {
   type Receipt,
   type RoomEvent,
   type RoomReport,
+  type VmMechanism,
 } from "@centroid/protocol";
 import type { AddressBook } from "../address-book.js";
 import type { Clock } from "../clock.js";
@@ -20,7 +21,7 @@ import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
 import type { JournalEntry, Store } from "../store/store.js";
 import { assertCanMove } from "./checks.js";
 import { destinationOf } from "./destination.js";
-import { Migration } from "./migration.js";
+import { Migration, mechanismOf } from "./migration.js";
 import { Sides } from "./sides.js";
 
 export interface MigrationTimes {
@@ -44,7 +45,7 @@ export const DEFAULT_MIGRATION_TIMES: MigrationTimes = {
   deadlineMs: 15_000,
   vmDeadlineMs: 60_000,
   // More than its new host waits for it, so that the host's word comes first.
-  vmArrivalMs: 13_000,
+  vmArrivalMs: 23_000,
   reportWindowMs: 1_000,
   settleRetryMs: 250,
 };
@@ -97,11 +98,21 @@ export class Orchestrator {
    * A move that was rolled back resolves too: `outcome` tells.
    * @throws CentroidError if the move cannot begin; see {@link assertCanMove}
    */
-  async move(roomId: string, toHostId: string, reason: MoveReason): Promise<Receipt> {
+  async move(
+    roomId: string,
+    toHostId: string,
+    reason: MoveReason,
+    mechanism?: VmMechanism,
+  ): Promise<Receipt> {
     const { hosts, rooms, clock, newId } = this.#o;
     const room = rooms.require(roomId);
     const to = hosts.require(toHostId);
     assertCanMove(room, to);
+    if (mechanism !== undefined && room.carrier !== "vm")
+      throw new CentroidError(
+        "BAD_REQUEST",
+        `room ${roomId} runs in no virtual machine: it moves by hand-off`,
+      );
     const migration = new Migration(
       {
         migrationId: newId(),
@@ -112,7 +123,7 @@ export class Orchestrator {
         reason,
         startedAtMs: clock.now(),
       },
-      room.carrier,
+      mechanism ?? mechanismOf(room.carrier),
       clock,
     );
     return this.#track(migration, room, () => this.#run(migration, room));
@@ -122,7 +133,7 @@ export class Orchestrator {
   async resume(entry: JournalEntry): Promise<Receipt | undefined> {
     const room = this.#o.rooms.get(entry.roomId);
     const { phase, ...plan } = entry;
-    const migration = new Migration(plan, room?.carrier ?? "process", this.#o.clock);
+    const migration = new Migration(plan, mechanismOf(room?.carrier), this.#o.clock);
     migration.enter(phase, 0);
     const cause = new CentroidError("MIGRATION_FAILED", "the broker ended while this move was under way");
     if (room === undefined || room.stage.state !== "running") {

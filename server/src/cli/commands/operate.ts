@@ -1,6 +1,14 @@
 /** The operator's commands: what runs where, why, and moving it. */
-import { auditEntrySchema, decisionSchema, hostSchema, receiptSchema, roomSchema } from "@centroid/protocol";
-import type { Command } from "commander";
+import {
+  auditEntrySchema,
+  decisionSchema,
+  hostSchema,
+  type MoveRequest,
+  receiptSchema,
+  roomSchema,
+  vmMechanismSchema,
+} from "@centroid/protocol";
+import { type Command, Option } from "commander";
 import { z } from "zod";
 import { BrokerClient, type BrokerFlags, withBroker } from "../broker-client.js";
 import { EventLines } from "../event-lines.js";
@@ -64,16 +72,28 @@ export function registerOperate(program: Command): void {
           ),
       ),
   );
-  withBroker(program.command("move <room> <host>").description("move a room now")).action(
-    (roomId: string, hostId: string, flags: BrokerFlags) =>
-      run(
-        flags,
-        (broker) => broker.post(`/rooms/${encodeURIComponent(roomId)}/move`, { hostId }, receiptSchema),
-        (receipt) =>
-          `${receipt.roomId}: ${receipt.fromHostId} → ${receipt.toHostId} in ${ms(receipt.totalMs)}, ` +
-          `froze ${ms(receipt.freezeBeyondTickMs?.p99, 1)}, ${receipt.messagesLost} lost, ${receipt.messagesDuplicated} doubled`,
-      ),
-  );
+  withBroker(program.command("move <room> <host>").description("move a room now"))
+    .addOption(
+      new Option(
+        "--mechanism <how>",
+        "of a room in a virtual machine; by predicted cost when not given",
+      ).choices(vmMechanismSchema.options),
+    )
+    .action(
+      (roomId: string, hostId: string, { mechanism, ...flags }: BrokerFlags & Omit<MoveRequest, "hostId">) =>
+        run(
+          flags,
+          (broker) =>
+            broker.post(
+              `/rooms/${encodeURIComponent(roomId)}/move`,
+              { hostId, ...(mechanism && { mechanism }) },
+              receiptSchema,
+            ),
+          (receipt) =>
+            `${receipt.roomId}: ${receipt.fromHostId} → ${receipt.toHostId} in ${ms(receipt.totalMs)}, ` +
+            `froze ${ms(receipt.freezeBeyondTickMs?.p99, 1)}, ${receipt.messagesLost} lost, ${receipt.messagesDuplicated} doubled`,
+        ),
+    );
   for (const action of ["drain", "activate"] as const) {
     const about =
       action === "drain"
