@@ -1,4 +1,4 @@
-/** A host is killed while players talk: how long until every one of them hears its room again. */
+/** A host is killed, or stopped, while players talk: how long until every one of them hears its room again. */
 import type { CentroidRoom, MigrateEvent } from "@centroid/sdk";
 import type { LedgerState } from "../support/ledger.js";
 import { HOSTS, LiveSystem } from "../support/live-system.js";
@@ -20,15 +20,16 @@ const TALK_EVERY_MS = 50;
 
 export async function failover(): Promise<Row[]> {
   return [
-    ...(await measure("failover, 10 players, saved every second", "ledger", 3_000)),
-    ...(await measure("standby takeover, 10 players, replicated room", "vault", 250)),
+    ...(await measure("failover, 10 players, saved every second", "ledger", "SIGKILL", 3_000)),
+    ...(await measure("the same, host falls silent", "ledger", "SIGSTOP", 3_000)),
+    ...(await measure("standby takeover, 10 players, replicated room", "vault", "SIGKILL", 250)),
   ];
 }
 
-async function measure(group: string, type: string, aimMs: number): Promise<Row[]> {
+async function measure(group: string, type: string, how: NodeJS.Signals, aimMs: number): Promise<Row[]> {
   const times: number[] = [];
   let wrong = 0;
-  for (let round = 0; round < ROUNDS; round++) wrong += await kill(type, times);
+  for (let round = 0; round < ROUNDS; round++) wrong += await kill(type, how, times);
   return [
     {
       group,
@@ -43,7 +44,7 @@ async function measure(group: string, type: string, aimMs: number): Promise<Row[
 }
 
 /** Kills the room's host, and then the one that it went on at. Returns how many messages were lost or doubled. */
-async function kill(type: string, times: number[]): Promise<number> {
+async function kill(type: string, how: NodeJS.Signals, times: number[]): Promise<number> {
   await using live = await LiveSystem.start({ autoMove: false }, undefined, RTT);
   const join = async (at: number, roomId?: string): Promise<CentroidRoom> => {
     const client = await live.player(`player${at}`, "frankfurt");
@@ -67,10 +68,11 @@ async function kill(type: string, times: number[]): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const again = Promise.all(rooms.map((room) => heardAgain(room)));
     const killedMs = performance.now();
-    for (const pid of descendants(live.agents.get(first.host.hostId)?.pid ?? -1))
-      process.kill(pid, "SIGKILL");
+    const pids = descendants(live.agents.get(first.host.hostId)?.pid ?? -1);
+    for (const pid of pids) process.kill(pid, how);
     for (const event of await again) wrong += event.lost + event.duplicated;
     times.push(performance.now() - killedMs);
+    if (how !== "SIGKILL") for (const pid of pids) process.kill(pid, "SIGKILL");
   }
   clearInterval(talk);
   await Promise.all(rooms.map((room) => room.leave()));

@@ -154,6 +154,8 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
     roomId: idSchema,
     carrier: carrierKindSchema,
   }),
+  /** A host that would get the room if its own were lost: have a process ready. Idempotent, answered at once. */
+  z.object({ method: z.literal("warmUp"), roomId: idSchema, carrier: carrierKindSchema }),
   z.object({ method: z.literal("disposeRoom"), roomId: idSchema, epoch }),
   z.object({ method: z.literal("kick"), roomId: idSchema, sessionId: z.string() }),
   z.object({ method: z.literal("setLocked"), roomId: idSchema, locked: z.boolean() }),
@@ -216,6 +218,7 @@ export const agentResultSchemas = {
   confirmBy: z.object({ saved: savedSchema.optional() }),
   endStandby: z.object({}),
   migrationStatus: z.object({ role: z.enum(["owner", "passive", "none"]), epoch }),
+  warmUp: z.object({}),
   disposeRoom: z.object({}),
   kick: z.object({}),
   setLocked: z.object({ locked: z.boolean() }),

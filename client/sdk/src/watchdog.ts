@@ -1,7 +1,7 @@
-/** Notices that a host which says every second that it is there has stopped to. */
+/** Notices that a host which says twice a second that it is there has stopped to. */
 
-/** Several signs of life missing in a row; a slow network delays them, it does not swallow them. */
-const SILENT_AFTER_MS = 3_000;
+/** Three signs of life missing in a row; a slow network delays them, it does not swallow them. */
+const SILENT_AFTER_MS = 1_500;
 
 export class Watchdog {
   readonly #onSilent: () => void;

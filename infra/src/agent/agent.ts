@@ -16,7 +16,9 @@ import type { ResolvedAgentConfig } from "./config.js";
 const WARM_UP_DELAY_MS = 2_500;
 
 /** Room hosts hear so often that the lease holds. */
-const LEASE_CHECK_MS = 250;
+const LEASE_CHECK_MS = 100;
+/** Over which the load is taken; shorter ones say more of chance than of load. */
+const USAGE_WINDOW_MS = 1_000;
 /** While no broker runs, rooms may for as long as one would need to be noticed. */
 const ALONE_LEASE_MS = 2_000;
 
@@ -39,6 +41,7 @@ export class Agent implements AsyncDisposable {
   #warmUp: NodeJS.Timeout | undefined;
   #cpuMicros = 0;
   #cpuAtMs = performance.now();
+  #used = { load: 0, rssBytes: process.memoryUsage.rss() };
 
   constructor(options: AgentOptions) {
     this.#o = options;
@@ -73,7 +76,7 @@ export class Agent implements AsyncDisposable {
         roomTypes: options.config.roomTypes,
         rooms: await this.#reports(),
       }),
-      heartbeat: () => ({ type: "heartbeat", load: this.#load(), rssBytes: this.#rssBytes() }),
+      heartbeat: () => ({ type: "heartbeat", ...this.#usage() }),
       handle: (request) => this.#handle(request),
       onCheckpointed: ({ roomId, epoch, seq }) => {
         for (const carrier of this.#carriers) {
@@ -134,7 +137,11 @@ export class Agent implements AsyncDisposable {
     return (await Promise.all(this.#carriers.map((carrier) => carrier.reports()))).flat();
   }
 
-  #handle(request: AgentRequest): Promise<unknown> {
+  async #handle(request: AgentRequest): Promise<unknown> {
+    if (request.method === "warmUp") {
+      this.#expectRooms();
+      return {};
+    }
     const carrier =
       "carrier" in request
         ? this.#carriers.find(({ kind }) => kind === request.carrier)
@@ -146,6 +153,13 @@ export class Agent implements AsyncDisposable {
       );
     }
     return carrier.handle(request);
+  }
+
+  /** Load and memory, measured anew once a window is over. */
+  #usage(): { load: number; rssBytes: number } {
+    if (performance.now() - this.#cpuAtMs >= USAGE_WINDOW_MS)
+      this.#used = { load: this.#load(), rssBytes: this.#rssBytes() };
+    return this.#used;
   }
 
   /** CPU share of this machine that the agent and its rooms used since the last call, 0..1. */

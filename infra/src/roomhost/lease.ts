@@ -2,8 +2,9 @@
  * A room host's right to run rooms. Its agent renews it while a broker answers; when it runs out, rooms pause
  * until it is renewed, since a broker that cannot see this host may have them restored on another.
  */
+import { monotonicMs } from "./monotonic.js";
 
-const CHECK_MS = 100;
+const CHECK_MS = 50;
 
 export interface LeaseEvents {
   onExpired: () => void;
@@ -13,7 +14,7 @@ export interface LeaseEvents {
 export class Lease {
   readonly #events: LeaseEvents;
   /** Nobody who never granted it can take it away. */
-  #expiresAtMs = Number.POSITIVE_INFINITY;
+  #untilMs = Number.POSITIVE_INFINITY;
   #expired = false;
 
   constructor(events: LeaseEvents) {
@@ -21,17 +22,18 @@ export class Lease {
     setInterval(() => this.#check(), CHECK_MS).unref();
   }
 
-  renew(forMs: number): void {
-    // What expired while this process stood still is noticed before it is renewed.
+  /** @param untilMs on {@link monotonicMs}: what waited to be read while this process stood still counts for less */
+  renew(untilMs: number): void {
+    // What expired meanwhile is noticed before it is renewed.
     this.#check();
-    this.#expiresAtMs = performance.now() + forMs;
-    if (!this.#expired) return;
+    this.#untilMs = untilMs;
+    if (!this.#expired || monotonicMs() >= untilMs) return;
     this.#expired = false;
     this.#events.onRenewed();
   }
 
   #check(): void {
-    if (this.#expired || performance.now() < this.#expiresAtMs) return;
+    if (this.#expired || monotonicMs() < this.#untilMs) return;
     this.#expired = true;
     this.#events.onExpired();
   }

@@ -9,6 +9,7 @@ import type { Room } from "@colyseus/core";
 import { z } from "zod";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
 import { Lease } from "./lease.js";
+import { monotonicMs } from "./monotonic.js";
 
 const configSchema = z.object({
   bindHost: z.string(),
@@ -22,6 +23,7 @@ const configSchema = z.object({
 });
 const requestSchema = z.union([
   z.object({ leaseMs: z.number().positive() }),
+  z.object({ leaseUntilMs: z.number() }),
   z.object({ checkpointed: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number() }) }),
   z.object({ requestId: z.number(), request: agentRequestSchema }),
   z.object({ requestId: z.number(), reports: z.literal(true) }),
@@ -29,6 +31,11 @@ const requestSchema = z.union([
 ]);
 /** How often the agent hears what this process uses. */
 const USAGE_INTERVAL_MS = 1_000;
+/** How often players hear that this process is there; three missing in a row are what they notice. */
+const ALIVE_INTERVAL_MS = 500;
+
+/** Seats that nobody takes cost little; there are only many of them over time. */
+const SEAT_SWEEP_MS = 10_000;
 
 type ToAgent =
   | { type: "checkpoint"; roomId: string; epoch: number; seq: number; takenAtMs: number; bytes: Uint8Array }
@@ -89,7 +96,11 @@ async function main(): Promise<void> {
   process.on("message", (raw) => {
     const message = requestSchema.parse(raw);
     if ("leaseMs" in message) {
-      lease.renew(message.leaseMs);
+      lease.renew(monotonicMs() + message.leaseMs);
+      return;
+    }
+    if ("leaseUntilMs" in message) {
+      lease.renew(message.leaseUntilMs);
       return;
     }
     if ("checkpointed" in message) {
@@ -121,8 +132,9 @@ async function main(): Promise<void> {
   setInterval(() => {
     const { user, system } = process.cpuUsage();
     send({ type: "usage", cpuMicros: user + system, rssBytes: process.memoryUsage.rss() });
-    rooms.keepAlive();
   }, USAGE_INTERVAL_MS).unref();
+  setInterval(() => rooms.keepAlive(), ALIVE_INTERVAL_MS).unref();
+  setInterval(() => rooms.forgetUntakenSeats(), SEAT_SWEEP_MS).unref();
   send({ type: "ready", address, transport: transport.kind, roomTypes: types.names });
 }
 

@@ -17,7 +17,13 @@ import { type Checkpoint, decodeCheckpoint } from "./checkpoint/checkpoint.js";
 import { RestoredRoom } from "./checkpoint/restored-room.js";
 import { createRoom, type MovableRoom, movableClients } from "./colyseus/movable-room.js";
 import { deliver } from "./colyseus/operator-message.js";
-import { checkReconnection, disposeRoom, type RoomTypes, reserveSeat } from "./colyseus/seats.js";
+import {
+  checkReconnection,
+  disposeRoom,
+  forgetUntaken,
+  type RoomTypes,
+  reserveSeat,
+} from "./colyseus/seats.js";
 import { Moves } from "./handoff/moves.js";
 import { type Hosted, listing, type Seat, seated } from "./hosted.js";
 import { HostedRooms, type HostedRoomsOptions } from "./hosted-rooms.js";
@@ -98,6 +104,8 @@ export class RoomHost {
         return { aborted: this.#moves.abort(request.roomId, request.migrationId) };
       case "migrationStatus":
         return this.#moves.status(request.roomId);
+      case "warmUp":
+        return {};
       case "disposeRoom":
         await this.#dispose(request.roomId, request.epoch);
         return {};
@@ -156,12 +164,18 @@ export class RoomHost {
     this.#pauses.releaseAll("lease");
   }
 
-  /** To be called every second: players can tell a quiet room from a dead host. */
+  /** To be called again and again: players can tell a quiet room from a dead host. */
   keepAlive(): void {
     for (const { stage } of this.#rooms.values()) {
       if (stage.name !== "running" || stage.room.move.held) continue;
       for (const { link } of movableClients(stage.room)) link.control({ type: "alive" });
     }
+  }
+
+  /** To be called now and then. */
+  forgetUntakenSeats(): void {
+    for (const { stage, seats } of this.#rooms.values())
+      if (stage.name === "running") forgetUntaken(seats, stage.room);
   }
 
   async #create(
@@ -192,13 +206,9 @@ export class RoomHost {
   /** @throws CentroidError ROOM_FULL | ROOM_LOCKED | AUTH_FAILED, or what the room's own code throws */
   async #seat(hosted: Hosted, room: MovableRoom, seat: SeatRequest): Promise<void> {
     const { sessionId, playerId, network, options, authToken } = seat;
+    await reserveSeat(room, sessionId, options, authToken);
+    // Nobody can take it before this is answered.
     hosted.seats.set(sessionId, { playerId, network });
-    try {
-      await reserveSeat(room, sessionId, options, authToken);
-    } catch (cause) {
-      hosted.seats.delete(sessionId);
-      throw cause;
-    }
   }
 
   async #restore(

@@ -34,8 +34,11 @@ import { Teardown } from "./teardown.js";
 import { TraceFile } from "./trace-file.js";
 
 const RECENT_RECEIPTS = 50;
-/** A silent host stops by itself well before the broker counts it as lost. */
-const LEASE_SHARE = 0.7;
+/** A silent host stops by itself so much before the broker counts it as lost. */
+const LEASE_SHARE = 0.8;
+/** Of the silence that counts: it is noticed by so much late at most. */
+const SILENCE_SWEEP_SHARE = 1 / 16;
+const SWEEP_MS = 1_000;
 /** How often it is looked whether all hosts of before are back. */
 const REJOIN_POLL_MS = 20;
 
@@ -117,12 +120,13 @@ async function start(
   });
   const { clock, hosts, orchestrator, loop, hub, hostDesk, logger } = core;
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
+  const lostAfterMs = options.lostAfterMs ?? DEFAULT_LOST_AFTER_MS;
 
   const agents = new AgentServer({
     brokerId,
     token: agentToken,
     heartbeatIntervalMs,
-    leaseMs: (options.lostAfterMs ?? DEFAULT_LOST_AFTER_MS) * LEASE_SHARE,
+    leaseMs: lostAfterMs * LEASE_SHARE,
     clock,
     logger: options.logger,
     onHello: (hello, link) => hostDesk.hello(hello, link),
@@ -147,11 +151,11 @@ async function start(
     agents,
     events,
   );
+  const listen = setInterval(() => hostDesk.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
   const sweep = setInterval(() => {
-    hostDesk.sweep();
     core.seats.sweep();
     core.standbys.sweep();
-  }, heartbeatIntervalMs);
+  }, SWEEP_MS);
   // Later ones go first: no new work, then the port and the agents' links, then the store.
   teardown.defer(async () => {
     events[Symbol.dispose]();
@@ -161,6 +165,7 @@ async function start(
     await closed;
   });
   teardown.defer(() => {
+    clearInterval(listen);
     clearInterval(sweep);
     stopping.abort();
     orchestrator.stop();

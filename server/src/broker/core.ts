@@ -13,11 +13,11 @@ import { SeatExpiry } from "./matchmaking/seat-expiry.js";
 import { Metrics } from "./metrics.js";
 import { Failover } from "./migration/failover.js";
 import { DEFAULT_MIGRATION_TIMES, Orchestrator } from "./migration/orchestrator.js";
+import { Refuges } from "./migration/refuges.js";
 import { Standbys } from "./migration/standbys.js";
 import {
   type BrokerOptions,
   DEFAULT_FORGET_AFTER_MS,
-  DEFAULT_HEARTBEAT_INTERVAL_MS,
   DEFAULT_LOST_AFTER_MS,
   DEFAULT_REDIAL_MS,
 } from "./options.js";
@@ -138,7 +138,9 @@ export function assemble(o: CoreOptions) {
     const { hostId } = stage;
     await store.putRoom({ roomId, name, carrier, epoch, fencedEpoch, createdAtMs, hostId, standby });
   };
+  const refuges = new Refuges({ hosts, logger, carrier: o.carrier ?? "process" });
   const onDecision = (decision: Decision): void => {
+    refuges.prepare(decision);
     if (decision.verdict === "place" || decision.verdict === "no-host") decisions.add(decision);
     tell(() => ({ type: "decision", decision }));
   };
@@ -229,7 +231,6 @@ export function assemble(o: CoreOptions) {
     clock,
     logger,
     remembered: o.remembered,
-    heartbeatIntervalMs: o.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
     lostAfterMs: o.lostAfterMs ?? DEFAULT_LOST_AFTER_MS,
     forgetAfterMs: o.forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS,
     onHost: (host) => {
@@ -243,7 +244,7 @@ export function assemble(o: CoreOptions) {
       notedLoad.delete(hostId);
       hub.emit(() => ({ type: "host-removed", hostId }));
     },
-    onHeartbeat: (host) => {
+    onUsage: (host) => {
       emitHost(host);
       const { hostId } = host.facts;
       if (Math.abs((notedLoad.get(hostId) ?? 0) - host.load) < NOTABLE_LOAD_CHANGE) return;

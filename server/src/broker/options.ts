@@ -66,9 +66,12 @@ export interface BrokerOptions {
 
 export const DEFAULT_PORT = 2567;
 export const DEFAULT_BIND_HOST = "127.0.0.1";
-/** Missing three beats and a half is not jitter. */
-export const DEFAULT_HEARTBEAT_INTERVAL_MS = 1_000;
-export const DEFAULT_LOST_AFTER_MS = 3_500;
+export const DEFAULT_HEARTBEAT_INTERVAL_MS = 300;
+/**
+ * A host that stands still for a second, be it for its garbage, a crowded machine or two packets lost in a row (RFC
+ * 6298: 0.2 s and 0.4 s), and had a beat due just then, must not be lost; its rooms and players have to be back in 3 s.
+ */
+export const DEFAULT_LOST_AFTER_MS = 1_600;
 /** Agents dial again after 100 ms; a dead process never does. */
 export const DEFAULT_REDIAL_MS = 750;
 /** An agent machine may reboot within this. */

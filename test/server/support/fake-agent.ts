@@ -280,6 +280,8 @@ export class FakeAgent {
         this.rooms.delete(roomId);
         if (request.epoch === room.epoch && room.role === "owner") this.tell(room, { event: "disposed" });
         return {};
+      case "warmUp":
+        return {};
       case "kick":
         this.leave(roomId, request.sessionId);
         return {};

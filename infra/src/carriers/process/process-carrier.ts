@@ -13,6 +13,7 @@ import {
   roomReportSchema,
 } from "@centroid/protocol";
 import { z } from "zod";
+import { monotonicMs } from "../../roomhost/monotonic.js";
 import type { Carrier, CarrierEvents } from "../carrier.js";
 import { PendingReplies } from "../pending-replies.js";
 import { toldByRoomHost } from "../told-by-room-host.js";
@@ -103,7 +104,7 @@ export class ProcessCarrier implements Carrier {
   }
 
   renewLease(forMs: number): void {
-    if (this.pid !== undefined) this.#child?.send({ leaseMs: forMs }, () => undefined);
+    if (this.pid !== undefined) this.#child?.send({ leaseUntilMs: monotonicMs() + forMs }, () => undefined);
   }
 
   usage(): { cpuMicros: number; rssBytes: number } {

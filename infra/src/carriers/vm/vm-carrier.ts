@@ -167,6 +167,9 @@ export class VmCarrier implements Carrier {
       case "message":
       case "inspect":
         return this.#ask(this.#require(request.roomId), request);
+      case "warmUp":
+        this.warmUp();
+        return {};
       case "standBy":
       case "replicate":
       case "confirmBy":

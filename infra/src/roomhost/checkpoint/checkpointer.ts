@@ -47,7 +47,8 @@ export class Checkpointer implements Disposable {
   #savedVersion = "";
   #pending: Pending | undefined;
   #lastReason = "";
-  #awaited: { seq: number; resolve: () => void } | undefined;
+  /** Told when the save of that number, or a later one, is confirmed. */
+  readonly #awaited = new Map<number, () => void>();
 
   constructor(options: CheckpointerOptions) {
     this.#o = options;
@@ -59,7 +60,11 @@ export class Checkpointer implements Disposable {
     const pending = this.#pending;
     if (pending?.seq !== seq) return;
     this.#pending = undefined;
-    if (this.#awaited?.seq === seq) this.#awaited.resolve();
+    for (const [awaited, resolve] of this.#awaited) {
+      if (awaited > seq) continue;
+      this.#awaited.delete(awaited);
+      resolve();
+    }
     this.#savedVersion = pending.version;
     this.#o.acknowledgements.saved(pending.received);
   }
@@ -79,18 +84,19 @@ export class Checkpointer implements Disposable {
    * Saves the room as it is now; resolves when that is where it survives this host.
    * @throws CentroidError if the room cannot be saved, or nobody has confirmed it in time
    */
-  saveNow(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async saveNow(): Promise<void> {
+    this.#save(this.#o.now(), versionOf(this.#o.room));
+    const seq = this.#seq;
+    await new Promise<void>((resolve, reject) => {
       const late = new CentroidError("MIGRATION_FAILED", "no broker has confirmed the room's checkpoint");
-      const timer = setTimeout(() => reject(late), CONFIRM_TIMEOUT_MS);
-      this.#save(this.#o.now(), versionOf(this.#o.room));
-      this.#awaited = {
-        seq: this.#seq,
-        resolve: () => {
-          clearTimeout(timer);
-          resolve();
-        },
-      };
+      const timer = setTimeout(() => {
+        this.#awaited.delete(seq);
+        reject(late);
+      }, CONFIRM_TIMEOUT_MS);
+      this.#awaited.set(seq, () => {
+        clearTimeout(timer);
+        resolve();
+      });
     });
   }
 

@@ -270,6 +270,17 @@ class RoomMove {
     return this.#room.clients.some((client) => client.state === ClientState.JOINING);
   }
 
+  /** Who sits here, may sit down, or may come back. */
+  sessionIds(): Set<string> {
+    const room = internals(this.#room);
+    return new Set([
+      ...room.clients.map(({ sessionId }) => sessionId),
+      ...Object.keys(room._reservedSeats),
+      ...this.reconnecting.keys(),
+      ...[...this.#inFlight].map((key) => key.slice(0, key.lastIndexOf(":"))),
+    ]);
+  }
+
   afterPatch(): void {
     for (const client of this.#restoredPending) (client as unknown as MovableClient).flushPending();
     this.#restoredPending.length = 0;

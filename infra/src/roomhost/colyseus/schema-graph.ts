@@ -5,8 +5,8 @@
  * moves as records of its nodes instead: same refIds, same map indexes, exact numbers. A client's decoder
  * then goes on with the destination's patches as if nothing had happened.
  *
- * This is the only file that touches the private fields of @colyseus/schema (5.0.34); its contract test
- * names that version.
+ * This file and schema-watch.ts are the only ones that touch the private fields of @colyseus/schema (5.0.34); their
+ * contract test names that version.
  */
 
 import { CentroidError } from "@centroid/protocol";
@@ -74,7 +74,6 @@ type SchemaClass = new () => Schema;
 interface FieldMetadata {
   name: string;
   type: unknown;
-  fullStateOnly?: boolean;
   stream?: boolean;
 }
 
@@ -126,20 +125,6 @@ export class StateReader {
     for (const list of [this.#root.changes, this.#root.unreliableChanges]) {
       for (let node = list.next; node !== undefined; node = node.next) {
         into.add(refIdOf(node.changeTree.ref as unknown as Ref));
-      }
-    }
-  }
-
-  /** Nodes whose changes the encoder does not record (paused tracking, fullStateOnly fields): always dirty. */
-  collectUntracked(into: Set<number>): void {
-    for (const refId of this.refIds()) {
-      const tree = this.#root.changeTrees[refId];
-      if (tree === undefined) continue;
-      if (
-        tree.paused ||
-        this.#fieldsOf(tree.ref.constructor).some((field) => field?.fullStateOnly === true)
-      ) {
-        into.add(refId);
       }
     }
   }

@@ -82,6 +82,12 @@ export function checkReconnection(room: MovableRoom, reconnectionToken: string):
   return sessionId;
 }
 
+/** Colyseus gives up a seat that nobody took without telling anyone; what is kept of its owner goes here. */
+export function forgetUntaken(seats: Map<string, unknown>, room: MovableRoom): void {
+  const known = room.move.sessionIds();
+  for (const sessionId of seats.keys()) if (!known.has(sessionId)) seats.delete(sessionId);
+}
+
 export async function disposeRoom(room: MovableRoom): Promise<void> {
   await room.disconnect();
 }

@@ -232,13 +232,14 @@ export class HandoffSource {
 
   #unwatch(): void {
     for (const detach of this.#detach.splice(0)) detach();
+    this.#copied[Symbol.dispose]();
   }
 
   /** First pass: every node once, in slices, while the room runs and marks what it writes. */
   async #copy(): Promise<void> {
     let chunk: NodeRecord[] = [];
     let sliceEndsAt = this.#o.now() + COPY_SLICE_MS;
-    for (const refId of this.#copied.refIds()) {
+    for (const refId of this.#copied.takeDue()) {
       const record = this.#copied.read(refId);
       if (record === undefined) continue;
       chunk.push(record);

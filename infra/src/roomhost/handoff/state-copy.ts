@@ -1,18 +1,24 @@
 /**
  * What another host has of a running room's state, and what it still lacks. Nodes that are read here count as sent;
- * what is written to them afterwards makes them due again.
+ * what is written to them afterwards makes them due again. Keeping up costs what changes, not what there is.
  */
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { type NodeRecord, StateReader } from "../colyseus/schema-graph.js";
+import { StateWatch } from "../colyseus/schema-watch.js";
 import { StateHash } from "./state-hash.js";
 
-export class StateCopy {
+export class StateCopy implements Disposable {
   readonly #reader: StateReader | undefined;
+  readonly #watch: StateWatch | undefined;
   readonly #hash = new StateHash();
   readonly #due = new Set<number>();
 
   constructor({ move: { encoder } }: MovableRoom) {
-    this.#reader = encoder === undefined ? undefined : new StateReader(encoder as never);
+    if (encoder === undefined) return;
+    this.#reader = new StateReader(encoder as never);
+    this.#watch = new StateWatch(encoder as never);
+    // All that there is now is due.
+    this.#watch.collect(this.#due);
   }
 
   /** False for a room without state. */
@@ -32,11 +38,6 @@ export class StateCopy {
   /** Nodes known to be due. */
   get dueCount(): number {
     return this.#due.size;
-  }
-
-  /** Every node there is now. */
-  refIds(): number[] {
-    return this.#reader?.refIds() ?? [];
   }
 
   /** Before each patch: the encoder forgets what was written when it has encoded it. */
@@ -65,13 +66,16 @@ export class StateCopy {
 
   /** All that is missing, to be called in one step: with it the copy is whole. */
   rest(): { nodes: NodeRecord[]; removed: number[] } {
-    const reader = this.#reader;
-    if (reader === undefined) return { nodes: [], removed: [] };
-    reader.collectUntracked(this.#due);
-    for (const refId of reader.refIds()) if (!this.#hash.has(refId)) this.#due.add(refId);
+    if (this.#watch === undefined) return { nodes: [], removed: [] };
+    this.#watch.collect(this.#due);
     const nodes = this.readAll(this.takeDue());
-    const removed = [...this.#hash.refIds()].filter((refId) => !reader.has(refId));
+    const removed = this.#watch.takeRemoved().filter((refId) => this.#hash.has(refId));
     for (const refId of removed) this.#hash.delete(refId);
     return { nodes, removed };
+  }
+
+  /** The copy is not kept up any more. */
+  [Symbol.dispose](): void {
+    this.#watch?.[Symbol.dispose]();
   }
 }

@@ -36,10 +36,6 @@ export class StateHash {
     return this.#nodes.has(refId);
   }
 
-  refIds(): IterableIterator<number> {
-    return this.#nodes.keys();
-  }
-
   toString(): string {
     return this.#high.toString(16).padStart(8, "0") + this.#low.toString(16).padStart(8, "0");
   }

@@ -222,6 +222,7 @@ export class Replicator implements Disposable {
 
   #end(): void {
     this.#ended = true;
+    this.#copied[Symbol.dispose]();
     clearInterval(this.#fallback);
     clearImmediate(this.#scheduled);
     if (this.#fallback === undefined) return;

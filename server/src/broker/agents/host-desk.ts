@@ -14,6 +14,9 @@ import type { RoomRecord, StoredCheckpoint } from "../store/store.js";
 import type { AgentLink } from "./agent-link.js";
 import type { Hello, RoomMessage } from "./agent-server.js";
 
+/** Of the silence that counts: a broker that has not listened for so long was not there itself. */
+const STOOD_STILL_SHARE = 1 / 4;
+
 export interface HostDeskOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
@@ -24,7 +27,6 @@ export interface HostDeskOptions {
   logger: Logger;
   /** Rooms known from before this broker started; taken out as their hosts say hello. */
   remembered: Map<string, RoomRecord>;
-  heartbeatIntervalMs: number;
   lostAfterMs: number;
   /** An agent that does not dial again within this after its connection broke has died. */
   redialMs: number;
@@ -34,8 +36,8 @@ export interface HostDeskOptions {
   keep: (checkpoint: StoredCheckpoint) => Promise<void>;
   onHost: (host: HostEntry) => void;
   onHostRemoved: (hostId: string) => void;
-  /** Its load, not its standing. */
-  onHeartbeat: (host: HostEntry) => void;
+  /** Its load or memory has changed, not its standing. */
+  onUsage: (host: HostEntry) => void;
   onOwner: (room: RoomEntry) => Promise<void>;
   /** A remembered room that is not there any more. */
   onGone: (roomId: string) => void;
@@ -65,12 +67,13 @@ export class HostDesk {
   heartbeat(hostId: string, load: number, rssBytes: number): void {
     const host = this.#o.hosts.get(hostId);
     if (host === undefined) return;
+    const news = host.load !== load || host.rssBytes !== rssBytes;
     host.load = load;
     host.rssBytes = rssBytes;
     host.lastHeartbeatAtMs = this.#o.clock.now();
     // It was silent for long: whatever it runs may be over. Its next hello says what that is.
     if (host.stage.state === "lost") host.peer?.close();
-    else this.#o.onHeartbeat(host);
+    else if (news) this.#o.onUsage(host);
   }
 
   closed(link: AgentLink): void {
@@ -95,12 +98,12 @@ export class HostDesk {
     this.#stopped = true;
   }
 
-  /** To be called every heartbeat interval. */
+  /** To be called a dozen times in the time after which a silent host is lost. */
   sweep(): void {
     const { hosts, clock, lostAfterMs, forgetAfterMs } = this.#o;
     const now = clock.now();
     // A broker that stood still has not read yet what hosts said meanwhile: silence counts from when it woke up.
-    if (now - this.#sweptAtMs > 2 * this.#o.heartbeatIntervalMs) this.#awakeSinceMs = now;
+    if (now - this.#sweptAtMs > lostAfterMs * STOOD_STILL_SHARE) this.#awakeSinceMs = now;
     this.#sweptAtMs = now;
     for (const host of [...hosts.values()]) {
       const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs);

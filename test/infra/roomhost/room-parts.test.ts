@@ -1,0 +1,81 @@
+/** Parts of a room host, in this process: a room saved at once, and seats that nobody takes. */
+import { Room } from "@colyseus/core";
+import { schema, t } from "@colyseus/schema";
+import { afterEach, beforeAll, expect, it, vi } from "vitest";
+import { Acknowledgements } from "../../../infra/dist/roomhost/checkpoint/acknowledgements.js";
+import { Checkpointer, type SavedRoom } from "../../../infra/dist/roomhost/checkpoint/checkpointer.js";
+import { createRoom, type MovableRoom } from "../../../infra/dist/roomhost/colyseus/movable-room.js";
+import { forgetUntaken, RoomTypes, reserveSeat } from "../../../infra/dist/roomhost/colyseus/seats.js";
+
+const Counter = schema({ count: t.number() }, "Counter");
+
+class CounterRoom extends Room {
+  override state = new Counter();
+  override seatReservationTimeout = 0.2;
+  override autoDispose = false;
+  broken = false;
+
+  onFreeze(): void {
+    if (this.broken) throw new Error("not now");
+  }
+}
+
+let next = 0;
+let room: MovableRoom & CounterRoom;
+beforeAll(async () => {
+  await RoomTypes.define({ counter: CounterRoom });
+});
+const make = async (): Promise<void> => {
+  room = (await createRoom("counter", {}, `counter-${++next}`)) as never;
+};
+afterEach(() => room.disconnect());
+
+function checkpointer(save: (saved: SavedRoom) => void): Checkpointer {
+  return new Checkpointer({
+    room,
+    save,
+    options: {},
+    intervalMs: 60_000,
+    now: () => performance.now(),
+    paused: () => true,
+    acknowledgements: new Acknowledgements(room),
+    onUnprotected: () => undefined,
+  });
+}
+
+it("a room that cannot be saved now says so at once and leaves no timer behind", async () => {
+  await make();
+  using saver = checkpointer(() => undefined);
+  room.broken = true;
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  await expect(saver.saveNow()).rejects.toMatchObject({ code: "ROOM_ERROR" });
+  expect(timers).not.toHaveBeenCalled();
+  timers.mockRestore();
+});
+
+it("two who save at once both hear when the later save is confirmed", async () => {
+  await make();
+  const seqs: number[] = [];
+  using saver = checkpointer(({ seq }) => seqs.push(seq));
+  const both = Promise.all([saver.saveNow(), saver.saveNow()]);
+  expect(seqs).toHaveLength(2);
+  saver.confirmed(seqs[1]!);
+  await both;
+});
+
+it("who did not take a seat is forgotten when Colyseus gives the seat up, and not before", async () => {
+  await make();
+  const seats = new Map([["never", {}]]);
+  await reserveSeat(room, "never", {}, undefined);
+  await reserveSeat(room, "other", {}, undefined);
+  seats.set("other", {});
+  seats.set("gone", {});
+  forgetUntaken(seats, room);
+  expect([...seats.keys()]).toEqual(["never", "other"]);
+  await expect
+    .poll(() => {
+      forgetUntaken(seats, room);
+      return seats.size;
+    })
+    .toBe(0);
+});

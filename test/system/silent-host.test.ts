@@ -1,0 +1,93 @@
+/** A host that falls silent without a word: nobody closes its connections, so only the clock tells. */
+import type { MigrateEvent } from "@centroid/sdk";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { LedgerRoom, LedgerState } from "../support/ledger.js";
+import { LiveSystem } from "../support/live-system.js";
+import { descendants } from "../support/processes.js";
+
+/** What it may cost, from the silence until its players hear their room again. */
+const AIM_MS = 3_000;
+/** Other tests share the two cores. */
+const SLACK_MS = 3_000;
+/** What a host may stand still for without being given up. */
+const HICCUP_MS = 1_000;
+
+let live: LiveSystem;
+beforeEach(async () => {
+  live = await LiveSystem.start({ autoMove: false });
+});
+afterEach(async () => {
+  for (const hostId of live.agents.keys()) signal(hostId, "SIGCONT");
+  await live[Symbol.asyncDispose]();
+});
+
+const count = (room: LedgerRoom): number => room.state.entries.get(room.sessionId)?.count ?? 0;
+const signal = (hostId: string, name: NodeJS.Signals): void => {
+  for (const pid of descendants(live.agents.get(hostId)!.pid)) process.kill(pid, name);
+};
+/** Hosts with a process for rooms. */
+const warm = (): string[] =>
+  [...live.agents].filter(([, { pid }]) => descendants(pid).length > 1).map(([hostId]) => hostId);
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function talking(): Promise<{ room: LedgerRoom; stop: () => number }> {
+  const client = await live.player("ada", "frankfurt", { probing: false });
+  const room = (await client.create<LedgerState>("ledger")) as LedgerRoom;
+  let said = 0;
+  const timer = setInterval(() => room.send("say", ++said), 10);
+  await expect.poll(() => count(room) > 150, { timeout: 20_000 }).toBe(true);
+  return {
+    room,
+    stop: () => {
+      clearInterval(timer);
+      return said;
+    },
+  };
+}
+
+async function heardAll(room: LedgerRoom, said: number): Promise<void> {
+  await expect.poll(() => count(room), { timeout: 20_000 }).toBe(said);
+  expect(room.state.entries.get(room.sessionId)?.disorder).toBe(0);
+  await room.leave();
+}
+
+it("its room goes on elsewhere, and its player is back, within 3 s, where no room has ever run", async () => {
+  const { room, stop } = await talking();
+  const { hostId } = room.host;
+  // The one that the room would go to gets ready by itself.
+  await expect.poll(() => warm().length, { timeout: 20_000 }).toBeGreaterThan(1);
+  const moved = new Promise<{ event: MigrateEvent; atMs: number }>((resolve) => {
+    room.onMigrate((event) => resolve({ event, atMs: performance.now() }));
+  });
+  const silentAtMs = performance.now();
+  signal(hostId, "SIGSTOP");
+  const { event, atMs } = await moved;
+  expect(event).toMatchObject({ restored: true, lost: 0, duplicated: 0 });
+  expect(atMs - silentAtMs).toBeLessThan(AIM_MS + SLACK_MS);
+  signal(hostId, "SIGCONT");
+  await heardAll(room, stop());
+});
+
+it("is not given up for standing still a second now and then: its room stays, with its player", async () => {
+  const { room, stop } = await talking();
+  const { hostId } = room.host;
+  const from = live.events.length;
+  let moves = 0;
+  room.onMigrate(() => moves++);
+  for (let hiccup = 0; hiccup < 4; hiccup++) {
+    signal(hostId, "SIGSTOP");
+    // At another point of the beat each time.
+    await sleep(HICCUP_MS);
+    signal(hostId, "SIGCONT");
+    const before = count(room);
+    await expect.poll(() => count(room)).toBeGreaterThan(before);
+    await sleep(hiccup * 75);
+  }
+  const states = live.events
+    .slice(from)
+    .flatMap((event) => (event.type === "host" && event.host.hostId === hostId ? [event.host.state] : []));
+  expect(new Set(states)).toEqual(new Set(["active"]));
+  expect(moves).toBe(0);
+  expect(room.host.hostId).toBe(hostId);
+  await heardAll(room, stop());
+});
