@@ -20,7 +20,7 @@ export interface Protection extends Disposable {
   replicator: Replicator | undefined;
 }
 
-export type HostedStage =
+type HostedStage =
   | {
       name: "running";
       room: MovableRoom;
