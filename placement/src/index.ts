@@ -25,6 +25,15 @@ export {
   type FleetPlan,
   type FleetRoom,
 } from "./fleet/assign.js";
+export { type FleetBudget, linkKey, linkMovesLeft, movesLeft } from "./fleet/budget.js";
+export { consolidate } from "./fleet/consolidate.js";
+export {
+  type FleetAnswer,
+  type FleetQuestion,
+  type FleetReason,
+  type PlannedMove,
+  planMoves,
+} from "./fleet/plan-moves.js";
 export { geodesicRttMs, type Place } from "./latency/geodesic.js";
 export { LatencyMap } from "./latency/latency-map.js";
 export type {

@@ -39,7 +39,11 @@ function naive(room: RoomView, hosts: readonly HostView[], map: LatencyMap, p: P
     const free = host.state === "active" && (host.rooms < host.capacityRooms || host.hostId === room.hostId);
     return {
       hostId: host.hostId,
-      scoreMs: j + p.loadWeightMs * host.load + p.moneyWeightMs * (host.costPerHour ?? 0),
+      // An empty host would rest: waking it costs its hour again.
+      scoreMs:
+        j +
+        p.loadWeightMs * host.load +
+        p.moneyWeightMs * (host.costPerHour ?? 0) * (host.rooms === 0 ? 2 : 1),
       stage: stage < 0 ? p.capsMs.length : stage,
       free,
     };

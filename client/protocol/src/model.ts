@@ -100,6 +100,8 @@ export const moveReasonSchema = z.enum([
   "evacuate",
   "load",
   "consolidate",
+  /** Another room needs the slot more. */
+  "make-way",
   "operator",
   "host-lost",
 ]);

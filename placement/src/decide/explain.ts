@@ -45,6 +45,12 @@ export function explainVerdict(
       return `${current?.hostId ?? "?"} is draining; ${to}`;
     case "evacuate":
       return `${current?.hostId ?? "?"} is lost; ${to}`;
+    case "make-way":
+      return `${from}, ${to}; makes way for a room that loses more without the slot`;
+    case "consolidate":
+      return `${current?.hostId ?? "?"} can rest; ${from}, ${to}`;
+    case "waiting":
+      return `${current?.hostId ?? "?"} takes no rooms any more; waits its turn for a slot and a move`;
     case "best":
       return `${current?.hostId ?? "?"} is best: J ${ms(current?.scoreMs ?? 0)} for ${who}`;
     case "gain-too-small":

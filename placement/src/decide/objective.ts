@@ -21,17 +21,21 @@ export interface ObjectiveParameters {
   wakeWeightMs: number;
 }
 
-/** What a host costs beside its players' latency, ms; never negative. */
-export function hostCostMs(
-  host: { load: number; rooms: number; costPerHour?: number },
-  o: ObjectiveParameters,
-): number {
-  return Math.max(
-    0,
-    o.loadWeightMs * host.load +
-      o.moneyWeightMs * (host.costPerHour ?? 0) +
-      (host.rooms === 0 ? o.wakeWeightMs : 0),
-  );
+interface Paid {
+  load: number;
+  rooms: number;
+  costPerHour?: number;
+}
+
+/** What a host costs beside its players' latency, ms; never negative. An empty one would rest: it is paid for anew. */
+export function hostCostMs(host: Paid, o: ObjectiveParameters): number {
+  const hourMs = o.moneyWeightMs * (host.costPerHour ?? 0);
+  return Math.max(0, o.loadWeightMs * host.load + hourMs + (host.rooms === 0 ? restingMs(host, o) : 0));
+}
+
+/** What it is worth that a host rests, ms.player. */
+export function restingMs(host: Paid, o: ObjectiveParameters): number {
+  return o.wakeWeightMs + o.moneyWeightMs * (host.costPerHour ?? 0);
 }
 
 export interface Score {

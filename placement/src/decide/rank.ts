@@ -14,7 +14,7 @@ export function excluded(room: RoomView, host: HostView): Rejection | undefined 
     return "room-type";
   if (room.allowedRegions !== undefined && !room.allowedRegions.includes(host.region)) return "region";
   if (room.avoidHostIds?.includes(host.hostId) === true) return "anti-affinity";
-  if (host.hostId !== room.hostId && host.rooms >= host.capacityRooms) return "full";
+  if (room.anySlot !== true && host.hostId !== room.hostId && host.rooms >= host.capacityRooms) return "full";
   return undefined;
 }
 

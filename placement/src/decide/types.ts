@@ -30,6 +30,8 @@ export interface RoomView {
   /** By player; 1 if not given. */
   weights?: ReadonlyMap<string, number>;
   objective?: ObjectiveName;
+  /** Full hosts count as well: somebody may make way. */
+  anySlot?: boolean;
 }
 
 export interface PlacementParameters extends ObjectiveParameters {
@@ -118,11 +120,16 @@ export type DecisionReason =
   | "drain"
   | "evacuate"
   | "load"
+  /** Another room needs its slot more. */
+  | "make-way"
+  | "consolidate"
   | "best"
   | "gain-too-small"
   | "regret-too-small"
   | "dwell"
   | "unconfirmed"
+  /** It must leave and has its turn later. */
+  | "waiting"
   | "no-players"
   | "no-host";
 

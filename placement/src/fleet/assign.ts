@@ -47,7 +47,7 @@ export interface FleetLimits {
   /** Moves in all; a chain that does not fit whole ends the plan. */
   moves?: number;
   /** Moves from one host to another: they share a link. */
-  movesPerLink?: number;
+  movesPerLink?: number | ((fromHostId: string, toHostId: string) => number);
 }
 
 /** Dearer than any real cost: a room that runs nowhere, or where it must not stay. */
@@ -222,8 +222,17 @@ class Fleet {
     return (
       (this.#out[from] ?? 0) < budget(from) &&
       (this.#in[to] ?? 0) < budget(to) &&
-      (this.#links.get(linkKey(from, to)) ?? 0) < (this.#limits.movesPerLink ?? Number.POSITIVE_INFINITY)
+      (this.#links.get(linkKey(from, to)) ?? 0) < this.#linkBudget(from, to)
     );
+  }
+
+  /** Nobody leaves nowhere over a link. */
+  #linkBudget(from: number, to: number): number {
+    const { movesPerLink = Number.POSITIVE_INFINITY } = this.#limits;
+    const a = this.#hosts[from]?.hostId;
+    const b = this.#hosts[to]?.hostId;
+    if (typeof movesPerLink === "number") return movesPerLink;
+    return a === undefined || b === undefined ? Number.POSITIVE_INFINITY : movesPerLink(a, b);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Makes the decisions of a trace again, from its inputs alone, and compares them with those recorded. */
 import type { Decision, Verdict } from "../decide/types.js";
+import type { FleetAnswer } from "../fleet/plan-moves.js";
 import { RoomShadows } from "./room-shadows.js";
 import type { RoomFacts, TraceLine } from "./trace.js";
 import { PlacementWorld } from "./world.js";
@@ -8,6 +9,7 @@ import { PlacementWorld } from "./world.js";
 export interface ReplayDifference {
   /** Index of the line in the trace, from 1. */
   line: number;
+  /** Empty for a plan of several. */
   roomId: string;
   atMs: number;
   /** Where in the decision, such as `contenders.0.scoreMs`. */
@@ -34,7 +36,7 @@ export class Replay {
    * @returns the decision if the line asked for one
    * @throws TraceError if the line cannot follow those before
    */
-  take(line: TraceLine): Decision | Verdict | undefined {
+  take(line: TraceLine): Decision | Verdict | FleetAnswer | undefined {
     this.#line++;
     if (line.type === "start") {
       if (this.#world !== undefined) throw this.#error("a second start; give each run a trace of its own");
@@ -81,6 +83,13 @@ export class Replay {
         return this.#compare(line, world.place(this.#room(line.roomId), line.atMs));
       case "evaluated":
         return this.#compare(line, world.evaluate(this.#room(line.roomId), line.atMs));
+      case "planned": {
+        const { pressed, others, budget } = line.question;
+        const rooms = others.map((roomId) => this.#room(roomId));
+        const on = (hostId: string): RoomFacts[] => rooms.filter((room) => room.hostId === hostId);
+        const first = pressed?.map((roomId) => this.#room(roomId));
+        return this.#compare({ roomId: "", ...line }, world.plan(first, on, budget, line.atMs));
+      }
       default: {
         const never: never = line;
         throw this.#error(`unknown line ${JSON.stringify(never)}`);
@@ -94,7 +103,7 @@ export class Replay {
     return room;
   }
 
-  #compare<D extends Decision | Verdict>(
+  #compare<D extends Decision | Verdict | FleetAnswer>(
     { roomId, atMs, decision }: { roomId: string; atMs: number; decision: unknown },
     replayed: D,
   ): D {
@@ -114,11 +123,11 @@ export class Replay {
  * @throws TraceError
  */
 export function replay(trace: Iterable<TraceLine>): {
-  decisions: (Decision | Verdict)[];
+  decisions: (Decision | Verdict | FleetAnswer)[];
   difference: ReplayDifference | undefined;
 } {
   const pass = new Replay();
-  const decisions: (Decision | Verdict)[] = [];
+  const decisions: (Decision | Verdict | FleetAnswer)[] = [];
   for (const line of trace) {
     const decision = pass.take(line);
     if (decision !== undefined) decisions.push(decision);

@@ -1,6 +1,8 @@
 /** What a trace is made of: every input of the placement and every decision, in order, as plain data. */
 import type { Migrated } from "../decide/room-policy.js";
 import type { Decision, HostView, PlacementParameters, Verdict } from "../decide/types.js";
+import type { FleetBudget } from "../fleet/budget.js";
+import type { FleetAnswer } from "../fleet/plan-moves.js";
 import type { HostPlace, PlayerPlace, Probe } from "../latency/types.js";
 
 /** Grows when a line's meaning changes; other versions are refused. */
@@ -41,7 +43,18 @@ export type TraceLine<D = unknown> =
   /** Where a new room starts. */
   | { type: "placed"; atMs: number; roomId: string; decision: D }
   /** Whether a running room moves. */
-  | { type: "evaluated"; atMs: number; roomId: string; decision: D };
+  | { type: "evaluated"; atMs: number; roomId: string; decision: D }
+  /** Who moves where when rooms are in each other's way, or to empty a host. */
+  | { type: "planned"; atMs: number; question: RecordedQuestion; decision: D };
+
+/** What a plan was asked: rooms by id. */
+interface RecordedQuestion {
+  /** Undefined for a look for hosts that may rest. */
+  pressed?: readonly string[] | undefined;
+  /** Rooms that were asked to make way, or to leave so that their host may rest. */
+  others: readonly string[];
+  budget: FleetBudget;
+}
 
 /** A line as it is recorded. */
-export type RecordedLine = TraceLine<Decision | Verdict>;
+export type RecordedLine = TraceLine<Decision | Verdict | FleetAnswer>;

@@ -7,6 +7,9 @@ import { HostTable } from "../decide/host-table.js";
 import { MigrationCosts } from "../decide/migration-cost.js";
 import { type Migrated, placeRoom, RoomPolicy } from "../decide/room-policy.js";
 import type { Decision, HostView, PlacementParameters, RoomView, Verdict } from "../decide/types.js";
+import type { FleetBudget } from "../fleet/budget.js";
+import { consolidate } from "../fleet/consolidate.js";
+import { type FleetAnswer, type PlannedMove, planMoves } from "../fleet/plan-moves.js";
 import { LatencyMap } from "../latency/latency-map.js";
 import type { HostPlace, PlayerPlace, Probe, ProbeVerdict } from "../latency/types.js";
 import { RoomShadows } from "./room-shadows.js";
@@ -97,6 +100,84 @@ export class PlacementWorld {
     return decision;
   }
 
+  /**
+   * Who moves where, for rooms that are in each other's way (`pressed`), or to empty a host that may then rest.
+   * @param others rooms of a host that may be moved now
+   */
+  plan(
+    pressed: readonly RoomFacts[] | undefined,
+    others: (hostId: string) => readonly RoomFacts[],
+    budget: FleetBudget,
+    atMs: number,
+  ): FleetAnswer {
+    const asked: RoomFacts[] = [];
+    const ask = (hostId: string): RoomView[] =>
+      others(hostId).map((room) => {
+        asked.push(room);
+        return viewOf(room);
+      });
+    const answer =
+      pressed === undefined
+        ? {
+            moves: consolidate({ others: ask, budget }, this.hosts, this.#parameters, this.#costs),
+            waiting: [],
+          }
+        : planMoves(
+            { pressed: pressed.map(viewOf), others: ask, budget },
+            this.hosts,
+            this.#parameters,
+            this.#costs,
+          );
+    for (const room of [...(pressed ?? []), ...asked]) this.#look(room, atMs);
+    this.#record(() => ({
+      type: "planned",
+      atMs,
+      question: {
+        ...(pressed !== undefined && { pressed: pressed.map(({ roomId }) => roomId) }),
+        others: asked.map(({ roomId }) => roomId),
+        budget,
+      },
+      decision: answer,
+    }));
+    return answer;
+  }
+
+  /** The full record of a planned move; to be made before anything else is measured. */
+  explainMove({ toHostId, reason, gainMs, text }: PlannedMove, room: RoomFacts, atMs: number): Decision {
+    return {
+      ...this.explain({ ...settled(room, atMs), verdict: "move", reason, toHostId, gainMs }, room),
+      text,
+    };
+  }
+
+  /** The full record of a room that must leave and has its turn later. */
+  explainWaiting(room: RoomFacts, atMs: number): Decision {
+    return this.explain({ ...settled(room, atMs), verdict: "stay", reason: "waiting" }, room);
+  }
+
+  /**
+   * Whether a room that stays would be better off on a host that is full, by more than noise. O(hosts) at worst.
+   */
+  isBlocked(room: RoomFacts): boolean {
+    const view = { ...viewOf(room), anySlot: true };
+    const names = room.hostId === undefined ? [] : [room.hostId];
+    const { best, named } = this.hosts.search(view, this.#parameters, 1, names);
+    const [first] = best;
+    const [current] = named;
+    if (first === undefined || current === undefined || first.hostId === current.hostId) return false;
+    const host = this.hosts.get(first.hostId);
+    if (host === undefined || host.rooms < host.capacityRooms) return false;
+    const { minGain, noiseMargin, confirmedShare } = this.#parameters;
+    const leastMs = Math.max(
+      minGain * current.scoreMs,
+      noiseMargin * Math.hypot(current.errorMs, first.errorMs),
+    );
+    return (
+      first.measuredShare >= confirmedShare &&
+      (first.capStage < current.capStage || current.scoreMs - first.scoreMs > leastMs)
+    );
+  }
+
   /** What would be decided for a room under other parameters, without touching its regret. Not recorded. */
   whatIf(room: RoomFacts, atMs: number, parameters: Partial<PlacementParameters>): Decision {
     const policy = new RoomPolicy({ ...this.#parameters, ...parameters }, this.#costs);
@@ -138,6 +219,17 @@ export class PlacementWorld {
 }
 
 const viewOf = (room: RoomFacts): RoomView => ({ ...room, roomType: room.name });
+
+/** What is decided for all at once has no regret of its own. */
+const settled = ({ roomId, hostId }: RoomFacts, atMs: number) => ({
+  roomId,
+  atMs,
+  ...(hostId !== undefined && { fromHostId: hostId }),
+  regret: 0,
+  threshold: 0,
+  gainMs: 0,
+  contenders: [],
+});
 
 /** A live view as it is now. */
 function snapshot(view: HostView): HostView {

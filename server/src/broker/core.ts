@@ -106,6 +106,7 @@ export function assemble(o: CoreOptions) {
       engine.forgetRoom(room.roomId);
       decisions.forget(room.roomId);
       loop.forget(room.roomId);
+      loop.left();
       standbys.forget(room.roomId);
       onGone(room.roomId);
       hub.emit(() => ({ type: "room-removed", roomId: room.roomId }));
@@ -164,6 +165,7 @@ export function assemble(o: CoreOptions) {
     newId,
     logger,
     onDecision,
+    onNoSlot: (room) => loop.press(room.roomId),
     owns,
     onView: (migration) => tell(() => ({ type: "migration", migration })),
     onReceipt: (receipt, room) => {
@@ -234,9 +236,11 @@ export function assemble(o: CoreOptions) {
     lostAfterMs: o.lostAfterMs ?? DEFAULT_LOST_AFTER_MS,
     forgetAfterMs: o.forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS,
     onHost: (host) => {
+      const isNew = !engine.hasHost(host.facts.hostId);
       engine.upsertHost(host);
       emitHost(host);
       markHost(host);
+      if (isNew) loop.hostAdded();
       standbys.hostChanged(host);
     },
     onHostRemoved: (hostId) => {

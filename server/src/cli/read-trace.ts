@@ -33,6 +33,17 @@ const parameters = z.custom<PlacementParameters>(
       .safeParse(value).success,
   "parameters must be complete",
 );
+const counts = z.record(z.string(), z.number());
+const question = z.strictObject({
+  pressed: z.array(id).exactOptional(),
+  others: z.array(id),
+  budget: z.strictObject({
+    movesPerHost: z.number(),
+    movesPerLink: z.number(),
+    spentHosts: counts,
+    spentLinks: counts,
+  }),
+});
 const decided = { atMs, roomId: id, decision: z.record(z.string(), z.unknown()) };
 
 const lineSchema: z.ZodType<TraceLine> = z.discriminatedUnion("type", [
@@ -89,6 +100,7 @@ const lineSchema: z.ZodType<TraceLine> = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("ended"), atMs, roomId: id }),
   z.strictObject({ type: z.literal("placed"), ...decided }),
   z.strictObject({ type: z.literal("evaluated"), ...decided }),
+  z.strictObject({ type: z.literal("planned"), atMs, question, decision: decided.decision }),
 ]);
 
 /**

@@ -48,6 +48,7 @@ export const configSchema = z.strictObject({
       worstWeight: z.number().min(0).max(1).optional(),
       tailWeight: z.number().min(0).max(1).optional(),
       loadWeightMs: z.number().min(0).optional(),
+      wakeWeightMs: z.number().min(0).optional(),
       capsMs: z.array(z.number().positive()).optional(),
       regretFactor: z.number().positive().optional(),
       minGain: z.number().min(0).max(1).optional(),

@@ -17,6 +17,7 @@ export const REASON_WORDS: Record<MoveReason, string> = {
   evacuate: "host is unwell",
   load: "host was too busy",
   consolidate: "fewer hosts needed",
+  "make-way": "another room needed the slot",
   "host-lost": "its host was lost",
   operator: "moved by an operator",
 };

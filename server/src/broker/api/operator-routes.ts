@@ -25,7 +25,7 @@ import type { Logger } from "../logger.js";
 import type { Orchestrator } from "../migration/orchestrator.js";
 import type { DecisionLog } from "../placement/decisions.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import { roomFacts } from "../placement/placement-loop.js";
+import { roomFacts } from "../placement/room-facts.js";
 import { type HostRegistry, hostView, peerOf } from "../state/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
 import type { Store } from "../store/store.js";

@@ -14,7 +14,7 @@ import type { Clock } from "../clock.js";
 import type { NewId } from "../ids.js";
 import type { Logger } from "../logger.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import { roomFacts } from "../placement/placement-loop.js";
+import { roomFacts } from "../placement/room-facts.js";
 import { type HostRegistry, peerOf } from "../state/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
 import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
@@ -46,6 +46,8 @@ export interface FailoverOptions {
   onReceipt: (receipt: Receipt, room: RoomEntry | undefined) => void;
   /** The room's owner changed: to be kept durably. */
   onOwner: (room: RoomEntry) => Promise<void>;
+  /** No host has a slot for this room: others may make way. */
+  onNoSlot: (room: RoomEntry) => void;
   /** True if this broker decides about the room; otherwise another rescues it. */
   owns: (roomId: string) => boolean;
 }
@@ -180,6 +182,7 @@ export class Failover {
     const { engine, clock, onDecision } = this.#o;
     const decision = engine.place(roomFacts(room), clock.now());
     onDecision(decision);
+    if (decision.toHostId === undefined) this.#o.onNoSlot(room);
     return decision.toHostId;
   }
 

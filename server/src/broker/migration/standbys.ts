@@ -9,7 +9,7 @@ import type { Clock } from "../clock.js";
 import type { NewId } from "../ids.js";
 import type { Logger } from "../logger.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import { roomFacts } from "../placement/placement-loop.js";
+import { roomFacts } from "../placement/room-facts.js";
 import { type AgentPeer, type HostEntry, type HostRegistry, peerOf } from "../state/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
 import type { StandbyRecord, StoredCheckpoint } from "../store/store.js";

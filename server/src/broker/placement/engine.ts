@@ -4,10 +4,12 @@ import {
   DEFAULT_PARAMETERS,
   type Decision as EngineDecision,
   type Verdict as EngineVerdict,
+  type FleetAnswer,
   type HostView,
   nextConfirmation,
   type PlacementParameters,
   PlacementWorld,
+  type PlannedMove,
   type ProbeVerdict,
   type Recording,
   type RoomFacts,
@@ -59,6 +61,10 @@ export class PlacementEngine {
   upsertHost(host: HostEntry): void {
     const { hostId, latitude, longitude } = host.facts;
     this.#world.upsertHost({ hostId, latitude, longitude }, liveView(host));
+  }
+
+  hasHost(hostId: string): boolean {
+    return this.#world.hosts.get(hostId) !== undefined;
   }
 
   removeHost(hostId: string): void {
@@ -134,6 +140,31 @@ export class PlacementEngine {
   /** Whether a running room should move. Regret accumulates between calls. */
   evaluate(room: RoomFacts, atMs: number): Verdict {
     return this.#verdict(this.#world.evaluate(room, atMs), room);
+  }
+
+  /** True if it is worth anything that a host rests. */
+  get saves(): boolean {
+    return this.#parameters.wakeWeightMs > 0 || this.#parameters.moneyWeightMs > 0;
+  }
+
+  /** Who moves where; see {@link PlacementWorld.plan}. */
+  plan(...question: Parameters<PlacementWorld["plan"]>): FleetAnswer {
+    return this.#world.plan(...question);
+  }
+
+  /** The record of a planned move. */
+  explainMove(move: PlannedMove, room: RoomFacts, atMs: number): Decision {
+    return this.#record(this.#world.explainMove(move, room, atMs));
+  }
+
+  /** The record of a room that must leave and has its turn later. */
+  waiting(room: RoomFacts, atMs: number): Decision {
+    return this.#record(this.#world.explainWaiting(room, atMs));
+  }
+
+  /** Whether a room that stays would be better off on a host that is full. */
+  isBlocked(room: RoomFacts): boolean {
+    return this.#world.isBlocked(room);
   }
 
   /** What would be decided for a room now, without touching its regret. */
@@ -226,6 +257,8 @@ function liveView(host: HostEntry): HostView {
 
 function moveReason(reason: EngineDecision["reason"]): MoveReason {
   switch (reason) {
+    case "make-way":
+    case "consolidate":
     case "cap":
     case "load":
     case "drain":
