@@ -16,11 +16,9 @@ describe("matchmaking", () => {
   it("hides the SDK's hints from the room", async () => {
     await using world = await World.start(["a"]);
     await world.join("create", "arena", { team: "red", "~centroid": { protocol: 1, probes: [] } });
-    const requests = world.agent("a").requests.filter(({ method }) => method !== "migrationStatus");
-    expect(requests.map((request) => ("options" in request ? request.options : undefined))).toEqual([
-      { team: "red" },
-      { team: "red" },
-    ]);
+    const [request] = world.agent("a").requests.filter(({ method }) => method === "createRoom");
+    expect(request).toMatchObject({ options: { team: "red" }, seat: { options: { team: "red" } } });
+    expect(JSON.stringify(request)).not.toContain("~centroid");
   });
 
   it("makes as many rooms as needed when many join at once", async () => {
@@ -92,6 +90,18 @@ describe("matchmaking", () => {
     expect(seat.centroid.host.hostId).toBe("b");
   });
 
+  it("asks the host once for a new room and its creator's seat", async () => {
+    await using world = await World.start(["a"]);
+    const seat = await world.match("create", "arena", { colour: "red" });
+    const asked = world.agent("a").requests.map(({ method }) => method);
+    expect(asked.filter((method) => method === "createRoom" || method === "reserveSeat")).toEqual([
+      "createRoom",
+    ]);
+    expect(world.agent("a").requests.find(({ method }) => method === "createRoom")).toMatchObject({
+      seat: { sessionId: seat.sessionId, options: { colour: "red" } },
+    });
+  });
+
   it("tries another host when the best one cannot create", async () => {
     await using world = await World.start(["a", "b"]);
     world.agent("a").scripts.set("createRoom", () => world.agent("a").disconnect());
@@ -120,9 +130,10 @@ describe("matchmaking", () => {
     await expect(world.match("joinById", seat.roomId)).rejects.toMatchObject({
       body: { reason: "ROOM_FULL" },
     });
-    world.agent("a").scripts.set("reserveSeat", () => Promise.reject(new Error("onAuth threw")));
+    world.agent("a").scripts.set("createRoom", () => Promise.reject(new Error("onAuth threw")));
     await expect(world.match("create", "arena")).rejects.toThrow("onAuth threw");
     world.agent("a").scripts.clear();
+    expect(await world.get<unknown[]>("/api/v1/rooms")).toHaveLength(1);
     const next = await world.match("joinOrCreate", "arena");
     expect(next.roomId).not.toBe(seat.roomId);
     expect(await world.get<unknown[]>("/api/v1/rooms")).toHaveLength(2);

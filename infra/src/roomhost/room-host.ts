@@ -18,6 +18,8 @@ import { RestoredRoom } from "./checkpoint/restored-room.js";
 import { createRoom, type MovableRoom, movableClients } from "./colyseus/movable-room.js";
 import { deliver } from "./colyseus/operator-message.js";
 import {
+  type Auth,
+  authenticate,
   checkReconnection,
   disposeRoom,
   forgetUntaken,
@@ -79,7 +81,12 @@ export class RoomHost {
         return this.#create(request);
       case "reserveSeat": {
         const { hosted, room } = this.#rooms.running(request.roomId);
-        await this.#seat(hosted, room, request);
+        await this.#seat(
+          hosted,
+          room,
+          request,
+          await authenticate(this.#types.require(hosted.name), request),
+        );
         return this.#rooms.where;
       }
       case "checkReconnection": {
@@ -183,19 +190,22 @@ export class RoomHost {
   ): Promise<AgentResults["createRoom"]> {
     if (this.#rooms.get(request.roomId) !== undefined)
       throw new CentroidError("BAD_REQUEST", `room ${request.roomId} exists here already`);
-    this.#types.require(request.name);
-    const room = await createRoom(request.name, request.options, request.roomId);
+    const { roomId, name, options, epoch, seat } = request;
+    const klass = this.#types.require(name);
+    // Whoever may not come in makes no room either.
+    const auth = seat && (await authenticate(klass, seat));
+    const room = await createRoom(name, options, roomId);
     const hosted: Hosted = {
-      name: request.name,
-      options: request.options,
-      epoch: request.epoch,
+      name,
+      options,
+      epoch,
       seats: new Map(),
       protection: undefined,
       stage: { name: "running", room, arrivals: undefined },
     };
-    this.#rooms.adopt(request.roomId, room, hosted);
+    this.#rooms.adopt(roomId, room, hosted);
     try {
-      if (request.seat !== undefined) await this.#seat(hosted, room, request.seat);
+      if (seat !== undefined) await this.#seat(hosted, room, seat, auth);
     } catch (cause) {
       await disposeRoom(room);
       throw cause;
@@ -203,10 +213,9 @@ export class RoomHost {
     return { ...this.#rooms.where, ...listing(room) };
   }
 
-  /** @throws CentroidError ROOM_FULL | ROOM_LOCKED | AUTH_FAILED, or what the room's own code throws */
-  async #seat(hosted: Hosted, room: MovableRoom, seat: SeatRequest): Promise<void> {
-    const { sessionId, playerId, network, options, authToken } = seat;
-    await reserveSeat(room, sessionId, options, authToken);
+  async #seat(hosted: Hosted, room: MovableRoom, seat: SeatRequest, auth: Auth): Promise<void> {
+    const { sessionId, playerId, network } = seat;
+    await reserveSeat(room, seat, auth);
     // Nobody can take it before this is answered.
     hosted.seats.set(sessionId, { playerId, network });
   }

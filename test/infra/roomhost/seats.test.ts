@@ -96,3 +96,35 @@ it("is over when its time is, and frees the place it held", async () => {
   expect(await sessions(roomId)).toEqual([room.sessionId]);
   await room.leave();
 });
+
+it("is refused together with the room it would have made", async () => {
+  const { a } = pair.carriers;
+  const create = (roomId: string, authToken?: string) =>
+    a.handle({
+      method: "createRoom",
+      roomId,
+      name: "club",
+      options: {},
+      carrier: "process",
+      epoch: 1,
+      seat: { sessionId: `${roomId}-seat`, playerId: "p", options: {}, ...(authToken && { authToken }) },
+    });
+  const toldBefore = pair.told.length;
+  await expect(create("outside", "stranger")).rejects.toMatchObject({
+    code: "UNAUTHORIZED",
+    message: "members only",
+  });
+  expect((await a.reports()).map(({ roomId }) => roomId)).not.toContain("outside");
+  expect(pair.told.slice(toldBefore)).toEqual([]);
+  const { processId, address } = await create("inside", "member");
+  const seat = {
+    name: "club",
+    sessionId: "inside-seat",
+    roomId: "inside",
+    processId,
+    publicAddress: address,
+  };
+  const room = await new StockClient(pair.url).consumeSeatReservation(seat as never);
+  expect([...(await a.handle({ method: "inspect", roomId: "inside" })).sessions]).toEqual(["inside-seat"]);
+  await room.leave();
+});

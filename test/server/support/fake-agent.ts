@@ -225,7 +225,7 @@ export class FakeAgent {
           epoch: request.epoch,
           role: "owner",
           sessions: new Map(),
-          seats: new Map(),
+          seats: new Map(request.seat && [[request.seat.sessionId, request.seat.playerId]]),
         });
         return {
           ...where,

@@ -1,15 +1,15 @@
 /** Room types and seats on this process, through Colyseus' match maker (its only user beside movable-room). */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, type SeatRequest } from "@centroid/protocol";
 import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
 import { type MovableRoom, movable } from "./movable-room.js";
 
 type RoomClass = new () => Room;
 
 export class RoomTypes {
-  readonly #names: Set<string>;
+  readonly #classes: Map<string, RoomClass>;
 
-  private constructor(names: string[]) {
-    this.#names = new Set(names);
+  private constructor(classes: Map<string, RoomClass>) {
+    this.#classes = classes;
   }
 
   /** Sets the match maker of this process up and defines the author's room types, each made movable. */
@@ -26,15 +26,17 @@ export class RoomTypes {
       matchMaker.defineRoomType(name, movable(klass) as never);
     }
     await matchMaker.accept();
-    return new RoomTypes(Object.keys(types));
+    return new RoomTypes(new Map(Object.entries(types)));
   }
 
   get names(): string[] {
-    return [...this.#names];
+    return [...this.#classes.keys()];
   }
 
-  require(name: string): void {
-    if (this.#names.has(name)) return;
+  /** The author's class. @throws CentroidError ROOM_TYPE_UNKNOWN */
+  require(name: string): RoomClass {
+    const found = this.#classes.get(name);
+    if (found !== undefined) return found;
     throw new CentroidError(
       "ROOM_TYPE_UNKNOWN",
       `no room type "${name}"; this host has ${this.names.join(", ") || "none"}`,
@@ -42,33 +44,37 @@ export class RoomTypes {
   }
 }
 
-/** Authenticates (the author's static onAuth) and reserves a seat. @throws CentroidError ROOM_FULL | ROOM_LOCKED | UNAUTHORIZED */
-export async function reserveSeat(
-  room: MovableRoom,
-  sessionId: string,
-  options: unknown,
-  token: string | undefined,
-): Promise<void> {
-  const klass = room.constructor as typeof Room;
+/** What the author's static onAuth says of a player: `true` if there is none. */
+export type Auth = unknown;
+
+/** Asks the author's static onAuth. @throws CentroidError UNAUTHORIZED */
+export async function authenticate(klass: RoomClass, seat: SeatRequest): Promise<Auth> {
+  const { onAuth } = klass as unknown as typeof Room;
+  if (onAuth === Room.onAuth) return true;
+  const { authToken: token, options } = seat;
   let auth: unknown;
-  if (klass.onAuth !== Room.onAuth) {
-    try {
-      auth = await klass.onAuth(token ?? "", options, {
-        headers: new Headers(),
-        ip: undefined,
-        ...(token !== undefined && { token }),
-      });
-    } catch (cause) {
-      throw new CentroidError("UNAUTHORIZED", cause instanceof Error ? cause.message : "onAuth failed", {
-        cause,
-      });
-    }
-    if (auth === false || auth === undefined || auth === null)
-      throw new CentroidError("UNAUTHORIZED", "onAuth refused this player");
+  try {
+    auth = await onAuth.call(klass, token ?? "", options, {
+      headers: new Headers(),
+      ip: undefined,
+      ...(token !== undefined && { token }),
+    });
+  } catch (cause) {
+    throw new CentroidError("UNAUTHORIZED", cause instanceof Error ? cause.message : "onAuth failed", {
+      cause,
+    });
   }
+  if (auth === false || auth === undefined || auth === null)
+    throw new CentroidError("UNAUTHORIZED", "onAuth refused this player");
+  return auth;
+}
+
+/** @throws CentroidError ROOM_FULL */
+export async function reserveSeat(room: MovableRoom, seat: SeatRequest, auth: Auth): Promise<void> {
   const reserve = (
     room as unknown as { _reserveSeat(id: string, options: unknown, auth: unknown): Promise<boolean> }
   )._reserveSeat;
+  const { sessionId, options } = seat;
   if (!(await reserve.call(room, sessionId, options ?? {}, auth === true ? undefined : auth))) {
     throw new CentroidError("ROOM_FULL", `room ${room.roomId} has no free seat`);
   }
