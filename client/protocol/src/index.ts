@@ -6,4 +6,5 @@ export * from "./events.js";
 export * from "./model.js";
 export * from "./read.js";
 export * from "./session.js";
+export { TurnBatch } from "./turn-batch.js";
 export * from "./version.js";

@@ -8,6 +8,7 @@ import {
   CentroidError,
   type RoomCheckpoint,
   type RoomEvent,
+  TurnBatch,
 } from "@centroid/protocol";
 import { WebSocket } from "ws";
 import { z } from "zod";
@@ -34,6 +35,7 @@ export interface BrokerLinkOptions {
 export class BrokerLink implements AsyncDisposable {
   readonly #o: BrokerLinkOptions;
   #socket: WebSocket | undefined;
+  #batch: TurnBatch | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
@@ -57,6 +59,9 @@ export class BrokerLink implements AsyncDisposable {
       ...this.#certificate(),
     });
     this.#socket = socket;
+    socket.on("upgrade", ({ socket: stream }) => {
+      this.#batch = new TurnBatch(stream, setImmediate);
+    });
     socket.on("open", () => {
       void this.#o.hello().then((hello) => {
         if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(hello));
@@ -114,7 +119,9 @@ export class BrokerLink implements AsyncDisposable {
   }
 
   #send(message: AgentToBroker): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#batch?.open();
+    this.#socket.send(JSON.stringify(message));
   }
 
   #onMessage(socket: WebSocket, data: Buffer): void {

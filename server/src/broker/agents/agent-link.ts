@@ -6,6 +6,7 @@ import {
   agentResultSchemas,
   type BrokerToAgent,
   CentroidError,
+  type TurnBatch,
   type WireError,
 } from "@centroid/protocol";
 import type { WebSocket } from "ws";
@@ -28,14 +29,16 @@ interface Pending {
 export class AgentLink implements AgentPeer {
   readonly hostId: string;
   readonly #socket: WebSocket;
+  readonly #batch: TurnBatch;
   readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();
   #nextRequestId = 1;
   #closed = false;
 
-  constructor(hostId: string, socket: WebSocket, clock: Clock) {
+  constructor(hostId: string, socket: WebSocket, batch: TurnBatch, clock: Clock) {
     this.hostId = hostId;
     this.#socket = socket;
+    this.#batch = batch;
     this.#clock = clock;
   }
 
@@ -66,7 +69,9 @@ export class AgentLink implements AgentPeer {
   }
 
   send(message: BrokerToAgent): void {
-    if (!this.#closed) this.#socket.send(JSON.stringify(message));
+    if (this.#closed) return;
+    this.#batch.open();
+    this.#socket.send(JSON.stringify(message));
   }
 
   /** A reply from the agent. A late or unknown one is ignored. */

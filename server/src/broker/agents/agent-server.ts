@@ -8,6 +8,7 @@ import {
   CentroidError,
   PROTOCOL_VERSION,
   type RoomCheckpoint,
+  TurnBatch,
   type WireError,
 } from "@centroid/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -52,10 +53,12 @@ export class AgentServer implements Disposable {
 
   constructor(options: AgentServerOptions) {
     this.#o = options;
-    this.wss.on("connection", (socket) => this.#accept(socket));
+    this.wss.on("connection", (socket, { socket: stream }) =>
+      this.#accept(socket, new TurnBatch(stream, setImmediate)),
+    );
   }
 
-  #accept(socket: WebSocket): void {
+  #accept(socket: WebSocket, batch: TurnBatch): void {
     let link: AgentLink | undefined;
     let greeted = false;
     const cancelHello = this.#o.clock.after(HELLO_TIMEOUT_MS, () => socket.close(CLOSE_REFUSED, "no hello"));
@@ -73,7 +76,7 @@ export class AgentServer implements Disposable {
       if (message.type === "hello") {
         greeted = true;
         cancelHello();
-        void this.#hello(socket, message).then((accepted) => {
+        void this.#hello(socket, batch, message).then((accepted) => {
           link = accepted;
         });
       } else if (link !== undefined) this.#receive(link, message);
@@ -89,7 +92,7 @@ export class AgentServer implements Disposable {
     });
   }
 
-  async #hello(socket: WebSocket, hello: Hello): Promise<AgentLink | undefined> {
+  async #hello(socket: WebSocket, batch: TurnBatch, hello: Hello): Promise<AgentLink | undefined> {
     const { hostId } = hello;
     if (hello.protocol !== PROTOCOL_VERSION) {
       this.#refuse(socket, {
@@ -119,7 +122,7 @@ export class AgentServer implements Disposable {
       this.#o.onClosed(known);
     }
     if (socket.readyState !== socket.OPEN) return undefined;
-    const link = new AgentLink(hostId, socket, this.#o.clock);
+    const link = new AgentLink(hostId, socket, batch, this.#o.clock);
     this.#links.set(hostId, link);
     link.send({
       type: "welcome",

@@ -1,5 +1,5 @@
 /** `/events`: the snapshot, then every event, as JSON text frames. A subscriber that cannot keep up is dropped. */
-import type { BrokerEvent } from "@centroid/protocol";
+import { type BrokerEvent, TurnBatch } from "@centroid/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { EventHub } from "../events/event-hub.js";
 
@@ -18,38 +18,41 @@ export class EventSocket implements Disposable {
   });
   readonly #hub: EventHub;
   readonly #onDropped: () => void;
-  readonly #allowances = new Map<WebSocket, number>();
+  readonly #subscribers = new Map<WebSocket, { allowance: number; batch: TurnBatch }>();
   #unsubscribe: (() => void) | undefined;
 
   constructor(hub: EventHub, onDropped: () => void) {
     this.#hub = hub;
     this.#onDropped = onDropped;
-    this.wss.on("connection", (socket) => this.#accept(socket));
+    this.wss.on("connection", (socket, { socket: stream }) =>
+      this.#accept(socket, new TurnBatch(stream, setImmediate)),
+    );
   }
 
-  #accept(socket: WebSocket): void {
+  #accept(socket: WebSocket, batch: TurnBatch): void {
     const snapshot = JSON.stringify(this.#hub.snapshot());
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
-      this.#allowances.delete(socket);
-      if (this.#allowances.size > 0) return;
+      this.#subscribers.delete(socket);
+      if (this.#subscribers.size > 0) return;
       this.#unsubscribe?.();
       this.#unsubscribe = undefined;
     });
     socket.send(snapshot);
-    this.#allowances.set(socket, MAX_BEHIND_BYTES + snapshot.length);
+    this.#subscribers.set(socket, { allowance: MAX_BEHIND_BYTES + snapshot.length, batch });
     // One subscription for all: an event is written once, however many listen.
     this.#unsubscribe ??= this.#hub.subscribe((event) => this.#broadcast(event));
   }
 
   #broadcast(event: BrokerEvent): void {
     const text = JSON.stringify(event);
-    for (const [socket, allowance] of this.#allowances) {
+    for (const [socket, { allowance, batch }] of this.#subscribers) {
       if (socket.bufferedAmount <= allowance) {
+        batch.open();
         socket.send(text);
         continue;
       }
-      this.#allowances.delete(socket);
+      this.#subscribers.delete(socket);
       this.#onDropped();
       socket.close(CLOSE_TOO_SLOW, "too slow; connect again for a fresh snapshot");
       // A close frame waits behind what was not read; give it no chance to wait for ever.
@@ -59,7 +62,7 @@ export class EventSocket implements Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe?.();
-    this.#allowances.clear();
+    this.#subscribers.clear();
     for (const socket of this.wss.clients) socket.close(CLOSE_GOING_AWAY, "the broker stops");
     this.wss.close();
   }
