@@ -66,8 +66,8 @@ it("two who save at once both hear when the later save is confirmed", async () =
 it("who did not take a seat is forgotten when Colyseus gives the seat up, and not before", async () => {
   await make();
   const seats = new Map([["never", {}]]);
-  await reserveSeat(room, "never", {}, undefined);
-  await reserveSeat(room, "other", {}, undefined);
+  await reserveSeat(room, { sessionId: "never", playerId: "p", options: {} }, true);
+  await reserveSeat(room, { sessionId: "other", playerId: "p", options: {} }, true);
   seats.set("other", {});
   seats.set("gone", {});
   forgetUntaken(seats, room);
