@@ -10,7 +10,8 @@ import { GuestHost } from "../carriers/vm/guests.js";
 import { buildGuestImage } from "../carriers/vm/image.js";
 import { bundleGuest } from "../rooms/bundle-guest.js";
 import type { RoomsBundle } from "../rooms/bundle-rooms.js";
-import { Lab, labProblem } from "./lab.js";
+import { Lab } from "./lab.js";
+import { labProblem } from "./lab-problem.js";
 import { labPrefixBits, parseTopology } from "./topology.js";
 
 export interface DeployLabOptions {

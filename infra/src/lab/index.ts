@@ -9,7 +9,9 @@ export {
 } from "./bench-migrate.js";
 export { type DeployLab, startDeployLab } from "./deploy-lab.js";
 export { GuestPair, type GuestPairOptions, type PairHost } from "./guest-pair.js";
-export { Lab, LabError, type LabHost, type LabPlace, labProblem } from "./lab.js";
+export { Lab, type LabHost } from "./lab.js";
+export { LabError, labProblem } from "./lab-problem.js";
+export type { LabPlace } from "./lab-state.js";
 export { LabPlayer, type ProbeReport } from "./player.js";
 export type { LinkTraffic } from "./switch.js";
 export {

@@ -2,86 +2,34 @@
  * A test network on one box: a namespace per edge host, with a libvirtd of its own, and per player site,
  * joined by an emulated backbone. The only addresses used are inside the namespaces.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { addonProblem } from "@centroid/node-libvirt";
-import { z } from "zod";
 import { run } from "../carriers/vm/run.js";
-import { waitFor } from "../carriers/vm/wait.js";
+import { socketBuffers } from "./buffers.js";
 import { type Hypervisor, hypervisorOf, hypervisorPid, startHypervisor } from "./hypervisor.js";
+import { LabError, labProblem } from "./lab-problem.js";
+import {
+  directoryOf,
+  hasTraces,
+  type LabPlace,
+  type LabState,
+  programDirectory,
+  readState,
+  writeState,
+} from "./lab-state.js";
+import { configure, makeNamespace, namespaceOf, namespacesOf } from "./namespaces.js";
+import { endProcesses, processesMentioning } from "./processes.js";
 import { type LinkTraffic, readTraffic, setLink, startSwitch } from "./switch.js";
 import {
   hostAddress,
   type LabLink,
   type LinkProperties,
   labPrefixBits,
-  linkPropertiesSchema,
   siteAddress,
   type Topology,
 } from "./topology.js";
 
-/** Gone after a reboot, like the namespaces themselves. */
-const labsDirectory = "/run/centroid";
-const programDirectory = join(labsDirectory, ".bin");
-const namespacePrefix = "centroid";
-/** After a polite request to end, before the kill. */
-const endTimeoutMs = 3000;
-
-const namespaceSettings = {
-  // A tap's early IPv6 neighbour adverts at the destination teach switches a MAC that is still elsewhere.
-  "net.ipv6.conf.all.disable_ipv6": "1",
-  "net.ipv6.conf.default.disable_ipv6": "1",
-  // What lies in socket buffers when the guest stops is downtime: small ones keep the destination abreast.
-  "net.ipv4.tcp_rmem": "4096 131072 6291456",
-  "net.ipv4.tcp_notsent_lowat": "131072",
-} as const;
-
-const placeSchema = z.object({ name: z.string(), namespace: z.string(), address: z.string() });
-const linkStateSchema = linkPropertiesSchema.extend({ a: z.string(), b: z.string() });
-const stateSchema = z.object({
-  name: z.string(),
-  hosts: z.array(placeSchema),
-  sites: z.array(placeSchema),
-  links: z.array(linkStateSchema),
-  switch: z.object({ pid: z.number(), controlPath: z.string() }).optional(),
-});
-type LabState = z.infer<typeof stateSchema>;
-export type LabPlace = z.infer<typeof placeSchema>;
 export interface LabHost extends LabPlace, Hypervisor {}
-
-/** A lab that cannot be brought up or is not there. */
-export class LabError extends Error {
-  override readonly name = "LabError";
-  readonly code: "LAB_MISSING" | "LAB_EXISTS" | "LAB_UNSUPPORTED" | "LAB_UNKNOWN_PLACE";
-
-  constructor(code: LabError["code"], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-/** Why no lab can run here, in one line, or undefined. */
-export async function labProblem(): Promise<string | undefined> {
-  if (process.platform !== "linux") return "network namespaces need Linux";
-  if (process.getuid?.() !== 0) return "network namespaces need root: run it with sudo";
-  if (!existsSync("/dev/net/tun")) return "/dev/net/tun is missing: load the kernel module tun";
-  const needed = {
-    ip: ["iproute2", ["-V"]],
-    unshare: ["util-linux", ["--version"]],
-    cc: ["gcc", ["--version"]],
-    libvirtd: ["libvirt-daemon", ["--version"]],
-    "qemu-system-x86_64": ["qemu-system-x86", ["--version"]],
-  } as const;
-  for (const [program, [debianPackage, args]] of Object.entries(needed)) {
-    try {
-      await run(program, args);
-    } catch {
-      return `${program} is missing: apt-get install ${debianPackage}`;
-    }
-  }
-  return addonProblem()?.message;
-}
 
 export class Lab {
   readonly name: string;
@@ -90,7 +38,7 @@ export class Lab {
 
   private constructor(state: LabState) {
     this.name = state.name;
-    this.directory = join(labsDirectory, state.name);
+    this.directory = directoryOf(state.name);
     this.#state = state;
   }
 
@@ -149,7 +97,7 @@ export class Lab {
     });
     try {
       await mkdir(lab.directory, { recursive: true });
-      await lab.#save();
+      await writeState(lab.#state);
       step("making namespaces");
       for (const it of [...lab.#state.hosts, ...lab.#state.sites]) await makeNamespace(it.namespace);
       step("starting the backbone");
@@ -165,18 +113,10 @@ export class Lab {
 
   /** The running lab of this name. @throws {LabError} LAB_MISSING */
   static async open(name = "lab"): Promise<Lab> {
-    try {
-      const text = await readFile(join(labsDirectory, name, "state.json"), "utf8");
-      return new Lab(stateSchema.parse(JSON.parse(text)));
-    } catch {
+    const state = await readState(name);
+    if (state === undefined)
       throw new LabError("LAB_MISSING", `no lab ${name} is up: centroid lab up --hosts 3`);
-    }
-  }
-
-  async #save(): Promise<void> {
-    const path = join(this.directory, "state.json");
-    await writeFile(`${path}.new`, JSON.stringify(this.#state, null, 2));
-    await rename(`${path}.new`, path);
+    return new Lab(state);
   }
 
   async #startBackbone(): Promise<void> {
@@ -186,7 +126,7 @@ export class Lab {
       programDirectory,
       ports: places.map((it) => ({ name: it.name, namespacePath: `/run/netns/${it.namespace}` })),
     });
-    await this.#save();
+    await writeState(this.#state);
     for (const { namespace, address } of places) {
       // A bridge at sites too: one shape for all, and room for more than one player per site.
       await run("ip", ["-n", namespace, "link", "add", "br0", "type", "bridge", "forward_delay", "0"]);
@@ -195,6 +135,12 @@ export class Lab {
       await run("ip", ["-n", namespace, "link", "set", "br0", "up"]);
     }
     for (const link of this.#state.links) await this.#applyLink(link);
+    await this.#fitBuffers();
+  }
+
+  async #fitBuffers(): Promise<void> {
+    for (const { name, namespace } of this.#state.hosts)
+      await configure(namespace, socketBuffers(name, this.#state.hosts, this.#state.links));
   }
 
   async #applyLink(link: LabLink): Promise<void> {
@@ -233,7 +179,8 @@ export class Lab {
     const link = { ...before, ...change };
     await this.#applyLink(link);
     this.#state.links = [...this.#state.links.filter((other) => !joins(other)), link];
-    await this.#save();
+    await this.#fitBuffers();
+    await writeState(this.#state);
     return link;
   }
 
@@ -251,7 +198,7 @@ export class Lab {
 
   /** Ends every process of the lab and removes its namespaces and files, whatever state it was left in. */
   static async down(name = "lab"): Promise<void> {
-    const directory = join(labsDirectory, name);
+    const directory = directoryOf(name);
     const namespaces = await namespacesOf(name);
     const pids = new Set<number>();
     for (const namespace of namespaces) {
@@ -263,58 +210,4 @@ export class Lab {
     for (const namespace of namespaces) await run("ip", ["netns", "delete", namespace]).catch(() => "");
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-const namespaceOf = (lab: string, place: string) => `${namespacePrefix}-${lab}-${place}`;
-
-async function namespacesOf(lab: string): Promise<string[]> {
-  const all = existsSync("/run/netns") ? await readdir("/run/netns") : [];
-  return all.filter((namespace) => namespace.startsWith(`${namespacePrefix}-${lab}-`));
-}
-
-async function hasTraces(lab: string): Promise<boolean> {
-  return existsSync(join(labsDirectory, lab, "state.json")) || (await namespacesOf(lab)).length > 0;
-}
-
-async function makeNamespace(namespace: string): Promise<void> {
-  await run("ip", ["netns", "add", namespace]);
-  await run("ip", ["-n", namespace, "link", "set", "lo", "up"]);
-  const values = Object.entries(namespaceSettings).map(([key, value]) => `${key}=${value}`);
-  await run("ip", ["netns", "exec", namespace, "sysctl", "-qw", ...values]);
-}
-
-/** Processes with this argument: how the switch is found without a state file. */
-async function processesMentioning(argument: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const entry of await readdir("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const line = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
-    if (line.split("\0")[1] === argument) found.push(Number(entry));
-  }
-  return found;
-}
-
-function signal(pid: number, name: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, name);
-  } catch {
-    return false;
-  }
-}
-
-/** A process that has ended but was not reaped yet has nothing left to end. */
-function isRunning(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
-}
-
-async function endProcesses(pids: ReadonlySet<number>): Promise<void> {
-  const living = () => [...pids].filter(isRunning);
-  for (const pid of pids) signal(pid, "SIGTERM");
-  await waitFor("the lab's processes", () => living().length === 0, endTimeoutMs).catch(() => {});
-  for (const pid of living()) signal(pid, "SIGKILL");
-  await waitFor("the killed processes", () => living().length === 0, endTimeoutMs);
 }
