@@ -76,10 +76,9 @@ const report = {
   sessions: [{ sessionId: "s", playerId: "p" }],
 };
 export const agentToBroker = [
+  { type: "answer", protocol: 1, hostId: "h", nonce: "n".repeat(22), proof: "p".repeat(43) },
   {
     type: "hello",
-    protocol: 1,
-    token: "t",
     ...host,
     region: "eu",
     capacityRooms: 5,
@@ -119,6 +118,8 @@ export const requests = [
   },
 ];
 export const brokerToAgent = [
+  { type: "challenge", challenge: "c".repeat(22) },
+  { type: "accepted", proof: "p".repeat(43) },
   { type: "welcome", brokerId: "b", heartbeatIntervalMs: 1000 },
   { type: "refused", error: { code: "UNAUTHORIZED", message: "no" } },
   ...requests.map((request, requestId) => ({ type: "request", requestId, request })),

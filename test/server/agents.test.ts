@@ -1,18 +1,37 @@
+import { once } from "node:events";
 import { MemoryStore } from "@centroid/server";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { systemClock } from "../../server/dist/broker/clock.js";
+import { FakeAgent } from "./support/fake-agent.js";
 import { until, World } from "./support/world.js";
+
+/** A connection to the agents' end, and the first thing said there that matches. */
+function dial(world: World) {
+  const socket = new WebSocket(`${world.broker.url.replace("http", "ws")}/agent`);
+  socket.on("error", () => undefined);
+  const heard: { type: string }[] = [];
+  socket.on("message", (data) => heard.push(JSON.parse(data.toString())));
+  const said = async (matches: (message: { type: string }) => boolean) => {
+    await until(() => heard.some(matches));
+    return heard.find(matches);
+  };
+  return { socket, said };
+}
 
 const state = (world: World, hostId: string) =>
   world.broker.hosts().find((host) => host.hostId === hostId)?.state;
 
 describe("an agent is refused", () => {
   it.each([
-    ["with a wrong token", { hello: { token: "guess" } }, "UNAUTHORIZED"],
-    ["with another protocol", { hello: { protocol: 99 } }, "PROTOCOL_VERSION"],
+    ["with a wrong token", { token: "guess" }, "UNAUTHORIZED"],
+    ["with a proof of nothing", { answer: { proof: "" } }, "UNAUTHORIZED"],
+    ["with the proof for another host", { answer: { hostId: "b" } }, "UNAUTHORIZED"],
+    ["as another host than the one it proved to be", { hello: { hostId: "b" } }, "BAD_REQUEST"],
+    ["with another protocol", { answer: { protocol: 99 } }, "PROTOCOL_VERSION"],
     [
       "with another protocol and other fields",
-      { hello: { protocol: 99, hostId: undefined } },
+      { answer: { protocol: 99, hostId: undefined } },
       "PROTOCOL_VERSION",
     ],
     ["with an impossible latitude", { hello: { latitude: 123 } }, "FRAME_INVALID"],
@@ -35,12 +54,69 @@ describe("an agent is refused", () => {
     expect(state(world, "a")).toBe("active");
   });
 
-  it("when it does not say hello first", async () => {
+  it.each([
+    ["an answer", { type: "heartbeat", load: 0, rssBytes: 0 }, "BAD_REQUEST"],
+    [
+      "a proof",
+      { type: "answer", protocol: 1, hostId: "x", nonce: "n".repeat(22), proof: "p" },
+      "UNAUTHORIZED",
+    ],
+  ])("when it begins without %s", async (_what, first, code) => {
     await using world = await World.start(["a"]);
-    const socket = new WebSocket(`${world.broker.url.replace("http", "ws")}/agent`);
-    const answer = new Promise<string>((resolve) => socket.on("message", (data) => resolve(data.toString())));
-    socket.on("open", () => socket.send(JSON.stringify({ type: "heartbeat", load: 0, rssBytes: 0 })));
-    expect(JSON.parse(await answer)).toMatchObject({ type: "refused", error: { code: "BAD_REQUEST" } });
+    const { said, socket } = dial(world);
+    await said(({ type }) => type === "challenge");
+    socket.send(JSON.stringify(first));
+    expect(await said(({ type }) => type === "refused")).toMatchObject({ error: { code } });
+  });
+
+  it("with what another one was overheard to say, and when it takes its time", async () => {
+    await using world = await World.start([], {
+      // Five seconds pass in fifty milliseconds.
+      clock: { ...systemClock, after: (delayMs, run) => systemClock.after(delayMs / 100, run) },
+      heartbeatIntervalMs: 5_000,
+      lostAfterMs: 60_000,
+    });
+    const overheard: string[] = [];
+    const agent = new FakeAgent({ ...world.agentOptions("a"), overhear: (text) => overheard.push(text) });
+    await agent.connect();
+    const [answer] = overheard;
+    expect(JSON.parse(answer!)).toMatchObject({ type: "answer", hostId: "a" });
+    expect(overheard.join()).not.toContain(world.broker.agentToken);
+    const replayed = dial(world);
+    await replayed.said(({ type }) => type === "challenge");
+    replayed.socket.send(answer!);
+    expect(await replayed.said(({ type }) => type === "refused")).toMatchObject({
+      error: { code: "UNAUTHORIZED" },
+    });
+    const slow = dial(world);
+    const closed = once(slow.socket, "close");
+    expect((await closed)[0]).toBe(4014);
+  });
+
+  it("without filling the memory: a stranger is cut off long before a hello's size", async () => {
+    await using world = await World.start([]);
+    const { said, socket } = dial(world);
+    await said(({ type }) => type === "challenge");
+    const closed = once(socket, "close");
+    socket.send("x".repeat(1_000_000), () => undefined);
+    await closed;
+  });
+
+  it("once in the log however often it tries, and is not looked at any more when it guesses on", async () => {
+    const lines: unknown[] = [];
+    const logger = { debug() {}, info() {}, error() {}, warn: (...args: unknown[]) => lines.push(args) };
+    await using world = await World.start(["a"], { logger: logger as never });
+    const codes: string[] = [];
+    for (let guess = 0; guess < 14; guess++)
+      await world.host("b", { token: `guess ${guess}` }).catch(({ code }) => codes.push(code));
+    expect(codes.slice(0, 10)).toEqual(Array(10).fill("UNAUTHORIZED"));
+    expect(codes.slice(-1)).toEqual(["RATE_LIMITED"]);
+    expect(lines).toMatchObject([
+      [{ code: "UNAUTHORIZED" }, expect.stringMatching(/wrong agent token/)],
+      [{ code: "RATE_LIMITED" }, expect.anything()],
+    ]);
+    // Who is in stays in.
+    expect(state(world, "a")).toBe("active");
   });
 
   it("after a frame that is not of the protocol, and nobody else notices", async () => {

@@ -227,8 +227,16 @@ export const agentResultSchemas = {
 } as const satisfies Record<AgentMethod, z.ZodType>;
 export type AgentResults = { [M in AgentMethod]: z.infer<(typeof agentResultSchemas)[M]> };
 
+/** Random bits of one side of a connection, and a signature of both sides'. */
+const nonce = z.string().min(16).max(64);
+const proof = z.string().max(128);
+
 /** Broker to agent. */
 export const brokerToAgentSchema = z.discriminatedUnion("type", [
+  /** The first word, to be signed with the agent token. */
+  z.object({ type: z.literal("challenge"), challenge: nonce }),
+  /** The broker knows the token too: it may be told everything. */
+  z.object({ type: z.literal("accepted"), proof }),
   z.object({
     type: z.literal("welcome"),
     brokerId: idSchema,
@@ -291,10 +299,10 @@ export type RoomCheckpoint = z.infer<typeof roomCheckpointSchema>;
 
 /** Agent to broker. */
 export const agentToBrokerSchema = z.discriminatedUnion("type", [
+  /** Proves to know the agent token, on this connection and no other. */
+  z.object({ type: z.literal("answer"), protocol: z.number().int(), hostId: idSchema, nonce, proof }),
   z.object({
     type: z.literal("hello"),
-    protocol: z.number().int(),
-    token: z.string(),
     hostId: idSchema,
     name: z.string().min(1).max(80),
     latitude: latitudeSchema,

@@ -1,12 +1,6 @@
 /** One edge host: its carriers, its beacon and its link to the broker. */
 import { cpus } from "node:os";
-import {
-  type AgentRequest,
-  CentroidError,
-  PROTOCOL_VERSION,
-  type RoomCheckpoint,
-  type RoomReport,
-} from "@centroid/protocol";
+import { type AgentRequest, CentroidError, type RoomCheckpoint, type RoomReport } from "@centroid/protocol";
 import type { Carrier, CarrierEvents } from "../carriers/carrier.js";
 import { type Beacon, startBeacon } from "./beacon.js";
 import { BrokerLink } from "./broker-link.js";
@@ -61,10 +55,10 @@ export class Agent implements AsyncDisposable {
     const link: BrokerLink = new BrokerLink({
       url,
       tls: options.config.tls,
+      token: options.config.token,
+      hostId: options.config.hostId,
       hello: async () => ({
         type: "hello",
-        protocol: PROTOCOL_VERSION,
-        token: options.config.token,
         hostId: options.config.hostId,
         name: options.config.name,
         latitude: options.config.latitude,
@@ -86,6 +80,7 @@ export class Agent implements AsyncDisposable {
         }
       },
       onRefused: options.onRefused,
+      notice: options.notice,
       onState: (state) =>
         state === "connected" ? options.onConnected() : options.notice("broker is away; rooms go on"),
     });
@@ -137,11 +132,7 @@ export class Agent implements AsyncDisposable {
     return (await Promise.all(this.#carriers.map((carrier) => carrier.reports()))).flat();
   }
 
-  async #handle(request: AgentRequest): Promise<unknown> {
-    if (request.method === "warmUp") {
-      this.#expectRooms();
-      return {};
-    }
+  #handle(request: AgentRequest): Promise<unknown> {
     const carrier =
       "carrier" in request
         ? this.#carriers.find(({ kind }) => kind === request.carrier)

@@ -6,12 +6,14 @@ import {
   type BrokerToAgent,
   brokerToAgentSchema,
   CentroidError,
+  PROTOCOL_VERSION,
   type RoomCheckpoint,
   type RoomEvent,
   TurnBatch,
 } from "@centroid/protocol";
 import { WebSocket } from "ws";
 import { z } from "zod";
+import { type Challenge, newNonce, prove, proves } from "./proof.js";
 
 /** Redial delays: a restarting broker is back within a second, a dead one need not be hammered. */
 const FIRST_RETRY_MS = 100;
@@ -23,12 +25,16 @@ export interface BrokerLinkOptions {
   url: string;
   /** Files of a client certificate. */
   tls?: { ca: string; cert: string; key: string } | undefined;
+  /** Known to both ends and said by neither. */
+  token: string;
+  hostId: string;
   hello: () => Promise<Extract<AgentToBroker, { type: "hello" }>>;
   heartbeat: () => Extract<AgentToBroker, { type: "heartbeat" }>;
   handle: (request: AgentRequest) => Promise<unknown>;
   onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
   /** The broker will not have this agent; it must not try again. */
   onRefused: (error: CentroidError) => void;
+  notice: (line: string) => void;
   onState: (state: "connected" | "disconnected") => void;
 }
 
@@ -43,6 +49,10 @@ export class BrokerLink implements AsyncDisposable {
   #heardAtMs = 0;
   #beatAtMs = 0;
   #leaseMs = 0;
+  /** What is being signed on this connection. */
+  #challenge: Challenge | undefined;
+  /** The connection whose other end knows the token. */
+  #trusted: WebSocket | undefined;
   /** True once the other end was seen to end, or to refuse: then there is no broker that could have taken over. */
   #gone = true;
   /** Told while the broker was away; hello carries the rest. */
@@ -62,11 +72,6 @@ export class BrokerLink implements AsyncDisposable {
     socket.on("upgrade", ({ socket: stream }) => {
       this.#batch = new TurnBatch(stream, setImmediate);
     });
-    socket.on("open", () => {
-      void this.#o.hello().then((hello) => {
-        if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(hello));
-      });
-    });
     socket.on("message", (data: Buffer) => this.#onMessage(socket, data));
     socket.on("error", (cause: NodeJS.ErrnoException) => {
       this.#gone = cause.code === "ECONNREFUSED" || cause.code === "ECONNRESET";
@@ -83,6 +88,16 @@ export class BrokerLink implements AsyncDisposable {
       this.#retry = setTimeout(() => this.connect(), this.#retryMs);
       this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
     });
+  }
+
+  #refused(error: CentroidError): void {
+    // Others at this address have guessed too often: it will be heard later.
+    if (error.code === "RATE_LIMITED") {
+      this.#o.notice(error.message);
+      return;
+    }
+    this.#closed = true;
+    this.#o.onRefused(error);
   }
 
   #certificate(): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
@@ -113,6 +128,28 @@ export class BrokerLink implements AsyncDisposable {
     return true;
   }
 
+  #answer(challenge: string): void {
+    const { token, hostId } = this.#o;
+    this.#challenge = { protocol: PROTOCOL_VERSION, hostId, challenge, nonce: newNonce() };
+    const { protocol, nonce } = this.#challenge;
+    const proof = prove(token, "agent", this.#challenge);
+    this.#send({ type: "answer", protocol, hostId, nonce, proof });
+  }
+
+  /** Only a broker that knows the token hears what runs here, and is obeyed. */
+  #accepted(socket: WebSocket, proof: string): void {
+    const { url, token, hello, notice } = this.#o;
+    if (this.#challenge === undefined || !proves(proof, token, "broker", this.#challenge)) {
+      notice(`who answers at ${url} does not know the agent token; not joining it`);
+      socket.terminate();
+      return;
+    }
+    this.#trusted = socket;
+    void hello().then((said) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(said));
+    });
+  }
+
   #beat(): void {
     this.#beatAtMs = performance.now();
     this.#send(this.#o.heartbeat());
@@ -136,7 +173,17 @@ export class BrokerLink implements AsyncDisposable {
       socket.close();
       return;
     }
+    if (this.#trusted !== socket) {
+      if (message.type === "challenge") this.#answer(message.challenge);
+      else if (message.type === "accepted") this.#accepted(socket, message.proof);
+      else if (message.type === "refused") this.#refused(CentroidError.fromWire(message.error));
+      else socket.terminate();
+      return;
+    }
     switch (message.type) {
+      case "challenge":
+      case "accepted":
+        return;
       case "welcome":
         this.#retryMs = FIRST_RETRY_MS;
         clearInterval(this.#heartbeat);
@@ -155,8 +202,7 @@ export class BrokerLink implements AsyncDisposable {
         this.#o.onCheckpointed(message);
         return;
       case "refused":
-        this.#closed = true;
-        this.#o.onRefused(CentroidError.fromWire(message.error));
+        this.#refused(CentroidError.fromWire(message.error));
         return;
       case "request": {
         const { requestId } = message;

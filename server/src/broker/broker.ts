@@ -84,8 +84,13 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 function defaultLogger(storeDir: string | undefined, teardown: Teardown): Logger {
   if (storeDir === undefined) return pino({ level: "error" }, pino.destination(2));
   const file = pino.destination({ dest: join(storeDir, "broker.log"), mkdir: true, sync: true });
-  teardown.defer(() => file.destroy());
-  return pino({ level: "info" }, file);
+  const logger = pino({ level: "info" }, file);
+  teardown.defer(() => {
+    // What ends later than its broker has nowhere to say so.
+    logger.level = "silent";
+    file.destroy();
+  });
+  return logger;
 }
 
 async function start(

@@ -139,7 +139,7 @@ export function assemble(o: CoreOptions) {
     const { hostId } = stage;
     await store.putRoom({ roomId, name, carrier, epoch, fencedEpoch, createdAtMs, hostId, standby });
   };
-  const refuges = new Refuges({ hosts, logger, carrier: o.carrier ?? "process" });
+  const refuges = new Refuges({ hosts, rooms, engine, clock, logger, carrier: o.carrier ?? "process" });
   const onDecision = (decision: Decision): void => {
     refuges.prepare(decision);
     if (decision.verdict === "place" || decision.verdict === "no-host") decisions.add(decision);
@@ -166,6 +166,7 @@ export function assemble(o: CoreOptions) {
     logger,
     onDecision,
     onNoSlot: (room) => loop.press(room.roomId),
+    preferReady: (decision) => refuges.preferReady(decision),
     owns,
     onView: (migration) => tell(() => ({ type: "migration", migration })),
     onReceipt: (receipt, room) => {
@@ -248,6 +249,7 @@ export function assemble(o: CoreOptions) {
       notedLoad.delete(hostId);
       hub.emit(() => ({ type: "host-removed", hostId }));
     },
+    onSuspect: (host) => refuges.suspect(host),
     onUsage: (host) => {
       emitHost(host);
       const { hostId } = host.facts;

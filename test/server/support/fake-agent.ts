@@ -3,6 +3,7 @@
  * as plain records, and can be told to fail, to be late or to fall silent at any point.
  */
 import { once } from "node:events";
+import { newNonce, prove } from "@centroid/infra/proof";
 import {
   type AgentMethod,
   type AgentRequest,
@@ -42,6 +43,9 @@ export interface FakeAgentOptions {
   roomTypes?: string[];
   maxPlayers?: number;
   hello?: Record<string, unknown>;
+  answer?: Record<string, unknown>;
+  /** What it says until it is welcomed, as the wire has it. */
+  overhear?: (text: string) => void;
 }
 
 export class FakeAgent {
@@ -77,7 +81,6 @@ export class FakeAgent {
   async connect(url = this.#o.url): Promise<void> {
     const socket = new WebSocket(`${url.replace(/^http/, "ws")}/agent`);
     this.#socket = socket;
-    await once(socket, "open");
     const welcomed = new Promise<void>((resolve) => {
       this.#welcome = resolve;
     });
@@ -85,16 +88,21 @@ export class FakeAgent {
     socket.on("error", () => undefined);
     socket.on("message", (data: Buffer) => this.#receive(socket, JSON.parse(data.toString())));
     socket.on("close", () => clearInterval(this.#heartbeat));
-    this.#send(this.hello());
+    await once(socket, "open");
     await Promise.race([welcomed, closed]);
     if (this.refused !== undefined) throw this.refused;
+  }
+
+  answer(challenge: string): AgentToBroker {
+    const what = { protocol: PROTOCOL_VERSION, hostId: this.hostId, challenge, nonce: newNonce() };
+    const { protocol, hostId, nonce } = what;
+    const proof = prove(this.#o.token, "agent", what);
+    return { type: "answer", protocol, hostId, nonce, proof, ...this.#o.answer };
   }
 
   hello(): AgentToBroker {
     return {
       type: "hello",
-      protocol: PROTOCOL_VERSION,
-      token: this.#o.token,
       hostId: this.hostId,
       name: this.hostId,
       latitude: this.#o.latitude ?? 0,
@@ -167,16 +175,23 @@ export class FakeAgent {
   }
 
   raw(text: string): void {
+    this.#o.overhear?.(text);
     this.#socket?.send(text);
   }
 
   #send(message: AgentToBroker): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    if (this.#socket?.readyState === WebSocket.OPEN) this.raw(JSON.stringify(message));
   }
 
   #receive(socket: WebSocket, raw: unknown): void {
     const message = brokerToAgentSchema.parse(raw);
     switch (message.type) {
+      case "challenge":
+        this.raw(JSON.stringify(this.answer(message.challenge)));
+        return;
+      case "accepted":
+        this.#send(this.hello());
+        return;
       case "welcome":
         this.#heartbeat = setInterval(
           () => this.#send({ type: "heartbeat", load: 0.1, rssBytes: 1 }),

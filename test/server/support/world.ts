@@ -34,13 +34,11 @@ export class World implements AsyncDisposable {
   }
 
   host(hostId: string, more: Partial<FakeAgentOptions> = {}): Promise<FakeAgent> {
-    return FakeAgent.start({
-      url: this.broker.url,
-      token: this.broker.agentToken,
-      hostId,
-      net: this.net,
-      ...more,
-    });
+    return FakeAgent.start({ ...this.agentOptions(hostId), ...more });
+  }
+
+  agentOptions(hostId: string): FakeAgentOptions {
+    return { url: this.broker.url, token: this.broker.agentToken, hostId, net: this.net };
   }
 
   agent(hostId: string): FakeAgent {

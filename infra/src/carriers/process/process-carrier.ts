@@ -112,6 +112,10 @@ export class ProcessCarrier implements Carrier {
   }
 
   async handle<R extends AgentRequest>(request: R): Promise<AgentResults[R["method"]]> {
+    if (request.method === "warmUp") {
+      this.warmUp();
+      return {} as AgentResults[R["method"]];
+    }
     const starts =
       request.method === "createRoom" || request.method === "migrateIn" || request.method === "restoreRoom";
     if (!starts && request.method !== "standBy" && this.#host === undefined) {

@@ -1,11 +1,15 @@
 /**
- * The agents' end of the broker: hello with version and token, then heartbeats, replies and room events.
+ * The agents' end of the broker: challenge and answer, hello, then heartbeats, replies and room events.
  * A frame that does not parse costs the agent its connection and nobody else anything.
  */
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import {
   type AgentToBroker,
   agentToBrokerSchema,
+  type BrokerToAgent,
   CentroidError,
+  CLOSE_REFUSED,
   PROTOCOL_VERSION,
   type RoomCheckpoint,
   TurnBatch,
@@ -15,14 +19,16 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { z } from "zod";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../logger.js";
-import { sameSecret } from "../players/player-tokens.js";
 import { AgentLink } from "./agent-link.js";
+import { type Answer, Handshake } from "./handshake.js";
+import { Strangers } from "./strangers.js";
 
 /** A hello lists every room and session of a host; an inspected state may be large too. */
 const MAX_AGENT_FRAME_BYTES = 64 * 1024 * 1024;
-/** Until hello a stranger may send little, and not wait for long. */
+/** A challenge is not good for longer; an agent that is late dials again. */
 const HELLO_TIMEOUT_MS = 5_000;
-const CLOSE_REFUSED = 4014;
+/** Until it has proved to know the token: request, answer, no more. */
+const MAX_STRANGER_BYTES = 16 * 1024;
 
 export type Hello = Extract<AgentToBroker, { type: "hello" }>;
 export type RoomMessage = Extract<AgentToBroker, { type: "room" }>;
@@ -49,37 +55,57 @@ export class AgentServer implements Disposable {
     perMessageDeflate: false,
   });
   readonly #o: AgentServerOptions;
+  readonly #strangers: Strangers;
   readonly #links = new Map<string, AgentLink>();
 
   constructor(options: AgentServerOptions) {
     this.#o = options;
-    this.wss.on("connection", (socket, { socket: stream }) =>
-      this.#accept(socket, new TurnBatch(stream, setImmediate)),
-    );
+    this.#strangers = new Strangers(options.clock, options.logger);
+    this.wss.on("connection", (socket, request) => this.#accept(socket, request));
   }
 
-  #accept(socket: WebSocket, batch: TurnBatch): void {
+  #accept(socket: WebSocket, { socket: tcp }: IncomingMessage): void {
+    const address = tcp.remoteAddress ?? "";
+    const { token, clock } = this.#o;
+    const refuse = (cause: unknown): void =>
+      this.#refuse(socket, address, CentroidError.from(cause).toWire());
+    socket.on("error", () => socket.terminate());
+    if (!this.#strangers.mayTry(address)) {
+      refuse(
+        new CentroidError("RATE_LIMITED", "too many wrong agent tokens from this address; wait a while"),
+      );
+      return;
+    }
+    const handshake = new Handshake(token);
     let link: AgentLink | undefined;
     let greeted = false;
-    const cancelHello = this.#o.clock.after(HELLO_TIMEOUT_MS, () => socket.close(CLOSE_REFUSED, "no hello"));
-    socket.on("error", () => socket.terminate());
+    const cancelHello = clock.after(HELLO_TIMEOUT_MS, () => socket.close(CLOSE_REFUSED, "no hello"));
+    const countBytes = (): void => {
+      if (tcp.bytesRead > MAX_STRANGER_BYTES) socket.terminate();
+    };
+    tcp.on("data", countBytes);
     socket.on("message", (data: Buffer) => {
-      let message: AgentToBroker;
       try {
-        message = parse(data);
-        if (greeted !== (message.type !== "hello"))
-          throw new CentroidError("BAD_REQUEST", "say hello first, and once");
+        const message = parse(data);
+        if (message.type === "answer") {
+          if (handshake.hostId !== undefined) throw new CentroidError("BAD_REQUEST", "one answer is enough");
+          const proof = handshake.answer(message);
+          tcp.off("data", countBytes);
+          send(socket, { type: "accepted", proof });
+        } else if (message.type === "hello") {
+          if (greeted || handshake.hostId !== message.hostId)
+            throw new CentroidError("BAD_REQUEST", "say hello once, as the host that answered the challenge");
+          greeted = true;
+          cancelHello();
+          void this.#hello(socket, tcp, message).then((accepted) => {
+            link = accepted;
+          });
+        } else if (!greeted)
+          throw new CentroidError("BAD_REQUEST", "answer the challenge and say hello first");
+        else if (link !== undefined) this.#receive(link, message);
       } catch (cause) {
-        this.#refuse(socket, CentroidError.from(cause).toWire());
-        return;
+        refuse(cause);
       }
-      if (message.type === "hello") {
-        greeted = true;
-        cancelHello();
-        void this.#hello(socket, batch, message).then((accepted) => {
-          link = accepted;
-        });
-      } else if (link !== undefined) this.#receive(link, message);
     });
     socket.on("close", () => {
       cancelHello();
@@ -90,28 +116,15 @@ export class AgentServer implements Disposable {
         this.#o.onClosed(link);
       }
     });
+    send(socket, { type: "challenge", challenge: handshake.challenge });
   }
 
-  async #hello(socket: WebSocket, batch: TurnBatch, hello: Hello): Promise<AgentLink | undefined> {
+  async #hello(socket: WebSocket, tcp: Socket, hello: Hello): Promise<AgentLink | undefined> {
     const { hostId } = hello;
-    if (hello.protocol !== PROTOCOL_VERSION) {
-      this.#refuse(socket, {
-        code: "PROTOCOL_VERSION",
-        message: `this broker speaks protocol ${PROTOCOL_VERSION}, host ${hostId} speaks ${hello.protocol}; install the same version on both`,
-      });
-      return undefined;
-    }
-    if (!sameSecret(this.#o.token, hello.token)) {
-      this.#refuse(socket, {
-        code: "UNAUTHORIZED",
-        message: `wrong agent token for host ${hostId}; start the agent with the token of this broker`,
-      });
-      return undefined;
-    }
     const known = this.#links.get(hostId);
     if (known !== undefined) {
       if (await known.alive()) {
-        this.#refuse(socket, {
+        this.#refuse(socket, tcp.remoteAddress ?? "", {
           code: "BAD_REQUEST",
           message: `a host "${hostId}" is connected already; give every host an id of its own`,
         });
@@ -122,7 +135,7 @@ export class AgentServer implements Disposable {
       this.#o.onClosed(known);
     }
     if (socket.readyState !== socket.OPEN) return undefined;
-    const link = new AgentLink(hostId, socket, batch, this.#o.clock);
+    const link = new AgentLink(hostId, socket, new TurnBatch(tcp, setImmediate), this.#o.clock);
     this.#links.set(hostId, link);
     link.send({
       type: "welcome",
@@ -134,7 +147,7 @@ export class AgentServer implements Disposable {
     return link;
   }
 
-  #receive(link: AgentLink, message: Exclude<AgentToBroker, Hello>): void {
+  #receive(link: AgentLink, message: Exclude<AgentToBroker, Hello | Answer>): void {
     switch (message.type) {
       case "heartbeat":
         link.send({ type: "heard" });
@@ -163,9 +176,9 @@ export class AgentServer implements Disposable {
     }
   }
 
-  #refuse(socket: WebSocket, error: WireError): void {
-    this.#o.logger.warn({ code: error.code }, `agent refused: ${error.message}`);
-    socket.send(JSON.stringify({ type: "refused", error }));
+  #refuse(socket: WebSocket, address: string, error: WireError): void {
+    this.#strangers.refused(address, error);
+    send(socket, { type: "refused", error });
     socket.close(CLOSE_REFUSED, error.code);
   }
 
@@ -177,6 +190,10 @@ export class AgentServer implements Disposable {
   }
 }
 
+function send(socket: WebSocket, message: BrokerToAgent): void {
+  socket.send(JSON.stringify(message));
+}
+
 function parse(data: Buffer): AgentToBroker {
   let raw: unknown;
   try {
@@ -186,8 +203,8 @@ function parse(data: Buffer): AgentToBroker {
   }
   const parsed = agentToBrokerSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
-  // A peer of another version may well send a hello of another shape: say so.
-  const version = z.object({ type: z.literal("hello"), protocol: z.number() }).safeParse(raw);
+  // A peer of another version may well begin in another way: say so.
+  const version = z.object({ type: z.enum(["answer", "hello"]), protocol: z.number() }).safeParse(raw);
   if (version.success && version.data.protocol !== PROTOCOL_VERSION) {
     throw new CentroidError(
       "PROTOCOL_VERSION",

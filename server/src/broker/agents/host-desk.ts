@@ -16,6 +16,8 @@ import type { Hello, RoomMessage } from "./agent-server.js";
 
 /** Of the silence that counts: a broker that has not listened for so long was not there itself. */
 const STOOD_STILL_SHARE = 1 / 4;
+/** Of it again: more than a beat may well be late. */
+const SUSPECT_SHARE = 1 / 2;
 
 export interface HostDeskOptions {
   hosts: HostRegistry;
@@ -36,6 +38,8 @@ export interface HostDeskOptions {
   keep: (checkpoint: StoredCheckpoint) => Promise<void>;
   onHost: (host: HostEntry) => void;
   onHostRemoved: (hostId: string) => void;
+  /** It has been silent for longer than it should; told once. */
+  onSuspect: (host: HostEntry) => void;
   /** Its load or memory has changed, not its standing. */
   onUsage: (host: HostEntry) => void;
   onOwner: (room: RoomEntry) => Promise<void>;
@@ -48,6 +52,8 @@ export class HostDesk {
   #stopped = false;
   #sweptAtMs: number;
   #awakeSinceMs = 0;
+  /** Hosts that are silent, with when they were heard last. */
+  readonly #suspected = new WeakMap<HostEntry, number>();
 
   constructor(options: HostDeskOptions) {
     this.#o = options;
@@ -56,7 +62,7 @@ export class HostDesk {
 
   hello(hello: Hello, link: AgentLink): void {
     const { hosts, clock, logger, onHost } = this.#o;
-    const { type: _t, protocol: _p, token: _k, rooms: reports, ...facts } = hello;
+    const { type: _, rooms: reports, ...facts } = hello;
     const host = hosts.hello(facts, link, clock.now());
     logger.info({ hostId: facts.hostId, rooms: reports.length }, "host connected");
     for (const report of reports) this.#reported(host, report);
@@ -108,6 +114,7 @@ export class HostDesk {
     for (const host of [...hosts.values()]) {
       const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs);
       if (host.stage.state !== "lost" && silentMs > lostAfterMs) this.#lost(host, "no heartbeat");
+      else if (host.stage.state !== "lost" && silentMs > lostAfterMs * SUSPECT_SHARE) this.#suspect(host);
       else if (host.stage.state === "lost" && silentMs > forgetAfterMs) this.#forget(host);
     }
   }
@@ -269,6 +276,12 @@ export class HostDesk {
     }
     for (const record of [...remembered.values()])
       if (record.hostId === hostId && !reported.has(record.roomId)) this.notFound(record);
+  }
+
+  #suspect(host: HostEntry): void {
+    if (this.#suspected.get(host) === host.lastHeartbeatAtMs) return;
+    this.#suspected.set(host, host.lastHeartbeatAtMs);
+    this.#o.onSuspect(host);
   }
 
   #lost(host: HostEntry, why: string): void {

@@ -22,15 +22,19 @@ export class RateLimiter {
     this.#clock = clock;
   }
 
+  /** True if this address has something left of its share. */
+  has(address: string): boolean {
+    const known = this.#buckets.get(address);
+    return known === undefined || this.#refilled(known) >= 1;
+  }
+
   /** False if this address has used up its share. */
   admit(address: string): boolean {
     const limit = this.#limit;
     if (limit === undefined) return true;
     const atMs = this.#clock.now();
     const known = this.#buckets.get(address);
-    const refilled =
-      known === undefined ? limit.burst : known.tokens + ((atMs - known.atMs) / 1000) * limit.perSecond;
-    const tokens = Math.min(limit.burst, refilled);
+    const tokens = known === undefined ? limit.burst : this.#refilled(known);
     this.#buckets.delete(address);
     this.#buckets.set(address, { tokens: Math.max(0, tokens - 1), atMs });
     // The map keeps the order of use: the first has been idle longest.
@@ -41,5 +45,10 @@ export class RateLimiter {
       }
     }
     return tokens >= 1;
+  }
+
+  #refilled({ tokens, atMs }: { tokens: number; atMs: number }): number {
+    const { perSecond, burst } = this.#limit ?? { perSecond: 0, burst: Number.POSITIVE_INFINITY };
+    return Math.min(burst, tokens + ((this.#clock.now() - atMs) / 1000) * perSecond);
   }
 }

@@ -42,6 +42,8 @@ export interface FailoverOptions {
   newId: NewId;
   logger: Logger;
   onDecision: (decision: Decision) => void;
+  /** Of hosts that are as good, the one that is quicker. */
+  preferReady: (decision: Decision) => Decision;
   onView: (migration: MigrationView) => void;
   onReceipt: (receipt: Receipt, room: RoomEntry | undefined) => void;
   /** The room's owner changed: to be kept durably. */
@@ -180,7 +182,7 @@ export class Failover {
 
   #choose(room: RoomEntry): string | undefined {
     const { engine, clock, onDecision } = this.#o;
-    const decision = engine.place(roomFacts(room), clock.now());
+    const decision = this.#o.preferReady(engine.place(roomFacts(room), clock.now()));
     onDecision(decision);
     if (decision.toHostId === undefined) this.#o.onNoSlot(room);
     return decision.toHostId;

@@ -1,0 +1,52 @@
+/** Who was refused: said once in the log, and from an address that tries on not even looked at for a while. */
+import type { CentroidError } from "@centroid/protocol";
+import { RateLimiter } from "../api/rate-limit.js";
+import type { Clock } from "../clock.js";
+import type { Logger } from "../logger.js";
+
+/** Guesses from one address: an agent with an old token that is started again every few seconds stays below. */
+const GUESSES = { perSecond: 0.5, burst: 10 };
+/** The same refusal of the same address is not worth a second line before that. */
+const QUIET_MS = 600_000;
+/** Refusals remembered; beyond that the oldest go. */
+const MAX_REMEMBERED = 1_000;
+
+export class Strangers {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #guesses: RateLimiter;
+  readonly #said = new Map<string, { atMs: number; again: number }>();
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#guesses = new RateLimiter(GUESSES, clock);
+  }
+
+  /** False if this address has guessed too often. */
+  mayTry(address: string): boolean {
+    return this.#guesses.has(address);
+  }
+
+  /** It was refused; a guess at the token counts. */
+  refused(address: string, { code, message }: Pick<CentroidError, "code" | "message">): void {
+    if (code === "UNAUTHORIZED") this.#guesses.admit(address);
+    const key = `${address} ${code}`;
+    const atMs = this.#clock.now();
+    const said = this.#said.get(key);
+    if (said !== undefined && atMs - said.atMs < QUIET_MS) {
+      said.again++;
+      return;
+    }
+    this.#said.delete(key);
+    this.#said.set(key, { atMs, again: 0 });
+    if (this.#said.size > MAX_REMEMBERED) {
+      for (const oldest of this.#said.keys()) {
+        this.#said.delete(oldest);
+        break;
+      }
+    }
+    const before = said === undefined || said.again === 0 ? {} : { refusedSince: said.again };
+    this.#logger.warn({ address, code, ...before }, `agent refused: ${message}`);
+  }
+}
