@@ -5,20 +5,25 @@
  * destination; its frames are held until every frame of the old one is in. Frames are counted on both sides
  * (protocol/session.ts), so none is lost, none is applied twice and their order stays.
  */
-import { CLOSE_ROOM_MOVED, encodeControl, type HostSummary, isControl } from "@centroid/protocol";
+import {
+  CLOSE_ROOM_MOVED,
+  encodeControl,
+  type HostSummary,
+  isControl,
+  type ServerControl,
+} from "@centroid/protocol";
 import { PlatformWebSocket } from "#websocket";
 import { readControl, withControl } from "./control.js";
 import { GapMeter } from "./gap-meter.js";
+import { NextHost } from "./next-host.js";
 import { Outbox } from "./outbox.js";
 import { type Located, Recovery, type Resumed } from "./recovery.js";
 import { Standby } from "./standby.js";
 import { Watchdog } from "./watchdog.js";
 
-/** Tries to reach a destination, and the pause between them. The server holds the seat for 10 s. */
-const NEXT_ATTEMPTS = 12;
-const NEXT_RETRY_MS = 250;
 /** A newcomer whose room is on the move looks for it so often, a move's longest pause apart in all. */
 const MAX_RELOCATIONS = 20;
+const RELOCATE_MS = 250;
 /** Without an old connection, a destination that stays silent so long is given up for a reconnection. */
 const ORPHAN_TIMEOUT_MS = 10_000;
 /** What a standby said when it took the session over may come after the news that no other host will. */
@@ -63,17 +68,6 @@ export interface TransportListener {
   moved(move: Move): void;
 }
 
-interface Next {
-  migrationId: string;
-  host: HostSummary;
-  url: string;
-  epoch: number;
-  attempts: number;
-  socket: WebSocket | undefined;
-  held: ArrayBuffer[];
-  resumed: Resumed | undefined;
-}
-
 export class MigratingTransport {
   readonly #events: TransportEvents;
   readonly #listener: TransportListener;
@@ -81,7 +75,7 @@ export class MigratingTransport {
   readonly #outbox = new Outbox();
   readonly #gap = new GapMeter();
   #socket: WebSocket | undefined;
-  #next: Next | undefined;
+  #next: NextHost | undefined;
   #received = 0;
   #lost = 0;
   #orphanTimer: ReturnType<typeof setTimeout> | undefined;
@@ -196,7 +190,7 @@ export class MigratingTransport {
     this.#watchdog.heard();
     this.#gap.frame(performance.now());
     this.#events.onmessage?.({ data });
-    if (this.#next?.resumed !== undefined) this.#trySwitch();
+    if (this.#next?.arrived !== undefined) this.#trySwitch();
   }
 
   #control(socket: WebSocket, frame: Uint8Array): void {
@@ -205,17 +199,7 @@ export class MigratingTransport {
     switch (message.type) {
       case "moving":
         this.#dropNext();
-        this.#next = {
-          migrationId: message.migrationId,
-          host: message.host,
-          url: withControl(message.url),
-          epoch: message.epoch,
-          attempts: 0,
-          socket: undefined,
-          held: [],
-          resumed: undefined,
-        };
-        this.#dialNext(this.#next);
+        this.#next = this.#follow(message);
         this.#listener.moving(message.host);
         return;
       case "moved":
@@ -250,60 +234,41 @@ export class MigratingTransport {
     }
   }
 
-  #dialNext(next: Next): void {
-    next.attempts++;
-    const socket = new PlatformWebSocket(next.url);
-    socket.binaryType = "arraybuffer";
-    next.socket = socket;
-    socket.onopen = () => {
-      if (this.#socket === undefined) this.#askReplay(next);
-    };
-    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-      if (this.#next !== next) return;
-      const bytes = new Uint8Array(data);
-      if (!isControl(bytes)) {
-        next.held.push(data);
-        return;
-      }
-      const message = readControl(socket, bytes);
-      if (message?.type === "resumed") {
-        next.resumed = message;
+  #follow(moving: Extract<ServerControl, { type: "moving" }>): NextHost {
+    const next = new NextHost(moving, {
+      onOpen: () => {
+        if (this.#socket === undefined) next.askReplay(this.#received);
+      },
+      onResumed: () => {
         this.#gap.resumed(performance.now());
         this.#trySwitch();
-      } else if (message?.type === "ack") this.#outbox.confirm(message.received);
-      else if (message !== undefined) next.held.push(data);
-    };
-    socket.onclose = () => {
-      if (this.#next !== next || next.socket !== socket) return;
-      next.socket = undefined;
-      next.held = [];
-      next.resumed = undefined;
-      if (next.attempts >= NEXT_ATTEMPTS) {
+      },
+      onAck: (received) => this.#outbox.confirm(received),
+      onGivenUp: () => {
+        if (this.#next !== next) return;
         this.#next = undefined;
         if (this.#socket === undefined) this.#orphaned("the destination cannot be reached");
-        return;
-      }
-      setTimeout(() => {
-        if (this.#next === next) this.#dialNext(next);
-      }, NEXT_RETRY_MS);
-    };
-    socket.onerror = () => undefined;
+      },
+    });
+    return next;
   }
 
   /** Goes over to the destination once nothing of the old connection is missing. */
   #trySwitch(): void {
     const next = this.#next;
-    if (next?.resumed === undefined || next.socket === undefined) return;
-    const { resumed, socket } = next;
+    const arrived = next?.arrived;
+    if (next === undefined || arrived === undefined) return;
+    const { socket, resumed, held } = arrived;
     const missing = resumed.sent - this.#received;
     if (missing > 0 && this.#socket !== undefined) return;
     const old = this.#socket;
     this.#next = undefined;
+    next.release();
     clearTimeout(this.#orphanTimer);
     this.#lost += Math.max(0, missing);
     this.#goOn(socket, resumed, next, Math.max(0, -missing));
     old?.close(CLOSE_NORMAL, "moved");
-    for (const data of next.held) this.#take(socket, data);
+    for (const data of held) this.#take(socket, data);
   }
 
   /** This socket is the session now: sends again what the host has not seen, and measures what it cost. */
@@ -350,11 +315,6 @@ export class MigratingTransport {
     });
   }
 
-  #askReplay(next: Next): void {
-    if (next.socket?.readyState !== PlatformWebSocket.OPEN) return;
-    next.socket.send(encodeControl({ type: "replay", received: this.#received }) as Uint8Array<ArrayBuffer>);
-  }
-
   #broke(code: number, reason: string): void {
     this.#socket = undefined;
     this.#watchdog.stop();
@@ -363,18 +323,18 @@ export class MigratingTransport {
     if (next === undefined) {
       // The room left between the seat and the connection; the seat went with it.
       const early = code === CLOSE_ROOM_MOVED && this.#received === 0;
-      if (early && this.#relocations++ < MAX_RELOCATIONS) setTimeout(() => this.#relocate(), NEXT_RETRY_MS);
+      if (early && this.#relocations++ < MAX_RELOCATIONS) setTimeout(() => this.#relocate(), RELOCATE_MS);
       else if (!UNMEANT.has(code) || !this.#recover(code, reason)) {
         this.#dropStandby();
         this.#events.onclose?.({ code, reason });
       }
       return;
     }
-    if (next.resumed !== undefined) {
+    if (next.arrived !== undefined) {
       this.#trySwitch();
       return;
     }
-    this.#askReplay(next);
+    next.askReplay(this.#received);
     this.#orphanTimer = setTimeout(() => this.#orphaned("the destination stays silent"), ORPHAN_TIMEOUT_MS);
   }
 
@@ -473,8 +433,7 @@ export class MigratingTransport {
 
   #dropNext(): void {
     clearTimeout(this.#orphanTimer);
-    const socket = this.#next?.socket;
+    this.#next?.cancel();
     this.#next = undefined;
-    socket?.close(CLOSE_NORMAL, "not needed");
   }
 }

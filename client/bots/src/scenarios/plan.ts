@@ -40,7 +40,7 @@ export function regionAt(world: World, step: number): City[] {
 }
 
 /** Joining all at once measures the join path, not the game: newcomers spread over this share of the run. */
-const RAMP_SHARE = 0.1;
+const RAMP_SHARE = 0.2;
 
 export const playerIdOf = (index: number): string => `bot-${index}`;
 

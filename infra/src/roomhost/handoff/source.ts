@@ -13,21 +13,14 @@ import {
   type MigrationPhase,
   type Transfer,
 } from "@centroid/protocol";
-import { WebSocket } from "ws";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import type { NodeRecord } from "../colyseus/schema-graph.js";
 import { playerUrl } from "../player-url.js";
 import type { RoomSocket } from "../session-link.js";
+import { DestinationLine, type Unasked } from "./destination-line.js";
 import { forwardStockClient } from "./forward.js";
 import { StateCopy } from "./state-copy.js";
-import {
-  decodeFromDestination,
-  encodeTransfer,
-  type FromDestination,
-  type FromSource,
-  MAX_TRANSFER_FRAME_BYTES,
-} from "./wire.js";
 
 /** The first pass yields to the room after so long, so that players feel nothing of it. */
 const COPY_SLICE_MS = 1.5;
@@ -70,15 +63,9 @@ export class HandoffSource {
   readonly #phases: Transfer["phases"] = [];
   readonly #copied: StateCopy;
   readonly #moved = new Map<string, MovableClient>();
-  #socket: WebSocket | undefined;
-  readonly #inbox: FromDestination[] = [];
-  #waiting:
-    | { type: FromDestination["type"]; resolve: (m: FromDestination) => void; reject: (e: Error) => void }
-    | undefined;
-  #broken: CentroidError | undefined;
+  readonly #line: DestinationLine;
+  /** Wakes whoever waits for players to arrive. */
   #attachedChanged: (() => void) | undefined;
-  #transferRttMs = 0;
-  #bytes = 0;
   #rounds = 0;
   #lastPatchAtMs: number;
   #state: State = { name: "copying" };
@@ -88,6 +75,14 @@ export class HandoffSource {
     this.#o = options;
     this.#lastPatchAtMs = options.now();
     this.#copied = new StateCopy(options.room);
+    const { destination, deadlineMs, now } = options;
+    this.#line = new DestinationLine({
+      destination,
+      deadlineMs,
+      now,
+      onUnasked: (message) => this.#hear(message),
+      onFailed: () => this.#attachedChanged?.(),
+    });
   }
 
   get state(): State["name"] {
@@ -103,15 +98,15 @@ export class HandoffSource {
     const { room } = this.#o;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#o.deadlineMs)]);
     const onAbort = (): void =>
-      this.#fail(new CentroidError("MIGRATION_TIMEOUT", "the move was aborted or took too long"));
+      this.#line.fail(new CentroidError("MIGRATION_TIMEOUT", "the move was aborted or took too long"));
     deadline.addEventListener("abort", onAbort, { once: true });
     this.#detach.push(() => deadline.removeEventListener("abort", onAbort));
     try {
       room.move.assertMovable();
       this.#phase("preparing");
-      await this.#connect();
-      this.#send({ type: "begin", options: this.#o.options, hasState: this.#copied.hasState });
-      await this.#receive("ready");
+      await this.#line.connect();
+      this.#line.send({ type: "begin", options: this.#o.options, hasState: this.#copied.hasState });
+      await this.#line.receive("ready");
       this.#phase("copying");
       this.#watch();
       for (const client of movableClients(room)) this.#invite(client);
@@ -124,7 +119,7 @@ export class HandoffSource {
       this.#phase("releasing");
       this.release();
       return {
-        bytes: this.#bytes,
+        bytes: this.#line.bytes,
         rounds: this.#rounds,
         phases: this.#endPhase(),
         stateHashBefore: this.#copied.hash,
@@ -147,9 +142,10 @@ export class HandoffSource {
     if (this.#state.name === "released" || this.#state.name === "rolled-back") return;
     const wasHeld = this.#o.room.move.held;
     this.#state = { name: "rolled-back" };
+    this.#line.settle();
     this.#unwatch();
-    this.#trySend({ type: "abort" });
-    this.#socket?.close();
+    this.#line.trySend({ type: "abort" });
+    this.#line.close();
     if (wasHeld) this.#o.room.move.resume();
     for (const client of movableClients(this.#o.room)) {
       client.link.forget();
@@ -164,6 +160,7 @@ export class HandoffSource {
   release(): void {
     if (this.#state.name === "released" || this.#state.name === "rolled-back") return;
     this.#state = { name: "released" };
+    this.#line.settle();
     this.#unwatch();
     const sockets: RoomSocket[] = [];
     for (const client of movableClients(this.#o.room)) {
@@ -175,11 +172,11 @@ export class HandoffSource {
       else forwardStockClient(socket, this.#playerUrl(client), late);
     }
     this.#o.room.move.release();
-    this.#trySend({ type: "released" });
+    this.#line.trySend({ type: "released" });
     setTimeout(() => {
       for (const socket of sockets) socket.close(CLOSE_ROOM_MOVED, "room moved");
       this.#moved.clear();
-      this.#socket?.close();
+      this.#line.close();
     }, LINGER_MS).unref();
   }
 
@@ -194,7 +191,7 @@ export class HandoffSource {
     if (this.#tickets.has(client.sessionId)) return;
     const ticket = randomBytes(16).toString("base64url");
     this.#tickets.set(client.sessionId, ticket);
-    this.#send({ type: "invite", invitations: [{ sessionId: client.sessionId, ticket }] });
+    this.#line.send({ type: "invite", invitations: [{ sessionId: client.sessionId, ticket }] });
     const { hostId, name, latitude, longitude } = this.#o.destination;
     client.link.control({
       type: "moving",
@@ -217,7 +214,7 @@ export class HandoffSource {
     const onJoin = (client: MovableClient): void => this.#invite(client);
     const onLeave = (client: MovableClient): void => {
       this.#tickets.delete(client.sessionId);
-      this.#trySend({ type: "uninvite", sessionId: client.sessionId });
+      this.#line.trySend({ type: "uninvite", sessionId: client.sessionId });
       this.#attachedChanged?.();
     };
     events.on("join", onJoin);
@@ -244,17 +241,17 @@ export class HandoffSource {
       if (record === undefined) continue;
       chunk.push(record);
       if (chunk.length >= COPY_CHUNK_NODES || this.#o.now() >= sliceEndsAt) {
-        this.#send({ type: "nodes", nodes: chunk });
+        this.#line.send({ type: "nodes", nodes: chunk });
         chunk = [];
         await nextLoop();
-        this.#check();
+        this.#line.check();
         sliceEndsAt = this.#o.now() + COPY_SLICE_MS;
       }
     }
-    if (chunk.length > 0) this.#send({ type: "nodes", nodes: chunk });
+    if (chunk.length > 0) this.#line.send({ type: "nodes", nodes: chunk });
     this.#rounds++;
-    this.#send({ type: "built" });
-    await this.#receive("built");
+    this.#line.send({ type: "built" });
+    await this.#line.receive("built");
   }
 
   /** Further passes over what was written meanwhile, so that little is left for the freeze. */
@@ -263,9 +260,9 @@ export class HandoffSource {
       const refIds = this.#copied.takeDue();
       for (let at = 0; at < refIds.length; at += COPY_CHUNK_NODES) {
         const nodes = this.#copied.readAll(refIds.slice(at, at + COPY_CHUNK_NODES));
-        this.#send({ type: "nodes", nodes });
+        this.#line.send({ type: "nodes", nodes });
         await nextLoop();
-        this.#check();
+        this.#line.check();
       }
       this.#rounds++;
     }
@@ -279,7 +276,7 @@ export class HandoffSource {
     const until = this.#o.now() + CONNECT_TIMEOUT_MS;
     while (missing() && this.#o.now() < until) {
       await this.#wakeUp(until - this.#o.now());
-      this.#check();
+      this.#line.check();
     }
   }
 
@@ -308,7 +305,7 @@ export class HandoffSource {
       });
     do {
       await patched();
-      this.#check();
+      this.#line.check();
       if (this.#o.now() > until) {
         throw new CentroidError(
           "ROOM_BUSY",
@@ -329,13 +326,13 @@ export class HandoffSource {
     this.#phase("frozen");
     const record = room.move.export();
     this.#state = { name: "frozen" };
-    this.#send({
+    this.#line.send({
       type: "freeze",
       nodes,
       removed,
       nextRefId: this.#copied.nextRefId,
       stateHash: this.#copied.hash,
-      sinceTickMs: this.#o.now() - this.#lastPatchAtMs + this.#transferRttMs / 2,
+      sinceTickMs: this.#o.now() - this.#lastPatchAtMs + this.#line.rttMs / 2,
       room: record,
     });
     for (const { link } of clients) {
@@ -347,49 +344,11 @@ export class HandoffSource {
       });
     }
     this.#phase("switching");
-    const accepted = await this.#receive("accepted");
+    const accepted = await this.#line.receive("accepted");
     return accepted.stateHash;
   }
 
-  // --- connection to the destination ---
-
-  async #connect(): Promise<void> {
-    const { transferUrl, ticket } = this.#o.destination;
-    const socket = new WebSocket(`${transferUrl}?ticket=${ticket}`, {
-      perMessageDeflate: false,
-      maxPayload: MAX_TRANSFER_FRAME_BYTES,
-      handshakeTimeout: this.#o.deadlineMs,
-    });
-    socket.binaryType = "nodebuffer";
-    this.#socket = socket;
-    socket.on("message", (data: Buffer) => this.#onMessage(data));
-    socket.on("error", (cause) =>
-      this.#fail(new CentroidError("HOST_LOST", `destination not reachable: ${cause.message}`, { cause })),
-    );
-    socket.on("close", () =>
-      this.#fail(new CentroidError("HOST_LOST", "connection to the destination broke")),
-    );
-    await new Promise<void>((resolve, reject) => {
-      socket.once("open", resolve);
-      this.#waiting = { type: "ready", resolve: () => undefined, reject };
-    });
-    this.#waiting = undefined;
-    this.#check();
-    const pingedAtMs = this.#o.now();
-    socket.once("pong", () => {
-      this.#transferRttMs = this.#o.now() - pingedAtMs;
-    });
-    socket.ping();
-  }
-
-  #onMessage(data: Buffer): void {
-    let message: FromDestination;
-    try {
-      message = decodeFromDestination(data);
-    } catch (cause) {
-      this.#fail(CentroidError.from(cause));
-      return;
-    }
+  #hear(message: Unasked): void {
     switch (message.type) {
       case "attached":
         this.#attached.add(message.sessionId);
@@ -398,21 +357,9 @@ export class HandoffSource {
       case "replay": {
         const link = (this.#moved.get(message.sessionId) ?? this.#client(message.sessionId))?.link;
         const frames = link?.replay(message.received);
-        this.#trySend({ type: "replayed", sessionId: message.sessionId, frames });
+        this.#line.trySend({ type: "replayed", sessionId: message.sessionId, frames });
         return;
       }
-      case "refused":
-        this.#fail(CentroidError.fromWire(message.error));
-        return;
-      case "ready":
-      case "built":
-      case "accepted":
-        if (this.#waiting?.type === message.type) {
-          const { resolve } = this.#waiting;
-          this.#waiting = undefined;
-          resolve(message);
-        } else this.#inbox.push(message);
-        return;
       default: {
         const never: never = message;
         throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
@@ -424,44 +371,10 @@ export class HandoffSource {
     return movableClients(this.#o.room).find((client) => client.sessionId === sessionId);
   }
 
-  #receive<T extends FromDestination["type"]>(type: T): Promise<Extract<FromDestination, { type: T }>> {
-    this.#check();
-    const early = this.#inbox.findIndex((message) => message.type === type);
-    if (early >= 0) {
-      const [found] = this.#inbox.splice(early, 1);
-      return Promise.resolve(found as Extract<FromDestination, { type: T }>);
-    }
-    return new Promise((resolve, reject) => {
-      this.#waiting = { type, resolve: resolve as (m: FromDestination) => void, reject };
-    });
-  }
-
-  #send(message: FromSource): void {
-    const bytes = encodeTransfer(message);
-    this.#bytes += bytes.byteLength;
-    this.#socket?.send(bytes);
-  }
-
-  #trySend(message: FromSource): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#send(message);
-  }
-
-  #fail(error: CentroidError): void {
-    if (this.#state.name === "released" || this.#state.name === "rolled-back") return;
-    this.#broken ??= error;
-    this.#waiting?.reject(error);
-    this.#waiting = undefined;
-    this.#attachedChanged?.();
-  }
-
-  #check(): void {
-    if (this.#broken !== undefined) throw this.#broken;
-  }
-
   #phase(phase: MigrationPhase): void {
     this.#endPhase();
     this.#phases.push({ phase, atMs: this.#o.now(), durationMs: 0 });
-    this.#o.onPhase(phase, this.#bytes);
+    this.#o.onPhase(phase, this.#line.bytes);
   }
 
   #endPhase(): Transfer["phases"] {

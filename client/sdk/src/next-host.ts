@@ -1,0 +1,119 @@
+/**
+ * A second connection, to the destination of a move: dialled again until it holds, and what it says is kept until
+ * the session goes over to it.
+ */
+import { encodeControl, type HostSummary, isControl, type ServerControl } from "@centroid/protocol";
+import { PlatformWebSocket } from "#websocket";
+import { readControl, withControl } from "./control.js";
+import type { Resumed } from "./recovery.js";
+
+/** Tries to reach a destination, and the pause between them. The server holds the seat for 10 s. */
+const ATTEMPTS = 12;
+const RETRY_MS = 250;
+const CLOSE_NORMAL = 1000;
+
+export interface NextHostEvents {
+  onOpen: () => void;
+  /** The destination has the session; {@link NextHost.arrived} says where it goes on. */
+  onResumed: () => void;
+  /** It has processed so many of the session's frames. */
+  onAck: (received: number) => void;
+  /** It was dialled often enough. */
+  onGivenUp: () => void;
+}
+
+/** What the session goes on with. */
+export interface Arrived {
+  socket: WebSocket;
+  resumed: Resumed;
+  /** Frames that came since, in order. */
+  held: readonly ArrayBuffer[];
+}
+
+export class NextHost {
+  readonly migrationId: string;
+  readonly host: HostSummary;
+  readonly #url: string;
+  readonly #events: NextHostEvents;
+  #attempts = 0;
+  #socket: WebSocket | undefined;
+  #held: ArrayBuffer[] = [];
+  #resumed: Resumed | undefined;
+  #ended = false;
+
+  /** Dials at once. */
+  constructor(moving: Extract<ServerControl, { type: "moving" }>, events: NextHostEvents) {
+    this.migrationId = moving.migrationId;
+    this.host = moving.host;
+    this.#url = withControl(moving.url);
+    this.#events = events;
+    this.#dial();
+  }
+
+  /** Set once the destination runs the room. */
+  get arrived(): Arrived | undefined {
+    if (this.#socket === undefined || this.#resumed === undefined) return undefined;
+    return { socket: this.#socket, resumed: this.#resumed, held: this.#held };
+  }
+
+  /** The old host is gone before its last frame came: the destination has it from there, or asks for it. */
+  askReplay(received: number): void {
+    if (this.#socket?.readyState !== PlatformWebSocket.OPEN) return;
+    this.#socket.send(encodeControl({ type: "replay", received }) as Uint8Array<ArrayBuffer>);
+  }
+
+  /** Leaves the socket to whoever took it. */
+  release(): void {
+    this.#ended = true;
+  }
+
+  cancel(): void {
+    this.#ended = true;
+    this.#socket?.close(CLOSE_NORMAL, "not needed");
+  }
+
+  #dial(): void {
+    this.#attempts++;
+    const socket = new PlatformWebSocket(this.#url);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    socket.onopen = () => {
+      if (!this.#ended) this.#events.onOpen();
+    };
+    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      if (!this.#ended) this.#hear(socket, data);
+    };
+    socket.onclose = () => {
+      if (!this.#ended && this.#socket === socket) this.#broke();
+    };
+    socket.onerror = () => undefined;
+  }
+
+  #hear(socket: WebSocket, data: ArrayBuffer): void {
+    const bytes = new Uint8Array(data);
+    if (!isControl(bytes)) {
+      this.#held.push(data);
+      return;
+    }
+    const message = readControl(socket, bytes);
+    if (message?.type === "resumed") {
+      this.#resumed = message;
+      this.#events.onResumed();
+    } else if (message?.type === "ack") this.#events.onAck(message.received);
+    else if (message !== undefined) this.#held.push(data);
+  }
+
+  #broke(): void {
+    this.#socket = undefined;
+    this.#held = [];
+    this.#resumed = undefined;
+    if (this.#attempts >= ATTEMPTS) {
+      this.#ended = true;
+      this.#events.onGivenUp();
+      return;
+    }
+    setTimeout(() => {
+      if (!this.#ended) this.#dial();
+    }, RETRY_MS);
+  }
+}
