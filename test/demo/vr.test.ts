@@ -13,6 +13,15 @@ const require = createRequire(import.meta.url);
 const PATIENT = { timeout: 60_000 };
 const LOOPBACK = /^(https?|wss?):\/\/127\.0\.0\.1:|^(data|blob):/;
 
+/** One that beeps, asks nobody, and calls over the loopback. */
+const MICROPHONE = [
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
+  "--autoplay-policy=no-user-gesture-required",
+  "--allow-loopback-in-peer-connection",
+  "--disable-features=WebRtcHideLocalIpsWithMdns",
+];
+
 interface Vector {
   x: number;
   y: number;
@@ -33,7 +42,7 @@ const errors: string[] = [];
 describe.skipIf(!hasChromium)("the social VR page", () => {
   beforeAll(async () => {
     system = await DemoSystem.start();
-    browser = await launch3d();
+    browser = await launch3d(MICROPHONE);
     await mkdir(SHOTS, { recursive: true });
   });
   afterAll(async () => {
@@ -127,6 +136,34 @@ describe.skipIf(!hasChromium)("the social VR page", () => {
     await ana.keyboard.press("e");
     await expect.poll(() => heldBy(ben), PATIENT).toEqual(free);
     await Promise.all([ana.context().close(), ben.context().close()]);
+  }, 240_000);
+
+  test("people hear each other, and go on doing so while the room moves", async () => {
+    const eve = await visit("?name=Eve&city=paris");
+    const fay = await visit("?name=Fay&city=paris");
+    await eve.getByText("Eve, with Fay").waitFor(PATIENT);
+    await eve.getByRole("button", { name: "Voice on" }).click();
+    await fay.getByRole("button", { name: "Voice on" }).click();
+    const loudest = async (page: Page): Promise<number> => {
+      const [other] = await people(page);
+      return page.evaluate(
+        (id) => {
+          const button = document.querySelector("#voice") as Element & { levelOf(id: string): number };
+          return button.levelOf(id);
+        },
+        other!.id.replace("avatar-", ""),
+      );
+    };
+    const hears = async (page: Page): Promise<void> =>
+      expect.poll(() => loudest(page), { ...PATIENT, interval: 20 }).toBeGreaterThan(0.01);
+    await Promise.all([hears(eve), hears(fay)]);
+    const room = await system.room("plaza");
+    await system.move(room, room.hostId === "virginia" ? "frankfurt" : "virginia");
+    await Promise.all([hears(eve), hears(fay)]);
+    // Whoever stops is not heard any more; the other may go on.
+    await eve.getByRole("button", { name: "Voice off" }).click();
+    await expect.poll(() => loudest(fay), PATIENT).toBe(0);
+    await Promise.all([eve.context().close(), fay.context().close()]);
   }, 240_000);
 
   test("in a headset head and controllers move, and the others see it", async () => {
