@@ -76,6 +76,7 @@ const report = {
   sessions: [{ sessionId: "s", playerId: "p" }],
 };
 export const agentToBroker = [
+  { type: "published", topic: "news", data: { a: 1 } },
   { type: "answer", protocol: 1, hostId: "h", nonce: "n".repeat(22), proof: "p".repeat(43) },
   {
     type: "hello",
@@ -118,6 +119,7 @@ export const requests = [
   },
 ];
 export const brokerToAgent = [
+  { type: "published", topic: "news", data: { a: 1 } },
   { type: "challenge", challenge: "c".repeat(22) },
   { type: "accepted", proof: "p".repeat(43) },
   { type: "welcome", brokerId: "b", heartbeatIntervalMs: 1000 },

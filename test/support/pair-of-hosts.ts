@@ -48,6 +48,7 @@ export class PairOfHosts implements AsyncDisposable {
         maxFramesPerSecond,
         events: {
           checkpoint: () => undefined,
+          published: (said) => this.carriers[hostId === "a" ? "b" : "a"].published(said),
           room: (roomId, epoch, change) => {
             this.told.push({ hostId, roomId, epoch, change });
             if (change.event === "owned") this.owner.set(roomId, { hostId, epoch });

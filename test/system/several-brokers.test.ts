@@ -121,3 +121,30 @@ it("a broker dies: another decides about its rooms, moves them, and saves them f
   await again.leave();
   ada.dispose();
 });
+
+it("what a room publishes is heard by rooms on other hosts, once, also when a broker is gone", async () => {
+  const urls = brokers.map(({ url }) => url);
+  const ada = await player("ada", "frankfurt", [urls[1]!, urls[0]!]);
+  const bob = await player("bob", "tokyo", [urls[2]!, urls[0]!]);
+  const here = await ada.create("herald");
+  const there = await bob.create("herald");
+  expect([here.host.hostId, there.host.hostId].toSorted()).toEqual(["frankfurt", "tokyo"]);
+  const heard: string[] = [];
+  here.onMessage("news", (news: string) => heard.push(`here ${news}`));
+  there.onMessage("news", (news: string) => heard.push(`there ${news}`));
+  here.send("tell", "one");
+  await expect.poll(() => heard.toSorted()).toEqual(["here one", "there one"]);
+  // Agents are told of brokers in this order: the first is who passes things on.
+  await live.broker[Symbol.asyncDispose]();
+  there.send("tell", "two");
+  await expect.poll(() => heard.slice(2).toSorted(), { timeout: 20_000 }).toEqual(["here two", "there two"]);
+  // It is heard where it goes.
+  await expect
+    .poll(async () => (await move(brokers[1]!, there.roomId, "virginia")).status, { timeout: 20_000 })
+    .toBe(200);
+  here.send("tell", "three");
+  await expect.poll(() => heard.slice(4).toSorted()).toEqual(["here three", "there three"]);
+  await Promise.all([here.leave(), there.leave()]);
+  ada.dispose();
+  bob.dispose();
+});

@@ -231,6 +231,14 @@ export type AgentResults = { [M in AgentMethod]: z.infer<(typeof agentResultSche
 const nonce = z.string().min(16).max(64);
 const proof = z.string().max(128);
 
+/** What a room says to whichever rooms listen, wherever they are: passed on at most once. */
+export const publishedSchema = z.object({
+  type: z.literal("published"),
+  topic: z.string().max(200),
+  data: z.unknown(),
+});
+export type Published = z.infer<typeof publishedSchema>;
+
 /** Broker to agent. */
 export const brokerToAgentSchema = z.discriminatedUnion("type", [
   /** The first word, to be signed with the agent token. */
@@ -248,6 +256,7 @@ export const brokerToAgentSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("heard") }),
   z.object({ type: z.literal("refused"), error: wireErrorSchema }),
   z.object({ type: z.literal("request"), requestId: z.number().int(), request: agentRequestSchema }),
+  publishedSchema,
   /** This checkpoint survives the host from now on. */
   z.object({ type: z.literal("checkpointed"), roomId: idSchema, epoch, seq: z.number().int() }),
 ]);
@@ -328,5 +337,6 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("room"), roomId: idSchema, epoch, change: roomEventSchema }),
   roomCheckpointSchema,
+  publishedSchema,
 ]);
 export type AgentToBroker = z.infer<typeof agentToBrokerSchema>;

@@ -45,6 +45,8 @@ export class Agent implements AsyncDisposable {
         for (const link of this.#links) link.room({ type: "room", roomId, epoch, change });
       },
       checkpoint: (saved) => this.#save(saved),
+      // Any broker reaches every host.
+      published: (said) => void this.#links.some((link) => link.published(said)),
       notice: options.notice,
     });
     this.#links = options.config.brokerUrls.map((url) => this.#connection(url));
@@ -78,6 +80,9 @@ export class Agent implements AsyncDisposable {
           this.#keepers.set(roomId, link);
           carrier.checkpointed(roomId, epoch, seq);
         }
+      },
+      onPublished: (said) => {
+        for (const carrier of this.#carriers) carrier.published(said);
       },
       onRefused: options.onRefused,
       notice: options.notice,

@@ -7,6 +7,7 @@ import {
   brokerToAgentSchema,
   CentroidError,
   PROTOCOL_VERSION,
+  type Published,
   type RoomCheckpoint,
   type RoomEvent,
   TurnBatch,
@@ -32,6 +33,7 @@ export interface BrokerLinkOptions {
   heartbeat: () => Extract<AgentToBroker, { type: "heartbeat" }>;
   handle: (request: AgentRequest) => Promise<unknown>;
   onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
+  onPublished: (said: Published) => void;
   /** The broker will not have this agent; it must not try again. */
   onRefused: (error: CentroidError) => void;
   notice: (line: string) => void;
@@ -128,6 +130,13 @@ export class BrokerLink implements AsyncDisposable {
     return true;
   }
 
+  /** @returns false if this broker is away; then another may pass it on */
+  published(said: Published): boolean {
+    if (this.#heartbeat === undefined || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#send(said);
+    return true;
+  }
+
   #answer(challenge: string): void {
     const { token, hostId } = this.#o;
     this.#challenge = { protocol: PROTOCOL_VERSION, hostId, challenge, nonce: newNonce() };
@@ -200,6 +209,9 @@ export class BrokerLink implements AsyncDisposable {
         return;
       case "checkpointed":
         this.#o.onCheckpointed(message);
+        return;
+      case "published":
+        this.#o.onPublished(message);
         return;
       case "refused":
         this.#refused(CentroidError.fromWire(message.error));

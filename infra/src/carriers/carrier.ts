@@ -6,6 +6,7 @@ import type {
   AgentRequest,
   AgentResults,
   CarrierKind,
+  Published,
   RoomCheckpoint,
   RoomEvent,
   RoomReport,
@@ -15,6 +16,8 @@ export interface CarrierEvents {
   room: (roomId: string, epoch: number, change: RoomEvent) => void;
   /** A room as it is now, to be kept where this host's death does not reach it. */
   checkpoint: (saved: RoomCheckpoint) => void;
+  /** One of its rooms says something to rooms elsewhere. */
+  published: (said: Published) => void;
   notice: (line: string) => void;
 }
 
@@ -28,6 +31,8 @@ export interface Carrier extends AsyncDisposable {
   checkpointed(roomId: string, epoch: number, seq: number): void;
   /** This host may run its rooms so long; when that is over they pause until it may again. */
   renewLease(forMs: number): void;
+  /** A room elsewhere says something to those that listen. */
+  published(said: Published): void;
   /** True if this carrier runs, receives or sends the room. */
   has(roomId: string): boolean;
   reports(): Promise<RoomReport[]>;

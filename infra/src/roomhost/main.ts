@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import { type AgentToBroker, agentRequestSchema, CentroidError } from "@centroid/protocol";
+import { type AgentToBroker, agentRequestSchema, CentroidError, publishedSchema } from "@centroid/protocol";
 import type { Room } from "@colyseus/core";
 import { z } from "zod";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
@@ -24,6 +24,7 @@ const configSchema = z.object({
 const requestSchema = z.union([
   z.object({ leaseMs: z.number().positive() }),
   z.object({ leaseUntilMs: z.number() }),
+  z.object({ published: publishedSchema }),
   z.object({ checkpointed: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number() }) }),
   z.object({ requestId: z.number(), request: agentRequestSchema }),
   z.object({ requestId: z.number(), reports: z.literal(true) }),
@@ -42,7 +43,7 @@ type ToAgent =
   | { type: "ready"; address: string; transport: "uws" | "ws"; roomTypes: string[] }
   | { type: "notice"; line: string }
   | { type: "usage"; cpuMicros: number; rssBytes: number }
-  | Extract<AgentToBroker, { type: "reply" | "room" }>
+  | Extract<AgentToBroker, { type: "reply" | "room" | "published" }>
   | { type: "failed"; message: string };
 
 function send(message: ToAgent): void {
@@ -58,15 +59,17 @@ async function main(): Promise<void> {
   // Colyseus 0.18 reads the global when it loads; without it every reconnection on Node 20 fails.
   const { WebSocket } = await import("ws");
   globalThis.WebSocket ??= WebSocket as never;
-  const [{ RoomTypes }, { RoomHost }, { listen }] = await Promise.all([
+  const [{ RoomTypes }, { PresenceBus }, { RoomHost }, { listen }] = await Promise.all([
     import("./colyseus/seats.js"),
+    import("./colyseus/room-presence.js"),
     import("./room-host.js"),
     import("./transport.js"),
   ]);
   const bundle = (await import(pathToFileURL(config.roomsBundle).href)) as {
     rooms: Record<string, new () => Room>;
   };
-  const types = await RoomTypes.define(bundle.rooms);
+  const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
+  const types = await RoomTypes.define(bundle.rooms, bus);
   let host: InstanceType<typeof RoomHost> | undefined;
   const transport = await listen(
     config.bindHost,
@@ -101,6 +104,10 @@ async function main(): Promise<void> {
     }
     if ("leaseUntilMs" in message) {
       lease.renew(message.leaseUntilMs);
+      return;
+    }
+    if ("published" in message) {
+      bus.heard(message.published.topic, message.published.data);
       return;
     }
     if ("checkpointed" in message) {

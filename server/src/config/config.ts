@@ -55,6 +55,7 @@ const ENVIRONMENT: Record<string, { key: keyof ConfigInput; read: (text: string)
   CENTROID_VIEWER_TOKEN: { key: "viewerToken", read: String },
   CENTROID_CHECKPOINT_MS: { key: "checkpointMs", read: Number },
   CENTROID_MAX_FRAMES_PER_SECOND: { key: "maxFramesPerSecond", read: Number },
+  CENTROID_MAX_REQUESTS_PER_SECOND: { key: "maxRequestsPerSecond", read: Number },
   CENTROID_REDIS: { key: "redis", read: String },
   CENTROID_CLUSTER_URL: { key: "clusterUrl", read: String },
   CENTROID_TRACE: { key: "trace", read: String },

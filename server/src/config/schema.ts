@@ -36,6 +36,8 @@ export const configSchema = z.strictObject({
   checkpointMs: z.number().int().min(0).default(1_000),
   /** Of one player; one that sends more is disconnected. 0 is no limit. */
   maxFramesPerSecond: z.number().int().min(0).default(200),
+  /** Joins, measurements and look-ups of one address, in the long run; ten seconds' worth at once. 0 is no limit. */
+  maxRequestsPerSecond: z.number().min(0).default(0),
   /** Shared by several brokers; alone on an embedded store if not given. */
   redis: z.url({ protocol: /^rediss?$/, error: "must look like redis://host:port" }).optional(),
   /** `http://host:port` under which the other brokers reach this one. */

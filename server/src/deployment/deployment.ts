@@ -44,6 +44,9 @@ export interface DeploymentHooks {
 /** Listening there is listening everywhere, and no address that a player could dial. */
 const EVERY_ADDRESS = new Set(["0.0.0.0", "::"]);
 
+/** Of an address: what a household, or a school, may ask at once. */
+const REQUEST_BURST_S = 10;
+
 const DEFAULT_SITE_ID = "frankfurt";
 /** The one site of a network without distances. */
 const HERE = "here";
@@ -100,6 +103,12 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
       emulated: config.emulate,
       ...(config.page === undefined ? { pagesDir: DEMO_WEB_DIR } : { playDir: resolve(config.page) }),
       placement: config.placement,
+      ...(config.maxRequestsPerSecond > 0 && {
+        rateLimit: {
+          perSecond: config.maxRequestsPerSecond,
+          burst: config.maxRequestsPerSecond * REQUEST_BURST_S,
+        },
+      }),
       ...(config.trace !== undefined && { traceFile: resolve(config.trace) }),
       ...(relay !== undefined && { addressBook: relay }),
       ...(relay !== undefined && config.emulate && { emulationUrl: relay.controlUrl }),

@@ -5,6 +5,7 @@ import { afterEach, beforeAll, expect, it, vi } from "vitest";
 import { Acknowledgements } from "../../../infra/dist/roomhost/checkpoint/acknowledgements.js";
 import { Checkpointer, type SavedRoom } from "../../../infra/dist/roomhost/checkpoint/checkpointer.js";
 import { createRoom, type MovableRoom } from "../../../infra/dist/roomhost/colyseus/movable-room.js";
+import { PresenceBus } from "../../../infra/dist/roomhost/colyseus/room-presence.js";
 import { forgetUntaken, RoomTypes, reserveSeat } from "../../../infra/dist/roomhost/colyseus/seats.js";
 
 const Counter = schema({ count: t.number() }, "Counter");
@@ -20,10 +21,12 @@ class CounterRoom extends Room {
   }
 }
 
+/** What was said to rooms elsewhere. */
+const published: [topic: string, data: unknown][] = [];
 let next = 0;
 let room: MovableRoom & CounterRoom;
 beforeAll(async () => {
-  await RoomTypes.define({ counter: CounterRoom });
+  await RoomTypes.define({ counter: CounterRoom }, new PresenceBus((...said) => published.push(said)));
 });
 const make = async (): Promise<void> => {
   room = (await createRoom("counter", {}, `counter-${++next}`)) as never;
@@ -78,4 +81,39 @@ it("who did not take a seat is forgotten when Colyseus gives the seat up, and no
       return seats.size;
     })
     .toBe(0);
+});
+
+it("a room hears what others publish, while it runs and for as long as it is there; keys are refused", async () => {
+  await make();
+  const { presence } = room;
+  const heard: unknown[] = [];
+  const hear = (data: unknown) => heard.push(data);
+  await presence.subscribe("news", hear);
+  const said = { at: [1], none: undefined };
+  presence.publish("news", said);
+  expect(heard).toEqual([{ at: [1] }]);
+  expect(published.splice(0)).toEqual([["news", { at: [1] }]]);
+  room.move.hold();
+  presence.publish("news", "while it stands still");
+  room.move.resume();
+  presence.unsubscribe("news", () => undefined);
+  presence.publish("news", 2);
+  expect(await presence.channels()).toEqual(["news"]);
+  presence.unsubscribe("news");
+  presence.publish("news", 3);
+  expect(heard).toEqual([{ at: [1] }, 2]);
+  await presence.subscribe("news", hear);
+  room.move.release();
+  presence.publish("news", 4);
+  expect(heard).toHaveLength(2);
+  for (const name of ["set", "get", "hset", "incr", "rpush"] as const)
+    expect(() => (presence[name] as () => void)()).toThrow(
+      expect.objectContaining({
+        code: "ROOM_ERROR",
+        message: expect.stringMatching(/not shared between hosts/),
+      }),
+    );
+  expect(() => presence.publish("news", "x".repeat(70_000))).toThrow(
+    expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
+  );
 });

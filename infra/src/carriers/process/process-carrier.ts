@@ -8,6 +8,7 @@ import {
   type AgentRequest,
   type AgentResults,
   CentroidError,
+  type Published,
   type RoomReport,
   roomEventSchema,
   roomReportSchema,
@@ -105,6 +106,10 @@ export class ProcessCarrier implements Carrier {
 
   renewLease(forMs: number): void {
     if (this.pid !== undefined) this.#child?.send({ leaseUntilMs: monotonicMs() + forMs }, () => undefined);
+  }
+
+  published(said: Published): void {
+    if (this.pid !== undefined) this.#child?.send({ published: said }, () => undefined);
   }
 
   usage(): { cpuMicros: number; rssBytes: number } {
@@ -228,6 +233,9 @@ export class ProcessCarrier implements Carrier {
             this.#o.events.checkpoint({ type: "checkpoint", roomId, epoch, seq, takenAtMs, data });
             return;
           }
+          case "published":
+            this.#o.events.published(message);
+            return;
           case "usage":
             this.#usage = { cpuMicros: message.cpuMicros, rssBytes: message.rssBytes };
             return;

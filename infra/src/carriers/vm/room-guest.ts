@@ -1,5 +1,5 @@
 /** The room host in one VM, asked over the machine's serial line: what Node's IPC is to a forked one. */
-import { type AgentRequest, CentroidError, roomEventSchema } from "@centroid/protocol";
+import { type AgentRequest, CentroidError, type Published, roomEventSchema } from "@centroid/protocol";
 import { z } from "zod";
 import { PendingReplies } from "../pending-replies.js";
 import { toldByRoomHost } from "../told-by-room-host.js";
@@ -71,6 +71,10 @@ export class RoomGuest implements Disposable {
 
   checkpointed(roomId: string, epoch: number, seq: number): void {
     this.#channel.send(JSON.stringify({ checkpointed: { roomId, epoch, seq } }));
+  }
+
+  published(said: Published): void {
+    this.#channel.send(JSON.stringify({ published: said }));
   }
 
   renewLease(leaseMs: number): void {

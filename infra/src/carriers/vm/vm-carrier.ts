@@ -7,6 +7,7 @@ import {
   type AgentRequest,
   type AgentResults,
   CentroidError,
+  type Published,
   type RoomEvent,
   type RoomReport,
   roomReportSchema,
@@ -86,6 +87,10 @@ export class VmCarrier implements Carrier {
     const hosted = this.#rooms.get(roomId);
     if (hosted !== undefined && "guest" in hosted.stage)
       hosted.stage.guest.checkpointed(roomId, hosted.guestEpoch, seq);
+  }
+
+  published(said: Published): void {
+    for (const { stage } of this.#rooms.values()) if ("guest" in stage) stage.guest.published(said);
   }
 
   renewLease(forMs: number): void {
@@ -254,6 +259,12 @@ export class VmCarrier implements Carrier {
     switch (message.type) {
       case "notice":
         events.notice(message.line);
+        return;
+      case "published":
+        events.published(message);
+        // Other machines of this host are other processes too.
+        for (const other of this.#rooms.values())
+          if (other !== hosted && "guest" in other.stage) other.stage.guest.published(message);
         return;
       case "failed":
         events.notice(`rooms do not load in the VM: ${message.message}`);

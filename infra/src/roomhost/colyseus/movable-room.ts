@@ -18,6 +18,7 @@ import {
 } from "@colyseus/core";
 import { type Encoder, type Schema, StateView } from "@colyseus/schema";
 import { type MovableClient, newClient } from "./movable-client.js";
+import { type PresenceBus, roomPresence } from "./room-presence.js";
 import { readView, type ViewRecord, writeView } from "./schema-graph.js";
 import { exportTimers, importTimers, nameMethodTimers, type TimerRecord } from "./timers.js";
 
@@ -108,12 +109,23 @@ export interface MovableRoom extends Room {
 }
 
 /** Wraps an author's class. The author's `instanceof`, statics and methods stay as they are. */
-export function movable(author: RoomClass): RoomClass {
+export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
   const Base = author as unknown as new () => Room &
     RoomInternals &
     Record<string, (...args: never[]) => unknown>;
   class Movable extends (Base as unknown as RoomClass) {
     readonly move = new RoomMove(this);
+
+    constructor() {
+      super();
+      const presence = roomPresence(
+        bus,
+        () => !this.move.held,
+        (run) => this.move.events.once("dispose", run),
+      );
+      // Colyseus gives it one of this process when the room is made.
+      Object.defineProperty(this, "presence", { get: () => presence, set: () => undefined });
+    }
 
     override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
       const { move } = this;

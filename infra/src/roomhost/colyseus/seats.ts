@@ -2,6 +2,7 @@
 import { CentroidError, type SeatRequest } from "@centroid/protocol";
 import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
 import { type MovableRoom, movable } from "./movable-room.js";
+import type { PresenceBus } from "./room-presence.js";
 
 type RoomClass = new () => Room;
 
@@ -13,7 +14,7 @@ export class RoomTypes {
   }
 
   /** Sets the match maker of this process up and defines the author's room types, each made movable. */
-  static async define(types: Record<string, RoomClass>): Promise<RoomTypes> {
+  static async define(types: Record<string, RoomClass>, bus: PresenceBus): Promise<RoomTypes> {
     matchMaker.setHealthChecksEnabled(false);
     await matchMaker.setup(new LocalPresence(), new LocalDriver());
     for (const [name, klass] of Object.entries(types)) {
@@ -23,7 +24,7 @@ export class RoomTypes {
           `room "${name}" is not a class that extends Room from @colyseus/core`,
         );
       }
-      matchMaker.defineRoomType(name, movable(klass) as never);
+      matchMaker.defineRoomType(name, movable(klass, bus) as never);
     }
     await matchMaker.accept();
     return new RoomTypes(new Map(Object.entries(types)));

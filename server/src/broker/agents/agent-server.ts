@@ -159,6 +159,10 @@ export class AgentServer implements Disposable {
       case "room":
         this.#o.onRoom(link.hostId, message);
         return;
+      case "published":
+        // Every host has every broker, so this one reaches them all.
+        for (const other of this.#links.values()) if (other !== link) other.send(message);
+        return;
       case "checkpoint": {
         const { roomId, epoch, seq } = message;
         this.#o.onCheckpoint(link.hostId, message).then(

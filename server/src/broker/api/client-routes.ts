@@ -28,7 +28,7 @@ import type { ProbeDesk } from "../players/probe-desk.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../state/host-registry.js";
 import type { RoomRegistry, Session } from "../state/room-registry.js";
 import { toCentroidError } from "./http-errors.js";
-import type { RateLimiter } from "./rate-limit.js";
+import { RateLimiter } from "./rate-limit.js";
 
 /** Beacons of a newcomer: enough to place it in latency space, few enough to be cheap. */
 const FIRST_BEACONS = 6;
@@ -53,6 +53,9 @@ export interface ClientRoutesOptions {
   onPlayer: (session: Session) => void;
 }
 
+/** Reports of one player: several times what the SDK sends when it is told to hurry. */
+const REPORTS = { perSecond: 10, burst: 50 };
+
 const networkQuerySchema = z.object({
   network: z.string().max(64).optional(),
   hosts: z.string().max(2000).optional(),
@@ -62,6 +65,7 @@ const matchParamsSchema = z.object({ method: matchmakeMethodSchema, target: z.st
 export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions): Promise<void> {
   // Colyseus' client sends credentials, so the origin itself must be named.
   await app.register(cors, { origin: true, credentials: true, maxAge: 86_400, strictPreflight: false });
+  const reporters = new RateLimiter(REPORTS, o.clock);
   app.addHook("onRequest", async ({ ip }) => {
     if (!o.limiter.admit(ip))
       throw new CentroidError("RATE_LIMITED", "too many requests from this address; slow down");
@@ -102,6 +106,11 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     const { playerId, playerToken, network, location, probes } = parse(probeRequestSchema, request.body);
     if (!o.tokens.valid(playerId, playerToken))
       throw new CentroidError("UNAUTHORIZED", "this token is not that player's; join to get one");
+    if (!reporters.admit(playerId))
+      throw new CentroidError(
+        "RATE_LIMITED",
+        "this player reports too often; keep to intervalMs of the answer",
+      );
     const player = o.players.get(playerId);
     if (player === undefined)
       throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");

@@ -1,4 +1,4 @@
-/** A token bucket per address for what anybody may call. */
+/** A token bucket per address, or whatever else a caller is known by, for what anybody may call. */
 import type { Clock } from "../clock.js";
 
 export interface RateLimit {
