@@ -47,6 +47,20 @@ describe("probe reports", () => {
     return { seat, identity: { playerId, playerToken } };
   };
 
+  it("are limited by player: who reports on and on is told to slow down, others are not", async () => {
+    await using world = await World.start(["a"]);
+    const [flooder, other] = [await player(world), await player(world)];
+    const send = (identity: object) =>
+      report(world, { ...identity, probes: [] }).then(
+        () => 200,
+        ({ code }) => code,
+      );
+    const answers = await Promise.all(Array.from({ length: 80 }, () => send(flooder.identity)));
+    expect(answers.filter((answer) => answer === 200).length).toBeGreaterThanOrEqual(50);
+    expect(answers).toContain("RATE_LIMITED");
+    expect(await send(other.identity)).toBe(200);
+  });
+
   it("are refused for another player, and without a seat", async () => {
     await using world = await World.start(["a"]);
     const first = await player(world);
