@@ -2,7 +2,8 @@
 import { Encoder, schema, t } from "@colyseus/schema";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type NodeRecord, StateReader } from "../../../infra/dist/roomhost/colyseus/schema-graph.js";
+import { StateReader } from "../../../infra/dist/roomhost/colyseus/schema/reader.js";
+import type { NodeRecord } from "../../../infra/dist/roomhost/colyseus/schema/records.js";
 import { StateCopy } from "../../../infra/dist/roomhost/handoff/state-copy.js";
 
 const Item = schema({ kind: t.string(), weight: t.number() }, "Item");

@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import type { MovableRoom } from "../colyseus/movable-room.js";
-import { type NodeRecord, StateReader } from "../colyseus/schema-graph.js";
+import { StateReader } from "../colyseus/schema/reader.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
 import { StateHash } from "../handoff/state-hash.js";
 import { nodeRecordSchema, pack, roomRecordSchema, unpack } from "../handoff/wire.js";
 

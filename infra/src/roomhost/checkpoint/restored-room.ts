@@ -7,7 +7,7 @@ import { CentroidError } from "@centroid/protocol";
 import { ClientState } from "@colyseus/core";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
-import { StateWriter } from "../colyseus/schema-graph.js";
+import { StateWriter } from "../colyseus/schema/writer.js";
 import type { RoomSocket } from "../session-link.js";
 import { type Checkpoint, readState } from "./checkpoint.js";
 

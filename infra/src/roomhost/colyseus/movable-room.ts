@@ -19,7 +19,7 @@ import {
 import { type Encoder, type Schema, StateView } from "@colyseus/schema";
 import { type MovableClient, newClient } from "./movable-client.js";
 import { type PresenceBus, roomPresence } from "./room-presence.js";
-import { readView, type ViewRecord, writeView } from "./schema-graph.js";
+import { readView, type ViewRecord, writeView } from "./schema/views.js";
 import { exportTimers, importTimers, nameMethodTimers, type TimerRecord } from "./timers.js";
 
 /** What a room author may add to carry what is not in the schema. */

@@ -5,7 +5,9 @@
 import { CentroidError, decodeClientControl, isControl } from "@centroid/protocol";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
-import { type NodeRecord, StateReader, StateWriter } from "../colyseus/schema-graph.js";
+import { StateReader } from "../colyseus/schema/reader.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
+import { StateWriter } from "../colyseus/schema/writer.js";
 import { CLOSE_FRAME, type RoomSocket } from "../session-link.js";
 import { StateHash } from "./state-hash.js";
 import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./wire.js";

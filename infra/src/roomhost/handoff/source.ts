@@ -15,7 +15,7 @@ import {
 } from "@centroid/protocol";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
-import type { NodeRecord } from "../colyseus/schema-graph.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
 import { playerUrl } from "../player-url.js";
 import type { RoomSocket } from "../session-link.js";
 import { DestinationLine, type Unasked } from "./destination-line.js";

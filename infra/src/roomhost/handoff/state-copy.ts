@@ -3,8 +3,9 @@
  * what is written to them afterwards makes them due again. Keeping up costs what changes, not what there is.
  */
 import type { MovableRoom } from "../colyseus/movable-room.js";
-import { type NodeRecord, StateReader } from "../colyseus/schema-graph.js";
-import { StateWatch } from "../colyseus/schema-watch.js";
+import { StateReader } from "../colyseus/schema/reader.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
+import { StateWatch } from "../colyseus/schema/watch.js";
 import { StateHash } from "./state-hash.js";
 
 export class StateCopy implements Disposable {

@@ -3,7 +3,7 @@
  * changed node costs one node's work, in any order, on both sides.
  */
 import { Packr } from "msgpackr";
-import type { NodeRecord } from "../colyseus/schema-graph.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
 
 const packr = new Packr({ useRecords: false });
 /** FNV-1a, 32 bit (draft-eastlake-fnv), run twice with different offsets for 64 bits. */

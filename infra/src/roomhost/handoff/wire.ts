@@ -6,7 +6,7 @@ import { CentroidError, wireErrorSchema } from "@centroid/protocol";
 import { Packr } from "msgpackr";
 import { z } from "zod";
 import type { RoomRecord } from "../colyseus/movable-room.js";
-import type { NodeRecord } from "../colyseus/schema-graph.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
 
 /** Largest message; bulk is cut into chunks far below it. */
 export const MAX_TRANSFER_FRAME_BYTES = 16 * 1024 * 1024;

@@ -4,7 +4,7 @@
  */
 import { CLOSE_ROOM_MOVED } from "@centroid/protocol";
 import { CHECKPOINT_FORMAT, type Checkpoint } from "../checkpoint/checkpoint.js";
-import type { NodeRecord } from "../colyseus/schema-graph.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
 import { CLOSE_FRAME, type RoomSocket } from "../session-link.js";
 import { decodeFromPrimary, encodeFeed, type FromPrimary } from "./wire.js";
 

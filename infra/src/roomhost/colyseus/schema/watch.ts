@@ -1,10 +1,9 @@
 /**
  * Sees nodes come to and go from a running state, and those that are written to without the encoder recording it, so
  * that a copy can be kept up at the cost of what changes.
- *
- * Touches private fields of @colyseus/schema (5.0.34) beside schema-graph.ts; the contract test names that version.
  */
-import { $numFields, $refId, type ChangeTree, type Encoder, type Root } from "@colyseus/schema";
+import type { ChangeTree, Encoder, Root } from "@colyseus/schema";
+import { FieldsOfClasses, type Ref, refIdOf as refIdOfNode } from "./internals.js";
 
 /** Watches of one root, on the root itself. */
 const WATCHES = Symbol("centroid.watches");
@@ -13,11 +12,11 @@ const HOOKED = Symbol("centroid.hooked");
 type WatchedRoot = Root & { [WATCHES]?: Set<StateWatch> };
 type TreeMethods = Pick<ChangeTree, "pause" | "untracked"> & { [HOOKED]?: true };
 
-const refIdOf = (tree: ChangeTree): number => (tree.ref as unknown as { [$refId]: number })[$refId];
+const refIdOf = (tree: ChangeTree): number => refIdOfNode(tree.ref as unknown as Ref);
 
 export class StateWatch implements Disposable {
   readonly #root: WatchedRoot;
-  readonly #fullStateOnly = new Map<unknown, boolean>();
+  readonly #fields = new FieldsOfClasses();
   readonly #added = new Set<number>();
   readonly #removed = new Set<number>();
   /** Trees whose class or field says that writes to them are not recorded. */
@@ -72,13 +71,7 @@ export class StateWatch implements Disposable {
 
   #isNeverTracked(tree: ChangeTree): boolean {
     if (tree.isFullStateOnly) return true;
-    const klass = tree.ref.constructor;
-    let known = this.#fullStateOnly.get(klass);
-    if (known === undefined) {
-      known = hasFullStateOnlyField(klass);
-      this.#fullStateOnly.set(klass, known);
-    }
-    return known;
+    return this.#fields.of(tree.ref.constructor).some((field) => field?.fullStateOnly === true);
   }
 
   [Symbol.dispose](): void {
@@ -127,14 +120,4 @@ function hookPauses(trees: TreeMethods): void {
     tell(this);
     return untracked.call(this, run) as T;
   };
-}
-
-function hasFullStateOnlyField(klass: unknown): boolean {
-  const metadata = (klass as { [Symbol.metadata]?: Record<string | number, { fullStateOnly?: boolean }> })[
-    Symbol.metadata
-  ];
-  const last = metadata?.[$numFields as unknown as string] as unknown;
-  if (metadata === undefined || typeof last !== "number") return false;
-  for (let index = 0; index <= last; index++) if (metadata[index]?.fullStateOnly === true) return true;
-  return false;
 }

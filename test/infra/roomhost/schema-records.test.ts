@@ -3,11 +3,9 @@ import { readFileSync } from "node:fs";
 import { type Decoder, Encoder, Reflection, type Schema, schema, t } from "@colyseus/schema";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type NodeRecord,
-  StateReader,
-  StateWriter,
-} from "../../../infra/dist/roomhost/colyseus/schema-graph.js";
+import { StateReader } from "../../../infra/dist/roomhost/colyseus/schema/reader.js";
+import type { NodeRecord } from "../../../infra/dist/roomhost/colyseus/schema/records.js";
+import { StateWriter } from "../../../infra/dist/roomhost/colyseus/schema/writer.js";
 
 const Item = schema({ kind: t.string(), weight: t.number() }, "Item");
 const Player = schema(
