@@ -5,6 +5,7 @@ import { broker } from "./broker.js";
 import { distributed } from "./distributed.js";
 import { failover } from "./failover.js";
 import { handoff } from "./handoff.js";
+import { memory } from "./memory.js";
 import { messageCpu } from "./message-cpu.js";
 import { placement } from "./placement.js";
 import { met, type Row } from "./row.js";
@@ -14,6 +15,7 @@ const GROUPS: Record<string, () => Promise<Row[]>> = {
   broker,
   failover,
   distributed,
+  memory,
   "message-cpu": messageCpu,
   placement,
 };

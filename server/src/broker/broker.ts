@@ -14,7 +14,7 @@ import { SingleBroker } from "./cluster/single.js";
 import { assemble, type Core } from "./core.js";
 import type { EventListener, Snapshot } from "./events/event-hub.js";
 import { randomIds } from "./ids.js";
-import type { Logger } from "./logger.js";
+import { LOG_SERIALIZERS, type Logger } from "./logger.js";
 import { Matchmaker } from "./matchmaking/matchmaker.js";
 import { RoomFactory } from "./matchmaking/room-factory.js";
 import {
@@ -82,9 +82,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 
 /** Next to the store if there is one, so that operators' actions are on record and terminals stay quiet. */
 function defaultLogger(storeDir: string | undefined, teardown: Teardown): Logger {
-  if (storeDir === undefined) return pino({ level: "error" }, pino.destination(2));
+  if (storeDir === undefined)
+    return pino({ level: "error", serializers: LOG_SERIALIZERS }, pino.destination(2));
   const file = pino.destination({ dest: join(storeDir, "broker.log"), mkdir: true, sync: true });
-  const logger = pino({ level: "info" }, file);
+  const logger = pino({ level: "info", serializers: LOG_SERIALIZERS }, file);
   teardown.defer(() => {
     // What ends later than its broker has nowhere to say so.
     logger.level = "silent";

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import { type BrokerOptions, connectRedis, RedisCluster, RedisStore } from "../broker/index.js";
+import { LOG_SERIALIZERS } from "../broker/logger.js";
 import type { Config } from "../config/config.js";
 import type { Owned } from "./owned.js";
 import { keepToken, type Token, type TokenName } from "./state-dir.js";
@@ -23,7 +24,7 @@ export async function openKeeping(config: Config, owned: Owned): Promise<Keeping
       token: (name) => keepToken(stateDir, name),
     };
   }
-  const logger = pino({ level: "warn" }, pino.destination(2));
+  const logger = pino({ level: "warn", serializers: LOG_SERIALIZERS }, pino.destination(2));
   const client = await connectRedis(redis, logger);
   owned.add({ [Symbol.asyncDispose]: async () => client.destroy() });
   const cluster = owned.add(await RedisCluster.connect({ url: redis, logger }));
