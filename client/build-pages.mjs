@@ -12,6 +12,7 @@ const PAGES = [
   { dir: "dashboard", built: "dist/index.html" },
   { dir: "naf-adapter", built: "dist-web/centroid-naf-adapter.js" },
   { dir: "demo", built: "dist-web/vr/index.html" },
+  { dir: "../placement", built: "dist-web/page.js" },
 ];
 /** What the pages take in from other packages. */
 const SHARED = ["sdk/dist", "protocol/dist", "naf-adapter/dist"];

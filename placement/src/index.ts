@@ -55,16 +55,24 @@ export {
   type TraceLine,
 } from "./replay/trace.js";
 export { PlacementWorld, type Recording } from "./replay/world.js";
-export { SimulationPage } from "./report/page.js";
-export { SCENARIOS, type Scenario } from "./simulate/scenario.js";
+export { type PageData, type PageMove, type PageRoom, SimulationPage } from "./report/page.js";
 export {
   DEFAULT_SIMULATION,
   POLICIES,
   type PolicyName,
-  type PolicyResult,
-  type RoomRun,
   SimulationError,
   type SimulationParameters,
+} from "./simulate/parameters.js";
+export { ABSENT, type RoomTrace, SCENARIOS, type Scenario } from "./simulate/scenario.js";
+export {
+  type EngineRun,
+  type ExplainedMove,
+  engineSteps,
+  movesOf,
+  type PolicyResult,
+  type RoomRun,
   type SimulationReport,
   simulate,
 } from "./simulate/simulate.js";
+export { hostName, nodesAt, SimulationStage } from "./simulate/stage.js";
+export { bestPath, type CostTable, pathCost } from "./simulate/truth.js";

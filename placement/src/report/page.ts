@@ -1,82 +1,93 @@
-/** A simulation as one self-contained page: nothing is loaded, the data is inside. */
+/** A simulation as one self-contained page: nothing is loaded; the data and the engine are inside. */
+import { DEFAULT_PARAMETERS, type PlacementParameters } from "../decide/types.js";
+import type { RttMatrix } from "../matrix/rtt-matrix.js";
 import { STEP_MS } from "../simulate/engine-player.js";
-import type { PolicyName, RoomRun, SimulationReport } from "../simulate/simulate.js";
-import { PAGE_SCRIPT, PAGE_STYLE } from "./assets.js";
+import type { PolicyName } from "../simulate/parameters.js";
+import type { Scenario } from "../simulate/scenario.js";
+import type { RoomRun, SimulationReport } from "../simulate/simulate.js";
+import { embed } from "./embedding.js";
 
-/** Rooms shown; each costs some 50 kB of page. */
+/** Rooms shown. */
 const MAX_ROOMS = 20;
 
-interface PageRoom {
+export interface PageMove {
+  step: number;
+  from: string;
+  to: string;
+  text: string;
+}
+
+export interface PageRoom {
   room: number;
-  scenario: string;
-  steps: number;
-  hosts: number;
-  /** What holds from a step on: players present and ms.player per host. */
-  spans: { from: number; players: number; costs: number[] }[];
+  scenario: Scenario;
   /** By policy: steps at which it is on another host than before. */
   paths: Partial<Record<PolicyName, [step: number, host: number][]>>;
-  moves: { step: number; from: string; to: string; text: string }[];
+  /** Of the engine. */
+  moves: PageMove[];
+}
+
+/** All that the page's script needs. */
+export interface PageData extends SimulationReport {
+  engine: PlacementParameters;
+  slices: { name: string; labels: readonly string[]; rttMs: readonly number[] }[];
+  /** x, y of each node on the map of latency, ms. */
+  places: readonly number[];
+  rooms: PageRoom[];
 }
 
 /** Collects runs (`add` is the `onRun` of `simulate`), then renders them. */
 export class SimulationPage {
   readonly #rooms = new Map<number, PageRoom>();
 
-  add = (run: RoomRun): void => {
-    let room = this.#rooms.get(run.room);
-    if (room === undefined) {
+  add = ({ room, trace, policy, path, decisions }: RoomRun): void => {
+    let shown = this.#rooms.get(room);
+    if (shown === undefined) {
       if (this.#rooms.size >= MAX_ROOMS) return;
-      room = newRoom(run);
-      this.#rooms.set(run.room, room);
+      shown = { room, scenario: trace.scenario, paths: {}, moves: [] };
+      this.#rooms.set(room, shown);
     }
-    room.paths[run.policy] = changes(run.path);
-    for (const { atMs, fromHostId, toHostId, text } of run.decisions)
-      room.moves.push({ step: atMs / STEP_MS, from: fromHostId ?? "", to: toHostId ?? "", text });
+    shown.paths[policy] = changes(path);
+    for (const { atMs, fromHostId, toHostId, text } of decisions)
+      shown.moves.push({ step: atMs / STEP_MS, from: fromHostId ?? "", to: toHostId ?? "", text });
   };
 
-  /** @returns HTML */
-  render(report: SimulationReport): string {
-    const data = JSON.stringify({ ...report, rooms: [...this.#rooms.values()] }).replaceAll("<", "\\u003c");
+  /**
+   * @param slices that were simulated, each with a name to show
+   * @param script of the page, `@centroid/placement/page.js` as text
+   * @param engine parameters of the engine that differ from the defaults
+   * @returns HTML
+   */
+  render(
+    report: SimulationReport,
+    slices: readonly (RttMatrix & { name: string })[],
+    script: string,
+    engine: Partial<PlacementParameters> = {},
+  ): string {
+    const data: PageData = {
+      ...report,
+      engine: { ...DEFAULT_PARAMETERS, ...engine },
+      slices: slices.map(({ name, labels, rttMs }) => ({ name, labels, rttMs: [...rttMs] })),
+      places: Array.from(embed(slices), (ms) => Math.round(ms * 10) / 10),
+      rooms: [...this.#rooms.values()],
+    };
     return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
-<title>Placement: policies against the optimum</title>
-<style>${PAGE_STYLE}</style>
-<h1>Placement: policies against the optimum</h1>
-<p id="setting"></p>
-<table id="policies"></table>
-<h2>One room</h2>
-<p><label>Room <select id="room"></select></label></p>
-<div id="chart" role="img" aria-label="J over time, one line per policy"></div>
-<div id="legend"></div>
-<h2>What if</h2>
-<p>The move rule with perfect knowledge of this room, for other parameters:</p>
-<p><label>regret factor <input id="factor" type="range" min="0" max="3" step="0.05" value="0.4"><output></output></label>
-<label>cost of a move <input id="cost" type="range" min="0" max="12000" step="100"><output></output></label>
-<label>least gain <input id="gain" type="range" min="0" max="0.3" step="0.01" value="0.02"><output></output></label></p>
-<p id="whatif" aria-live="polite"></p>
-<h2>Moves of the engine, and why</h2>
-<ol id="moves"></ol>
-<script>const DATA = ${data};${PAGE_SCRIPT}</script>
+<title>Centroid: placement against the optimum</title>
+<body>
+<script type="application/json" id="data">${inScript(JSON.stringify(data))}</script>
+<script>${inScript(script)}</script>
+</body>
 </html>
 `;
   }
 }
 
-function newRoom({ room, trace, table }: RoomRun): PageRoom {
-  const spans: PageRoom["spans"] = [];
-  for (let step = 0; step < table.steps; step++) {
-    const costs = [...table.costs.subarray(step * table.hosts, (step + 1) * table.hosts)];
-    const players = table.players[step] ?? 0;
-    const before = spans.at(-1);
-    if (before?.players === players && costs.every((cost, h) => cost === before.costs[h])) continue;
-    spans.push({ from: step, players, costs });
-  }
-  const { scenario, steps } = trace;
-  return { room, scenario, steps, hosts: table.hosts, spans, paths: {}, moves: [] };
-}
+/** Text that cannot end the element it is in. */
+const inScript = (text: string): string =>
+  text.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
 
 function changes(path: Int32Array): [number, number][] {
   const points: [number, number][] = [];

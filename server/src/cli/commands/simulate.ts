@@ -1,6 +1,7 @@
 /** `centroid simulate`: placement policies on a matrix of round trips, each compared with the offline optimum. */
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   DEFAULT_SIMULATION,
   MatrixError,
@@ -71,15 +72,19 @@ async function run({ rtt, players, policy, html, json: _, ...rest }: Flags): Pro
     rtt.map(async (file) => parseRttMatrix(await readFile(file, "utf8"), basename(file))),
   );
   const page = new SimulationPage();
+  const named = slices.map((slice, i) => ({ ...slice, name: basename(rtt[i] ?? "") }));
   const options = { ...rest, ...players, ...(policy !== undefined && { policies: policy }) };
   const report = simulate(slices, options, {}, html === undefined ? undefined : page.add);
-  if (html !== undefined) await writeFile(html, page.render(report));
+  if (html !== undefined) {
+    const script = await readFile(fileURLToPath(import.meta.resolve("@centroid/placement/page.js")), "utf8");
+    await writeFile(html, page.render(report, named, script));
+  }
   return report;
 }
 
 function show({ parameters: p, policies }: SimulationReport): void {
   print(
-    `${p.rooms} rooms of ${p.minPlayers}-${p.maxPlayers} players, ${p.hosts} hosts of ${p.nodes} nodes, ${p.steps} steps, scenario ${p.scenario}, a move costs ${p.migrationCost} ms.player.step`,
+    `${p.rooms} rooms of ${p.minPlayers}-${p.maxPlayers} players, ${p.hosts} hosts of ${p.nodes} nodes, ${p.steps} steps${p.slices > 1 ? ` over ${p.slices} slices of time` : ""}, scenario ${p.scenario}, a move costs ${p.migrationCost} ms.player.step`,
   );
   print(
     table(

@@ -1,0 +1,34 @@
+/** Colours of policies (Okabe & Ito 2008: told apart by every kind of colour vision) and of round trips. */
+import type { LineName } from "./model.js";
+
+export const LINE_COLORS: Record<LineName, string> = {
+  centroid: "var(--own)",
+  "what-if": "var(--trial)",
+  oracle: "var(--ink)",
+  first: "#999999",
+  vote: "#b7791f",
+  geomedian: "#8c9a2e",
+  mean: "#009e73",
+  minimax: "#cc79a7",
+  greedy: "#d55e00",
+  never: "#7a6ff0",
+};
+
+export const WORDS: Record<LineName, string> = {
+  centroid: "centroid",
+  "what-if": "what if",
+  oracle: "optimum in hindsight",
+  first: "first joiner",
+  vote: "plurality vote",
+  geomedian: "geometric median",
+  mean: "lowest mean (GameLift)",
+  minimax: "least worst",
+  greedy: "always the best now",
+  never: "best start, never moves",
+};
+
+const GOOD_MS = 50;
+const FAIR_MS = 100;
+
+export const rttColor = (ms: number): string =>
+  ms <= GOOD_MS ? "var(--good)" : ms <= FAIR_MS ? "var(--fair)" : "var(--poor)";
