@@ -58,3 +58,28 @@ test("follow-the-sun takes each room's players to another continent on every leg
     for (let i = 1; i < route.length; i++) expect(route[i]).not.toBe(route[i - 1]);
   }
 });
+
+test("follow-the-sun goes on for as long as the run lasts if told how long a leg is", () => {
+  const input = { players: 24, rooms: 4, durationMs: 600_000, legMs: 6_000, world, random: seededRandom(1) };
+  const plans = SCENARIOS["follow-the-sun"](input);
+  for (const { legs, visits } of plans) {
+    expect(legs).toHaveLength(99);
+    expect(legs.at(-1)!.atMs).toBeGreaterThan(590_000);
+    expect(legs.at(-1)!.atMs).toBeLessThan(600_000);
+    // Everybody is there before the second journey of the first.
+    expect(visits).toHaveLength(1);
+    expect(visits[0]!.fromMs).toBeLessThan(6_000);
+    expect(visits[0]!.toMs).toBe(600_000);
+  }
+});
+
+test("a crowd arrives at a rate that a broker can seat, a few players at once", () => {
+  const arrivals = (players: number): number => {
+    const input = { players, rooms: 4, durationMs: 60_000, world, random: seededRandom(1) };
+    return Math.max(...SCENARIOS.regional(input).map(({ visits }) => visits[0]!.fromMs));
+  };
+  expect(arrivals(24)).toBeLessThan(6_000);
+  expect(arrivals(500)).toBeGreaterThan(9_000);
+  expect(arrivals(500)).toBeLessThan(10_000);
+  expect(arrivals(5_000)).toBeLessThan(15_000);
+});

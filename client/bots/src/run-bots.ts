@@ -25,6 +25,8 @@ const optionsSchema = z.strictObject({
   rooms: z.number().int().min(1),
   scenario: z.enum(SCENARIO_NAMES),
   durationMs: z.number().min(1_000),
+  /** Between a player's journeys in `follow-the-sun`; if not given, three journeys are spread over the run. */
+  legMs: z.number().min(1_000).optional(),
   seed: z.number().int().default(1),
   /** Processes; by default one per core, at most four: the players share the machine with the hosts. */
   workers: z.number().int().min(1).max(64).default(Math.min(4, availableParallelism())),
@@ -47,13 +49,14 @@ export async function runBots({ onProgress, signal, ...rest }: RunBotsOptions): 
   const parsed = optionsSchema.safeParse(rest);
   if (!parsed.success) throw new CentroidError("CONFIG_INVALID", `bots: ${z.prettifyError(parsed.error)}`);
   const options = parsed.data;
-  const { players, scenario, durationMs, seed, roomType } = options;
+  const { players, scenario, durationMs, legMs, seed, roomType } = options;
   const rooms = Math.min(options.rooms, players);
   const workers = Math.min(options.workers, rooms);
   const plans = SCENARIOS[scenario]({
     players,
     rooms,
     durationMs,
+    legMs,
     world: loadWorld(),
     random: seededRandom(seed),
   });

@@ -18,6 +18,8 @@ export interface ScenarioInput {
   readonly players: number;
   readonly rooms: number;
   readonly durationMs: number;
+  /** Between a player's journeys in `follow-the-sun`; if not given, three journeys are spread over the run. */
+  readonly legMs?: number | undefined;
   readonly world: World;
   readonly random: Random;
 }
@@ -39,12 +41,20 @@ export function regionAt(world: World, step: number): City[] {
   return world.cities.filter((city) => regions.includes(city.region));
 }
 
-/** Joining all at once measures the join path, not the game: newcomers spread over this share of the run. */
-const RAMP_SHARE = 0.2;
+/** Joining all at once measures the join path, not the game. */
+const ARRIVALS_PER_SECOND = 50;
+/** Newcomers arrive within at least, and at most, this share of the run, or of its first journeys. */
+const MIN_RAMP_SHARE = 0.1;
+const MAX_RAMP_SHARE = 0.25;
+
+/** Journeys of a player in a run that does not say how long they are. */
+export const USUAL_LEGS = 3;
 
 export const playerIdOf = (index: number): string => `bot-${index}`;
 
 /** A time within the first part of the run. */
-export function rampMs({ durationMs, random }: ScenarioInput): number {
-  return random() * RAMP_SHARE * durationMs;
+export function rampMs({ players, durationMs, legMs = durationMs, random }: ScenarioInput): number {
+  const spanMs = Math.min(durationMs, legMs * (USUAL_LEGS + 1));
+  const neededMs = (players / ARRIVALS_PER_SECOND) * 1000;
+  return random() * Math.min(MAX_RAMP_SHARE * spanMs, Math.max(MIN_RAMP_SHARE * spanMs, neededMs));
 }

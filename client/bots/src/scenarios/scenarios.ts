@@ -1,6 +1,14 @@
 /** The scenarios: each turns players, rooms and a seed into plans. */
 import { exponential, pick } from "../measure/random.js";
-import { type PlayerPlan, playerIdOf, rampMs, regionAt, type Scenario, type ScenarioInput } from "./plan.js";
+import {
+  type PlayerPlan,
+  playerIdOf,
+  rampMs,
+  regionAt,
+  type Scenario,
+  type ScenarioInput,
+  USUAL_LEGS,
+} from "./plan.js";
 
 type Maker = (group: number, index: number) => Omit<PlayerPlan, "playerId" | "group">;
 
@@ -22,9 +30,8 @@ const regional: Scenario = (input) =>
 
 /** Each room's players go west, one by one, from evening to evening; the room should follow. */
 const followTheSun: Scenario = (input) => {
-  const { world, random, durationMs } = input;
-  const legs = 3;
-  const legMs = durationMs / (legs + 1);
+  const { world, random, durationMs, legMs = durationMs / (USUAL_LEGS + 1) } = input;
+  const legs = Math.max(0, Math.ceil(durationMs / legMs) - 1);
   return deal(input, (group) => ({
     homeCityId: pick(regionAt(world, group), random).cityId,
     legs: Array.from({ length: legs }, (_, leg) => ({

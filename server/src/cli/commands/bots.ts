@@ -21,6 +21,7 @@ interface BotsFlags extends BrokerFlags {
   rooms: number;
   scenario: ScenarioName;
   duration: number;
+  leg?: number;
   seed: number;
   workers?: number;
   roomType: "arena" | "plaza";
@@ -38,6 +39,11 @@ export function registerBots(program: Command): void {
       new Option("--scenario <name>", "what they do").choices(SCENARIO_NAMES).default("follow-the-sun"),
     )
     .option("--duration <time>", "such as 500ms, 60s, 5m", parseDuration, 60_000)
+    .option(
+      "--leg <time>",
+      "between journeys in follow-the-sun (default: a quarter of the run)",
+      parseDuration,
+    )
     .option("--seed <number>", "the same seed plans the same run", wholeNumber, 1)
     .option("--workers <number>", "processes (default: one per core, at most 4)", wholeNumber)
     .addOption(
@@ -77,6 +83,7 @@ async function play(flags: BotsFlags): Promise<BotReport> {
       seed: flags.seed,
       roomType: flags.roomType,
       inputsPerSecond: flags.rate,
+      ...(flags.leg !== undefined && { legMs: flags.leg }),
       ...(flags.workers !== undefined && { workers: flags.workers }),
       ...(relayControlUrl !== undefined && { relayControlUrl }),
       onProgress: (now) => progress.show(now),

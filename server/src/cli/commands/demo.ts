@@ -19,8 +19,10 @@ interface DemoFlags {
   json?: boolean;
 }
 
-/** One lap around the Earth for every group of bots; then the next begins. */
-const LAP_MS = 24_000;
+/** Everybody travels on after so long: a lap around the Earth takes half a minute. */
+const LEG_MS = 6_000;
+/** Players and rooms stay for so long; then others come. */
+const RUN_MS = 3_600_000;
 
 export function registerDemo(program: Command): void {
   program
@@ -82,7 +84,7 @@ function welcome(
   ].join("\n");
 }
 
-/** Lap after lap until stopped. */
+/** Until stopped. */
 async function play(
   brokerUrl: string,
   relayControlUrl: string | undefined,
@@ -96,7 +98,8 @@ async function play(
       players,
       rooms,
       scenario: "follow-the-sun",
-      durationMs: LAP_MS,
+      durationMs: RUN_MS,
+      legMs: LEG_MS,
       seed,
       workers: 1,
       signal: stop,
