@@ -102,6 +102,8 @@ function show({ parameters: p, policies }: SimulationReport): void {
 function asUserError(cause: unknown): unknown {
   if (cause instanceof MatrixError || cause instanceof SimulationError)
     return new CentroidError("BAD_REQUEST", cause.message, { cause });
+  if (cause instanceof Error && "path" in cause && String(cause.path).includes("dist-web"))
+    return new CentroidError("BAD_REQUEST", "the page is not built: run `npm run build` first", { cause });
   if (cause instanceof Error && "code" in cause && "path" in cause)
     return new CentroidError("BAD_REQUEST", `cannot read ${String(cause.path)} (${String(cause.code)})`, {
       cause,
