@@ -12,9 +12,10 @@ import type { Logger } from "./logger.js";
 import { SeatExpiry } from "./matchmaking/seat-expiry.js";
 import { Metrics } from "./metrics.js";
 import { Failover } from "./migration/failover.js";
-import { DEFAULT_MIGRATION_TIMES, Orchestrator } from "./migration/orchestrator.js";
+import { Orchestrator } from "./migration/orchestrator.js";
 import { Refuges } from "./migration/refuges.js";
 import { Standbys } from "./migration/standbys.js";
+import { DEFAULT_MIGRATION_TIMES } from "./migration/times.js";
 import {
   type BrokerOptions,
   DEFAULT_FORGET_AFTER_MS,

@@ -6,7 +6,7 @@ import type { Clock } from "./clock.js";
 import type { Cluster } from "./cluster/cluster.js";
 import type { NewId } from "./ids.js";
 import type { Logger } from "./logger.js";
-import type { MigrationTimes } from "./migration/orchestrator.js";
+import type { MigrationTimes } from "./migration/times.js";
 import type { ParameterOverrides } from "./placement/engine.js";
 import type { Store } from "./store/store.js";
 

@@ -84,7 +84,7 @@ export class FakeAgent {
     const welcomed = new Promise<void>((resolve) => {
       this.#welcome = resolve;
     });
-    const closed = once(socket, "close");
+    const closed = new Promise((resolve) => socket.once("close", resolve));
     socket.on("error", () => undefined);
     socket.on("message", (data: Buffer) => this.#receive(socket, JSON.parse(data.toString())));
     socket.on("close", () => clearInterval(this.#heartbeat));

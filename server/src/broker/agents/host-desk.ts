@@ -10,6 +10,7 @@ import type { Orchestrator } from "../migration/orchestrator.js";
 import type { Standbys } from "../migration/standbys.js";
 import { type HostEntry, type HostRegistry, takesRooms } from "../state/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
+import type { RoomAddress } from "../state/room-stage.js";
 import type { RoomRecord, StoredCheckpoint } from "../store/store.js";
 import type { AgentLink } from "./agent-link.js";
 import type { Hello, RoomMessage } from "./agent-server.js";
@@ -238,19 +239,11 @@ export class HostDesk {
   }
 
   #adopt(host: HostEntry, report: RoomReport, record: RoomRecord | undefined): void {
-    const { rooms, remembered, clock, onOwner, logger } = this.#o;
-    const { roomId, name, carrier, epoch, processId, address } = report;
-    remembered.delete(roomId);
-    const room = rooms.add({
-      roomId,
-      name,
-      carrier,
-      epoch,
-      createdAtMs: record?.createdAtMs ?? clock.now(),
-      stage: { state: "running", hostId: host.facts.hostId, at: { processId, address } },
-    });
-    room.fencedEpoch = record?.fencedEpoch ?? 0;
-    if (record?.epoch === epoch) room.standby = record.standby;
+    const { clock, onOwner, logger } = this.#o;
+    const { roomId, processId, address } = report;
+    const { hostId } = host.facts;
+    const createdAtMs = record?.createdAtMs ?? clock.now();
+    const room = this.#enter({ ...report, hostId, createdAtMs }, { processId, address }, record);
     this.#sessions(room, report);
     onOwner(room).catch((cause: unknown) =>
       logger.error({ roomId, cause }, "found room could not be stored"),
@@ -311,22 +304,26 @@ export class HostDesk {
 
   /** A room from before a restart that its host does not have, or whose host did not come back. */
   notFound(record: RoomRecord): void {
-    const { rooms, remembered, failover, logger } = this.#o;
-    const { roomId, name, carrier, epoch, createdAtMs, hostId, fencedEpoch, standby } = record;
-    remembered.delete(roomId);
+    const { failover, logger } = this.#o;
+    const { roomId, hostId } = record;
     logger.warn({ roomId, hostId }, "room of before was not found again");
-    const nowhere = { processId: "", address: "" };
-    const room = rooms.add({
-      roomId,
-      name,
-      carrier,
-      epoch,
-      createdAtMs,
-      stage: { state: "running", hostId, at: nowhere },
-    });
-    room.fencedEpoch = fencedEpoch;
-    room.standby = standby;
-    failover.rescue(room, "dispose");
+    failover.rescue(this.#enter(record, { processId: "", address: "" }, record), "dispose");
+  }
+
+  /** A room that this broker has not made is known from now on, with what is on record of it. */
+  #enter(
+    facts: Pick<RoomRecord, "roomId" | "name" | "carrier" | "epoch" | "createdAtMs" | "hostId">,
+    at: RoomAddress,
+    record: RoomRecord | undefined,
+  ): RoomEntry {
+    const { roomId, name, carrier, epoch, createdAtMs, hostId } = facts;
+    this.#o.remembered.delete(roomId);
+    const stage = { state: "running", hostId, at } as const;
+    const room = this.#o.rooms.add({ roomId, name, carrier, epoch, createdAtMs, stage });
+    room.fencedEpoch = record?.fencedEpoch ?? 0;
+    // A standby of an older epoch was struck off when the room moved.
+    if (record?.epoch === epoch) room.standby = record.standby;
+    return room;
   }
 
   /** Until the host has heard it: a source that does not know how its move ended waits for this. */

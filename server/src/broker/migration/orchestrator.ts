@@ -22,33 +22,9 @@ import type { JournalEntry, Store } from "../store/store.js";
 import { assertCanMove } from "./checks.js";
 import { destinationOf } from "./destination.js";
 import { Migration, mechanismOf } from "./migration.js";
+import { Settler } from "./settler.js";
 import { Sides } from "./sides.js";
-
-export interface MigrationTimes {
-  /** The destination must have the slot ready by then. */
-  prepareMs: number;
-  /** The source gives the move up by then. */
-  deadlineMs: number;
-  /** The same for a whole machine. */
-  vmDeadlineMs: number;
-  /** A machine that has arrived must have answered there by then. */
-  vmArrivalMs: number;
-  /** Players' reports are waited for so long after the switch. */
-  reportWindowMs: number;
-  /** Pause between two questions to a side that did not answer. */
-  settleRetryMs: number;
-}
-
-export const DEFAULT_MIGRATION_TIMES: MigrationTimes = {
-  // The first room of a host waits for its process to start, on a busy machine for long.
-  prepareMs: 12_000,
-  deadlineMs: 15_000,
-  vmDeadlineMs: 60_000,
-  // More than its new host waits for it, so that the host's word comes first.
-  vmArrivalMs: 23_000,
-  reportWindowMs: 1_000,
-  settleRetryMs: 250,
-};
+import type { MigrationTimes } from "./times.js";
 
 /** The agent answers after the source's own deadline; later than this its reply is lost. */
 const REPLY_SLACK_MS = 2_000;
@@ -75,6 +51,7 @@ export interface OrchestratorOptions {
 export class Orchestrator {
   readonly #o: OrchestratorOptions;
   readonly #sides: Sides;
+  readonly #settler: Settler;
   readonly #active = new Map<string, Migration>();
   readonly #settled = new Map<string, Promise<void>>();
   #stopped = false;
@@ -82,6 +59,11 @@ export class Orchestrator {
   constructor(options: OrchestratorOptions) {
     this.#o = options;
     this.#sides = new Sides(options.hosts, options.logger);
+    this.#settler = new Settler(options, this.#sides, {
+      commit: (migration, room) => this.#commit(migration, room),
+      close: (...end) => this.#close(...end),
+      stopped: () => this.#stopped,
+    });
   }
 
   views(): MigrationView[] {
@@ -152,7 +134,7 @@ export class Orchestrator {
         false,
       );
     }
-    return this.#track(migration, room, () => this.#resolve(migration, room, cause));
+    return this.#track(migration, room, () => this.#settler.settle(migration, room, cause));
   }
 
   /** Something a host said about one of the moves under way. */
@@ -258,7 +240,7 @@ export class Orchestrator {
       this.#commit(migration, room);
     } catch (cause) {
       const error = CentroidError.from(cause);
-      if (!migration.owned) return this.#resolve(migration, room, error);
+      if (!migration.owned) return this.#settler.settle(migration, room, error);
       // It arrived; what failed is only the source's farewell.
       this.#sides.letGo(fromHostId, roomId, toEpoch);
     }
@@ -274,68 +256,6 @@ export class Orchestrator {
     ]);
     if (!migration.owned)
       throw new CentroidError("MIGRATION_FAILED", "the VM has arrived, but its room does not answer there");
-  }
-
-  /** Asks both sides until it is clear who has the room. */
-  async #resolve(migration: Migration, room: RoomEntry, cause: CentroidError): Promise<Receipt> {
-    const { migrationId, fromHostId, toHostId, toEpoch, roomId } = migration.plan;
-    const { rooms, clock, times } = this.#o;
-    for (;;) {
-      if (this.#o.rooms.get(roomId) !== room) return this.#vanished(migration, cause);
-      const settlement = migration.owned ? "commit" : await this.#sides.ask(migration.plan);
-      if (this.#o.rooms.get(roomId) !== room) return this.#vanished(migration, cause);
-      switch (settlement) {
-        case "commit":
-          this.#commit(migration, room);
-          this.#sides.letGo(fromHostId, roomId, toEpoch);
-          return this.#close(migration, room, "completed", undefined);
-        case "roll-back":
-        case "roll-back-fenced": {
-          if (settlement === "roll-back-fenced") room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
-          else if (!(await this.#sides.abort(toHostId, migration.plan))) break;
-          if (migration.owned || !(await this.#sides.abort(fromHostId, migration.plan))) break;
-          rooms.apply(room, { type: "rolled-back", migrationId });
-          await this.#o.onOwner(room);
-          migration.enter("rolled-back", 0);
-          this.#o.onView(migration.view());
-          return this.#close(migration, room, "rolled-back", cause);
-        }
-        case "roll-back-away":
-          room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
-          await this.#sides.abort(toHostId, migration.plan);
-          // It may have come back meanwhile; then it can be asked.
-          if (migration.owned || (await this.#sides.status(fromHostId, migration.plan)) !== "lost") break;
-          room.calledOff = migrationId;
-          rooms.apply(room, { type: "rolled-back", migrationId });
-          await this.#o.onOwner(room);
-          this.#o.onAway(room, "wait");
-          return this.#close(migration, room, "rolled-back", cause);
-        case "room-lost":
-          await this.#sides.abort(toHostId, migration.plan);
-          room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
-          rooms.apply(room, { type: "rolled-back", migrationId });
-          this.#o.onAway(room, "dispose");
-          return this.#close(migration, undefined, "failed", cause);
-        case "wait":
-          break;
-        default: {
-          const never: never = settlement;
-          throw new CentroidError("INTERNAL", `unknown settlement ${String(never)}`);
-        }
-      }
-      if (this.#stopped) throw cause;
-      await new Promise<void>((resolve) => clock.after(times.settleRetryMs, resolve));
-      if (this.#stopped) throw cause;
-    }
-  }
-
-  /** The room ended while it was unclear who had it: neither side may keep a part of it. */
-  #vanished(migration: Migration, cause: CentroidError): Promise<Receipt> {
-    const { fromHostId, toHostId, roomId, toEpoch } = migration.plan;
-    this.#sides.letGo(fromHostId, roomId, toEpoch);
-    this.#sides.letGo(toHostId, roomId, toEpoch);
-    const ended = new CentroidError("ROOM_NOT_FOUND", "the room ended while it was on its way", { cause });
-    return this.#close(migration, undefined, "failed", ended);
   }
 
   #commit(migration: Migration, room: RoomEntry): void {
