@@ -4,5 +4,6 @@ export { type AgentProcess, startAgent } from "./agent/start-agent.js";
 export * from "./carriers/vm/index.js";
 export * from "./lab/index.js";
 export * from "./relay/index.js";
-export type { MoveHooks, RoomMarks } from "./roomhost/colyseus/movable-room.js";
+export type { MoveHooks } from "./roomhost/colyseus/core-internals.js";
+export type { RoomMarks } from "./roomhost/colyseus/movable-room.js";
 export { bundleRooms, type RoomsBundle } from "./rooms/bundle-rooms.js";

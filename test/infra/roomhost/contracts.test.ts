@@ -9,7 +9,7 @@ const versionOf = (name: string): string =>
     .version;
 
 describe("contracts with pinned packages", () => {
-  it("@colyseus/core 0.18.17: what movable-room.ts touches", () => {
+  it("@colyseus/core 0.18.17: what roomhost/colyseus touches", () => {
     expect(versionOf("@colyseus/core")).toBe("0.18.17");
     const prototype = ServerRoom.prototype as unknown as Record<string, unknown>;
     for (const method of [

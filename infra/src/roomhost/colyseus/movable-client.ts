@@ -10,7 +10,7 @@ import {
 } from "@colyseus/core";
 import type { StateView } from "@colyseus/schema";
 import { SessionLink } from "../session-link.js";
-import type { SessionRecord } from "./movable-room.js";
+import type { SessionRecord } from "./room-record.js";
 
 /** `readyState` as Colyseus reads it, from the WebSocket standard. */
 const OPEN = 1;

@@ -5,7 +5,7 @@
 import { CentroidError, wireErrorSchema } from "@centroid/protocol";
 import { Packr } from "msgpackr";
 import { z } from "zod";
-import type { RoomRecord } from "../colyseus/movable-room.js";
+import type { RoomRecord } from "../colyseus/room-record.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
 
 /** Largest message; bulk is cut into chunks far below it. */

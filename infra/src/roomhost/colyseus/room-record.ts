@@ -1,0 +1,40 @@
+/** A room on its way: all of it but its state graph. */
+import type { ViewRecord } from "./schema/views.js";
+import type { TimerRecord } from "./timers.js";
+
+export interface SessionRecord {
+  sessionId: string;
+  playerId: string | undefined;
+  network: string | undefined;
+  centroid: boolean;
+  reconnectionToken: string;
+  auth: unknown;
+  userData: unknown;
+  joinedAtMs: number;
+  view: ViewRecord | undefined;
+  /** Data frames so far on this session: from and to the client. */
+  received: number;
+  sent: number;
+  /** Disconnected, its seat held by allowReconnection(). */
+  dropped: boolean;
+}
+
+/** Everything of a room but its state graph. */
+export interface RoomRecord {
+  clock: { elapsedMs: number; timers: TimerRecord[]; fixedTick: number };
+  patchRateMs: number | null;
+  metadata: unknown;
+  maxClients: number;
+  locked: boolean;
+  isPrivate: boolean;
+  autoDispose: boolean;
+  sessions: SessionRecord[];
+  seats: {
+    sessionId: string;
+    options: unknown;
+    auth: unknown;
+    playerId: string | undefined;
+    network: string | undefined;
+  }[];
+  extra: unknown;
+}
