@@ -12,6 +12,7 @@ import {
   longitudeSchema,
   mechanismSchema,
   migrationPhaseSchema,
+  predictedMoveSchema,
 } from "./model.js";
 
 const epoch = z.number().int().nonnegative();
@@ -174,6 +175,7 @@ export const transferSchema = z.object({
   bytes: z.number(),
   rounds: z.number().int(),
   phases: z.array(z.object({ phase: migrationPhaseSchema, atMs: z.number(), durationMs: z.number() })),
+  predicted: predictedMoveSchema.optional(),
   stateHashBefore: z.string().optional(),
   stateHashAfter: z.string().optional(),
 });

@@ -149,6 +149,9 @@ export const migrationPhaseSchema = z.enum([
 export type MigrationPhase = z.infer<typeof migrationPhaseSchema>;
 
 /** The record of one finished migration. */
+/** What a machine's move was expected to take, and why it was made in this way. */
+export const predictedMoveSchema = z.object({ totalMs: z.number(), bytes: z.number(), because: z.string() });
+
 export const receiptSchema = z.object({
   migrationId: idSchema,
   roomId: idSchema,
@@ -163,6 +166,8 @@ export const receiptSchema = z.object({
   totalMs: z.number(),
   phases: z.array(z.object({ phase: migrationPhaseSchema, atMs: z.number(), durationMs: z.number() })),
   bytes: z.number(),
+  /** What the choice of the mechanism was made from: to be compared with `totalMs` of the copy and `bytes`. */
+  predicted: predictedMoveSchema.optional(),
   /** Silence between the last state frame from the source and the first from the destination, by client. */
   freezeMs: z
     .object({ clients: z.number().int(), p50: z.number(), p99: z.number(), max: z.number() })

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { detectAccelerator } from "../carriers/vm/accelerator.js";
 import type { GuestImage } from "../carriers/vm/image.js";
-import type { VmMode } from "../carriers/vm/migrate.js";
+import type { VmMode } from "../carriers/vm/migration-options.js";
 import { GuestPair, type PairHost } from "./guest-pair.js";
 
 export const vmLoads = ["idle", "network", "memory", "storage", "compute", "mixed"] as const;

@@ -4,13 +4,13 @@ import { Connection } from "@centroid/node-libvirt";
 import type { Accelerator } from "../carriers/vm/domain-xml.js";
 import { type Guest, GuestHost } from "../carriers/vm/guests.js";
 import type { GuestImage } from "../carriers/vm/image.js";
-import {
-  migrateGuest,
-  type VmDestination,
-  type VmMigrationOptions,
-  type VmMigrationOutcome,
-} from "../carriers/vm/migrate.js";
-import { MigrationPredictor } from "../carriers/vm/predict.js";
+import { MigrationPredictor } from "../carriers/vm/learned-costs.js";
+import { migrateGuest } from "../carriers/vm/migrate.js";
+import type {
+  VmDestination,
+  VmMigrationOptions,
+  VmMigrationOutcome,
+} from "../carriers/vm/migration-options.js";
 import { Lab, type LabHost } from "./lab.js";
 import { LabPlayer } from "./player.js";
 import { guestAddress, type LabLink, labPrefixBits, parseTopology } from "./topology.js";

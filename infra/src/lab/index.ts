@@ -10,7 +10,7 @@ export {
 export { type DeployLab, startDeployLab } from "./deploy-lab.js";
 export { GuestPair, type GuestPairOptions, type PairHost } from "./guest-pair.js";
 export { Lab, type LabHost } from "./lab.js";
-export { LabError, labProblem } from "./lab-problem.js";
+export { labProblem } from "./lab-problem.js";
 export type { LabPlace } from "./lab-state.js";
 export { LabPlayer, type ProbeReport } from "./player.js";
 export type { LinkTraffic } from "./switch.js";

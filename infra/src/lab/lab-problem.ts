@@ -3,17 +3,6 @@ import { existsSync } from "node:fs";
 import { addonProblem } from "@centroid/node-libvirt";
 import { run } from "../carriers/vm/run.js";
 
-/** A lab that cannot be brought up or is not there. */
-export class LabError extends Error {
-  override readonly name = "LabError";
-  readonly code: "LAB_MISSING" | "LAB_EXISTS" | "LAB_UNSUPPORTED" | "LAB_UNKNOWN_PLACE";
-
-  constructor(code: LabError["code"], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 /** Why no lab can run here, in one line, or undefined. */
 export async function labProblem(): Promise<string | undefined> {
   if (process.platform !== "linux") return "network namespaces need Linux";

@@ -1,6 +1,6 @@
 /** What a lab keeps of itself on disk, so that every process on the box finds it. */
 import { existsSync } from "node:fs";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { namespacesOf } from "./namespaces.js";
@@ -43,4 +43,10 @@ export async function readState(lab: string): Promise<LabState | undefined> {
 /** Whether there is anything of a lab of this name, or left of one. */
 export async function hasTraces(lab: string): Promise<boolean> {
   return existsSync(statePath(lab)) || (await namespacesOf(lab)).length > 0;
+}
+
+/** Of the labs that are up on this machine. */
+export async function labNames(): Promise<string[]> {
+  const entries = await readdir(labsDirectory).catch(() => []);
+  return entries.filter((entry) => existsSync(statePath(entry)));
 }

@@ -2,17 +2,21 @@
  * A test network on one box: a namespace per edge host, with a libvirtd of its own, and per player site,
  * joined by an emulated backbone. The only addresses used are inside the namespaces.
  */
+import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { CentroidError } from "@centroid/protocol";
+import { z } from "zod";
 import { run } from "../carriers/vm/run.js";
 import { socketBuffers } from "./buffers.js";
 import { type Hypervisor, hypervisorOf, hypervisorPid, startHypervisor } from "./hypervisor.js";
-import { LabError, labProblem } from "./lab-problem.js";
+import { labProblem } from "./lab-problem.js";
 import {
   directoryOf,
   hasTraces,
   type LabPlace,
   type LabState,
+  labNames,
   programDirectory,
   readState,
   writeState,
@@ -25,6 +29,7 @@ import {
   type LabLink,
   type LinkProperties,
   labPrefixBits,
+  linkPropertiesSchema,
   siteAddress,
   type Topology,
 } from "./topology.js";
@@ -61,16 +66,16 @@ export class Lab {
     return join(this.directory, "hosts", name);
   }
 
-  /** @throws {LabError} LAB_UNKNOWN_PLACE */
+  /** @throws CentroidError HOST_NOT_FOUND */
   host(name: string): LabHost {
     const host = this.hosts.find((candidate) => candidate.name === name);
-    if (host === undefined) throw new LabError("LAB_UNKNOWN_PLACE", `lab ${this.name} has no host ${name}`);
+    if (host === undefined) throw new CentroidError("HOST_NOT_FOUND", `lab ${this.name} has no host ${name}`);
     return host;
   }
 
   /**
    * Brings a lab up. On failure everything is taken down again.
-   * @throws {LabError} LAB_UNSUPPORTED, LAB_EXISTS
+   * @throws CentroidError CARRIER_UNAVAILABLE, CONFIG_INVALID when it is up
    */
   static async up(
     topology: Topology,
@@ -79,9 +84,12 @@ export class Lab {
     const name = options.name ?? "lab";
     const step = options.onStep ?? (() => {});
     const problem = await labProblem();
-    if (problem !== undefined) throw new LabError("LAB_UNSUPPORTED", problem);
+    if (problem !== undefined) throw new CentroidError("CARRIER_UNAVAILABLE", problem);
     if (await hasTraces(name)) {
-      throw new LabError("LAB_EXISTS", `lab ${name} is up, or crashed: centroid lab down --name ${name}`);
+      throw new CentroidError(
+        "CONFIG_INVALID",
+        `lab ${name} is up, or crashed: centroid lab down --name ${name}`,
+      );
     }
     const place = (places: Topology["hosts"], address: (index: number) => string) =>
       places.map((it, index) => ({
@@ -111,12 +119,15 @@ export class Lab {
     }
   }
 
-  /** The running lab of this name. @throws {LabError} LAB_MISSING */
+  /** The running lab of this name. @throws CentroidError NOT_FOUND */
   static async open(name = "lab"): Promise<Lab> {
     const state = await readState(name);
-    if (state === undefined)
-      throw new LabError("LAB_MISSING", `no lab ${name} is up: centroid lab up --hosts 3`);
-    return new Lab(state);
+    if (state !== undefined) return new Lab(state);
+    if (await hasTraces(name))
+      throw new CentroidError("NOT_FOUND", `lab ${name} has crashed: centroid lab down --name ${name}`);
+    const others = (await labNames()).map((other) => `--name ${other}`).join(", ");
+    const remedy = others === "" ? "centroid lab up --hosts 3" : `there is ${others}`;
+    throw new CentroidError("NOT_FOUND", `no lab ${name} is up: ${remedy}`);
   }
 
   async #startBackbone(): Promise<void> {
@@ -144,10 +155,7 @@ export class Lab {
   }
 
   async #applyLink(link: LabLink): Promise<void> {
-    const control = this.#state.switch?.controlPath;
-    if (control === undefined)
-      throw new LabError("LAB_MISSING", `the backbone of lab ${this.name} is not up`);
-    await setLink(control, link.a, link.b, link);
+    await setLink(this.controlPath, link.a, link.b, link);
   }
 
   /** (Re)starts a host's libvirtd, after a crash for instance. Its running VMs are found again. */
@@ -163,42 +171,54 @@ export class Lab {
     return hypervisorPid(this.#hostDirectory(name));
   }
 
-  /** Changes a link while the lab runs; what is not given stays as it is. @throws {LabError} LAB_UNKNOWN_PLACE */
+  /**
+   * Changes a link while the lab runs; what is not given stays as it is.
+   * @throws CentroidError HOST_NOT_FOUND, BAD_REQUEST for what a link cannot have
+   */
   async setLink(a: string, b: string, change: Partial<LinkProperties>): Promise<LabLink> {
+    // Other processes change links, too.
+    this.#state = (await readState(this.name)) ?? this.#state;
     const names = new Set([...this.#state.hosts, ...this.#state.sites].map((it) => it.name));
     for (const name of [a, b]) {
       if (!names.has(name)) {
-        throw new LabError(
-          "LAB_UNKNOWN_PLACE",
+        throw new CentroidError(
+          "HOST_NOT_FOUND",
           `lab ${this.name} has no ${name}; it has ${[...names].join(", ")}`,
         );
       }
     }
     const joins = (link: LabLink) => (link.a === a && link.b === b) || (link.a === b && link.b === a);
     const before = this.#state.links.find(joins) ?? { a, b, rttMs: 0, jitterMs: 0, loss: 0, up: true };
-    const link = { ...before, ...change };
+    const asked = linkPropertiesSchema.safeParse({ ...before, ...change });
+    if (!asked.success) throw new CentroidError("BAD_REQUEST", `link: ${z.prettifyError(asked.error)}`);
+    const link = { ...before, ...asked.data };
     await this.#applyLink(link);
-    this.#state.links = [...this.#state.links.filter((other) => !joins(other)), link];
+    const { links } = this.#state;
+    this.#state.links = links.some(joins)
+      ? links.map((other) => (joins(other) ? link : other))
+      : [...links, link];
     await this.#fitBuffers();
     await writeState(this.#state);
     return link;
   }
 
-  /** Of the backbone, for those who follow where a guest is. @throws {LabError} LAB_MISSING */
+  /** Of the backbone, for those who follow where a guest is. @throws CentroidError NOT_FOUND */
   get controlPath(): string {
     const path = this.#state.switch?.controlPath;
-    if (path === undefined) throw new LabError("LAB_MISSING", `the backbone of lab ${this.name} is not up`);
+    if (path === undefined)
+      throw new CentroidError("NOT_FOUND", `the backbone of lab ${this.name} is not up`);
     return path;
   }
 
-  async traffic(): Promise<LinkTraffic[]> {
-    const control = this.#state.switch?.controlPath;
-    return control === undefined ? [] : readTraffic(control);
+  /** @throws CentroidError NOT_FOUND when the backbone does not run */
+  traffic(): Promise<LinkTraffic[]> {
+    return readTraffic(this.controlPath);
   }
 
-  /** Ends every process of the lab and removes its namespaces and files, whatever state it was left in. */
-  static async down(name = "lab"): Promise<void> {
+  /** Ends every process of the lab and removes its namespaces and files, whatever state it was left in; false if there was none. */
+  static async down(name = "lab"): Promise<boolean> {
     const directory = directoryOf(name);
+    const present = existsSync(directory);
     const namespaces = await namespacesOf(name);
     const pids = new Set<number>();
     for (const namespace of namespaces) {
@@ -209,5 +229,6 @@ export class Lab {
     await endProcesses(pids);
     for (const namespace of namespaces) await run("ip", ["netns", "delete", namespace]).catch(() => "");
     await rm(directory, { recursive: true, force: true });
+    return present || namespaces.length > 0;
   }
 }

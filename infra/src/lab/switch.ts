@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
 import { waitFor } from "../carriers/vm/wait.js";
 import { nativeProgram } from "./native.js";
@@ -55,7 +56,11 @@ function command(controlPath: string, line: string): Promise<string> {
         reject(new Error(`the lab's switch refused "${line}": ${answer.trim()}`));
       else resolve(answer);
     });
-    socket.on("error", reject);
+    socket.on("error", (cause: NodeJS.ErrnoException) => {
+      const gone = cause.code === "ECONNREFUSED" || cause.code === "ENOENT";
+      const remedy = "the lab's backbone does not run: take the lab down and bring it up again";
+      reject(gone ? new CentroidError("NOT_FOUND", remedy, { cause }) : cause);
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 /** A real lab: namespaces, two libvirtd, the switch between them. Needs root, libvirt and QEMU. */
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
+import { promisify } from "node:util";
 import { Lab, labProblem, parseTopology } from "@centroid/infra";
 import { Connection } from "@centroid/node-libvirt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -89,12 +90,43 @@ describe.skipIf(problem !== undefined)("lab", () => {
     expect(crossed.dropped).toBeGreaterThan(0);
   });
 
+  it("lets hosts hold no more of a migration than their link needs", async () => {
+    const most = async (host: string): Promise<number> => {
+      const path = "/proc/sys/net/ipv4/tcp_rmem";
+      const args = ["netns", "exec", lab.host(host).namespace, "cat", path];
+      const { stdout } = await promisify(execFile)("ip", args);
+      return Number(stdout.trim().split(/\s+/)[2]);
+    };
+    await lab.setLink("tokyo", "paris", { rttMs: 0 });
+    const near = await most("tokyo");
+    await lab.setLink("tokyo", "paris", { rttMs: 20 });
+    expect(await most("tokyo")).toBeGreaterThan(4 * near);
+    await lab.setLink("tokyo", "paris", { rttMs: 20, megabitsPerS: 10 });
+    expect(await most("tokyo")).toBe(near);
+    await lab.setLink("tokyo", "paris", { rttMs: 0, megabitsPerS: 100_000 });
+  });
+
+  it("refuses what a link cannot have, and keeps it as it was", async () => {
+    await expect(lab.setLink("paris", "home", { rttMs: Number.NaN })).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+    });
+    expect((await Lab.open(name)).links).toContainEqual(expect.objectContaining({ b: "paris", rttMs: 30 }));
+  });
+
+  it("keeps what another process has changed", async () => {
+    const other = await Lab.open(name);
+    await other.setLink("tokyo", "home", { rttMs: 7 });
+    await lab.setLink("paris", "home", { jitterMs: 0 });
+    expect((await Lab.open(name)).links).toContainEqual(expect.objectContaining({ a: "tokyo", rttMs: 7 }));
+    await lab.setLink("tokyo", "home", { rttMs: 0 });
+  });
+
   it("refuses an unknown place, and a second lab of the same name", async () => {
     await expect(lab.setLink("paris", "atlantis", { rttMs: 1 })).rejects.toMatchObject({
-      code: "LAB_UNKNOWN_PLACE",
+      code: "HOST_NOT_FOUND",
     });
     await expect(Lab.up(parseTopology({ hosts: [{ name: "a" }] }), { name })).rejects.toMatchObject({
-      code: "LAB_EXISTS",
+      code: "CONFIG_INVALID",
     });
   });
 
@@ -108,10 +140,12 @@ describe.skipIf(problem !== undefined)("lab", () => {
   it("leaves nothing behind, even when its state file is lost", async () => {
     const pid = (await lab.hypervisorPid("paris"))!;
     rmSync(`${lab.directory}/state.json`);
-    await Lab.down(name);
+    await expect(Lab.open(name)).rejects.toThrow("has crashed: centroid lab down");
+    expect(await Lab.down(name)).toBe(true);
+    expect(await Lab.down(name)).toBe(false);
     expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
     expect(existsSync(lab.directory)).toBe(false);
     expect(readdirSync("/run/netns").filter((entry) => entry.includes(`-${name}-`))).toEqual([]);
-    await expect(Lab.open(name)).rejects.toMatchObject({ code: "LAB_MISSING" });
+    await expect(Lab.open(name)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 });

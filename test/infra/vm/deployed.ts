@@ -1,17 +1,14 @@
 /** `centroid up --carrier vm` as users run it, for the tests of rooms in virtual machines. */
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Lab } from "@centroid/infra";
 import { type Receipt, receiptSchema, type VmMechanism } from "@centroid/protocol";
 import { expect } from "vitest";
 import { Cli, type RunningCli } from "../../support/run-cli.js";
+import { testRoomsImageDirectory } from "./support.js";
 
 const adminToken = "admin-token-of-the-vm-test";
-/** Image and template are made once per machine; they are used only if they are of the same inputs. */
-const imageDirectory = join(tmpdir(), "centroid-test-vm-image");
-
 /** Slow enough that a move takes seconds, so that faults hit the middle of it. */
 const slowMegabitsPerS = 200;
 const fastMegabitsPerS = 100_000;
@@ -32,9 +29,9 @@ export class DeployedVms implements AsyncDisposable {
   static async start(): Promise<DeployedVms> {
     const cli = await Cli.create();
     const state = join(cli.folder, "s");
-    await mkdir(imageDirectory, { recursive: true });
+    await mkdir(testRoomsImageDirectory, { recursive: true });
     await mkdir(state);
-    await symlink(imageDirectory, join(state, "vm-image"));
+    await symlink(testRoomsImageDirectory, join(state, "vm-image"));
     const args = ["up", "--carrier", "vm", "--hosts", "2", "--port", "0", "--json", "--state-dir", state];
     const up = cli.start(args, { CENTROID_TOKEN: adminToken });
     try {

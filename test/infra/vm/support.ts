@@ -25,6 +25,9 @@ export async function hypervisorProblem(tier: string): Promise<string | undefine
 /** Built once per machine: the image of the same inputs is taken as it is. */
 export const testImageDirectory = join(tmpdir(), "centroid-test-image");
 
+/** The same for the guest that rooms run in, with its template. */
+export const testRoomsImageDirectory = join(tmpdir(), "centroid-test-vm-image");
+
 export function testImage(): Promise<GuestImage> {
   return buildGuestImage({ directory: testImageDirectory });
 }

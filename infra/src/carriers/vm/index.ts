@@ -4,18 +4,18 @@ export { type GuestIdentity, GuestSilentError } from "./control-channel.js";
 export type { Accelerator } from "./domain-xml.js";
 export { type Guest, GuestHost, type GuestHostOptions } from "./guests.js";
 export { buildGuestImage, type GuestImage, type ImageOptions, readGuestImage } from "./image.js";
-export {
-  migrateGuest,
-  type VmDestination,
-  type VmMigrationOptions,
-  type VmMigrationOutcome,
-  type VmMode,
-  type VmProgress,
-} from "./migrate.js";
+export { type MigrationOutcome, MigrationPredictor } from "./learned-costs.js";
+export { migrateGuest } from "./migrate.js";
+export type {
+  VmDestination,
+  VmMigrationOptions,
+  VmMigrationOutcome,
+  VmMode,
+  VmProgress,
+} from "./migration-options.js";
 export {
   chooseMode,
   type MigrationCost,
-  MigrationPredictor,
   type Prediction,
   predictMigration,
 } from "./predict.js";

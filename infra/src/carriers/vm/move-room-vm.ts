@@ -7,8 +7,9 @@ import {
   type MigrationPhase,
   type Transfer,
 } from "@centroid/protocol";
-import { migrateGuest, type VmMigrationOutcome, type VmMode } from "./migrate.js";
-import type { MigrationPredictor } from "./predict.js";
+import type { MigrationPredictor } from "./learned-costs.js";
+import { migrateGuest } from "./migrate.js";
+import type { VmMigrationOutcome, VmMode } from "./migration-options.js";
 import { Pulse } from "./pulse.js";
 import { reconcile } from "./reconcile.js";
 import { domainNameOf } from "./room-records.js";
@@ -139,6 +140,13 @@ async function conclude(
       bytes: outcome.bytes,
       rounds: outcome.iterations,
       phases: phases.list,
+      ...(outcome.prediction !== undefined && {
+        predicted: {
+          totalMs: outcome.prediction.totalMs,
+          bytes: outcome.prediction.bytes,
+          because: outcome.because,
+        },
+      }),
       ...(measured && { silenceMs: pulse.longestMs }),
     },
   };

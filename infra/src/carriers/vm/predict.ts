@@ -1,6 +1,6 @@
 /**
- * What a migration will cost, from memory, dirty rate and bandwidth, corrected by how earlier ones between
- * the same two hosts turned out.
+ * What a migration will cost, from memory, dirty rate and bandwidth, and the mode that follows from it. Pure;
+ * what earlier migrations taught is in `learned-costs.ts`.
  *
  * Pre-copy model (Liu et al., "Performance and energy modeling for live migration of virtual machines", 2011):
  * pass 0 sends all memory V0, pass i what was dirtied meanwhile, V(i) = V0 * lambda^i, lambda = dirty rate /
@@ -71,48 +71,4 @@ export function chooseMode(
     };
   }
   return { mode: "precopy", because: `pre-copy will take ${Math.round(prediction.totalMs)} ms` };
-}
-
-/** Weight of the newest outcome. */
-const learningRate = 0.3;
-/** One odd outcome must not spoil the predictions to come. */
-const factorLimits = { least: 0.2, most: 5 } as const;
-/** Before anything was measured: what a userspace network on a small box carries. */
-const defaultBandwidthBytesPerS = 100e6;
-
-interface PairKnowledge {
-  bandwidthBytesPerS: number;
-  totalFactor: number;
-}
-
-/** Learns bandwidth and a correction of the total time per pair of hosts. */
-export class MigrationPredictor {
-  readonly #pairs = new Map<string, PairKnowledge>();
-
-  #pair(from: string, to: string): PairKnowledge {
-    const key = `${from}\n${to}`;
-    let known = this.#pairs.get(key);
-    if (known === undefined) {
-      known = { bandwidthBytesPerS: defaultBandwidthBytesPerS, totalFactor: 1 };
-      this.#pairs.set(key, known);
-    }
-    return known;
-  }
-
-  predict(from: string, to: string, cost: Omit<MigrationCost, "bandwidthBytesPerS">): Prediction {
-    const { bandwidthBytesPerS, totalFactor } = this.#pair(from, to);
-    const plain = predictMigration({ ...cost, bandwidthBytesPerS });
-    return { ...plain, totalMs: plain.totalMs * totalFactor };
-  }
-
-  /** `busyMs`: without set-up, so that bandwidth is what the link gave. */
-  learn(from: string, to: string, outcome: { predictedMs: number; totalMs: number; bytes: number }): void {
-    const known = this.#pair(from, to);
-    if (outcome.totalMs <= 0 || outcome.predictedMs <= 0 || outcome.bytes <= 0) return;
-    const bandwidth = (outcome.bytes / outcome.totalMs) * 1000;
-    known.bandwidthBytesPerS += learningRate * (bandwidth - known.bandwidthBytesPerS);
-    const factor = (known.totalFactor * outcome.totalMs) / outcome.predictedMs;
-    const bounded = Math.min(factorLimits.most, Math.max(factorLimits.least, factor));
-    known.totalFactor += learningRate * (bounded - known.totalFactor);
-  }
 }

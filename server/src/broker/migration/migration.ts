@@ -109,6 +109,7 @@ export class Migration {
       // The source's own times are exact; ours include the way of the message.
       phases: transfer?.phases ?? this.#seen,
       bytes: transfer?.bytes ?? this.bytes,
+      ...(transfer?.predicted !== undefined && { predicted: transfer.predicted }),
       ...silence(transfer),
       ...freeze,
       ...(transfer?.stateHashBefore !== undefined && { stateHashBefore: transfer.stateHashBefore }),

@@ -1,6 +1,6 @@
 /** `centroid lab`: a test network of namespaces on one box, with a libvirt per edge host. Needs root. */
 import { defaultTopology, Lab, type LabLink, type LinkProperties, readTopology } from "@centroid/infra";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { color, fail, ms, print, printJson, table } from "../output.js";
 
 interface LabFlags {
@@ -44,11 +44,20 @@ async function show(lab: Lab, json: boolean | undefined): Promise<void> {
   const hosts = await Promise.all(
     lab.hosts.map(async (host) => ({ ...host, libvirtdPid: await lab.hypervisorPid(host.name) })),
   );
-  const traffic = await lab.traffic();
+  const traffic = await lab.traffic().catch(() => undefined);
   if (json === true) {
-    printJson({ name: lab.name, hosts, sites: lab.sites, links: lab.links, traffic });
+    const backbone = traffic === undefined ? "down" : "up";
+    printJson({
+      name: lab.name,
+      backbone,
+      hosts,
+      sites: lab.sites,
+      links: lab.links,
+      traffic: traffic ?? [],
+    });
     return;
   }
+  if (traffic === undefined) print(color.red("the backbone is down: centroid lab down, then up again"));
   const rows = hosts.map((host) => [
     host.name,
     host.address,
@@ -98,7 +107,7 @@ export function registerLab(program: Command): void {
     .option("--loss <share>", "packets lost in each direction, 0 to 1", Number)
     .option("--bandwidth <Mbit/s>", "in each direction", Number)
     .option("--up", "join it again")
-    .option("--down", "cut it")
+    .addOption(new Option("--down", "cut it").conflicts("up"))
     .action((a: string, b: string, flags: LinkFlags) =>
       act(flags.json, async () => {
         const change: Partial<LinkProperties> = {
@@ -118,9 +127,9 @@ export function registerLab(program: Command): void {
   named(lab.command("down").description("end and remove everything, also after a crash")).action(
     (flags: LabFlags) =>
       act(flags.json, async () => {
-        await Lab.down(flags.name);
+        const present = await Lab.down(flags.name);
         if (flags.json === true) printJson({ name: flags.name, up: false });
-        else print(`lab ${flags.name} is down`);
+        else print(present ? `lab ${flags.name} is down` : `there was no lab ${flags.name}`);
       }),
   );
 }

@@ -1,0 +1,222 @@
+/** The rooms whose machines run on this host: the line to each, what they say, and their end. */
+import { setTimeout as delay } from "node:timers/promises";
+import { CentroidError, type RoomEvent, type RoomReport, roomReportSchema } from "@centroid/protocol";
+import { z } from "zod";
+import type { CarrierEvents } from "../carrier.js";
+import type { LocalLibvirt } from "./local-libvirt.js";
+import { RoomGuest, type ToldByGuest } from "./room-guest.js";
+import { domainNameOf, type RoomRecords, roomIdOf, type VmRoomRecord } from "./room-records.js";
+
+/** A room host that does not answer within this is hung; emulated guests are slow, and share their cores. */
+export const REPLY_TIMEOUT_MS = 8_000;
+/** A machine that has just come must say a word by then, or it is dead. Less than the broker waits for it. */
+const PROOF_OF_LIFE_MS = 20_000;
+/** Its players' connections end properly before the machine does. */
+const FAREWELL_MS = 1_500;
+
+export type Stage =
+  | { name: "starting" }
+  | { name: "running"; guest: RoomGuest }
+  /** `over` settles when it is known who has it. */
+  | { name: "leaving"; guest: RoomGuest; migrationId: string; abort: AbortController; over: Promise<unknown> }
+  | { name: "arriving"; migrationId: string };
+
+export interface Hosted {
+  readonly record: VmRoomRecord;
+  /** The epoch the room host in the guest was told when it began. */
+  guestEpoch: number;
+  stage: Stage;
+  usage: { cpuMicros: number; rssBytes: number };
+}
+
+export class HostedRooms {
+  readonly #rooms = new Map<string, Hosted>();
+  readonly #records: RoomRecords;
+  readonly #libvirt: LocalLibvirt;
+  readonly #events: CarrierEvents;
+  #disposed = false;
+
+  constructor(records: RoomRecords, libvirt: LocalLibvirt, events: CarrierEvents) {
+    this.#records = records;
+    this.#libvirt = libvirt;
+    this.#events = events;
+  }
+
+  get(roomId: string): Hosted | undefined {
+    return this.#rooms.get(roomId);
+  }
+
+  /** @throws CentroidError ROOM_NOT_FOUND */
+  require(roomId: string): Hosted {
+    const hosted = this.#rooms.get(roomId);
+    if (hosted === undefined) throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not on this host`);
+    return hosted;
+  }
+
+  values(): IterableIterator<Hosted> {
+    return this.#rooms.values();
+  }
+
+  add(record: VmRoomRecord, guestEpoch: number, stage: Stage): Hosted {
+    const hosted: Hosted = { record, guestEpoch, stage, usage: { cpuMicros: 0, rssBytes: 0 } };
+    this.#rooms.set(record.roomId, hosted);
+    return hosted;
+  }
+
+  async reports(): Promise<RoomReport[]> {
+    const all = await Promise.all([...this.#rooms.values()].map((hosted) => this.#report(hosted)));
+    return all.filter((report) => report !== undefined);
+  }
+
+  async #report(hosted: Hosted): Promise<RoomReport | undefined> {
+    const { record, stage } = hosted;
+    switch (stage.name) {
+      case "starting":
+        return undefined;
+      case "arriving":
+        return { ...record, carrier: "vm", passive: true, locked: false, sessions: [] };
+      case "running":
+      case "leaving": {
+        const told = await stage.guest.ask({ reports: true }, REPLY_TIMEOUT_MS).catch(() => []);
+        return this.#take(hosted, told);
+      }
+      default: {
+        const never: never = stage;
+        throw new CentroidError("INTERNAL", JSON.stringify(never));
+      }
+    }
+  }
+
+  /** What a guest says about itself, in the terms of the network it is in; undefined if it has no room. */
+  #take(hosted: Hosted, told: unknown): RoomReport | undefined {
+    const [report] = z.array(roomReportSchema).parse(told);
+    if (report === undefined) return undefined;
+    hosted.guestEpoch = report.epoch;
+    return own(hosted, report);
+  }
+
+  /** Opens the line to a guest that runs here; it is running from then on. */
+  async listen(hosted: Hosted): Promise<RoomGuest> {
+    const { guests } = await this.#libvirt.open();
+    const channel = await guests.openChannel(domainNameOf(hosted.record.roomId));
+    const guest: RoomGuest = new RoomGuest(
+      channel,
+      (message) => this.#told(hosted, message),
+      () => this.#lineClosed(hosted),
+    );
+    hosted.stage = { name: "running", guest };
+    return guest;
+  }
+
+  /** Listens to a machine that has just come to be ours; undefined if it lives without its room. */
+  async hear(hosted: Hosted): Promise<RoomReport | undefined> {
+    const guest = await this.listen(hosted);
+    return this.#take(hosted, await guest.askUntilAnswered({ reports: true }, PROOF_OF_LIFE_MS));
+  }
+
+  #told(hosted: Hosted, message: ToldByGuest): void {
+    const events = this.#events;
+    const { roomId, epoch } = hosted.record;
+    if (this.#rooms.get(roomId) !== hosted) return;
+    switch (message.type) {
+      case "notice":
+        events.notice(message.line);
+        return;
+      case "published":
+        events.published(message);
+        // Other machines of this host are other processes too.
+        for (const other of this.#rooms.values())
+          if (other !== hosted && "guest" in other.stage) other.stage.guest.published(message);
+        return;
+      case "failed":
+        events.notice(`rooms do not load in the VM: ${message.message}`);
+        return;
+      case "usage":
+        hosted.usage = { cpuMicros: message.cpuMicros, rssBytes: message.rssBytes };
+        return;
+      case "checkpoint": {
+        const { seq, takenAtMs, bytes: data } = message;
+        hosted.guestEpoch = message.epoch;
+        events.checkpoint({ type: "checkpoint", roomId, epoch, seq, takenAtMs, data });
+        return;
+      }
+      case "room":
+        this.emit(hosted, message.change);
+        return;
+      default: {
+        const never: never = message;
+        throw new CentroidError("INTERNAL", JSON.stringify(never));
+      }
+    }
+  }
+
+  emit(hosted: Hosted, change: RoomEvent): void {
+    const { roomId, epoch } = hosted.record;
+    if (change.event === "running")
+      this.#events.room(roomId, epoch, { ...change, report: own(hosted, change.report) });
+    else this.#events.room(roomId, epoch, change);
+    if (change.event === "disposed") void this.remove(hosted, FAREWELL_MS);
+  }
+
+  /** QEMU has let go of the line: the VM has ended or moved away. */
+  #lineClosed(hosted: Hosted): void {
+    if (this.#disposed || hosted.stage.name !== "running") return;
+    if (this.#rooms.get(hosted.record.roomId) !== hosted) return;
+    const error = new CentroidError("HOST_LOST", "the room's VM has ended");
+    void this.remove(hosted);
+    this.emit(hosted, { event: "lost", error: error.toWire() });
+  }
+
+  /** Its VM is not here any more. */
+  async forget(hosted: Hosted): Promise<void> {
+    const { roomId } = hosted.record;
+    if (this.#rooms.get(roomId) === hosted) this.#rooms.delete(roomId);
+    if ("guest" in hosted.stage) hosted.stage.guest[Symbol.dispose]();
+    await this.#records.remove(roomId);
+  }
+
+  /** Ends what is left of a room here. */
+  async remove(hosted: Hosted, afterMs = 0): Promise<void> {
+    const { roomId } = hosted.record;
+    await this.forget(hosted);
+    if (afterMs > 0) await delay(afterMs, undefined, { ref: false });
+    // The same room may have begun here anew.
+    if (this.#rooms.has(roomId)) return;
+    try {
+      const { connection } = await this.#libvirt.open();
+      await (await connection.lookupByName(domainNameOf(roomId))).destroy();
+    } catch {
+      // Gone already, or its libvirt is: then it is looked for at the agent's next start.
+    }
+  }
+
+  /** VMs of an agent that ran here before: known ones that live are ours, all others end. */
+  async adoptAll(): Promise<void> {
+    const { connection } = await this.#libvirt.open();
+    for (const domain of await connection.listDomains("active")) {
+      const roomId = roomIdOf(domain.name);
+      if (roomId === undefined) continue;
+      const record = await this.#records.read(roomId);
+      const { state } = await domain.getState();
+      if (record !== undefined && (state === "running" || state === "blocked")) {
+        const hosted = this.add(record, record.epoch, { name: "starting" });
+        if (await this.hear(hosted).catch(() => undefined)) continue;
+        await this.forget(hosted);
+      }
+      this.#events.notice(`a VM of no room, ${domain.name}, was left here; it is stopped`);
+      await domain.destroy();
+      await this.#records.remove(roomId);
+    }
+  }
+
+  /** Lets go of all lines; the machines go on. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const { stage } of this.#rooms.values()) if ("guest" in stage) stage.guest[Symbol.dispose]();
+  }
+}
+
+function own({ record }: Hosted, report: RoomReport): RoomReport {
+  const { epoch, processId, address } = record;
+  return { ...report, carrier: "vm", epoch, processId, address };
+}
