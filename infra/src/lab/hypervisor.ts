@@ -25,6 +25,12 @@ const tcpPort = 16509;
 /** libvirtd of one lab host needs a few per guest. */
 const descriptorLimit = 4096;
 
+/**
+ * A dead peer must fail a migration while players still wait, not after the default 30 s; a live one on a machine that
+ * is busy with emulation may be silent for some seconds.
+ */
+const deadPeer = { keepalive_interval: 1, keepalive_count: 6 } as const;
+
 function paths(directory: string) {
   return {
     run: join(directory, "run"),
@@ -106,9 +112,7 @@ export async function startHypervisor(options: {
       auth_unix_ro: "none",
       // libvirt refuses to migrate between two daemons of one host UUID.
       host_uuid: await readFile(uuidPath, "utf8"),
-      // A dead peer must fail a migration while players still wait, not after the default 30 s.
-      keepalive_interval: 1,
-      keepalive_count: 3,
+      ...deadPeer,
       log_outputs: `2:file:${join(at.log, "libvirtd.log")}`,
     }),
   );
@@ -125,8 +129,7 @@ export async function startHypervisor(options: {
       stdio_handler: "file",
       migration_address: address,
       migration_host: address,
-      keepalive_interval: 1,
-      keepalive_count: 3,
+      ...deadPeer,
     }),
   );
   await addDaemonUser(at.etc);

@@ -1,5 +1,5 @@
 /** The guest image: the same inputs give the same bytes, within the size it may have. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildGuestImage, readGuestImage } from "@centroid/infra";
@@ -34,6 +34,29 @@ describe.skipIf(problem !== undefined)("guest image", () => {
     const other = await buildGuestImage({ directory, program });
     expect(other.inputHash).not.toBe(before!.inputHash);
     expect(other.hash).not.toBe(before!.hash);
+  });
+
+  it("comes from Debian's own lists on a machine that has fetched none", async () => {
+    const bare = join(directory, "bare");
+    const lists = join(bare, "lists");
+    mkdirSync(join(lists, "partial"), { recursive: true });
+    const config = join(bare, "apt.conf");
+    writeFileSync(
+      config,
+      `Dir::State::lists "${lists}"; Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";`,
+    );
+    const steps: string[] = [];
+    process.env.APT_CONFIG = config;
+    try {
+      const known = await testImage();
+      const built = await buildGuestImage({ directory: bare, onStep: (step) => steps.push(step) });
+      expect(steps).toContain("fetching Debian's package lists");
+      expect(built.hash).toBe(known.hash);
+    } finally {
+      delete process.env.APT_CONFIG;
+    }
+    // The machine's lists are as they were.
+    expect(readdirSync(lists)).toEqual(["partial"]);
   });
 
   it("does not count while its manifest is missing", async () => {

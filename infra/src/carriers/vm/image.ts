@@ -10,10 +10,9 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { type ArchiveEntry, packArchive } from "./cpio.js";
+import { type DebianKernel, findKernel } from "./debian-kernel.js";
 import { run } from "./run.js";
 
-/** The metapackage: apt picks the kernel that Debian supports now. */
-const kernelPackage = "linux-image-cloud-amd64";
 /** In the order they must be loaded: each needs those before it. */
 const modules = [
   "drivers/virtio/virtio_ring.ko",
@@ -62,24 +61,11 @@ function sha256(...parts: (Buffer | string)[]): string {
   return hash.digest("hex");
 }
 
-/** The kernel package's file name says its version; apt verifies its signature chain. */
-async function resolveKernel(): Promise<string> {
-  const depends = await run("apt-cache", ["depends", kernelPackage]);
-  const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
-  if (name === undefined) {
-    throw new Error(
-      `apt knows no ${kernelPackage}: run apt-get update, and see that Debian's main is in its sources`,
-    );
-  }
-  const shown = await run("apt-cache", ["show", "--no-all-versions", name]);
-  return `${name}=${/^Version: (\S+)/m.exec(shown)?.[1] ?? ""}`;
-}
-
 async function unpackKernel(
-  spec: string,
+  { spec, options }: DebianKernel,
   work: string,
 ): Promise<{ kernel: Buffer; entries: ArchiveEntry[] }> {
-  await run("apt-get", ["download", "-qq", "-o", "APT::Sandbox::User=root", spec], { cwd: work });
+  await run("apt-get", ["download", "-qq", ...options, spec], { cwd: work });
   const archive = (await readdir(work)).find((name) => name.endsWith(".deb"));
   if (archive === undefined) throw new Error(`apt-get download ${spec} left no package behind`);
   await run("dpkg-deb", ["-x", archive, "kernel"], { cwd: work });
@@ -149,67 +135,74 @@ const benchGuestProgram = join(imageSources, "bench-guest.mjs");
  * @throws {CommandError} naming the program that failed.
  */
 export async function buildGuestImage(options: ImageOptions): Promise<GuestImage> {
+  const work = await mkdtemp(join(tmpdir(), "centroid-image-"));
+  try {
+    return await build(options, work);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function build(options: ImageOptions, work: string): Promise<GuestImage> {
   const step = options.onStep ?? (() => {});
-  const program = options.program ?? benchGuestProgram;
+  const { directory, program = benchGuestProgram } = options;
   const initSource = join(imageSources, "init.c");
-  step("asking apt for the kernel's version");
-  const kernelSpec = await resolveKernel();
+  const debian = await findKernel(work, step);
   const programFiles = await readProgram(program);
   const inputHash = sha256(
-    JSON.stringify([recipeVersion, kernelSpec, compressionLevel, process.version]),
+    JSON.stringify([recipeVersion, debian.spec, compressionLevel, process.version]),
     await readFile(process.execPath),
     await readFile(initSource),
     ...programFiles.flatMap(({ name, content }) => [name, content]),
   );
-  const ready = await existing(options.directory, inputHash);
+  const ready = await existing(directory, inputHash);
   if (ready !== undefined) return ready;
 
-  const work = await mkdtemp(join(tmpdir(), "centroid-image-"));
-  try {
-    step(`downloading ${kernelSpec}`);
-    const { kernel, entries } = await unpackKernel(kernelSpec, work);
-    step("compiling init");
-    entries.push(await compileInit(initSource, work));
-    step(`packing Node ${process.version} and ${basename(program)}`);
-    entries.push(...(await nodeEntries(work)));
-    for (const { name, content } of programFiles)
-      entries.push({ kind: "file", path: `app/${name}`, mode: 0o644, content });
-    for (const path of ["proc", "sys", "dev", "tmp"]) entries.push({ kind: "directory", path });
-    entries.push({ kind: "device", path: "dev/console", major: 5, minor: 1 });
-    const archive = join(work, "initramfs");
-    await writeFile(archive, packArchive(entries));
-    step("compressing");
-    await run("zstd", [
-      "-q",
-      `-${compressionLevel}`,
-      "-T1",
-      "--no-progress",
-      archive,
-      "-o",
-      `${archive}.zst`,
-    ]);
-    const initramfs = await readFile(`${archive}.zst`);
-    await mkdir(options.directory, { recursive: true });
-    const manifest = {
-      inputHash,
-      hash: sha256(kernel, initramfs),
-      kernelPackage: kernelSpec,
-      nodeVersion: process.version,
-      program: basename(program),
-      bytes: kernel.length + initramfs.length,
-    } satisfies z.infer<typeof manifestSchema>;
-    await writeFile(join(options.directory, "vmlinuz"), kernel);
-    await writeFile(join(options.directory, "initramfs.zst"), initramfs);
-    // Last, and at once: an image without its manifest does not count.
-    await writeFile(join(options.directory, "manifest.tmp"), `${JSON.stringify(manifest, null, 2)}\n`);
-    await rename(join(options.directory, "manifest.tmp"), join(options.directory, "manifest.json"));
-    step(
-      `done, ${Math.round((await stat(join(options.directory, "initramfs.zst"))).size / 2 ** 20)} MiB initramfs`,
-    );
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  const built = await existing(options.directory, inputHash);
-  if (built === undefined) throw new Error(`the image in ${options.directory} changed while it was built`);
+  step(`downloading ${debian.spec}`);
+  const { kernel, entries } = await unpackKernel(debian, work);
+  step("compiling init");
+  entries.push(await compileInit(initSource, work));
+  step(`packing Node ${process.version} and ${basename(program)}`);
+  entries.push(...(await nodeEntries(work)));
+  for (const { name, content } of programFiles)
+    entries.push({ kind: "file", path: `app/${name}`, mode: 0o644, content });
+  for (const path of ["proc", "sys", "dev", "tmp"]) entries.push({ kind: "directory", path });
+  entries.push({ kind: "device", path: "dev/console", major: 5, minor: 1 });
+  step("compressing");
+  const initramfs = await compress(entries, work);
+  const manifest = {
+    inputHash,
+    hash: sha256(kernel, initramfs),
+    kernelPackage: debian.spec,
+    nodeVersion: process.version,
+    program: basename(program),
+    bytes: kernel.length + initramfs.length,
+  };
+  await keep(directory, kernel, initramfs, manifest);
+  step(`done, ${Math.round(initramfs.length / 2 ** 20)} MiB initramfs`);
+  const built = await existing(directory, inputHash);
+  if (built === undefined) throw new Error(`the image in ${directory} changed while it was built`);
   return built;
+}
+
+async function compress(entries: readonly ArchiveEntry[], work: string): Promise<Buffer> {
+  const archive = join(work, "initramfs");
+  await writeFile(archive, packArchive(entries));
+  const flags = ["-q", `-${compressionLevel}`, "-T1", "--no-progress"];
+  await run("zstd", [...flags, archive, "-o", `${archive}.zst`]);
+  return readFile(`${archive}.zst`);
+}
+
+async function keep(
+  directory: string,
+  kernel: Buffer,
+  initramfs: Buffer,
+  manifest: z.infer<typeof manifestSchema>,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "vmlinuz"), kernel);
+  await writeFile(join(directory, "initramfs.zst"), initramfs);
+  // Last, and at once: an image without its manifest does not count.
+  await writeFile(join(directory, "manifest.tmp"), `${JSON.stringify(manifest, null, 2)}\n`);
+  await rename(join(directory, "manifest.tmp"), join(directory, "manifest.json"));
 }

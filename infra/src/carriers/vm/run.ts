@@ -1,7 +1,7 @@
 /** Running a program to its end, with an error that shows what it said. */
 import { execFile } from "node:child_process";
 
-class CommandError extends Error {
+export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly code = "COMMAND_FAILED";
 }
