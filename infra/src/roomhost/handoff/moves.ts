@@ -91,6 +91,12 @@ export class Moves {
       throw new CentroidError("ROOM_MOVING", `room ${roomId} is being moved already`);
     const { room } = hosted.stage;
     if (hosted.protection !== undefined) standbys.goAlone(hosted.protection, room);
+    // What ends the pause would set the room going while another host has it already.
+    if (room.move.held)
+      throw new CentroidError(
+        "ROOM_BUSY",
+        `room ${roomId} stands still: its host has not heard of a broker lately`,
+      );
     const source = new HandoffSource({
       migrationId,
       room,
