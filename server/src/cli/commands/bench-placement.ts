@@ -21,6 +21,10 @@ const DETOUR = 0.3;
 const TRAINING_HOSTS = 6;
 const LANDMARKS = 6;
 const REFINE_PASSES = 5;
+/** A repeated ping is longer by at most so much of the first. */
+const JITTER = 0.03;
+const US_PER_MS = 1_000;
+const MS_PER_S = 1_000;
 const BYTES_PER_MB = 1_000_000;
 
 interface Flags {
@@ -38,13 +42,23 @@ interface Figures {
   evaluationsPerSecond: number;
   p50Us: number;
   p99Us: number;
+  /** Pings of players to hosts they have measured, taken in, and their room evaluated after each. */
+  events: number;
+  eventsPerSecond: number;
+  /** The ping alone. */
+  probeP50Us: number;
+  probeP99Us: number;
+  /** The evaluation right after it, which makes the player's row anew. */
+  evaluationAfterProbeP50Us: number;
   rssMb: number;
 }
 
 export function registerBenchPlacement(bench: Command): void {
   bench
     .command("placement")
-    .description("evaluations of rooms per second, with warm coordinates")
+    .description(
+      "evaluations of rooms per second with warm coordinates, and pings taken in with their rooms evaluated",
+    )
     .option("--rooms <n>", "rooms in memory", count, 100_000)
     .option("--hosts <n>", "hosts each evaluation ranks", count, 1_000)
     .option("--seconds <n>", "how long to measure", count, 5)
@@ -84,11 +98,11 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
   const playerPlaces = Array.from({ length: players }, (_, p) =>
     placeNear((Math.floor(p / PLAYERS_PER_ROOM) + 7 * (p % 3)) % CITIES, p * 3 + 1),
   );
-  const probe = (p: number, h: number): void => {
+  const probe = (p: number, h: number, jitter = 0): void => {
     const from = playerPlaces[p] ?? ORIGIN;
     const to = hostPlaces[h] ?? ORIGIN;
     const direct = Math.hypot(from.x - to.x, from.y - to.y) + from.accessMs + to.accessMs;
-    const rttMs = direct * (1 + DETOUR * fraction(p * 17 + h));
+    const rttMs = direct * (1 + DETOUR * fraction(p * 17 + h)) * (1 + jitter);
     map.addProbe({ playerId: `p${p}`, hostId: `h${h}`, atMs: 0, rttMs });
   };
   for (let p = 0; p < players; p++) {
@@ -118,25 +132,54 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
   };
   const stride = Math.max(1, Math.floor(rooms / running));
   for (let turn = 0; turn < 2; turn++) for (let i = 0; i < running; i++) evaluate(i * stride, turn);
-  const timesUs: number[] = [];
-  const end = performance.now() + seconds * 1_000;
-  for (let turn = 0; performance.now() < end || turn < running; turn++) {
+  const timesUs = timed(seconds, running, (turn) => evaluate((turn % running) * stride, 2 + turn));
+  const probesUs: number[] = [];
+  const afterUs: number[] = [];
+  const eventsUs = timed(seconds, 1, (turn) => {
     const start = performance.now();
-    evaluate((turn % running) * stride, 2 + turn);
-    timesUs.push((performance.now() - start) * 1_000);
-  }
-  timesUs.sort((a, b) => a - b);
-  const at = (share: number): number => timesUs[Math.floor(share * (timesUs.length - 1))] ?? Number.NaN;
+    const room = (turn % running) * stride;
+    const player = (room * PLAYERS_PER_ROOM + (turn % PLAYERS_PER_ROOM)) % players;
+    probe(player, landmarks[turn % landmarks.length] ?? 0, JITTER * fraction(turn));
+    const taken = performance.now();
+    evaluate(room, 2 + timesUs.length + turn);
+    probesUs.push((taken - start) * US_PER_MS);
+    afterUs.push((performance.now() - taken) * US_PER_MS);
+  });
   return {
     rooms,
     hosts,
     playersPerRoom: PLAYERS_PER_ROOM,
     evaluations: timesUs.length,
-    evaluationsPerSecond: timesUs.length / (timesUs.reduce((sum, us) => sum + us, 0) / 1_000_000),
-    p50Us: at(0.5),
-    p99Us: at(0.99),
+    evaluationsPerSecond: perSecond(timesUs),
+    p50Us: at(timesUs, 0.5),
+    p99Us: at(timesUs, 0.99),
+    events: eventsUs.length,
+    eventsPerSecond: perSecond(eventsUs),
+    probeP50Us: at(probesUs, 0.5),
+    probeP99Us: at(probesUs, 0.99),
+    evaluationAfterProbeP50Us: at(afterUs, 0.5),
     rssMb: process.memoryUsage().rss / BYTES_PER_MB,
   };
+}
+
+/** How long each turn took, us. */
+function timed(seconds: number, least: number, turn: (index: number) => void): number[] {
+  const timesUs: number[] = [];
+  const end = performance.now() + seconds * MS_PER_S;
+  for (let index = 0; performance.now() < end || index < least; index++) {
+    const start = performance.now();
+    turn(index);
+    timesUs.push((performance.now() - start) * US_PER_MS);
+  }
+  return timesUs;
+}
+
+const perSecond = (timesUs: readonly number[]): number =>
+  timesUs.length / (timesUs.reduce((sum, us) => sum + us, 0) / (US_PER_MS * MS_PER_S));
+
+function at(timesUs: readonly number[], share: number): number {
+  const sorted = Float64Array.from(timesUs).sort();
+  return sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
 }
 
 interface Point {
