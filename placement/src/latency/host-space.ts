@@ -10,7 +10,7 @@ import type { HostPlace } from "./types.js";
 import { spanMs } from "./vivaldi.js";
 
 /** Size of the steps. */
-const PUBLISH_MS = 0.5;
+const PUBLISH_MS = 2;
 /** A claimed location may be a city off, so the bound has slack. */
 const GEODESIC_SLACK = 0.8;
 const GEODESIC_FREE_MS = 4;

@@ -32,7 +32,7 @@ import {
   touch,
 } from "./player-record.js";
 import { ProbeWindow } from "./probe-window.js";
-import { Refinement } from "./refinement.js";
+import { hostShare, Refinement } from "./refinement.js";
 import { Surprise } from "./surprise.js";
 import type { Estimate, HostPlace, PlayerPlace, Probe, ProbeVerdict } from "./types.js";
 import { observe, settle } from "./vivaldi.js";
@@ -141,7 +141,7 @@ export class LatencyMap {
     // The player first: a newcomer whose place is not known yet must not drag hosts about.
     if (pathChanged || pair.window.samples <= SETTLED_SAMPLES) {
       settle(this.#nodes.at, player.slot, this.#hosts.nodes.at, samplesOf(player));
-      observe(this.#nodes, player.slot, this.#hosts.nodes, host, rttMs);
+      observe(this.#nodes, player.slot, this.#hosts.nodes, host, rttMs, hostShare(this.#players.size));
       this.#hosts.follow(host);
       player.cell = this.#nearest(player);
     } else {

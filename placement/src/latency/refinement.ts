@@ -16,6 +16,17 @@ const STEADY_GAIN = 0.05;
 /** What was learned of paths is taken into use at most once in so many refinements: everyone is fit anew then. */
 const LEAST_TURN = 512;
 
+/**
+ * A host is pulled by all players in turn, so each pulls it by that much less: else it would wander about the place
+ * where they want it, and every step of it costs all who measured it a new fit.
+ */
+const FEW_PLAYERS = 64;
+const LEAST_SHARE = 0.02;
+
+/** Share of its step that a host makes when it is one of so many players' turn. */
+export const hostShare = (players: number): number =>
+  Math.max(LEAST_SHARE, Math.min(1, FEW_PLAYERS / players));
+
 export interface RefinementOptions {
   players: ReadonlyMap<string, PlayerRecord>;
   nodes: NodeSpace;
@@ -39,7 +50,7 @@ export class Refinement {
     const { players, nodes, hosts, bias } = this.#o;
     for (let pass = 0; pass < passes; pass++) {
       const gain = FULL_GAIN * (1 - pass / passes) + LEAST_GAIN;
-      for (const player of players.values()) this.#relax(player, gain);
+      for (const player of players.values()) this.#relax(player, gain, gain);
     }
     for (const slot of hosts.slots()) hosts.follow(slot);
     bias.turn();
@@ -65,16 +76,16 @@ export class Refinement {
       next = this.#turn.next();
     }
     if (next.done === true) return;
-    this.#relax(next.value, STEADY_GAIN);
+    this.#relax(next.value, STEADY_GAIN, STEADY_GAIN * hostShare(players.size));
     for (const slot of samplesOf(next.value).slots) hosts.follow(slot);
     this.#learnBias(next.value);
   }
 
-  #relax(player: PlayerRecord, gain: number): void {
+  #relax(player: PlayerRecord, gain: number, hostGain: number): void {
     const { slots, rttsMs } = samplesOf(player);
     const { nodes, hosts } = this.#o;
     for (let s = 0; s < slots.length; s++)
-      relax(nodes.at, player.slot, hosts.nodes.at, slots[s] ?? 0, rttsMs[s] ?? 0, gain);
+      relax(nodes.at, player.slot, hosts.nodes.at, slots[s] ?? 0, rttsMs[s] ?? 0, gain, hostGain);
     player.stale = true;
   }
 

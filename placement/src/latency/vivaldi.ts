@@ -40,12 +40,22 @@ export function predictMs(a: Float64Array, i: number, b: Float64Array, j: number
   return spanMs(a, i, b, j) + (a[i * STRIDE + HEIGHT] ?? 0) + (b[j * STRIDE + HEIGHT] ?? 0);
 }
 
-/** One sample moves both ends, each by the share of its own uncertainty. */
-export function observe(a: NodeSpace, i: number, b: NodeSpace, j: number, rttMs: number): void {
+/**
+ * One sample moves both ends, each by the share of its own uncertainty.
+ * @param shareB of its step that the other end makes: many pull at it
+ */
+export function observe(
+  a: NodeSpace,
+  i: number,
+  b: NodeSpace,
+  j: number,
+  rttMs: number,
+  shareB: number,
+): void {
   const errorA = a.error[i] ?? 1;
   const errorB = b.error[j] ?? 1;
-  pull(a, i, b, j, rttMs, errorA, errorB);
-  pull(b, j, a, i, rttMs, errorB, errorA);
+  pull(a, i, b, j, rttMs, errorA, errorB, 1);
+  pull(b, j, a, i, rttMs, errorB, errorA, shareB);
 }
 
 /**
@@ -78,18 +88,19 @@ export function settle(
   }
 }
 
-/** Both ends of a remembered sample give way by `gain`, whatever their error: for passes over all samples. */
+/** Both ends of a remembered sample give way by their gains, whatever their error: for passes over all samples. */
 export function relax(
   a: Float64Array,
   i: number,
   b: Float64Array,
   j: number,
   rttMs: number,
-  gain: number,
+  gainA: number,
+  gainB: number,
 ): void {
   const miss = clipped(rttMs - predictMs(a, i, b, j), rttMs);
-  shift(a, i, b, j, spanMs(a, i, b, j), miss, gain);
-  shift(b, j, a, i, spanMs(a, i, b, j), miss, gain);
+  shift(a, i, b, j, spanMs(a, i, b, j), miss, gainA);
+  shift(b, j, a, i, spanMs(a, i, b, j), miss, gainB);
 }
 
 /** Errors grow with the root of the round trip; beyond some of it, more error is no more reason to move (Huber 1964). */
@@ -125,6 +136,7 @@ function pull(
   rttMs: number,
   ownError: number,
   otherError: number,
+  share: number,
 ): void {
   const weight = ownError / (ownError + otherError || 1);
   const distance = spanMs(nodes.at, i, others.at, j);
@@ -138,9 +150,9 @@ function pull(
     1,
     sampleError * ERROR_GAIN * weight + (nodes.error[i] ?? 1) * (1 - ERROR_GAIN * weight),
   );
-  const step = GAIN * weight * (rttMs - predicted);
-  const share = (step / Math.max(distance, MIN_DISTANCE_MS)) * (distance / span);
+  const step = share * GAIN * weight * (rttMs - predicted);
+  const along = (step / Math.max(distance, MIN_DISTANCE_MS)) * (distance / span);
   for (let d = 0; d < HEIGHT; d++)
-    nodes.at[p + d] = (nodes.at[p + d] ?? 0) + share * ((nodes.at[p + d] ?? 0) - (others.at[q + d] ?? 0));
+    nodes.at[p + d] = (nodes.at[p + d] ?? 0) + along * ((nodes.at[p + d] ?? 0) - (others.at[q + d] ?? 0));
   nodes.at[p + HEIGHT] = Math.max(MIN_HEIGHT_MS, (nodes.at[p + HEIGHT] ?? 0) + (step * heights) / span);
 }

@@ -21,6 +21,8 @@ const DETOUR = 0.3;
 const TRAINING_HOSTS = 6;
 const LANDMARKS = 6;
 const REFINE_PASSES = 5;
+/** Of one probe. */
+const PINGS = 3;
 /** A repeated ping is longer by at most so much of the first. */
 const JITTER = 0.03;
 const US_PER_MS = 1_000;
@@ -111,7 +113,8 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
   }
   map.refine(REFINE_PASSES);
   const landmarks = map.landmarks(LANDMARKS).map((hostId) => Number(hostId.slice(1)));
-  for (let p = 0; p < players; p++) for (const h of landmarks) probe(p, h);
+  for (let p = 0; p < players; p++)
+    for (const h of landmarks) for (let ping = 0; ping < PINGS; ping++) probe(p, h);
   const costs = new MigrationCosts(DEFAULT_PARAMETERS);
   const policies = Array.from({ length: rooms }, () => new RoomPolicy({}, costs));
   const views = Array.from({ length: rooms }, (_, room): RoomView => {
