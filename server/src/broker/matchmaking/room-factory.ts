@@ -80,9 +80,12 @@ export class RoomFactory {
       ({ rejected }) => rejected === undefined || rejected === "score" || rejected === "cap",
     );
     let failure: CentroidError | undefined;
+    // A host that answers too late may have made it all the same: the next one's room is the newer.
+    let epoch = 0;
     for (const { hostId } of usable.slice(0, MAX_ATTEMPTS)) {
+      epoch++;
       try {
-        return await this.#createAt(hostId, { roomId, name }, take, seat);
+        return await this.#createAt(hostId, { roomId, name, epoch }, take, seat);
       } catch (cause) {
         failure = CentroidError.from(cause);
         if (failure.code !== "HOST_LOST" && failure.code !== "HOST_FULL" && failure.code !== "HOST_NOT_FOUND")
@@ -107,7 +110,7 @@ export class RoomFactory {
 
   async #createAt(
     hostId: string,
-    { roomId, name }: { roomId: string; name: string },
+    { roomId, name, epoch }: { roomId: string; name: string; epoch: number },
     take: (room: RoomEntry) => Session,
     creator: Omit<SeatRequest, "sessionId">,
   ): Promise<Seated> {
@@ -118,7 +121,7 @@ export class RoomFactory {
       name,
       carrier,
       createdAtMs: clock.now(),
-      epoch: 1,
+      epoch,
       stage: { state: "creating", hostId },
     });
     const session = take(room);
@@ -126,7 +129,7 @@ export class RoomFactory {
     let at: RoomAddress;
     try {
       const { locked, maxPlayers, processId, address } = await peer.request(
-        { method: "createRoom", roomId, name, options: creator.options, carrier, epoch: 1, seat },
+        { method: "createRoom", roomId, name, options: creator.options, carrier, epoch, seat },
         CREATE_TIMEOUT_MS[carrier],
       );
       at = { processId, address };
@@ -136,7 +139,7 @@ export class RoomFactory {
     } catch (cause) {
       if (rooms.get(roomId) === room) rooms.apply(room, { type: "dispose" });
       // It may exist there nevertheless, if only the answer was lost.
-      peer.request({ method: "disposeRoom", roomId, epoch: 1 }).catch(() => undefined);
+      peer.request({ method: "disposeRoom", roomId, epoch }).catch(() => undefined);
       throw cause;
     }
     onOwner(room).catch((cause: unknown) => logger.error({ roomId, cause }, "new room could not be stored"));
