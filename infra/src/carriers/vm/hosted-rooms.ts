@@ -170,8 +170,11 @@ export class HostedRooms {
   /** Its VM is not here any more. */
   async forget(hosted: Hosted): Promise<void> {
     const { roomId } = hosted.record;
-    if (this.#rooms.get(roomId) === hosted) this.#rooms.delete(roomId);
     if ("guest" in hosted.stage) hosted.stage.guest[Symbol.dispose]();
+    const present = this.#rooms.get(roomId);
+    // The same room may have begun here anew, and its record is that one's.
+    if (present !== undefined && present !== hosted) return;
+    this.#rooms.delete(roomId);
     await this.#records.remove(roomId);
   }
 
@@ -180,7 +183,7 @@ export class HostedRooms {
     const { roomId } = hosted.record;
     await this.forget(hosted);
     if (afterMs > 0) await delay(afterMs, undefined, { ref: false });
-    // The same room may have begun here anew.
+    // Meanwhile, too.
     if (this.#rooms.has(roomId)) return;
     try {
       const { connection } = await this.#libvirt.open();
