@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
 import { Prober } from "../../client/sdk/src/prober.js";
-import { type Beacon, startBeacon } from "../../infra/src/agent/beacon.js";
+import { startBeacon } from "../../infra/src/agent/beacon.js";
 
 const owned: (AsyncDisposable | Disposable)[] = [];
 afterEach(async () => {
@@ -16,7 +16,12 @@ afterEach(async () => {
 
 async function beacon(): Promise<{ hostId: string; url: string; connections: () => number }> {
   let connections = 0;
-  const started: Beacon = await startBeacon("127.0.0.1", 0, () => connections++);
+  const started = await startBeacon(
+    "127.0.0.1",
+    0,
+    () => connections++,
+    () => undefined,
+  );
   owned.push(started);
   return { hostId: "h", url: `ws://127.0.0.1:${started.port}/beacon`, connections: () => connections };
 }
@@ -28,15 +33,16 @@ function prober(): Prober {
 }
 
 /** A beacon that answers as told. */
-async function oddBeacon(answer: (wss: WebSocketServer, echo: number) => "answer" | "silence" | "cut") {
+type Answer = "answer" | "silence" | "cut";
+async function oddBeacon(answer: (wss: WebSocketServer, echo: number) => Answer | Promise<Answer>) {
   const server: Server = createServer();
   const wss = new WebSocketServer({ server });
   let echoes = 0;
   let connections = 0;
   wss.on("connection", (socket) => {
     connections++;
-    socket.on("message", (data) => {
-      const what = answer(wss, echoes++);
+    socket.on("message", async (data) => {
+      const what = await answer(wss, echoes++);
       if (what === "answer") socket.send(data);
       else if (what === "cut") socket.terminate();
     });
@@ -110,6 +116,31 @@ describe("measuring hosts", () => {
       { hostId: "h", lost: 0 },
       { hostId: "gone", lost: 3, rttsMs: [] },
     ]);
+  });
+
+  it("does not let somebody who waits wait for a host that is silent, or slow", async () => {
+    let slowAnswered = (): void => undefined;
+    const heard = new Promise<void>((resolve) => {
+      slowAnswered = resolve;
+    });
+    const slow = await oddBeacon((_wss, echo) => {
+      if (echo === 2) slowAnswered();
+      return echo < 2 ? "answer" : "silence";
+    });
+    const silent = await oddBeacon(() => "silence");
+    const near = await Promise.all([0, 1, 2].map(() => oddBeacon(() => heard.then(() => "answer" as const))));
+    const measuring = prober();
+    const all = [silent, slow, ...near.map((host, i) => ({ ...host, hostId: `near${i}` }))];
+    const reports = await measuring.measureSoon(all);
+    expect(reports.map(({ hostId }) => hostId).sort()).toEqual(["near0", "near1", "near2", "odd"]);
+    // What was heard of the slow one counts; that it is slow does not yet.
+    expect(reports.find(({ hostId }) => hostId === "odd")).toMatchObject({ lost: 0 });
+    expect(reports.find(({ hostId }) => hostId === "odd")?.rttsMs).toHaveLength(1);
+    // Nearest unknown, everyone is waited for.
+    expect(await measuring.measureSoon([{ hostId: "gone", url: "ws://127.0.0.1:9/" }])).toMatchObject([
+      { lost: 3 },
+    ]);
+    expect(await measuring.measureSoon([])).toEqual([]);
   });
 
   it("ends the round under way when disposed, and dials nobody afterwards", async () => {

@@ -206,7 +206,7 @@ export class CentroidClient {
     if (this.#options.probing === false) return [];
     this.#first ??= this.#api.beacons().then(({ beacons }) => {
       for (const beacon of beacons) this.#beacons.set(beacon.hostId, beacon);
-      return this.#prober.measure(beacons);
+      return this.#prober.measureSoon(beacons);
     });
     try {
       return await this.#first;

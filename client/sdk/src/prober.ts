@@ -7,6 +7,12 @@ const ECHOES = 3;
 /** Rounds of a player that moves are seconds apart; one that stays put need not hold connections to hosts. */
 const KEEP_MS = 12_000;
 
+/** Somebody who waits is answered when so many hosts have, and a little later: the next may be as near. */
+const NEAREST = 3;
+const PATIENCE = 0.5;
+
+type Target = Pick<Beacon, "hostId" | "url">;
+
 interface Kept {
   readonly line: BeaconLine;
   idle: ReturnType<typeof setTimeout> | undefined;
@@ -18,8 +24,40 @@ export class Prober implements Disposable {
   #disposed = false;
 
   /** Probes every beacon at the same time. A host that cannot be reached is reported as lost probes. */
-  async measure(beacons: readonly Pick<Beacon, "hostId" | "url">[]): Promise<ProbeReport[]> {
-    return Promise.all(beacons.map((beacon) => this.#probe(beacon)));
+  async measure(beacons: readonly Target[]): Promise<ProbeReport[]> {
+    return Promise.all(beacons.map((beacon) => this.#probe(beacon, [])));
+  }
+
+  /**
+   * The same for somebody who waits: answers once the nearest hosts are known, with what there is of the others.
+   * A host that does not answer, or is far away, holds nobody up.
+   */
+  async measureSoon(beacons: readonly Target[]): Promise<ProbeReport[]> {
+    const rounds = beacons.map((beacon) => {
+      const rttsMs: number[] = [];
+      return { hostId: beacon.hostId, rttsMs, done: this.#probe(beacon, rttsMs) };
+    });
+    const reports: ProbeReport[] = [];
+    await new Promise<void>((resolve) => {
+      const startedAtMs = performance.now();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      for (const { done } of rounds) {
+        void done.then((report) => {
+          reports.push(report);
+          if (reports.length === rounds.length) resolve();
+          const heard = reports.filter(({ rttsMs }) => rttsMs.length > 0).length;
+          // From here on the others are farther away, by as much as they are late.
+          if (heard === NEAREST) timer ??= setTimeout(resolve, PATIENCE * (performance.now() - startedAtMs));
+        });
+      }
+      if (rounds.length === 0) resolve();
+      void Promise.all(rounds.map(({ done }) => done)).then(() => clearTimeout(timer));
+    });
+    for (const { hostId, rttsMs } of rounds) {
+      if (rttsMs.length > 0 && !reports.some((report) => report.hostId === hostId))
+        reports.push({ hostId, rttsMs: [...rttsMs], lost: 0 });
+    }
+    return reports;
   }
 
   /** Lets go of all connections; a round that is under way ends at once, with losses. */
@@ -28,19 +66,19 @@ export class Prober implements Disposable {
     for (const url of [...this.#kept.keys()]) this.#drop(url);
   }
 
-  async #probe({ hostId, url }: Pick<Beacon, "hostId" | "url">): Promise<ProbeReport> {
+  async #probe({ hostId, url }: Target, rttsMs: number[]): Promise<ProbeReport> {
     const kept = this.#kept.get(url);
     clearTimeout(kept?.idle);
     // A kept connection may have died unseen, with the player's old network: that says nothing of the host.
-    const rttsMs = (kept && (await this.#echoes(kept.line))) ?? (await this.#echoes(this.#dial(url)));
-    if (rttsMs?.length === ECHOES) this.#keep(url);
+    if (kept !== undefined) await this.#echoes(kept.line, rttsMs);
+    if (rttsMs.length === 0) await this.#echoes(this.#dial(url), rttsMs);
+    if (rttsMs.length === ECHOES) this.#keep(url);
     else this.#drop(url);
-    return { hostId, rttsMs: rttsMs ?? [], lost: ECHOES - (rttsMs?.length ?? 0) };
+    return { hostId, rttsMs, lost: ECHOES - rttsMs.length };
   }
 
-  /** @returns the round trips of the echoes that were answered; undefined if none was */
-  async #echoes(line: BeaconLine): Promise<number[] | undefined> {
-    const rttsMs: number[] = [];
+  /** Adds the round trips of the echoes that are answered, as they come. */
+  async #echoes(line: BeaconLine, rttsMs: number[]): Promise<void> {
     try {
       if (line.fresh) await line.echo();
       for (let echo = 0; echo < ECHOES; echo++) {
@@ -50,7 +88,6 @@ export class Prober implements Disposable {
     } catch {
       // What did not come counts as lost.
     }
-    return rttsMs.length > 0 ? rttsMs : undefined;
   }
 
   #dial(url: string): BeaconLine {

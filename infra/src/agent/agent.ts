@@ -2,7 +2,8 @@
 import { cpus } from "node:os";
 import { type AgentRequest, CentroidError, type RoomCheckpoint, type RoomReport } from "@centroid/protocol";
 import type { Carrier, CarrierEvents } from "../carriers/carrier.js";
-import { type Beacon, startBeacon } from "./beacon.js";
+import type { RunningServer } from "../websocket/server-socket.js";
+import { startBeacon } from "./beacon.js";
 import { BrokerLink } from "./broker-link.js";
 import type { ResolvedAgentConfig } from "./config.js";
 
@@ -30,7 +31,7 @@ export class Agent implements AsyncDisposable {
   readonly #links: BrokerLink[];
   /** The broker that keeps a room's checkpoints, once one has said so. */
   readonly #keepers = new Map<string, BrokerLink>();
-  #beacon: Beacon | undefined;
+  #beacon: RunningServer | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
   #warmUp: NodeJS.Timeout | undefined;
   #cpuMicros = 0;
@@ -105,7 +106,7 @@ export class Agent implements AsyncDisposable {
 
   async start(): Promise<void> {
     const { config } = this.#o;
-    this.#beacon = await startBeacon(config.bindHost, config.port, () => this.#expectRooms());
+    this.#beacon = await startBeacon(config.bindHost, config.port, () => this.#expectRooms(), this.#o.notice);
     for (const link of this.#links) link.connect();
     this.#leaseTimer = setInterval(() => this.#renew(), LEASE_CHECK_MS);
     this.#leaseTimer.unref();
@@ -179,6 +180,6 @@ export class Agent implements AsyncDisposable {
     clearInterval(this.#leaseTimer);
     for (const link of this.#links) await link[Symbol.asyncDispose]();
     for (const carrier of this.#carriers) await carrier[Symbol.asyncDispose]();
-    await this.#beacon?.[Symbol.asyncDispose]();
+    this.#beacon?.[Symbol.dispose]();
   }
 }

@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   // Colyseus 0.18 reads the global when it loads; without it every reconnection on Node 20 fails.
   const { WebSocket } = await import("ws");
   globalThis.WebSocket ??= WebSocket as never;
-  const [{ RoomTypes }, { PresenceBus }, { RoomHost }, { listen }] = await Promise.all([
+  const [{ RoomTypes }, { PresenceBus }, { RoomHost }, { listenForPlayers }] = await Promise.all([
     import("./colyseus/seats.js"),
     import("./colyseus/room-presence.js"),
     import("./room-host.js"),
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
   const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
   const types = await RoomTypes.define(bundle.rooms, bus);
   let host: InstanceType<typeof RoomHost> | undefined;
-  const transport = await listen(
+  const transport = await listenForPlayers(
     config.bindHost,
     (connection) => host?.accept(connection),
     (line) => send({ type: "notice", line }),

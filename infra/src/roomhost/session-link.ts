@@ -12,14 +12,9 @@ import {
   isControl,
   type ServerControl,
 } from "@centroid/protocol";
+import type { ServerSocket } from "../websocket/server-socket.js";
 
-/** What a transport must offer; one WebSocket. */
-export interface RoomSocket {
-  send(frame: Uint8Array): void;
-  close(code: number, reason: string): void;
-  onMessage(listener: (frame: Buffer) => void): void;
-  onClose(listener: (code: number) => void): void;
-}
+export type RoomSocket = ServerSocket;
 
 /** After so many data frames from a client its kept copies are released by an `ack`. */
 const ACK_EVERY_FRAMES = 256;

@@ -16,7 +16,8 @@ afterAll(async () => {
 
 const until = (room: LedgerRoom, matches: (state: LedgerState) => boolean): Promise<void> =>
   new Promise((resolve) => {
-    const check = (): boolean => room.state !== undefined && matches(room.state);
+    // A join may be answered before the first state is in.
+    const check = (): boolean => room.state?.entries !== undefined && matches(room.state);
     if (check()) resolve();
     else {
       const listener = (): void => {

@@ -1,0 +1,43 @@
+/** One accepted WebSocket, whatever library carries it. */
+export interface ServerSocket {
+  send(frame: Uint8Array): void;
+  close(code: number, reason: string): void;
+  /** One listener; frames that came before are given to it first. A frame is valid until the listener returns. */
+  onMessage(listener: (frame: Buffer) => void): void;
+  onClose(listener: (code: number) => void): void;
+}
+
+export interface Accepted {
+  socket: ServerSocket;
+  path: string;
+  query: URLSearchParams;
+  headers: Record<string, string>;
+  remoteAddress: string;
+}
+export type OnAccepted = (accepted: Accepted) => void;
+
+export interface ListenOptions {
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  /** A larger frame ends its connection. */
+  maxFrameBytes: number;
+  /** Unsent bytes after which a reader is disconnected rather than buffered for. */
+  maxBackpressureBytes: number;
+  /** A connection without a sign of life is closed after so long. */
+  idleTimeoutS: number;
+  /** Pings, so that one that is only quiet stays. */
+  keepAlive: boolean;
+  /** What somebody gets who does not ask for a WebSocket. */
+  notice: string;
+}
+
+export interface RunningServer extends Disposable {
+  readonly kind: "uws" | "ws";
+  readonly port: number;
+}
+
+/** Closes that may not be sent on the wire (RFC 6455, 7.4.1) are sent as "going away". */
+export const sendable = (code: number): number => (code === CLOSE_ABNORMAL ? CLOSE_GOING_AWAY : code);
+export const CLOSE_ABNORMAL = 1006;
+const CLOSE_GOING_AWAY = 1001;

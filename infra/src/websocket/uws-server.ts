@@ -1,0 +1,115 @@
+/** A WebSocket server on uWebSockets.js. */
+import type { us_listen_socket, WebSocket } from "uWebSockets.js";
+import {
+  CLOSE_ABNORMAL,
+  type ListenOptions,
+  type OnAccepted,
+  type RunningServer,
+  type ServerSocket,
+  sendable,
+} from "./server-socket.js";
+
+interface UserData {
+  path: string;
+  query: string;
+  headers: Record<string, string>;
+  remoteAddress: string;
+  live: UwsSocket | undefined;
+}
+
+/** One connection; frames that come before anyone listens are kept. */
+class UwsSocket implements ServerSocket {
+  #ws: WebSocket<UserData> | undefined;
+  #onMessage: ((frame: Buffer) => void) | undefined;
+  readonly #onClose: ((code: number) => void)[] = [];
+  readonly #early: Buffer[] = [];
+
+  constructor(ws: WebSocket<UserData>) {
+    this.#ws = ws;
+  }
+
+  send(frame: Uint8Array): void {
+    this.#ws?.send(frame, true, false);
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws?.end(sendable(code), reason);
+  }
+
+  onMessage(listener: (frame: Buffer) => void): void {
+    this.#onMessage = listener;
+    for (const frame of this.#early.splice(0)) listener(frame);
+  }
+
+  onClose(listener: (code: number) => void): void {
+    if (this.#ws !== undefined) this.#onClose.push(listener);
+    else listener(CLOSE_ABNORMAL);
+  }
+
+  /** @param frame memory that uWebSockets.js takes back when the callback returns */
+  received(frame: ArrayBuffer): void {
+    if (this.#onMessage !== undefined) this.#onMessage(Buffer.from(frame));
+    else this.#early.push(Buffer.from(frame.slice(0)));
+  }
+
+  closed(code: number): void {
+    this.#ws = undefined;
+    for (const listener of this.#onClose) listener(code);
+  }
+}
+
+/** @throws if its native binary does not load here, or the port is taken */
+export async function listenUws(options: ListenOptions, onAccepted: OnAccepted): Promise<RunningServer> {
+  const loaded = await import("uWebSockets.js");
+  const uws = loaded.default ?? loaded;
+  const app = uws.App();
+  app.ws<UserData>("/*", {
+    maxPayloadLength: options.maxFrameBytes,
+    maxBackpressure: options.maxBackpressureBytes,
+    closeOnBackpressureLimit: 1,
+    compression: uws.DISABLED,
+    idleTimeout: options.idleTimeoutS,
+    sendPingsAutomatically: options.keepAlive,
+    upgrade: (response, request, context) => {
+      const headers: Record<string, string> = {};
+      request.forEach((name, value) => {
+        headers[name] = value;
+      });
+      response.upgrade<UserData>(
+        {
+          path: request.getUrl(),
+          query: request.getQuery(),
+          headers,
+          remoteAddress: Buffer.from(response.getRemoteAddressAsText()).toString(),
+          live: undefined,
+        },
+        request.getHeader("sec-websocket-key"),
+        request.getHeader("sec-websocket-protocol"),
+        request.getHeader("sec-websocket-extensions"),
+        context,
+      );
+    },
+    open: (ws) => {
+      const data = ws.getUserData();
+      const socket = new UwsSocket(ws);
+      data.live = socket;
+      const { path, query, headers, remoteAddress } = data;
+      onAccepted({ socket, path, query: new URLSearchParams(query), headers, remoteAddress });
+    },
+    message: (ws, frame) => ws.getUserData().live?.received(frame),
+    close: (ws, code) => ws.getUserData().live?.closed(code),
+  });
+  app.any("/*", (response) => {
+    response.writeStatus("426 Upgrade Required").end(`${options.notice}\n`);
+  });
+  const listening = await new Promise<us_listen_socket>((resolve, reject) => {
+    app.listen(options.host, options.port, (socket) =>
+      socket ? resolve(socket) : reject(new Error(`cannot listen on ${options.host}:${options.port}`)),
+    );
+  });
+  return {
+    kind: "uws",
+    port: uws.us_socket_local_port(listening),
+    [Symbol.dispose]: () => void app.close(),
+  };
+}
