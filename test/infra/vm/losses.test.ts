@@ -90,13 +90,12 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines, when a part e
     testTimeoutMs,
   );
 
-  it.each(["source", "destination"] as const)(
-    "has one place when the agent of the %s ends in the middle of a move and starts anew",
-    async (side) => {
-      await world.moveAnd(room.roomId, async (from, to) => {
-        const hostId = side === "source" ? from : to;
-        await world.killAgent(hostId);
-        await world.startAgent(hostId);
+  it(
+    "has one place when the agent of the destination ends in the middle of a move and starts anew",
+    async () => {
+      await world.moveAnd(room.roomId, async (_, to) => {
+        await world.killAgent(to);
+        await world.startAgent(to);
       });
       await stillWhole();
     },
