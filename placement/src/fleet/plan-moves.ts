@@ -92,7 +92,7 @@ export function planMoves(
           .filter((m) => m.fromHostId === toHostId)
           .map((m) => m.roomId)
       : [];
-    const reason = reasonOf(prospects, toHostId, pressed.has(roomId));
+    const reason = reasonOf(prospects, toHostId);
     const successor = possible.find((m) => m.toHostId === fromHostId && m.roomId !== roomId)?.roomId;
     const text = textOf(prospects, toHostId, reason, { afterRoomIds, successor });
     const gainMs = gainOf(prospects, toHostId);
@@ -136,12 +136,14 @@ function scopeOf(
   return scope;
 }
 
-function reasonOf({ current, byHost }: Prospects, toHostId: string, isPressed: boolean): FleetReason {
+/** Whoever could stay and gains nothing goes for another's sake. */
+function reasonOf(prospects: Prospects, toHostId: string): FleetReason {
+  const { current, byHost } = prospects;
   if (current?.rejected === "draining") return "drain";
   if (current === undefined || current.rejected !== undefined) return "evacuate";
-  if (!isPressed) return "make-way";
   const to = byHost.get(toHostId);
-  return to !== undefined && to.capStage < current.capStage ? "cap" : "latency";
+  if (to !== undefined && to.capStage < current.capStage) return "cap";
+  return gainOf(prospects, toHostId) > 0 ? "latency" : "make-way";
 }
 
 function gainOf({ current, byHost, forced }: Prospects, toHostId: string): number {
@@ -170,7 +172,7 @@ function textOf(
       return `makes way at ${current?.hostId ?? "?"} for ${successor ?? "a room"} that loses more without the slot; ${from}, ${to} for ${who}${after}`;
     case "cap":
     case "latency":
-      return `${from}, ${to} for ${who}, which was full${after}`;
+      return `${from}, ${to} for ${who}, planned with the rooms around it${after}`;
     case "consolidate":
       return `${current?.hostId ?? "?"} can rest; ${from}, ${to} for ${who}`;
     default: {
