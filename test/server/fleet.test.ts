@@ -232,3 +232,17 @@ describe("where a resting host is worth something", () => {
     expect(receipts).toEqual([]);
   }, 20_000);
 });
+
+describe("a host's price", () => {
+  it("is weighed against its players' latency, as it says it and as much as money counts", async () => {
+    const chosen = async (moneyWeightMs: number, dear: number): Promise<string> => {
+      await using world = await World.start([], { placement: { moneyWeightMs } });
+      await world.host("dear", { costPerHour: dear });
+      await world.host("cheap", { costPerHour: 1 });
+      return (await roomOf(world, { dear: 10, cheap: 40 })).hostId;
+    };
+    expect(await chosen(0, 9)).toBe("dear");
+    expect(await chosen(5, 9)).toBe("cheap");
+    expect(await chosen(5, 2)).toBe("dear");
+  });
+});

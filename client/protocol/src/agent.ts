@@ -320,6 +320,7 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     longitude: longitudeSchema,
     region: z.string().max(40),
     capacityRooms: z.number().int().positive(),
+    costPerHour: z.number().nonnegative().optional(),
     carriers: z.array(carrierKindSchema),
     beaconUrl: z.string(),
     roomTypes: z.array(z.string()),

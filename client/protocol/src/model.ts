@@ -35,6 +35,8 @@ export const hostSchema = z.object({
   state: hostStateSchema,
   carriers: z.array(carrierKindSchema),
   capacityRooms: z.number().int().positive(),
+  /** What an hour of it costs while rooms run there, in whatever money; compared between hosts only. */
+  costPerHour: z.number().nonnegative().optional(),
   rooms: z.number().int().nonnegative(),
   players: z.number().int().nonnegative(),
   /** CPU share of the host in use, 0..1. */

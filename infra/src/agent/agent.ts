@@ -68,6 +68,7 @@ export class Agent implements AsyncDisposable {
         longitude: options.config.longitude,
         region: options.config.region,
         capacityRooms: options.config.capacityRooms,
+        ...(options.config.costPerHour !== undefined && { costPerHour: options.config.costPerHour }),
         carriers: this.#carriers.map(({ kind }) => kind),
         beaconUrl: this.#beaconUrl(),
         roomTypes: options.config.roomTypes,

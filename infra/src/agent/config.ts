@@ -16,6 +16,8 @@ export const agentConfigSchema = z.strictObject({
   longitude: longitudeSchema,
   region: z.string().max(40).default("default"),
   capacityRooms: z.number().int().positive().default(200),
+  /** What an hour of this host costs while rooms run here; any currency, the same for all hosts. */
+  costPerHour: z.number().nonnegative().optional(),
   /** Address to listen on; loopback unless told otherwise. */
   bindHost: z.string().default("127.0.0.1"),
   /** Address that players are told; `bindHost` if not given. */

@@ -11,6 +11,7 @@ export const hostSchema = z.strictObject({
   longitude: longitudeSchema,
   region: z.string().max(40).optional(),
   capacityRooms: z.number().int().positive().optional(),
+  costPerHour: z.number().nonnegative().optional(),
 });
 
 export const configSchema = z.strictObject({
@@ -50,6 +51,7 @@ export const configSchema = z.strictObject({
       worstWeight: z.number().min(0).max(1).optional(),
       tailWeight: z.number().min(0).max(1).optional(),
       loadWeightMs: z.number().min(0).optional(),
+      moneyWeightMs: z.number().min(0).optional(),
       wakeWeightMs: z.number().min(0).optional(),
       capsMs: z.array(z.number().positive()).optional(),
       regretFactor: z.number().positive().optional(),

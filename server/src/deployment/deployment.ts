@@ -54,6 +54,7 @@ const HERE = "here";
 type HostSite = Pick<AgentConfig, "hostId" | "name" | "latitude" | "longitude"> & {
   region?: string;
   capacityRooms?: number;
+  costPerHour?: number;
 };
 
 /**
@@ -149,10 +150,11 @@ function assertReachable({ bindHost, advertiseHost, emulate, carrier }: Config):
 
 function hostSites(config: Config): HostSite[] {
   if (typeof config.hosts !== "number") {
-    return config.hosts.map(({ region, capacityRooms, ...site }) => ({
+    return config.hosts.map(({ region, capacityRooms, costPerHour, ...site }) => ({
       ...site,
       ...(region !== undefined && { region }),
       ...(capacityRooms !== undefined && { capacityRooms }),
+      ...(costPerHour !== undefined && { costPerHour }),
     }));
   }
   const { hosts } = loadWorld();

@@ -40,6 +40,7 @@ export interface FakeAgentOptions {
   latitude?: number;
   longitude?: number;
   capacityRooms?: number;
+  costPerHour?: number;
   roomTypes?: string[];
   maxPlayers?: number;
   hello?: Record<string, unknown>;
@@ -109,6 +110,7 @@ export class FakeAgent {
       longitude: this.#o.longitude ?? 0,
       region: "test",
       capacityRooms: this.#o.capacityRooms ?? 1_000_000,
+      ...(this.#o.costPerHour !== undefined && { costPerHour: this.#o.costPerHour }),
       carriers: ["process"],
       beaconUrl: `ws://${this.address}/beacon`,
       roomTypes: this.#o.roomTypes ?? ["arena"],

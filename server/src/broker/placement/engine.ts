@@ -237,6 +237,9 @@ function liveView(host: HostEntry): HostView {
     get capacityRooms() {
       return host.facts.capacityRooms;
     },
+    get costPerHour() {
+      return host.facts.costPerHour ?? 0;
+    },
     get rooms() {
       return host.roomIds.size;
     },

@@ -22,7 +22,15 @@ export interface AgentPeer {
 export interface HostFacts
   extends Pick<
     Host,
-    "hostId" | "name" | "latitude" | "longitude" | "region" | "carriers" | "capacityRooms" | "beaconUrl"
+    | "hostId"
+    | "name"
+    | "latitude"
+    | "longitude"
+    | "region"
+    | "carriers"
+    | "capacityRooms"
+    | "costPerHour"
+    | "beaconUrl"
   > {
   roomTypes: readonly string[];
 }

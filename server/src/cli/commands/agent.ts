@@ -17,6 +17,7 @@ interface AgentFlags {
   lon: number;
   region?: string;
   capacity?: number;
+  cost?: number;
   rooms: string;
   bindHost?: string;
   advertiseHost?: string;
@@ -48,6 +49,11 @@ export function registerAgent(program: Command): void {
     .addOption(optional("--region <name>", "for rooms that must stay in one", "CENTROID_REGION"))
     .addOption(
       optional("--capacity <rooms>", "at most so many (default 200)", "CENTROID_CAPACITY").argParser(Number),
+    )
+    .addOption(
+      optional("--cost <amount>", "of an hour with rooms, to weigh hosts by", "CENTROID_COST").argParser(
+        Number,
+      ),
     )
     .addOption(required("--rooms <dir>", "folder with one room file per type", "CENTROID_ROOMS"))
     .addOption(
@@ -91,7 +97,7 @@ async function agentConfig(flags: AgentFlags): Promise<AgentConfig> {
   const { stateDir, checkpointMs, maxFramesPerSecond } = await loadConfig(
     flags.stateDir === undefined ? {} : { stateDir: flags.stateDir },
   );
-  const { region, capacity, bindHost, advertiseHost, port } = flags;
+  const { region, capacity, cost, bindHost, advertiseHost, port } = flags;
   const tls = certificate(flags);
   const { path, roomTypes } = await bundleRooms(flags.rooms, join(stateDir, "rooms"));
   return {
@@ -103,6 +109,7 @@ async function agentConfig(flags: AgentFlags): Promise<AgentConfig> {
     longitude: flags.lon,
     ...(region !== undefined && { region }),
     ...(capacity !== undefined && { capacityRooms: capacity }),
+    ...(cost !== undefined && { costPerHour: cost }),
     ...(bindHost !== undefined && { bindHost }),
     ...(advertiseHost !== undefined && { advertiseHost }),
     ...(port !== undefined && { port }),
