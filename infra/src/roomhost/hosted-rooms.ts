@@ -84,6 +84,7 @@ export class HostedRooms {
     events.on("join", (client: Client) => {
       const playerId = hosted.seats.get(client.sessionId)?.playerId;
       tell({ event: "joined", sessionId: client.sessionId, ...(playerId !== undefined && { playerId }) });
+      hosted.protection?.checkpointer.soon();
     });
     events.on("leave", (client: Client) => {
       hosted.seats.delete(client.sessionId);

@@ -33,18 +33,40 @@ const make = async (): Promise<void> => {
 };
 afterEach(() => room.disconnect());
 
-function checkpointer(save: (saved: SavedRoom) => void): Checkpointer {
+function checkpointer(save: (saved: SavedRoom) => void, paused = true): Checkpointer {
   return new Checkpointer({
     room,
     save,
     options: {},
     intervalMs: 60_000,
     now: () => performance.now(),
-    paused: () => true,
+    paused: () => paused,
     acknowledgements: new Acknowledgements(room),
     onUnprotected: () => undefined,
   });
 }
+
+it("a room that has just come is saved at once, and so is it when somebody comes, not a minute later", async () => {
+  await make();
+  const seqs: number[] = [];
+  using saver = checkpointer(({ seq }) => seqs.push(seq), false);
+  // Without players Colyseus sends no patch, and a room that sends none is not saved again.
+  const change = (): void => void room.move.patches++;
+  await expect.poll(() => seqs).toEqual([1]);
+  change();
+  saver.soon();
+  // The one before is on its way still: what is not confirmed is not overtaken.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(seqs).toEqual([1]);
+  saver.confirmed(1);
+  await expect.poll(() => seqs).toEqual([1, 2]);
+  saver.confirmed(2);
+  change();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(seqs).toEqual([1, 2]);
+  saver.soon();
+  await expect.poll(() => seqs).toEqual([1, 2, 3]);
+});
 
 it("a room that cannot be saved now says so at once and leaves no timer behind", async () => {
   await make();

@@ -10,6 +10,8 @@ import { encodeCheckpoint, takeCheckpoint } from "./checkpoint.js";
 
 /** Saving a large state may take at most this share of the time, however often it changes. */
 const MAX_CPU_SHARE = 0.02;
+/** Who comes, and a room that has just come itself, is saved so soon: until then the host's death would lose them. */
+const SOON_MS = 50;
 /** A save that was not confirmed by then is forgotten; the next one carries everything again. */
 const CONFIRM_TIMEOUT_MS = 5_000;
 
@@ -43,6 +45,12 @@ interface Pending {
 export class Checkpointer implements Disposable {
   readonly #o: CheckpointerOptions;
   #timer: NodeJS.Timeout | undefined;
+  #dueAtMs = 0;
+  /** The room is left alone until then, for what the last save cost. */
+  #restUntilMs = 0;
+  /** Something came that no save has in it yet. */
+  #wanted = false;
+  #disposed = false;
   #seq = 0;
   #savedVersion = "";
   #pending: Pending | undefined;
@@ -52,7 +60,15 @@ export class Checkpointer implements Disposable {
 
   constructor(options: CheckpointerOptions) {
     this.#o = options;
-    this.#next(options.intervalMs);
+    this.#schedule(SOON_MS);
+    this.#wanted = true;
+  }
+
+  /** Somebody came: not to be lost with this host. */
+  soon(): void {
+    if (this.#disposed) return;
+    this.#wanted = true;
+    if (this.#dueAtMs - this.#o.now() > SOON_MS) this.#schedule(SOON_MS);
   }
 
   /** The save of that number is where it survives this host. */
@@ -101,21 +117,30 @@ export class Checkpointer implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
     clearTimeout(this.#timer);
   }
 
-  #next(afterMs: number): void {
-    this.#timer = setTimeout(() => this.#next(Math.max(this.#o.intervalMs, this.#tick())), afterMs);
+  #schedule(afterMs: number): void {
+    const nowMs = this.#o.now();
+    this.#dueAtMs = Math.max(nowMs + afterMs, this.#restUntilMs);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const again = this.#tick();
+      this.#schedule(again && this.#wanted ? SOON_MS : this.#o.intervalMs);
+    }, this.#dueAtMs - nowMs);
     this.#timer.unref();
   }
 
-  /** @returns how long to leave the room alone, for what this save cost */
-  #tick(): number {
+  /** @returns true if it may be another matter in a moment */
+  #tick(): boolean {
     const { room, paused, now } = this.#o;
-    if (paused() || room.move.held || room.move.busy) return 0;
-    if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return 0;
+    if (paused() || room.move.held) return false;
+    if (room.move.busy) return true;
+    if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return true;
+    this.#wanted = false;
     const version = versionOf(room);
-    if (version === this.#savedVersion) return 0;
+    if (version === this.#savedVersion) return false;
     const startedAtMs = now();
     try {
       this.#save(startedAtMs, version);
@@ -127,7 +152,8 @@ export class Checkpointer implements Disposable {
       // Nothing will make it durable: do not let players keep it for ever.
       this.#o.acknowledgements.saved(receivedSoFar(room));
     }
-    return (now() - startedAtMs) / MAX_CPU_SHARE;
+    this.#restUntilMs = now() + (now() - startedAtMs) / MAX_CPU_SHARE;
+    return false;
   }
 
   #save(nowMs: number, version: string): void {
