@@ -1,5 +1,5 @@
 /** What the broker with six agents costs at rest, and how fast it creates rooms and seats players. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { Cli } from "../support/run-cli.js";
@@ -7,14 +7,28 @@ import { CONCURRENCY, call, load } from "./load.js";
 import type { Row } from "./row.js";
 
 const PLAIN_ROOMS = join(import.meta.dirname, "../fixtures/plain-rooms");
-const ROOMS = 1_000;
+const FIRST_ROOMS = 1_000;
+/** Programs that have just started are slower for a while: a rate that lasts is measured after that. */
+const MORE_ROOMS = 4_000;
 const JOINS = 4_000;
+/** Rooms that nobody comes to end after 15 s: the newest are joined. */
+const JOINED_ROOMS = 1_000;
+const HOSTS = ["a", "b", "c", "d", "e", "f"];
 /** Enough that every host has had one. */
 const WARM_UP_ROOMS = 60;
 
 export async function broker(): Promise<Row[]> {
   await using cli = await Cli.create();
-  const up = cli.start(["up", "--port", "0", "--hosts", "6", "--rooms", PLAIN_ROOMS]);
+  const config = join(cli.folder, "bench.config.ts");
+  const hosts = HOSTS.map((hostId) => ({
+    hostId,
+    name: hostId,
+    latitude: 0,
+    longitude: 0,
+    capacityRooms: FIRST_ROOMS + MORE_ROOMS,
+  }));
+  await writeFile(config, `export default { hosts: ${JSON.stringify(hosts)} };\n`);
+  const up = cli.start(["up", "--port", "0", "--config", config, "--rooms", PLAIN_ROOMS]);
   const [, url = ""] = await up.says(/(http:\S+)/);
   await up.says(/rooms: /);
   await new Promise((resolve) => setTimeout(resolve, 3_000));
@@ -29,8 +43,10 @@ export async function broker(): Promise<Row[]> {
   };
   // The first room of each host waits for its process; that is not what is measured.
   for (let i = 0; i < WARM_UP_ROOMS; i++) await post("/matchmake/create/plain");
-  const created = await load(ROOMS, () => post("/matchmake/create/plain"));
-  const joined = await load(JOINS, (i) => post(`/matchmake/joinById/${roomIds[i % roomIds.length]}`));
+  const first = await load(FIRST_ROOMS, () => post("/matchmake/create/plain"));
+  const more = await load(MORE_ROOMS, () => post("/matchmake/create/plain"));
+  const newest = roomIds.slice(-JOINED_ROOMS);
+  const joined = await load(JOINS, (i) => post(`/matchmake/joinById/${newest[i % newest.length]}`));
   agent.destroy();
   await up.kill("SIGINT");
   const group = "broker and six agents, two cores shared with the load";
@@ -42,8 +58,10 @@ export async function broker(): Promise<Row[]> {
       unit: "MB",
       aim: { max: 600 },
     },
-    { group, figure: "rooms created", value: created.perSecond, unit: "/s", aim: { min: 500 } },
-    { group, figure: "room creation p99", value: created.p99Ms, unit: "ms", aim: { max: 250 } },
+    { group, figure: "first 1,000 rooms created", value: first.perSecond, unit: "/s" },
+    { group, figure: "first 1,000 rooms p99", value: first.p99Ms, unit: "ms" },
+    { group, figure: "rooms created from then on", value: more.perSecond, unit: "/s", aim: { min: 500 } },
+    { group, figure: "room creation p99", value: more.p99Ms, unit: "ms", aim: { max: 250 } },
     {
       group,
       figure: "seats reserved in existing rooms",
