@@ -4,9 +4,15 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 export class CuttableProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Refuses who comes. */
+  blocked = false;
 
   private constructor(target: () => string) {
     this.#server = createServer((socket) => {
+      if (this.blocked) {
+        socket.destroy();
+        return;
+      }
       const [host, port] = target().split(":");
       const upstream = connect(Number(port), host);
       for (const side of [socket, upstream]) {

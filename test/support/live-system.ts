@@ -115,14 +115,18 @@ export class LiveSystem implements AsyncDisposable {
     await this.broker[Symbol.asyncDispose]();
   }
 
-  async startHost({ hostId, latitude, longitude }: LiveHost, capacityRooms = 50): Promise<AgentProcess> {
+  async startHost(
+    { hostId, latitude, longitude }: LiveHost,
+    capacityRooms = 50,
+    brokerUrls = [this.broker, ...this.others].map(({ url }) => url.replace("http", "ws")),
+  ): Promise<AgentProcess> {
     const agent = await startAgent({
       hostId,
       latitude,
       longitude,
       capacityRooms,
       name: hostId[0]!.toUpperCase() + hostId.slice(1),
-      brokerUrls: [this.broker, ...this.others].map(({ url }) => url.replace("http", "ws")),
+      brokerUrls,
       token: TOKEN,
       roomsBundle: this.#rooms.path,
       roomTypes: this.#rooms.roomTypes,

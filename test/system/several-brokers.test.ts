@@ -4,6 +4,7 @@ import { CentroidClient, type MigrateEvent } from "@centroid/sdk";
 import { type Broker, connectRedis, RedisCluster, RedisStore } from "@centroid/server";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { CuttableProxy } from "../support/cuttable-proxy.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { ADMIN_TOKEN, HOSTS, LiveSystem } from "../support/live-system.js";
 import { TestRedis } from "../support/redis.js";
@@ -147,4 +148,40 @@ it("what a room publishes is heard by rooms on other hosts, once, also when a br
   await Promise.all([here.leave(), there.leave()]);
   ada.dispose();
   bob.dispose();
+});
+
+it("a host that only the deciding broker cannot reach keeps its rooms: nobody else runs them meanwhile", async () => {
+  const [first, second, third] = brokers as [Broker, Broker, Broker];
+  await using proxy = await CuttableProxy.start(() => first.url.replace("http://", ""));
+  await live.agents.get("frankfurt")![Symbol.asyncDispose]();
+  const ways = [`ws://${proxy.address}`, ...[second, third].map(({ url }) => url.replace("http", "ws"))];
+  await live.startHost(HOSTS.find(({ hostId }) => hostId === "frankfurt")!, 50, ways);
+  const reachable = () => first.hosts().filter(({ state }) => state === "active").length;
+  await expect.poll(reachable, { timeout: 20_000 }).toBe(3);
+  const ada = await player("ada", "frankfurt", [first.url]);
+  const room = (await ada.create<LedgerState>("ledger")) as LedgerRoom;
+  expect([ownerOf(room.roomId), room.host.hostId]).toEqual([0, "frankfurt"]);
+  let said = 0;
+  const talk = setInterval(() => room.send("say", ++said), 10);
+  const moves: MigrateEvent[] = [];
+  room.onMigrate((move) => void moves.push(move));
+  proxy.blocked = true;
+  proxy.cut();
+  // Longer than it takes to notice an agent that ended, and one that is silent.
+  const heard = (): number => room.state.entries.get(room.sessionId)?.count ?? 0;
+  await expect.poll(heard, { timeout: 40_000 }).toBeGreaterThan(800);
+  expect(first.hosts().map(({ state }) => state)).not.toContain("lost");
+  expect(moves).toEqual([]);
+  proxy.blocked = false;
+  await expect
+    .poll(async () => (await (await move(first, room.roomId, "virginia")).json()) as unknown, {
+      timeout: 20_000,
+    })
+    .toMatchObject({ outcome: "completed" });
+  await expect.poll(() => moves.length).toBe(1);
+  expect(moves).toMatchObject([{ lost: 0, restored: false }]);
+  clearInterval(talk);
+  await expect.poll(heard, { timeout: 20_000 }).toBe(said);
+  await room.leave();
+  ada.dispose();
 });

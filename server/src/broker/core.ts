@@ -251,6 +251,8 @@ export function assemble(o: CoreOptions) {
       hub.emit(() => ({ type: "host-removed", hostId }));
     },
     onSuspect: (host) => refuges.suspect(host),
+    ask: (hostId) => cluster.publish("host-asked", { hostId }),
+    answer: (hostId) => cluster.publish("host-heard", { hostId }),
     onUsage: (host) => {
       emitHost(host);
       const { hostId } = host.facts;
@@ -305,7 +307,18 @@ export function assemble(o: CoreOptions) {
     owns,
     move,
     takeOver,
-    heed: (bulletin: Bulletin) => heed(bulletin, { players, desk, loop, hub, clock, logger, setHostState }),
+    heed: (bulletin: Bulletin) =>
+      heed(bulletin, {
+        players,
+        desk,
+        loop,
+        hub,
+        clock,
+        logger,
+        setHostState,
+        onHostAsked: (hostId) => hostDesk.asked(hostId),
+        onHostHeard: (hostId) => hostDesk.heardElsewhere(hostId),
+      }),
     clock,
     newId,
     addresses,

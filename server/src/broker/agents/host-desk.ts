@@ -19,6 +19,10 @@ import type { Hello, RoomMessage } from "./agent-server.js";
 const STOOD_STILL_SHARE = 1 / 4;
 /** Of it again: more than a beat may well be late. */
 const SUSPECT_SHARE = 1 / 2;
+/** Of it again: a host that was heard within this is heard now. */
+const FRESH_SHARE = 1 / 4;
+/** The other brokers have answered by then. */
+const ANSWER_MS = 200;
 
 export interface HostDeskOptions {
   hosts: HostRegistry;
@@ -41,6 +45,10 @@ export interface HostDeskOptions {
   onHostRemoved: (hostId: string) => void;
   /** It has been silent for longer than it should; told once. */
   onSuspect: (host: HostEntry) => void;
+  /** Asks the other brokers whether they hear a host that this one does not. */
+  ask: (hostId: string) => void;
+  /** Tells the other brokers that this one hears it. */
+  answer: (hostId: string) => void;
   /** Its load or memory has changed, not its standing. */
   onUsage: (host: HostEntry) => void;
   onOwner: (room: RoomEntry) => Promise<void>;
@@ -55,6 +63,8 @@ export class HostDesk {
   #awakeSinceMs = 0;
   /** Hosts that are silent, with when they were heard last. */
   readonly #suspected = new WeakMap<HostEntry, number>();
+  /** When another broker last said that it hears a host: as long as one does, the host runs its rooms. */
+  readonly #elsewhereMs = new WeakMap<HostEntry, number>();
 
   constructor(options: HostDeskOptions) {
     this.#o = options;
@@ -89,15 +99,38 @@ export class HostDesk {
     host.peer = undefined;
     this.#o.logger.warn({ hostId: link.hostId }, "connection to host broke");
     this.#o.onHost(host);
-    this.#o.clock.after(this.#o.redialMs, () => {
-      if (
-        !this.#stopped &&
-        host.peer === undefined &&
-        host.stage.state !== "lost" &&
-        this.#o.hosts.get(link.hostId) === host
-      )
-        this.#lost(host, "its agent ended");
+    const { clock, redialMs, ask } = this.#o;
+    const isAway = (): boolean =>
+      !this.#stopped &&
+      host.peer === undefined &&
+      host.stage.state !== "lost" &&
+      this.#o.hosts.get(link.hostId) === host;
+    const answerMs = Math.min(ANSWER_MS, redialMs);
+    // Asked late: another broker may see the same agent end a moment later than this one.
+    clock.after(redialMs - answerMs, () => {
+      if (!isAway()) return;
+      const askedAtMs = clock.now();
+      ask(link.hostId);
+      clock.after(answerMs, () => {
+        // If only the way from here is cut, silence will tell when the others hear it no more either.
+        const heard = (this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY) >= askedAtMs;
+        if (isAway() && !heard) this.#lost(host, "its agent ended");
+      });
     });
+  }
+
+  /** Another broker does not hear this host. */
+  asked(hostId: string): void {
+    const { hosts, clock, lostAfterMs, answer } = this.#o;
+    const host = hosts.get(hostId);
+    if (host?.peer === undefined || host.stage.state === "lost") return;
+    if (clock.now() - host.lastHeartbeatAtMs < lostAfterMs * FRESH_SHARE) answer(hostId);
+  }
+
+  /** Another broker hears this host, so its lease goes on and its rooms run. */
+  heardElsewhere(hostId: string): void {
+    const host = this.#o.hosts.get(hostId);
+    if (host !== undefined) this.#elsewhereMs.set(host, this.#o.clock.now());
   }
 
   /** Hosts that go from now on go with the broker. */
@@ -113,10 +146,13 @@ export class HostDesk {
     if (now - this.#sweptAtMs > lostAfterMs * STOOD_STILL_SHARE) this.#awakeSinceMs = now;
     this.#sweptAtMs = now;
     for (const host of [...hosts.values()]) {
-      const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs);
+      const elsewhereMs = this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY;
+      const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs, elsewhereMs);
       if (host.stage.state !== "lost" && silentMs > lostAfterMs) this.#lost(host, "no heartbeat");
-      else if (host.stage.state !== "lost" && silentMs > lostAfterMs * SUSPECT_SHARE) this.#suspect(host);
-      else if (host.stage.state === "lost" && silentMs > forgetAfterMs) this.#forget(host);
+      else if (host.stage.state !== "lost" && silentMs > lostAfterMs * SUSPECT_SHARE) {
+        this.#suspect(host);
+        this.#o.ask(host.facts.hostId);
+      } else if (host.stage.state === "lost" && silentMs > forgetAfterMs) this.#forget(host);
     }
   }
 

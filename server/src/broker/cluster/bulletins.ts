@@ -19,6 +19,7 @@ const probesBodySchema = z.object({
   probes: z.array(probeReportSchema).max(64),
 });
 export type ProbesBody = z.infer<typeof probesBodySchema>;
+const hostSchema = z.object({ hostId: idSchema });
 const hostStateSchema = z.object({ hostId: idSchema, to: z.enum(["drain", "activate"]) });
 
 export interface BulletinOptions {
@@ -30,6 +31,10 @@ export interface BulletinOptions {
   logger: Logger;
   /** Carries out what another broker was ordered. */
   setHostState: (hostId: string, to: "drain" | "activate") => void;
+  /** Another broker does not hear that host any more. */
+  onHostAsked: (hostId: string) => void;
+  /** Another broker hears that host. */
+  onHostHeard: (hostId: string) => void;
 }
 
 /** Acts on what another broker says. What does not parse is logged and left. */
@@ -47,6 +52,12 @@ export function heed(bulletin: Bulletin, o: BulletinOptions): void {
         o.setHostState(hostId, to);
         return;
       }
+      case "host-asked":
+        o.onHostAsked(hostSchema.parse(bulletin.body).hostId);
+        return;
+      case "host-heard":
+        o.onHostHeard(hostSchema.parse(bulletin.body).hostId);
+        return;
       default: {
         const never: never = bulletin.kind;
         throw new RangeError(`unknown bulletin ${String(never)}`);
