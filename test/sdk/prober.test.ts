@@ -136,11 +136,16 @@ describe("measuring hosts", () => {
     // What was heard of the slow one counts; that it is slow does not yet.
     expect(reports.find(({ hostId }) => hostId === "odd")).toMatchObject({ lost: 0 });
     expect(reports.find(({ hostId }) => hostId === "odd")?.rttsMs).toHaveLength(1);
+    // What ends later does not change what was answered.
+    measuring[Symbol.dispose]();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(reports).toHaveLength(4);
     // Nearest unknown, everyone is waited for.
-    expect(await measuring.measureSoon([{ hostId: "gone", url: "ws://127.0.0.1:9/" }])).toMatchObject([
+    const another = prober();
+    expect(await another.measureSoon([{ hostId: "gone", url: "ws://127.0.0.1:9/" }])).toMatchObject([
       { lost: 3 },
     ]);
-    expect(await measuring.measureSoon([])).toEqual([]);
+    expect(await another.measureSoon([])).toEqual([]);
   });
 
   it("ends the round under way when disposed, and dials nobody afterwards", async () => {

@@ -37,27 +37,13 @@ export class Prober implements Disposable {
       const rttsMs: number[] = [];
       return { hostId: beacon.hostId, rttsMs, done: this.#probe(beacon, rttsMs) };
     });
-    const reports: ProbeReport[] = [];
-    await new Promise<void>((resolve) => {
-      const startedAtMs = performance.now();
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      for (const { done } of rounds) {
-        void done.then((report) => {
-          reports.push(report);
-          if (reports.length === rounds.length) resolve();
-          const heard = reports.filter(({ rttsMs }) => rttsMs.length > 0).length;
-          // From here on the others are farther away, by as much as they are late.
-          if (heard === NEAREST) timer ??= setTimeout(resolve, PATIENCE * (performance.now() - startedAtMs));
-        });
-      }
-      if (rounds.length === 0) resolve();
-      void Promise.all(rounds.map(({ done }) => done)).then(() => clearTimeout(timer));
-    });
-    for (const { hostId, rttsMs } of rounds) {
-      if (rttsMs.length > 0 && !reports.some((report) => report.hostId === hostId))
-        reports.push({ hostId, rttsMs: [...rttsMs], lost: 0 });
-    }
-    return reports;
+    const reports = new Map<string, ProbeReport>();
+    for (const { hostId, done } of rounds) void done.then((report) => reports.set(hostId, report));
+    await nearestKnown(rounds.map(({ done }) => done));
+    return rounds.flatMap(
+      ({ hostId, rttsMs }) =>
+        reports.get(hostId) ?? (rttsMs.length > 0 ? [{ hostId, rttsMs: [...rttsMs], lost: 0 }] : []),
+    );
   }
 
   /** Lets go of all connections; a round that is under way ends at once, with losses. */
@@ -111,4 +97,27 @@ export class Prober implements Disposable {
     clearTimeout(kept?.idle);
     kept?.line.close();
   }
+}
+
+/** Until enough hosts have answered, and half as long again; or all are done. */
+function nearestKnown(rounds: readonly Promise<ProbeReport>[]): Promise<void> {
+  return new Promise((resolve) => {
+    if (rounds.length === 0) resolve();
+    const startedAtMs = performance.now();
+    let left = rounds.length;
+    let heard = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    for (const done of rounds) {
+      void done.then(({ rttsMs }) => {
+        if (rttsMs.length > 0) heard++;
+        if (--left === 0) {
+          clearTimeout(timer);
+          resolve();
+        } else if (heard === NEAREST) {
+          // From here on the others are farther away, by as much as they are late.
+          timer ??= setTimeout(resolve, PATIENCE * (performance.now() - startedAtMs));
+        }
+      });
+    }
+  });
 }
