@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { replay, type TraceLine } from "@centroid/placement";
-import type { BrokerEvent, Decision, Receipt } from "@centroid/protocol";
+import type { Decision } from "@centroid/protocol";
 import { MemoryStore } from "@centroid/server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { until, World } from "./support/world.js";
+import { hostOf, record, until, World } from "./support/world.js";
 
 const AUTO = { autoMove: true, placement: { minDwellMs: 0, regretFactor: 0.001, capsMs: [] } };
 
@@ -32,18 +32,6 @@ async function roomOf(world: World, rtts: Record<string, number>, type = "arena"
   return { roomId: seat.roomId, hostId: seat.centroid.host.hostId };
 }
 
-function record(world: World) {
-  const decisions: Decision[] = [];
-  const receipts: Receipt[] = [];
-  world.broker.events.subscribe((event: BrokerEvent) => {
-    if (event.type === "decision") decisions.push(event.decision);
-    if (event.type === "receipt") receipts.push(event.receipt);
-  });
-  return { decisions, receipts };
-}
-
-const hostOf = async (world: World, roomId: string): Promise<string> =>
-  (await world.get<{ hostId: string }>(`/api/v1/rooms/${roomId}`)).hostId;
 const why = (world: World, roomId: string) => world.get<Decision[]>(`/api/v1/rooms/${roomId}/decisions`);
 
 describe("a full host", () => {

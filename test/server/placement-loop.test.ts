@@ -1,6 +1,6 @@
-import type { BrokerEvent, Decision, Receipt } from "@centroid/protocol";
+import type { Decision } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
-import { until, World } from "./support/world.js";
+import { hostOf, record, until, World } from "./support/world.js";
 
 /** A policy that moves as soon as there is any regret, so that tests need not wait for it to add up. */
 const EAGER = { autoMove: true, placement: { minDwellMs: 0, regretFactor: 0.001, capsMs: [] } };
@@ -17,19 +17,6 @@ async function joined(world: World, rtts: Record<string, number>) {
     world.call("POST", "/centroid/v1/probes", { playerId, playerToken, probes: probes(now) }, "");
   return { seat, report };
 }
-
-function record(world: World) {
-  const decisions: Decision[] = [];
-  const receipts: Receipt[] = [];
-  world.broker.events.subscribe((event: BrokerEvent) => {
-    if (event.type === "decision") decisions.push(event.decision);
-    if (event.type === "receipt") receipts.push(event.receipt);
-  });
-  return { decisions, receipts };
-}
-
-const hostOf = async (world: World, roomId: string): Promise<string> =>
-  (await world.get<{ hostId: string }>(`/api/v1/rooms/${roomId}`)).hostId;
 
 describe("a room", () => {
   it("follows its player, and can say why", async () => {

@@ -1,12 +1,13 @@
 /** Every new connection of a room host: players who come, follow or return, and other hosts' transfers. */
 import { CLOSE_REFUSED, CLOSE_ROOM_MOVED, CONTROL_QUERY, RESTORE_QUERY } from "@centroid/protocol";
 import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
+import type { ServerSocket } from "../websocket/server-socket.js";
 import { MovableClient } from "./colyseus/movable-client.js";
 import type { MovableRoom } from "./colyseus/movable-room.js";
 import type { Hosted } from "./hosted.js";
 import type { HostedRooms } from "./hosted-rooms.js";
 import { limited } from "./player-limits.js";
-import { type RoomSocket, SessionLink } from "./session-link.js";
+import { SessionLink } from "./session-link.js";
 import type { StandbyDesk } from "./standby/standby-desk.js";
 import type { Connection } from "./transport.js";
 
@@ -38,7 +39,7 @@ export class PlayerDoor {
     }
   }
 
-  #acceptTransfer(socket: RoomSocket, migrationId: string, ticket: string | null): void {
+  #acceptTransfer(socket: ServerSocket, migrationId: string, ticket: string | null): void {
     for (const { stage } of this.#rooms.values()) {
       if (stage.name !== "arriving" || stage.migrationId !== migrationId) continue;
       if (ticket !== stage.ticket) break;
@@ -67,25 +68,25 @@ export class PlayerDoor {
   }
 
   /** A session that goes on here: its first frames are owed to it and do not count. */
-  #resuming(socket: RoomSocket): RoomSocket {
+  #resuming(socket: ServerSocket): ServerSocket {
     return limited(socket, this.#maxFramesPerSecond, true);
   }
 
-  #atStandby(socket: RoomSocket, roomId: string, sessionId: string, returning: string | null): void {
+  #atStandby(socket: ServerSocket, roomId: string, sessionId: string, returning: string | null): void {
     const taken =
       returning !== null &&
       this.#standbys.acceptPlayer(roomId, () => this.#resuming(socket), sessionId, returning);
     if (!taken) socket.close(CLOSE_ROOM_MOVED, "room is not here");
   }
 
-  #follow(socket: RoomSocket, { stage }: Hosted, sessionId: string, ticket: string): void {
+  #follow(socket: ServerSocket, { stage }: Hosted, sessionId: string, ticket: string): void {
     const destination =
       stage.name === "arriving" ? stage.destination : stage.name === "running" ? stage.arrivals : undefined;
     if (destination?.acceptPlayer(this.#resuming(socket), sessionId, ticket) !== true)
       socket.close(CLOSE_ROOM_MOVED, "ticket is not valid here");
   }
 
-  #return(socket: RoomSocket, { stage }: Hosted, sessionId: string, token: string): void {
+  #return(socket: ServerSocket, { stage }: Hosted, sessionId: string, token: string): void {
     const restored = stage.name === "running" ? stage.restored : undefined;
     if (restored?.accept(this.#resuming(socket), sessionId, token) === true) return;
     // A room on its way is asked for again; one that runs and does not wait for this session never will.

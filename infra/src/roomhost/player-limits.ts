@@ -1,6 +1,6 @@
 /** What one player's connection may send: frames of a limited size, so many a second. A hand-off's are not limited. */
 import { CLOSE_TOO_FAST } from "@centroid/protocol";
-import type { RoomSocket } from "./session-link.js";
+import type { ServerSocket } from "../websocket/server-socket.js";
 
 /** Colyseus' own default is 4 KB, too small for a base64 picture or a full transform set. */
 const MAX_FRAME_BYTES = 64 * 1024;
@@ -43,7 +43,7 @@ export class FrameBudget {
 }
 
 /** The socket of a player, closed with a code and a reason when it sends more than it may. */
-export function limited(socket: RoomSocket, perSecond: number, resends: boolean): RoomSocket {
+export function limited(socket: ServerSocket, perSecond: number, resends: boolean): ServerSocket {
   const budget = new FrameBudget(perSecond, resends, performance.now());
   let open = true;
   const refuse = (code: number, reason: string): void => {

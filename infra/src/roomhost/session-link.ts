@@ -12,16 +12,13 @@ import {
   isControl,
   type ServerControl,
 } from "@centroid/protocol";
-import type { ServerSocket } from "../websocket/server-socket.js";
-
-export type RoomSocket = ServerSocket;
+import { CLOSE_ABNORMAL, type ServerSocket } from "../websocket/server-socket.js";
 
 /** After so many data frames from a client its kept copies are released by an `ack`. */
 const ACK_EVERY_FRAMES = 256;
 /** Frames held for a player who does not come; past this it is dropped like any dead connection. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
-/** WebSocket close codes used here: 1006 as Colyseus sees a broken socket, 4000 range is ours. */
-const CLOSE_ABNORMAL = 1006;
+/** WebSocket close codes used here beside 1006, as which Colyseus sees a broken socket; the 4000 range is ours. */
 const CLOSE_SUPERSEDED = 4011;
 export const CLOSE_FRAME = 4012;
 
@@ -39,7 +36,7 @@ export class SessionLink extends EventEmitter {
   acknowledge: "receipt" | "checkpoint" = "receipt";
   sent: number;
   received: number;
-  #socket: RoomSocket | undefined;
+  #socket: ServerSocket | undefined;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #retained: Uint8Array[] | undefined;
@@ -66,7 +63,7 @@ export class SessionLink extends EventEmitter {
   }
 
   /** Frames go to this socket from now on, those held first. An older socket is closed. */
-  attach(socket: RoomSocket, first?: ServerControl, before: readonly Uint8Array[] = []): void {
+  attach(socket: ServerSocket, first?: ServerControl, before: readonly Uint8Array[] = []): void {
     this.#socket?.close(CLOSE_SUPERSEDED, "another connection took over");
     this.#socket = socket;
     socket.onMessage((frame) => {
@@ -143,7 +140,7 @@ export class SessionLink extends EventEmitter {
   }
 
   /** The session lives elsewhere now: no more events; the socket stays for the client to close. */
-  moveAway(): RoomSocket | undefined {
+  moveAway(): ServerSocket | undefined {
     const socket = this.#socket;
     this.removeAllListeners();
     this.onleave = undefined;

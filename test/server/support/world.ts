@@ -1,5 +1,12 @@
 /** A broker with fake agents, and the few calls tests make. Everything is closed by `await using`. */
-import { type Receipt, receiptSchema, type SeatReservation, seatReservationSchema } from "@centroid/protocol";
+import {
+  type BrokerEvent,
+  type Decision,
+  type Receipt,
+  receiptSchema,
+  type SeatReservation,
+  seatReservationSchema,
+} from "@centroid/protocol";
 import { type Broker, type BrokerOptions, startBroker } from "@centroid/server";
 import { FakeAgent, type FakeAgentOptions, type FakeNet } from "./fake-agent.js";
 
@@ -105,6 +112,20 @@ export class World implements AsyncDisposable {
     await this.broker[Symbol.asyncDispose]();
   }
 }
+
+/** What a world decides and does from now on. */
+export function record(world: World) {
+  const decisions: Decision[] = [];
+  const receipts: Receipt[] = [];
+  world.broker.events.subscribe((event: BrokerEvent) => {
+    if (event.type === "decision") decisions.push(event.decision);
+    if (event.type === "receipt") receipts.push(event.receipt);
+  });
+  return { decisions, receipts };
+}
+
+export const hostOf = async (world: World, roomId: string): Promise<string> =>
+  (await world.get<{ hostId: string }>(`/api/v1/rooms/${roomId}`)).hostId;
 
 /** Waits for something that an event elsewhere brings about. */
 export async function until(what: () => boolean | Promise<boolean>, timeoutMs = 5_000): Promise<void> {

@@ -5,10 +5,10 @@
  */
 import { CentroidError } from "@centroid/protocol";
 import { ClientState } from "@colyseus/core";
+import type { ServerSocket } from "../../websocket/server-socket.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { StateWriter } from "../colyseus/schema/writer.js";
-import type { RoomSocket } from "../session-link.js";
 import { type Checkpoint, readState } from "./checkpoint.js";
 
 /** A player who has not come back by then has lost its connection like any other. */
@@ -71,7 +71,7 @@ export class RestoredRoom {
   }
 
   /** @returns false if this is not one of its players, or it is here already */
-  accept(socket: RoomSocket, sessionId: string, reconnectionToken: string): boolean {
+  accept(socket: ServerSocket, sessionId: string, reconnectionToken: string): boolean {
     const client = this.clients.get(sessionId);
     if (client === undefined || client.reconnectionToken !== reconnectionToken) return false;
     if (client.link.connected || client.link.closed) return false;

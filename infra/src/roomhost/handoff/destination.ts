@@ -3,12 +3,13 @@
  * copies, and runs it from the moment the rest has arrived and its hash agrees.
  */
 import { CentroidError, decodeClientControl, isControl } from "@centroid/protocol";
+import type { ServerSocket } from "../../websocket/server-socket.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { StateReader } from "../colyseus/schema/reader.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
 import { StateWriter } from "../colyseus/schema/writer.js";
-import { CLOSE_FRAME, type RoomSocket } from "../session-link.js";
+import { CLOSE_FRAME } from "../session-link.js";
 import { StateHash } from "./state-hash.js";
 import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./wire.js";
 
@@ -40,7 +41,7 @@ type State =
   | { name: "ended" };
 
 interface Arrival {
-  socket: RoomSocket;
+  socket: ServerSocket;
   /** Frames it has, if its old connection broke before the end. */
   replayFrom: number | undefined;
 }
@@ -51,7 +52,7 @@ export class HandoffDestination {
   readonly #arrivals = new Map<string, Arrival>();
   #state: State = { name: "waiting" };
   readonly #deadline: NodeJS.Timeout;
-  #source: RoomSocket | undefined;
+  #source: ServerSocket | undefined;
   #work: Promise<void> = Promise.resolve();
   #counters = new Map<string, { sent: number; received: number }>();
 
@@ -69,7 +70,7 @@ export class HandoffDestination {
   }
 
   /** The source's connection. Messages are handled one after the other, in order. */
-  acceptSource(socket: RoomSocket): void {
+  acceptSource(socket: ServerSocket): void {
     if (this.#source !== undefined || this.#state.name !== "waiting") {
       socket.close(CLOSE_CANCELLED, "this migration has its source already");
       return;
@@ -98,7 +99,7 @@ export class HandoffDestination {
   }
 
   /** A player's socket with the ticket from its invitation. False if it is not expected here. */
-  acceptPlayer(socket: RoomSocket, sessionId: string, ticket: string): boolean {
+  acceptPlayer(socket: ServerSocket, sessionId: string, ticket: string): boolean {
     if (this.#tickets.get(sessionId) !== ticket || this.#state.name === "ended") return false;
     if (this.#state.name === "owner") {
       const client = this.#state.clients.get(sessionId);
@@ -261,7 +262,7 @@ export class HandoffDestination {
     this.#attach(client, arrival.socket, frames === undefined ? sent : sent - frames.length, frames ?? []);
   }
 
-  #attach(client: MovableClient, socket: RoomSocket, sent: number, before: readonly Uint8Array[]): void {
+  #attach(client: MovableClient, socket: ServerSocket, sent: number, before: readonly Uint8Array[]): void {
     const received = this.#counters.get(client.sessionId)?.received ?? client.link.received;
     const patchRateMs = (this.#state.name === "owner" ? this.#state.room.patchRate : undefined) ?? 0;
     const resumed = { type: "resumed", epoch: this.#o.epoch, received, sent, patchRateMs } as const;

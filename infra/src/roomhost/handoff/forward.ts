@@ -3,10 +3,10 @@
  * old host forwards its frames to the new one, in order, until they leave.
  */
 import { WebSocket } from "ws";
-import type { RoomSocket } from "../session-link.js";
+import type { ServerSocket } from "../../websocket/server-socket.js";
 
 /** `late`: frames that arrived after the freeze and that the source did not process. */
-export function forwardStockClient(player: RoomSocket, url: string, late: readonly Uint8Array[]): void {
+export function forwardStockClient(player: ServerSocket, url: string, late: readonly Uint8Array[]): void {
   const queue: Uint8Array[] = [...late];
   const room = new WebSocket(url, { perMessageDeflate: false });
   room.binaryType = "nodebuffer";

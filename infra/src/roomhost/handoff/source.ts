@@ -13,11 +13,11 @@ import {
   type MigrationPhase,
   type Transfer,
 } from "@centroid/protocol";
+import type { ServerSocket } from "../../websocket/server-socket.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
 import { playerUrl } from "../player-url.js";
-import type { RoomSocket } from "../session-link.js";
 import { DestinationLine, type Unasked } from "./destination-line.js";
 import { forwardStockClient } from "./forward.js";
 import { StateCopy } from "./state-copy.js";
@@ -162,7 +162,7 @@ export class HandoffSource {
     this.#state = { name: "released" };
     this.#line.settle();
     this.#unwatch();
-    const sockets: RoomSocket[] = [];
+    const sockets: ServerSocket[] = [];
     for (const client of movableClients(this.#o.room)) {
       this.#moved.set(client.sessionId, client);
       const late = client.link.takeLate();

@@ -1,11 +1,11 @@
 /** Copies kept of rooms that run elsewhere, and the copies that this host's own rooms feed. */
 import { type AgentRequest, type AgentResults, CentroidError, type RoomEvent } from "@centroid/protocol";
+import type { ServerSocket } from "../../websocket/server-socket.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
 import type { Protection } from "../hosted.js";
 import type { HostedRooms } from "../hosted-rooms.js";
 import type { Pauses } from "../pauses.js";
-import type { RoomSocket } from "../session-link.js";
 import { Replicator } from "./replicator.js";
 import { Standby } from "./standby.js";
 
@@ -39,12 +39,12 @@ export class StandbyDesk {
   }
 
   /** @returns false if there is no such standby, or this is not its feed */
-  acceptFeed(roomId: string, socket: RoomSocket, ticket: string | null): boolean {
+  acceptFeed(roomId: string, socket: ServerSocket, ticket: string | null): boolean {
     return this.#standbys.get(roomId)?.acceptFeed(socket, ticket) === true;
   }
 
   /** A player's second connection, for the day the room's host dies. @returns false if nobody waits for it */
-  acceptPlayer(roomId: string, socket: () => RoomSocket, sessionId: string, token: string): boolean {
+  acceptPlayer(roomId: string, socket: () => ServerSocket, sessionId: string, token: string): boolean {
     return this.#standbys.get(roomId)?.acceptPlayer(socket(), sessionId, token) === true;
   }
 

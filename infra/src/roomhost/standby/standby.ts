@@ -3,9 +3,10 @@
  * players' second sockets. It becomes a room when the broker says so, and only then.
  */
 import { CLOSE_ROOM_MOVED } from "@centroid/protocol";
+import type { ServerSocket } from "../../websocket/server-socket.js";
 import { CHECKPOINT_FORMAT, type Checkpoint } from "../checkpoint/checkpoint.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
-import { CLOSE_FRAME, type RoomSocket } from "../session-link.js";
+import { CLOSE_FRAME } from "../session-link.js";
 import { decodeFromPrimary, encodeFeed, type FromPrimary } from "./wire.js";
 
 /** A copy that lost its owner and that nobody asks for is over: the room lives, or was restored, elsewhere. */
@@ -13,7 +14,7 @@ const ORPHAN_LIFE_MS = 60_000;
 const CLOSE_NORMAL = 1000;
 
 interface Waiting {
-  socket: RoomSocket;
+  socket: ServerSocket;
   reconnectionToken: string;
 }
 
@@ -33,7 +34,7 @@ export class Standby implements Disposable {
   readonly #waiting = new Map<string, Waiting>();
   #begin: Extract<FromPrimary, { type: "begin" }> | undefined;
   #last: Last | undefined;
-  #feed: RoomSocket | undefined;
+  #feed: ServerSocket | undefined;
   #orphaned: NodeJS.Timeout | undefined;
   #taken = false;
   #ended = false;
@@ -47,7 +48,7 @@ export class Standby implements Disposable {
   }
 
   /** @returns false if this is not its feed */
-  acceptFeed(socket: RoomSocket, ticket: string | null): boolean {
+  acceptFeed(socket: ServerSocket, ticket: string | null): boolean {
     if (ticket !== this.#o.ticket || this.#feed !== undefined || this.#ended) return false;
     this.#feed = socket;
     socket.onMessage((frame) => {
@@ -67,7 +68,7 @@ export class Standby implements Disposable {
     return true;
   }
 
-  #hear(socket: RoomSocket, message: FromPrimary): void {
+  #hear(socket: ServerSocket, message: FromPrimary): void {
     if (this.#ended || this.#taken) return;
     switch (message.type) {
       case "begin":
@@ -93,7 +94,7 @@ export class Standby implements Disposable {
   }
 
   /** A player's second socket, kept until the room runs here. @returns false if it is not one of its players */
-  acceptPlayer(socket: RoomSocket, sessionId: string, reconnectionToken: string): boolean {
+  acceptPlayer(socket: ServerSocket, sessionId: string, reconnectionToken: string): boolean {
     const session = this.#last?.room.sessions.find((known) => known.sessionId === sessionId);
     if (session?.reconnectionToken !== reconnectionToken) return false;
     this.#waiting.get(sessionId)?.socket.close(CLOSE_ROOM_MOVED, "another connection took over");
