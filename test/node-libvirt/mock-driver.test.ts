@@ -22,6 +22,7 @@ describe.skipIf(problem !== undefined)("libvirt binding on test:///default", () 
 
   it("rejects a URI nobody serves", async () => {
     await expect(Connection.open("nonsense:///")).rejects.toBeInstanceOf(LibvirtError);
+    await expect(Connection.open("qemu+unix:///system?socket=/nowhere")).rejects.toThrow("/nowhere");
   });
 
   it("passes migration parameters to libvirt, which refuses them on this driver by name", async () => {

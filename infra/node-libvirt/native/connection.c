@@ -8,6 +8,8 @@ static int openConnection(Call *call) {
   const char *uri = call->texts[0];
   call->connection = readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri);
   if (call->connection == NULL) {
+    /* Before anything else is asked of libvirt, which would forget it. */
+    call->error = virSaveLastError();
     detachSubscription(NULL, call->subscription);
     return -1;
   }
