@@ -1,18 +1,23 @@
 /** The program of a room's VM: room host and rooms in one folder of modules that need nothing else. */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { RoomsBundle } from "./bundle-rooms.js";
 
+/** Paths get into the code: the same rooms give the same image wherever the program is started. */
+const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
 const GUEST_MAIN = fileURLToPath(new URL("../roomhost/guest.js", import.meta.url));
 
 /** Written to `outDir`; `main.mjs` is what runs. Both parts share one copy of Colyseus. */
 export async function bundleGuest(rooms: RoomsBundle, outDir: string): Promise<string> {
-  const folder = join(outDir, `guest-${rooms.hash}`);
+  const folder = resolve(outDir, `guest-${rooms.hash}`);
+  // Parts of an earlier version would be packed, too.
+  await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await build({
     entryPoints: { main: GUEST_MAIN, rooms: rooms.path },
+    absWorkingDir: PACKAGE,
     outdir: folder,
     outExtension: { ".js": ".mjs" },
     bundle: true,

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { CentroidError } from "@centroid/protocol";
 import { type BuildFailure, build } from "esbuild";
 
@@ -54,6 +54,8 @@ export async function bundleRooms(roomsDir: string, outDir: string): Promise<Roo
   try {
     const result = await build({
       stdin: { contents: entry, resolveDir: folder, sourcefile: "rooms.ts", loader: "ts" },
+      // Paths get into the code: the same rooms give the same bundle wherever the program is started.
+      absWorkingDir: folder,
       bundle: true,
       write: false,
       format: "esm",
@@ -70,7 +72,8 @@ export async function bundleRooms(roomsDir: string, outDir: string): Promise<Roo
     code = result.outputFiles[0]?.text ?? "";
   } catch (cause) {
     const [first] = (cause as Partial<BuildFailure>).errors ?? [];
-    const where = first?.location ? `${first.location.file}:${first.location.line}: ` : "";
+    const at = first?.location;
+    const where = at ? `${relative(process.cwd(), resolve(folder, at.file))}:${at.line}: ` : "";
     throw new CentroidError(
       "CONFIG_INVALID",
       `rooms do not compile: ${where}${first?.text ?? String(cause)}`,
