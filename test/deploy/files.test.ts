@@ -55,10 +55,15 @@ describe("commands", () => {
       expect(selected.selector.matchLabels ?? selected.selector).toEqual(spec.template.metadata.labels);
   });
 
-  it("in the runbook are the program's own", () => {
-    const lines = codeBlocks(join(ROOT, "docs/runbook.md")).flatMap(({ code }) => code.trim().split("\n"));
-    const agent = lines.find((line) => line.startsWith("centroid agent"));
-    expect(unknownFlags(agent?.split(" ").slice(1) ?? [])).toEqual([]);
+  it("in the runbook and for hosts with virtual machines are the program's own", () => {
+    const linesOf = (page: string) =>
+      codeBlocks(join(ROOT, "docs", page)).flatMap(({ code }) => code.trim().split("\n"));
+    const lines = linesOf("runbook.md");
+    for (const page of [lines, linesOf("vm.md")]) {
+      const agent = page.find((line) => line.startsWith("centroid agent"));
+      expect(agent?.split(" ").length).toBeGreaterThan(10);
+      expect(unknownFlags(agent?.split(" ").slice(1) ?? [])).toEqual([]);
+    }
     for (const line of lines.filter((candidate) => candidate.startsWith("infra/deploy/")))
       expect(existsSync(join(ROOT, line.split(" ")[0] ?? ""))).toBe(true);
   });

@@ -12,14 +12,18 @@ export class TestRedis implements AsyncDisposable {
   readonly #folder: string;
   #process!: ChildProcess;
 
-  private constructor(port: number, folder: string) {
+  readonly #within: readonly string[];
+
+  private constructor(port: number, folder: string, within: readonly string[]) {
+    this.#within = within;
     this.#port = port;
     this.#folder = folder;
     this.url = `redis://127.0.0.1:${port}`;
   }
 
-  static async start(): Promise<TestRedis> {
-    const redis = new TestRedis(await freePort(), await mkdtemp(join(tmpdir(), "centroid-redis-")));
+  /** @param within a command that runs another one, such as `ip netns exec NAME` */
+  static async start(within: readonly string[] = []): Promise<TestRedis> {
+    const redis = new TestRedis(await freePort(), await mkdtemp(join(tmpdir(), "centroid-redis-")), within);
     await redis.#start();
     return redis;
   }
@@ -27,7 +31,8 @@ export class TestRedis implements AsyncDisposable {
   async #start(): Promise<void> {
     const args = ["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.#folder];
     // What it had is there again after a restart, as an operator would have it.
-    this.#process = spawn("redis-server", [...args, "--save", "", "--appendonly", "yes"], {
+    const [command = "", ...rest] = [...this.#within, "redis-server", ...args];
+    this.#process = spawn(command, [...rest, "--save", "", "--appendonly", "yes"], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     for await (const chunk of this.#process.stdout!)

@@ -18,9 +18,11 @@ export class Cli implements AsyncDisposable {
     return new Cli(await mkdtemp(join(tmpdir(), "centroid-cli-")));
   }
 
-  start(args: string[], env: Record<string, string> = {}): RunningCli {
+  /** @param within a command that runs another one, such as `ip netns exec NAME` */
+  start(args: string[], env: Record<string, string> = {}, within: string[] = []): RunningCli {
+    const [command = "", ...rest] = [...within, process.execPath, MAIN, ...args];
     const running = new RunningCli(
-      spawn(process.execPath, [MAIN, ...args], {
+      spawn(command, rest, {
         cwd: this.folder,
         env: { ...process.env, XDG_STATE_HOME: join(this.folder, "state"), NO_COLOR: "1", ...env },
         stdio: ["ignore", "pipe", "pipe"],
@@ -34,8 +36,9 @@ export class Cli implements AsyncDisposable {
   async run(
     args: string[],
     env: Record<string, string> = {},
+    within: string[] = [],
   ): Promise<{ code: number | null; out: string; err: string }> {
-    const running = this.start(args, env);
+    const running = this.start(args, env, within);
     const code = await running.exited;
     return { code, out: running.out, err: running.err };
   }

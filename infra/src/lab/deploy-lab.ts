@@ -1,5 +1,4 @@
 /** The lab under a deployment whose rooms run in virtual machines: one namespace and libvirt per edge host. */
-import { mkdir } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { Connection } from "@centroid/node-libvirt";
@@ -7,12 +6,12 @@ import { CentroidError } from "@centroid/protocol";
 import { detectAccelerator } from "../carriers/vm/accelerator.js";
 import type { VmConfig } from "../carriers/vm/config.js";
 import { GuestHost } from "../carriers/vm/guests.js";
-import { buildGuestImage } from "../carriers/vm/image.js";
-import { bundleGuest } from "../rooms/bundle-guest.js";
+import type { GuestImage } from "../carriers/vm/image.js";
+import { buildRoomsImage, roomsImageDirectory } from "../carriers/vm/rooms-image.js";
 import type { RoomsBundle } from "../rooms/bundle-rooms.js";
 import { Lab } from "./lab.js";
 import { labProblem } from "./lab-problem.js";
-import { labPrefixBits, parseTopology } from "./topology.js";
+import { labGuests, labNetwork, parseTopology } from "./topology.js";
 
 export interface DeployLabOptions {
   readonly name: string;
@@ -30,8 +29,6 @@ export interface DeployLabOptions {
 const PLAYERS = "players";
 const BRIDGE = "br0";
 const MEMORY_MEBIBYTES = 256;
-/** Of the lab's 50 000 guest addresses, for each of at most 16 hosts. */
-const ADDRESSES_PER_HOST = 3_000;
 
 export interface DeployLab extends AsyncDisposable {
   readonly lab: Lab;
@@ -50,15 +47,8 @@ export async function startDeployLab(options: DeployLabOptions): Promise<DeployL
   if (problem !== undefined)
     throw new CentroidError("CARRIER_UNAVAILABLE", `rooms cannot run in virtual machines here: ${problem}`);
   const { name, hostIds, rttMs, notice } = options;
-  const imageDirectory = join(options.stateDir, "vm-image");
-  await mkdir(imageDirectory, { recursive: true });
-  const program = await bundleGuest(options.rooms, options.stateDir);
-  const image = await buildGuestImage({ directory: imageDirectory, program, onStep: notice }).catch(
-    (cause: unknown) => {
-      const why = CentroidError.from(cause).message;
-      throw new CentroidError("CARRIER_UNAVAILABLE", `the guest image cannot be built: ${why}`, { cause });
-    },
-  );
+  const imageDirectory = roomsImageDirectory(options.stateDir);
+  const image = await buildRoomsImage(options.rooms, options.stateDir, notice);
   const { accelerator, notice: slow } = await detectAccelerator(image);
   if (slow !== undefined) notice(slow);
   const memoryMebibytes = options.memoryMebibytes ?? MEMORY_MEBIBYTES;
@@ -82,8 +72,8 @@ export async function startDeployLab(options: DeployLabOptions): Promise<DeployL
         accelerator,
         bridge: BRIDGE,
         memoryMebibytes,
-        prefixBits: labPrefixBits,
-        addresses: { first: hostIds.indexOf(hostId) * ADDRESSES_PER_HOST, count: ADDRESSES_PER_HOST },
+        network: labNetwork,
+        addresses: labGuests(hostIds.indexOf(hostId)),
       };
     };
     notice("making the template of all rooms");
@@ -138,22 +128,11 @@ function topologyOf(hostIds: readonly string[], rttMs: DeployLabOptions["rttMs"]
 }
 
 /** Boots one guest for all hosts: they are alike, and so are their templates. */
-async function makeTemplates(
-  hosts: readonly VmConfig[],
-  image: Awaited<ReturnType<typeof buildGuestImage>>,
-): Promise<void> {
+async function makeTemplates(hosts: readonly VmConfig[], image: GuestImage): Promise<void> {
   const [first, ...others] = hosts;
   if (first === undefined) return;
   await using connection = await Connection.open(first.libvirtUri);
-  const guests = new GuestHost({
-    connection,
-    image,
-    directory: first.guestDirectory,
-    localDirectory: first.localGuestDirectory,
-    accelerator: first.accelerator,
-    bridge: first.bridge,
-    memoryMebibytes: first.memoryMebibytes,
-  });
+  const guests = GuestHost.of(connection, image, first);
   await guests.takeTemplateFrom(first.imageDirectory);
   await guests.prepareTemplate();
   await guests.copyTemplateTo(first.imageDirectory);

@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { Connection } from "@centroid/node-libvirt";
 import type { Accelerator } from "../carriers/vm/domain-xml.js";
+import { addressAt, guestMac } from "../carriers/vm/guest-network.js";
 import { type Guest, GuestHost } from "../carriers/vm/guests.js";
 import type { GuestImage } from "../carriers/vm/image.js";
 import { MigrationPredictor } from "../carriers/vm/learned-costs.js";
@@ -13,7 +14,7 @@ import type {
 } from "../carriers/vm/migration-options.js";
 import { Lab, type LabHost } from "./lab.js";
 import { LabPlayer } from "./player.js";
-import { guestAddress, type LabLink, labPrefixBits, parseTopology } from "./topology.js";
+import { type LabLink, labGuests, labPrefixBits, parseTopology } from "./topology.js";
 
 export interface GuestPairOptions {
   readonly name: string;
@@ -72,7 +73,8 @@ export class GuestPair implements AsyncDisposable {
 
   /** The next free address and MAC of this lab. */
   nextIdentity(): { ip: string; mac: string; prefixBits: number } {
-    return { ...guestAddress(this.#nextGuest++), prefixBits: labPrefixBits };
+    const ip = addressAt(labGuests(0), this.#nextGuest++);
+    return { ip, mac: guestMac(ip), prefixBits: labPrefixBits };
   }
 
   async startGuest(host: GuestHost): Promise<Guest> {

@@ -60,6 +60,32 @@ function settings(values: Readonly<Record<string, string | number | readonly str
     .join("");
 }
 
+/** What moves need of libvirtd and of QEMU's driver: what docs/vm.md has for hosts of one's own. */
+export function hypervisorSettings(address: string): { readonly libvirtd: string; readonly qemu: string } {
+  return {
+    libvirtd: settings({
+      listen_tls: 0,
+      listen_tcp: 1,
+      listen_addr: address,
+      tcp_port: String(tcpPort),
+      // The namespace is the border: nothing outside it can reach this port.
+      auth_tcp: "none",
+      ...deadPeer,
+    }),
+    qemu: settings({
+      user: "root",
+      group: "root",
+      dynamic_ownership: 0,
+      remember_owner: 0,
+      security_driver: "none",
+      stdio_handler: "file",
+      migration_address: address,
+      migration_host: address,
+      ...deadPeer,
+    }),
+  };
+}
+
 /** libvirtd looks these up at start, whatever the settings say; only Debian's full daemon package makes them. */
 async function addDaemonUser(etc: string): Promise<void> {
   const lines = {
@@ -99,39 +125,18 @@ export async function startHypervisor(options: {
     await mkdir(path, { recursive: true });
   const uuidPath = join(directory, "host-uuid");
   if (!existsSync(uuidPath)) await writeFile(uuidPath, randomUUID());
-  await writeFile(
-    join(at.etc, "libvirtd.conf"),
-    settings({
-      listen_tls: 0,
-      listen_tcp: 1,
-      listen_addr: address,
-      tcp_port: String(tcpPort),
-      // The namespace is the border: nothing outside it can reach this port.
-      auth_tcp: "none",
-      auth_unix_rw: "none",
-      auth_unix_ro: "none",
-      // libvirt refuses to migrate between two daemons of one host UUID.
-      host_uuid: await readFile(uuidPath, "utf8"),
-      ...deadPeer,
-      log_outputs: `2:file:${join(at.log, "libvirtd.log")}`,
-    }),
-  );
-  await writeFile(
-    join(at.etc, "qemu.conf"),
-    settings({
-      user: "root",
-      group: "root",
-      dynamic_ownership: 0,
-      remember_owner: 0,
-      security_driver: "none",
-      cgroup_controllers: [],
-      namespaces: [],
-      stdio_handler: "file",
-      migration_address: address,
-      migration_host: address,
-      ...deadPeer,
-    }),
-  );
+  const shared = hypervisorSettings(address);
+  const libvirtd = settings({
+    auth_unix_rw: "none",
+    auth_unix_ro: "none",
+    // libvirt refuses to migrate between two daemons of one host UUID.
+    host_uuid: await readFile(uuidPath, "utf8"),
+    log_outputs: `2:file:${join(at.log, "libvirtd.log")}`,
+  });
+  await writeFile(join(at.etc, "libvirtd.conf"), shared.libvirtd + libvirtd);
+  // The machine's own are not the lab's to use.
+  const qemu = settings({ cgroup_controllers: [], namespaces: [] });
+  await writeFile(join(at.etc, "qemu.conf"), shared.qemu + qemu);
   await addDaemonUser(at.etc);
   await writeFile(join(at.etc, "hosts"), options.hosts);
   await rm(join(at.run, "libvirt-sock"), { force: true });

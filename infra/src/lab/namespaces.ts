@@ -5,7 +5,8 @@ import { run } from "../carriers/vm/run.js";
 
 const namespacePrefix = "centroid";
 
-const settings = {
+/** Of the kernel, wherever guests are or come from. */
+export const kernelSettings = {
   // A tap's early IPv6 neighbour adverts at the destination teach switches a MAC that is still elsewhere.
   "net.ipv6.conf.all.disable_ipv6": "1",
   "net.ipv6.conf.default.disable_ipv6": "1",
@@ -27,5 +28,5 @@ export async function configure(namespace: string, values: Readonly<Record<strin
 export async function makeNamespace(namespace: string): Promise<void> {
   await run("ip", ["netns", "add", namespace]);
   await run("ip", ["-n", namespace, "link", "set", "lo", "up"]);
-  await configure(namespace, settings);
+  await configure(namespace, kernelSettings);
 }

@@ -1,6 +1,7 @@
 /** What a lab consists of: hosts, player sites, links between them, and the address of each. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { type AddressRange, ipv4Number, ipv4Text } from "../carriers/vm/guest-network.js";
 
 /** Part of namespace and file names. */
 const nameSchema = z
@@ -95,15 +96,18 @@ export function parseTopology(value: z.input<typeof topologySchema>): Topology {
 }
 
 /** Everything in a lab is on one private network; the box itself has no address in it. */
+export const labNetwork = "10.77.0.0/16";
 export const labPrefixBits = 16;
 export const hostAddress = (index: number) => `10.77.1.${index + 1}`;
 export const siteAddress = (index: number) => `10.77.2.${index + 1}`;
 
-/** The address and MAC of a room's VM: `index` counts up per lab, from 0. */
-export function guestAddress(index: number): { ip: string; mac: string } {
-  if (index < 0 || index >= 200 * 250) throw new RangeError("the lab's guest addresses are used up");
-  const high = 16 + Math.floor(index / 250);
-  const low = 1 + (index % 250);
-  const hex = (byte: number) => byte.toString(16).padStart(2, "0");
-  return { ip: `10.77.${high}.${low}`, mac: `52:54:00:77:${hex(high)}:${hex(low)}` };
+/** Below are hosts and sites. */
+const firstGuest = "10.77.16.0";
+/** There are at most 16 hosts. */
+const guestsPerHost = 3_000;
+
+/** The guest addresses of one of the lab's hosts. */
+export function labGuests(hostIndex: number): AddressRange {
+  const first = ipv4Number(firstGuest) + hostIndex * guestsPerHost;
+  return { from: ipv4Text(first), to: ipv4Text(first + guestsPerHost - 1) };
 }

@@ -1,15 +1,9 @@
 /** Which host of a lab an address is at now: a room's VM takes its address along. */
+import { guestMac } from "../carriers/vm/guest-network.js";
 import { readPlaces } from "../lab/switch.js";
 
 /** A VM that has moved is at its new distance within this. */
 const LOOK_INTERVAL_MS = 50;
-
-/** The MAC of a guest, as the switch writes it, by its address (see `guestAddress`). */
-function macOf(address: string): string {
-  const [, , high = 0, low = 0] = address.split(".").map(Number);
-  const hex = (byte: number): string => byte.toString(16).padStart(2, "0");
-  return `52540077${hex(high)}${hex(low)}`;
-}
 
 export class Locator implements Disposable {
   readonly #hostOf = new Map<string, string>();
@@ -36,7 +30,7 @@ export class Locator implements Disposable {
   }
 
   hostOf(address: string): string | undefined {
-    return this.#hostOf.get(address) ?? this.#places[macOf(address)];
+    return this.#hostOf.get(address) ?? this.#places[guestMac(address).replaceAll(":", "")];
   }
 
   [Symbol.dispose](): void {

@@ -86,7 +86,9 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
     bundleRooms(config.rooms ?? DEMO_ROOMS_DIR, join(config.stateDir, "rooms")),
   ]);
   hooks.signal?.throwIfAborted();
-  const lab = config.carrier === "vm" ? owned.add(await startLab(config, sites, rooms, hooks)) : undefined;
+  // Without agents of its own it needs no machines either: agents elsewhere have theirs.
+  const inLab = config.carrier === "vm" && sites.length > 0;
+  const lab = inLab ? owned.add(await startLab(config, sites, rooms, hooks)) : undefined;
   hooks.signal?.throwIfAborted();
   const relay = await startRelayFor(config, sites, lab);
   if (relay !== undefined) owned.add(relay);

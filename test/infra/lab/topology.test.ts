@@ -1,6 +1,13 @@
 /** The plan of a lab: places, links and addresses. */
-import { defaultTopology, guestAddress, parseTopology } from "@centroid/infra";
-import fc from "fast-check";
+import {
+  countOf,
+  defaultTopology,
+  isWithin,
+  labGuests,
+  labNetwork,
+  networkOf,
+  parseTopology,
+} from "@centroid/infra";
 import { describe, expect, it } from "vitest";
 
 describe("topology of a lab", () => {
@@ -24,14 +31,16 @@ describe("topology of a lab", () => {
     expect(() => parseTopology({ hosts: [{ name: "a; reboot" }] })).toThrow();
   });
 
-  it("gives every guest another address and MAC", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 49_999 }), fc.integer({ min: 0, max: 49_999 }), (a, b) => {
-        fc.pre(a !== b);
-        expect(guestAddress(a).ip).not.toBe(guestAddress(b).ip);
-        expect(guestAddress(a).mac).not.toBe(guestAddress(b).mac);
-      }),
-    );
-    expect(() => guestAddress(50_000)).toThrow(RangeError);
+  it("gives every host guest addresses of its own, within the lab's network and beside hosts and sites", () => {
+    const ranges = Array.from({ length: 16 }, (_, index) => labGuests(index));
+    const network = networkOf(labNetwork);
+    for (const [index, range] of ranges.entries()) {
+      expect(countOf(range)).toBeGreaterThan(1_000);
+      expect(isWithin(range.from, network) && isWithin(range.to, network)).toBe(true);
+      for (const taken of ["10.77.1.1", "10.77.2.32"]) expect(isWithin(taken, range)).toBe(false);
+      for (const other of ranges.slice(0, index)) {
+        expect(isWithin(range.from, other) || isWithin(range.to, other)).toBe(false);
+      }
+    }
   });
 });

@@ -5,6 +5,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Connection, Domain } from "@centroid/node-libvirt";
 import { z } from "zod";
+import type { VmConfig } from "./config.js";
 import { ControlChannel, type GuestIdentity } from "./control-channel.js";
 import { type Accelerator, controlSocketName, guestDomainXml } from "./domain-xml.js";
 import type { GuestImage } from "./image.js";
@@ -54,6 +55,20 @@ export class GuestHost {
     this.#options = options;
   }
 
+  /** Of a host that runs rooms. */
+  static of(connection: Connection, image: GuestImage, vm: VmConfig): GuestHost {
+    const { guestDirectory, localGuestDirectory, accelerator, bridge, memoryMebibytes } = vm;
+    return new GuestHost({
+      connection,
+      image,
+      directory: guestDirectory,
+      localDirectory: localGuestDirectory,
+      accelerator,
+      bridge,
+      memoryMebibytes,
+    });
+  }
+
   #xml(name: string, uuid: string, mac: string): string {
     const { image, directory, accelerator, bridge, memoryMebibytes } = this.#options;
     const { kernelPath, initramfsPath } = image;
@@ -93,6 +108,8 @@ export class GuestHost {
     const made = templateLabelSchema.safeParse(JSON.parse(await readFile(label, "utf8").catch(() => "null")));
     if (made.success && made.data.madeOf === madeOf && existsSync(localPath))
       return { path, localPath, port: made.data.port };
+    // Of a start that was broken off.
+    await this.#destroy(templateUuid);
     const { domain, port } = await this.#boot(templateName, templateUuid, templateMac);
     try {
       await rm(localPath, { force: true });
@@ -103,6 +120,11 @@ export class GuestHost {
     }
     await writeFile(label, JSON.stringify({ madeOf, port }));
     return { path, localPath, port };
+  }
+
+  async #destroy(uuid: string): Promise<void> {
+    const stray = await this.#options.connection.lookupByUuid(uuid).catch(() => undefined);
+    await stray?.destroy();
   }
 
   /** Gives another host of the same kind this one's template. */
@@ -156,11 +178,7 @@ export class GuestHost {
         // A template that does not restore is no use to the next room either.
         await rm(template.localPath, { force: true });
         this.#template = undefined;
-        const { connection } = this.#options;
-        await connection.lookupByUuid(uuid).then(
-          (stray) => stray.destroy(),
-          () => {},
-        );
+        await this.#destroy(uuid);
       }
     }
     const { domain, port } = await this.#boot(name, uuid, identity.mac);

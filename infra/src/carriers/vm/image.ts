@@ -53,6 +53,13 @@ export interface ImageOptions {
   readonly onStep?: (step: string) => void;
 }
 
+/** In an image's folder. */
+export const imageFiles = {
+  kernel: "vmlinuz",
+  initramfs: "initramfs.zst",
+  manifest: "manifest.json",
+} as const;
+
 const imageSources = fileURLToPath(new URL("../../../image/", import.meta.url));
 
 function sha256(...parts: (Buffer | string)[]): string {
@@ -111,9 +118,9 @@ async function compileInit(source: string, work: string): Promise<ArchiveEntry> 
 }
 
 async function existing(directory: string, inputHash?: string): Promise<GuestImage | undefined> {
-  const kernelPath = join(directory, "vmlinuz");
-  const initramfsPath = join(directory, "initramfs.zst");
-  const manifestPath = join(directory, "manifest.json");
+  const kernelPath = join(directory, imageFiles.kernel);
+  const initramfsPath = join(directory, imageFiles.initramfs);
+  const manifestPath = join(directory, imageFiles.manifest);
   if (!existsSync(kernelPath) || !existsSync(initramfsPath) || !existsSync(manifestPath)) return undefined;
   const manifest = manifestSchema.safeParse(JSON.parse(await readFile(manifestPath, "utf8")));
   if (!manifest.success || (inputHash !== undefined && manifest.data.inputHash !== inputHash))
@@ -200,9 +207,9 @@ async function keep(
   manifest: z.infer<typeof manifestSchema>,
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, "vmlinuz"), kernel);
-  await writeFile(join(directory, "initramfs.zst"), initramfs);
+  await writeFile(join(directory, imageFiles.kernel), kernel);
+  await writeFile(join(directory, imageFiles.initramfs), initramfs);
   // Last, and at once: an image without its manifest does not count.
   await writeFile(join(directory, "manifest.tmp"), `${JSON.stringify(manifest, null, 2)}\n`);
-  await rename(join(directory, "manifest.tmp"), join(directory, "manifest.json"));
+  await rename(join(directory, "manifest.tmp"), join(directory, imageFiles.manifest));
 }

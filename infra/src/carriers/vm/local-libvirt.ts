@@ -48,15 +48,7 @@ export class LocalLibvirt implements AsyncDisposable {
     await mkdir(vm.localGuestDirectory, { recursive: true });
     const connection = await Connection.open(vm.libvirtUri);
     connection.onEvent((event) => this.#onEvent(event));
-    const guests = new GuestHost({
-      connection,
-      image,
-      directory: vm.guestDirectory,
-      localDirectory: vm.localGuestDirectory,
-      accelerator: vm.accelerator,
-      bridge: vm.bridge,
-      memoryMebibytes: vm.memoryMebibytes,
-    });
+    const guests = GuestHost.of(connection, image, vm);
     return { connection, guests };
   }
 

@@ -7,9 +7,11 @@ import {
   type MigrationPhase,
   type Transfer,
 } from "@centroid/protocol";
+import type { VmConfig } from "./config.js";
 import type { MigrationPredictor } from "./learned-costs.js";
 import { migrateGuest } from "./migrate.js";
 import type { VmMigrationOutcome, VmMode } from "./migration-options.js";
+import { misfit, readOffer } from "./peer-offer.js";
 import { Pulse } from "./pulse.js";
 import { reconcile } from "./reconcile.js";
 import { domainNameOf } from "./room-records.js";
@@ -22,7 +24,7 @@ const ASK_AGAIN_MS = 15_000;
 export interface RoomMoveOptions {
   readonly request: Extract<AgentRequest, { method: "migrateOut" }>;
   readonly hostId: string;
-  readonly libvirtUri: string;
+  readonly vm: VmConfig;
   /** The room's own. */
   readonly address: string;
   readonly connection: Connection;
@@ -76,10 +78,15 @@ export async function moveRoomVm(options: RoomMoveOptions): Promise<RoomMoveResu
   const { request, connection, signal } = options;
   const phases = new Phases(options.onPhase);
   phases.enter("preparing");
-  const { uuid } = await connection.lookupByName(domainNameOf(request.roomId));
+  const domain = await connection.lookupByName(domainNameOf(request.roomId));
+  const { hostId: destinationId, ticket } = request.destination;
+  const problem = misfit(options.vm, await domain.getXml(), destinationId, readOffer(ticket));
+  if (problem !== undefined)
+    return { owner: "source", error: new CentroidError("MIGRATION_FAILED", `the VM stays here: ${problem}`) };
+  const { uuid } = domain;
   const peerUri = `qemu+${request.destination.transferUrl}/system`;
   const sides = {
-    source: { hostId: options.hostId, connect: () => Libvirt.open(options.libvirtUri) },
+    source: { hostId: options.hostId, connect: () => Libvirt.open(options.vm.libvirtUri) },
     destination: { hostId: request.destination.hostId, connect: () => Libvirt.open(peerUri), peerUri },
   };
   const mode = modeOf(request.mechanism);

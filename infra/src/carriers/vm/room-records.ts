@@ -46,11 +46,11 @@ export class RoomRecords {
     await rm(this.#path(roomId), { force: true });
   }
 
-  /** The next of this host's guest addresses; a number is not used again before all others were. */
-  async nextAddress(range: { first: number; count: number }): Promise<number> {
+  /** Which of `count` guest addresses is next; one is not used again before all others were. */
+  async nextAddress(count: number): Promise<number> {
     const path = join(this.#directory, "next-address");
     const next = Number(await readFile(path, "utf8").catch(() => "0"));
-    await writeFile(path, String((next + 1) % range.count));
-    return range.first + (next % range.count);
+    await writeFile(path, String((next + 1) % count));
+    return next % count;
   }
 }

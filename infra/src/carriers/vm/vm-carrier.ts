@@ -9,9 +9,9 @@ import {
   type Published,
   type RoomReport,
 } from "@centroid/protocol";
-import { guestAddress } from "../../lab/topology.js";
 import type { Carrier, CarrierEvents } from "../carrier.js";
 import type { VmConfig } from "./config.js";
+import { addressAt, countOf, guestMac, networkOf } from "./guest-network.js";
 import { type Hosted, HostedRooms, REPLY_TIMEOUT_MS } from "./hosted-rooms.js";
 import { LocalLibvirt } from "./local-libvirt.js";
 import { domainNameOf, RoomRecords, type VmRoomRecord } from "./room-records.js";
@@ -162,9 +162,14 @@ export class VmCarrier implements Carrier {
       const { guests } = await this.#libvirt.open();
       // Made by now, unless this host is the first to have none; then this room waits for it.
       await guests.prepareTemplate().catch(() => undefined);
-      const { ip, mac } = guestAddress(await this.#nextAddress());
-      const { prefixBits } = this.#o.vm;
-      const started = await guests.start(domainNameOf(roomId), { ip, mac, prefixBits });
+      const ip = await this.#nextAddress();
+      const { network, gateway } = this.#o.vm;
+      const started = await guests.start(domainNameOf(roomId), {
+        ip,
+        mac: guestMac(ip),
+        prefixBits: networkOf(network).prefixBits,
+        ...(gateway !== undefined && { gateway }),
+      });
       record.address = `${ip}:${started.port}`;
       await this.#records.write(record);
       const guest = await this.#rooms.listen(hosted);
@@ -179,8 +184,11 @@ export class VmCarrier implements Carrier {
     }
   }
 
-  #nextAddress(): Promise<number> {
-    const turn = this.#addressTurn.then(() => this.#records.nextAddress(this.#o.vm.addresses));
+  #nextAddress(): Promise<string> {
+    const { addresses } = this.#o.vm;
+    const turn = this.#addressTurn.then(async () =>
+      addressAt(addresses, await this.#records.nextAddress(countOf(addresses))),
+    );
     this.#addressTurn = turn.catch(() => undefined);
     return turn;
   }

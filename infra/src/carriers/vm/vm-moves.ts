@@ -6,6 +6,7 @@ import { type Hosted, type HostedRooms, REPLY_TIMEOUT_MS } from "./hosted-rooms.
 import { keepPredictor, type MigrationPredictor, readPredictor } from "./learned-costs.js";
 import type { LocalLibvirt } from "./local-libvirt.js";
 import { moveRoomVm } from "./move-room-vm.js";
+import { offerOf } from "./peer-offer.js";
 import { domainNameOf, type RoomRecords, roomIdOf } from "./room-records.js";
 
 export interface VmMovesOptions {
@@ -40,7 +41,7 @@ export class VmMoves {
     const record = { roomId, name, epoch, ...at };
     await records.write(record);
     rooms.add(record, 0, { name: "arriving", migrationId });
-    return { ...at, transferUrl: `tcp://${vm.peerAddress}`, ticket: migrationId };
+    return { ...at, transferUrl: `tcp://${vm.peerAddress}`, ticket: await offerOf(vm) };
   }
 
   /** A VM begins to run here: of a room that is on its way, it has arrived. */
@@ -81,7 +82,7 @@ export class VmMoves {
     const move = moveRoomVm({
       request,
       hostId,
-      libvirtUri: vm.libvirtUri,
+      vm,
       address: record.address,
       connection,
       predictor,

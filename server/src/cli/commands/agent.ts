@@ -1,7 +1,15 @@
 /** `centroid agent`: one edge agent on this machine, for brokers elsewhere, until Ctrl-C. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { type AgentConfig, bundleRooms, startAgent } from "@centroid/infra";
+import { join, resolve } from "node:path";
+import {
+  type AgentConfig,
+  bundleRooms,
+  prepareVmHost,
+  type RoomsBundle,
+  readVmSettings,
+  startAgent,
+  vmCapacity,
+} from "@centroid/infra";
 import { CentroidError } from "@centroid/protocol";
 import { type Command, Option } from "commander";
 import { loadConfig } from "../../config/config.js";
@@ -19,6 +27,8 @@ interface AgentFlags {
   capacity?: number;
   cost?: number;
   rooms: string;
+  carrier: string;
+  vm?: string;
   bindHost?: string;
   advertiseHost?: string;
   port?: number;
@@ -57,6 +67,12 @@ export function registerAgent(program: Command): void {
     )
     .addOption(required("--rooms <dir>", "folder with one room file per type", "CENTROID_ROOMS"))
     .addOption(
+      optional("--carrier <kind>", "what rooms run in", "CENTROID_CARRIER")
+        .choices(["process", "vm"])
+        .default("process"),
+    )
+    .addOption(optional("--vm <file>", "with --carrier vm: this host's settings, as JSON", "CENTROID_VM"))
+    .addOption(
       optional("--bind-host <address>", "address to listen on (default 127.0.0.1)", "CENTROID_BIND_HOST"),
     )
     .addOption(optional("--advertise-host <name>", "under which players reach it", "CENTROID_ADVERTISE_HOST"))
@@ -72,11 +88,10 @@ export function registerAgent(program: Command): void {
       const json = flags.json === true;
       const stop = untilStopped();
       try {
-        const config = await agentConfig(flags);
-        await using agent = await startAgent(config, {
-          onNotice: (line) => void (stop.aborted || process.stderr.write(`${line}\n`)),
-          signal: stop,
-        });
+        const notice = (line: string): void => void (stop.aborted || process.stderr.write(`${line}\n`));
+        const config = await agentConfig(flags, notice);
+        stop.throwIfAborted();
+        await using agent = await startAgent(config, { onNotice: notice, signal: stop });
         if (json) printJson({ type: "started", hostId: agent.hostId, roomTypes: config.roomTypes });
         else print(`${agent.hostId} has joined; rooms: ${config.roomTypes?.join(", ")}`);
         const stopped = new Promise<undefined>((resolve) => {
@@ -92,17 +107,18 @@ export function registerAgent(program: Command): void {
     });
 }
 
-/** @throws CentroidError CONFIG_INVALID */
-async function agentConfig(flags: AgentFlags): Promise<AgentConfig> {
+/** @throws CentroidError CONFIG_INVALID, CARRIER_UNAVAILABLE */
+async function agentConfig(flags: AgentFlags, notice: (line: string) => void): Promise<AgentConfig> {
   const { stateDir, checkpointMs, maxFramesPerSecond } = await loadConfig(
     flags.stateDir === undefined ? {} : { stateDir: flags.stateDir },
   );
   const { region, capacity, cost, bindHost, advertiseHost, port } = flags;
   const tls = certificate(flags);
-  const { path, roomTypes } = await bundleRooms(flags.rooms, join(stateDir, "rooms"));
+  const token = await agentToken(flags.tokenFile);
+  const rooms = await bundleRooms(flags.rooms, join(stateDir, "rooms"));
   return {
     brokerUrls: flags.broker.split(",").map((url) => url.trim().replace(/^http/, "ws").replace(/\/$/, "")),
-    token: await agentToken(flags.tokenFile),
+    token,
     hostId: flags.hostId,
     name: flags.name ?? flags.hostId,
     latitude: flags.lat,
@@ -116,9 +132,27 @@ async function agentConfig(flags: AgentFlags): Promise<AgentConfig> {
     ...(tls !== undefined && { tls }),
     checkpointIntervalMs: checkpointMs,
     maxFramesPerSecond,
-    roomsBundle: path,
-    roomTypes,
+    roomsBundle: rooms.path,
+    roomTypes: rooms.roomTypes,
+    ...(await carrier(flags, rooms, stateDir, notice)),
   };
+}
+
+async function carrier(
+  flags: AgentFlags,
+  rooms: RoomsBundle,
+  stateDir: string,
+  notice: (line: string) => void,
+): Promise<Pick<AgentConfig, "carriers" | "vm" | "capacityRooms">> {
+  if (flags.carrier !== "vm") {
+    if (flags.vm === undefined) return {};
+    throw new CentroidError("CONFIG_INVALID", "--vm is for --carrier vm; leave it out, or add that");
+  }
+  if (flags.vm === undefined)
+    throw new CentroidError("CONFIG_INVALID", "--carrier vm needs --vm FILE: docs/vm.md, Hosts of your own");
+  const settings = await readVmSettings(flags.vm);
+  const vm = await prepareVmHost(settings, { rooms, stateDir: resolve(stateDir), notice });
+  return { carriers: ["vm"], vm, capacityRooms: flags.capacity ?? vmCapacity(vm) };
 }
 
 async function agentToken(file: string | undefined): Promise<string> {
