@@ -93,6 +93,8 @@ napi_status createEnvironment(napi_env env);
 void rememberDomain(Call *call, virDomainPtr domain);
 /* The domain of this call, looked up afresh; NULL with the error set. Free it. */
 virDomainPtr callDomain(Call *call);
+/* Frees the call's domain. That makes libvirt forget why the call failed, so the reason is kept first. */
+int endDomain(Call *call, virDomainPtr domain, int status);
 
 /* An object with one property per parameter. JS thread. */
 napi_value paramsValue(napi_env env, virTypedParameterPtr params, int count);

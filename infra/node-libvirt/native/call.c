@@ -34,6 +34,12 @@ void rememberDomain(Call *call, virDomainPtr domain) {
   virDomainGetUUIDString(domain, info->uuid);
 }
 
+int endDomain(Call *call, virDomainPtr domain, int status) {
+  if (status < 0 && call->error == NULL) call->error = virSaveLastError();
+  virDomainFree(domain);
+  return status;
+}
+
 void copyParams(virTypedParameterPtr source, int sourceCount, virTypedParameterPtr *target, int *count) {
   int capacity = 0;
   for (int i = 0; i < sourceCount; i++) {

@@ -29,8 +29,7 @@ static int applyFlags(Call *call, WithFlags function) {
   virDomainPtr domain = callDomain(call);
   if (domain == NULL) return -1;
   int status = function(domain, (unsigned)call->numbers[0]);
-  virDomainFree(domain);
-  return status < 0 ? -1 : 0;
+  return endDomain(call, domain, status < 0 ? -1 : 0);
 }
 
 static int suspendWithFlags(virDomainPtr domain, unsigned int flags) {
@@ -54,26 +53,23 @@ static int getState(Call *call) {
   if (domain == NULL) return -1;
   int state = 0, reason = 0;
   int status = virDomainGetState(domain, &state, &reason, 0);
-  virDomainFree(domain);
   call->pair[0] = state;
   call->pair[1] = reason;
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int getXml(Call *call) {
   virDomainPtr domain = callDomain(call);
   if (domain == NULL) return -1;
   call->text = virDomainGetXMLDesc(domain, (unsigned)call->numbers[0]);
-  virDomainFree(domain);
-  return call->text == NULL ? -1 : 0;
+  return endDomain(call, domain, call->text == NULL ? -1 : 0);
 }
 
 static int saveDomain(Call *call) {
   virDomainPtr domain = callDomain(call);
   if (domain == NULL) return -1;
   int status = virDomainSaveFlags(domain, call->texts[0], call->texts[1], (unsigned)call->numbers[0]);
-  virDomainFree(domain);
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int restoreDomain(Call *call) {

@@ -6,24 +6,21 @@ static int migrateToUri(Call *call) {
   if (domain == NULL) return -1;
   int status = virDomainMigrateToURI3(domain, call->texts[0], call->params, (unsigned)call->paramCount,
                                       (unsigned)call->numbers[0]);
-  virDomainFree(domain);
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int migrateStartPostCopy(Call *call) {
   virDomainPtr domain = callDomain(call);
   if (domain == NULL) return -1;
   int status = virDomainMigrateStartPostCopy(domain, 0);
-  virDomainFree(domain);
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int migrateSetMaxDowntime(Call *call) {
   virDomainPtr domain = callDomain(call);
   if (domain == NULL) return -1;
   int status = virDomainMigrateSetMaxDowntime(domain, (unsigned long long)call->numbers[0], 0);
-  virDomainFree(domain);
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int migrateSetMaxSpeed(Call *call) {
@@ -31,8 +28,7 @@ static int migrateSetMaxSpeed(Call *call) {
   if (domain == NULL) return -1;
   int status =
       virDomainMigrateSetMaxSpeed(domain, (unsigned long)call->numbers[0], (unsigned)call->numbers[1]);
-  virDomainFree(domain);
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int getJobStats(Call *call) {
@@ -40,24 +36,21 @@ static int getJobStats(Call *call) {
   if (domain == NULL) return -1;
   int status = virDomainGetJobStats(domain, &call->jobType, &call->outParams, &call->outParamCount,
                                     (unsigned)call->numbers[0]);
-  virDomainFree(domain);
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int abortJob(Call *call) {
   virDomainPtr domain = callDomain(call);
   if (domain == NULL) return -1;
   int status = virDomainAbortJob(domain);
-  virDomainFree(domain);
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int startDirtyRate(Call *call) {
   virDomainPtr domain = callDomain(call);
   if (domain == NULL) return -1;
   int status = virDomainStartDirtyRateCalc(domain, (int)call->numbers[0], 0);
-  virDomainFree(domain);
-  return status;
+  return endDomain(call, domain, status);
 }
 
 static int getStats(Call *call) {
@@ -70,8 +63,7 @@ static int getStats(Call *call) {
     copyParams(records[0]->params, records[0]->nparams, &call->outParams, &call->outParamCount);
   }
   if (count >= 0) virDomainStatsRecordListFree(records);
-  virDomainFree(domain);
-  return count < 0 ? -1 : 0;
+  return endDomain(call, domain, count < 0 ? -1 : 0);
 }
 
 const Operation migrationOperations[] = {
