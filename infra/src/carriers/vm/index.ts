@@ -3,6 +3,7 @@ export { type AcceleratorChoice, detectAccelerator } from "./accelerator.js";
 export type { VmConfig, VmSettings } from "./config.js";
 export { type GuestIdentity, GuestSilentError } from "./control-channel.js";
 export type { Accelerator } from "./domain-xml.js";
+export { GuestAddresses } from "./guest-addresses.js";
 export { type AddressRange, addressAt, countOf, guestMac, isWithin, networkOf } from "./guest-network.js";
 export { type Guest, GuestHost, type GuestHostOptions } from "./guests.js";
 export { buildGuestImage, type GuestImage, type ImageOptions, readGuestImage } from "./image.js";

@@ -45,12 +45,4 @@ export class RoomRecords {
   async remove(roomId: string): Promise<void> {
     await rm(this.#path(roomId), { force: true });
   }
-
-  /** Which of `count` guest addresses is next; one is not used again before all others were. */
-  async nextAddress(count: number): Promise<number> {
-    const path = join(this.#directory, "next-address");
-    const next = Number(await readFile(path, "utf8").catch(() => "0"));
-    await writeFile(path, String((next + 1) % count));
-    return next % count;
-  }
 }

@@ -11,7 +11,8 @@ import {
 } from "@centroid/protocol";
 import type { Carrier, CarrierEvents } from "../carrier.js";
 import type { VmConfig } from "./config.js";
-import { addressAt, countOf, guestMac, networkOf } from "./guest-network.js";
+import { GuestAddresses } from "./guest-addresses.js";
+import { guestMac, networkOf } from "./guest-network.js";
 import { type Hosted, HostedRooms, REPLY_TIMEOUT_MS } from "./hosted-rooms.js";
 import { LocalLibvirt } from "./local-libvirt.js";
 import { domainNameOf, RoomRecords, type VmRoomRecord } from "./room-records.js";
@@ -30,16 +31,17 @@ export class VmCarrier implements Carrier {
   readonly kind = "vm";
   readonly #o: VmCarrierOptions;
   readonly #records: RoomRecords;
+  readonly #addresses: GuestAddresses;
   readonly #libvirt: LocalLibvirt;
   readonly #rooms: HostedRooms;
   readonly #moves: VmMoves;
   readonly #adopted: Promise<void>;
-  #addressTurn: Promise<unknown> = Promise.resolve();
 
   constructor(options: VmCarrierOptions) {
     const { hostId, vm, events } = options;
     this.#o = options;
     this.#records = new RoomRecords(vm.localGuestDirectory);
+    this.#addresses = new GuestAddresses({ directory: vm.localGuestDirectory, range: vm.addresses });
     this.#libvirt = new LocalLibvirt(hostId, vm, (name) => this.#moves.resumed(name));
     this.#rooms = new HostedRooms(this.#records, this.#libvirt, events);
     const { records, libvirt, rooms } = {
@@ -162,7 +164,7 @@ export class VmCarrier implements Carrier {
       const { guests } = await this.#libvirt.open();
       // Made by now, unless this host is the first to have none; then this room waits for it.
       await guests.prepareTemplate().catch(() => undefined);
-      const ip = await this.#nextAddress();
+      const ip = await this.#addresses.next();
       const { network, gateway } = this.#o.vm;
       const started = await guests.start(domainNameOf(roomId), {
         ip,
@@ -182,15 +184,6 @@ export class VmCarrier implements Carrier {
       if (error.code !== "INTERNAL") throw error;
       throw new CentroidError("HOST_LOST", `no VM for room ${roomId}: ${error.message}`, { cause });
     }
-  }
-
-  #nextAddress(): Promise<string> {
-    const { addresses } = this.#o.vm;
-    const turn = this.#addressTurn.then(async () =>
-      addressAt(addresses, await this.#records.nextAddress(countOf(addresses))),
-    );
-    this.#addressTurn = turn.catch(() => undefined);
-    return turn;
   }
 
   async #dispose(roomId: string, epoch: number): Promise<void> {
