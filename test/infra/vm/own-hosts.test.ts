@@ -3,7 +3,7 @@
  * in its network, mounts and host name, with a state folder of its own; broker and player are in a third place.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFile, mkdir, readdir, rename, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DEMO_ROOMS_DIR } from "@centroid/demo";
 import { buildRoomsImage, bundleRooms, Lab, parseTopology } from "@centroid/infra";
@@ -99,6 +99,13 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines on hosts of on
     return [...args, "--state-dir", join(cli.folder, hostId), "--json"];
   }
 
+  async function startAgent(hostId: HostId): Promise<void> {
+    const args = await agentArgs(hostId, await settingsOf(hostId));
+    const agent = cli.start(args, {}, await onHost(hostId));
+    agents.set(hostId, agent);
+    await agent.says(/"type": "started"/);
+  }
+
   async function get<T>(path: string): Promise<T> {
     const script = `fetch(${JSON.stringify(`${url}/api/v1${path}`)}, { headers: { authorization: "Bearer ${adminToken}" } })
       .then((r) => r.text()).then((t) => process.stdout.write(t))`;
@@ -182,11 +189,7 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines on hosts of on
   it(
     "runs a room, moves it by order and by drain, and its player stays on its connection",
     async () => {
-      for (const hostId of hostIds) {
-        const args = await agentArgs(hostId, await settingsOf(hostId));
-        agents.set(hostId, cli.start(args, {}, await onHost(hostId)));
-      }
-      for (const agent of agents.values()) await agent.says(/"type": "started"/);
+      await Promise.all(hostIds.map(startAgent));
       const [command = "", ...rest] = [
         ...place,
         process.execPath,
@@ -220,6 +223,21 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines on hosts of on
     },
     startTimeoutMs,
   );
+
+  it("lets an agent be started anew behind a drain, and makes neither image nor template again", async () => {
+    const at = (await home()) ?? "left";
+    const label = join(lab.host(at).localGuestDirectory, "centroid-template.json");
+    const { mtimeMs } = await stat(label);
+    expect(await order("drain", at)).toMatchObject({ code: 0 });
+    await expect.poll(home, { timeout: 60_000, interval: 500 }).toBe(other(at));
+    await agents.get(at)?.kill("SIGTERM");
+    await startAgent(at);
+    expect((await stat(label)).mtimeMs).toBe(mtimeMs);
+    expect(await order("activate", at)).toMatchObject({ code: 0 });
+    const moved = await order("move", last?.roomId ?? "", at, "--json");
+    expect(receiptSchema.parse(JSON.parse(moved.out))).toMatchObject({ outcome: "completed", toHostId: at });
+    await nothingLost();
+  }, 180_000);
 
   it("does not begin a move to a host that has not the guest's image", async () => {
     const from = (await home()) ?? "left";
