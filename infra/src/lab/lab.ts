@@ -25,6 +25,7 @@ import { configure, makeNamespace, namespaceOf, namespacesOf } from "./namespace
 import { endProcesses, processesMentioning } from "./processes.js";
 import { type LinkTraffic, readTraffic, setLink, startSwitch } from "./switch.js";
 import {
+  bridgeMac,
   hostAddress,
   type LabLink,
   type LinkProperties,
@@ -140,7 +141,8 @@ export class Lab {
     await writeState(this.#state);
     for (const { namespace, address } of places) {
       // A bridge at sites too: one shape for all, and room for more than one player per site.
-      await run("ip", ["-n", namespace, "link", "add", "br0", "type", "bridge", "forward_delay", "0"]);
+      const bridge = ["address", bridgeMac(address), "type", "bridge", "forward_delay", "0"];
+      await run("ip", ["-n", namespace, "link", "add", "br0", ...bridge]);
       await run("ip", ["-n", namespace, "link", "set", "up0", "master", "br0", "up"]);
       await run("ip", ["-n", namespace, "addr", "add", `${address}/${labPrefixBits}`, "dev", "br0"]);
       await run("ip", ["-n", namespace, "link", "set", "br0", "up"]);

@@ -101,6 +101,15 @@ export const labPrefixBits = 16;
 export const hostAddress = (index: number) => `10.77.1.${index + 1}`;
 export const siteAddress = (index: number) => `10.77.2.${index + 1}`;
 
+/**
+ * The MAC of a place's bridge, by the place's address. A bridge without one of its own takes the lowest of its ports',
+ * which may be that of a guest's tap: alike at both ends of a move, and nothing that one end sends gets out.
+ */
+export function bridgeMac(address: string): string {
+  const bytes = address.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
+  return ["02", "77", ...bytes].join(":");
+}
+
 /** Below are hosts and sites. */
 const firstGuest = "10.77.16.0";
 /** There are at most 16 hosts. */

@@ -130,6 +130,31 @@ describe.skipIf(problem !== undefined)("lab", () => {
     });
   });
 
+  it("keeps the addresses of its hosts when a guest's card, alike on both, joins their bridges", async () => {
+    const { namespace: tokyo } = lab.host("tokyo");
+    const { namespace: paris } = lab.host("paris");
+    const ip = (...args: string[]) => promisify(execFile)("ip", args);
+    // Lower than any that a host may have: a bridge left to itself would take it for its own.
+    const card = [
+      "link",
+      "add",
+      "card",
+      "address",
+      "02:00:00:00:00:01",
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "inside",
+    ];
+    for (const namespace of [tokyo, paris]) {
+      await ip("-n", namespace, ...card);
+      await ip("-n", namespace, "link", "set", "card", "master", "br0", "up");
+    }
+    expect(await handshakeMs(tokyo, lab.host("paris").address, libvirtPort)).toBeLessThan(20);
+    for (const namespace of [tokyo, paris]) await ip("-n", namespace, "link", "del", "card");
+  });
+
   it("starts a libvirt again that was killed", async () => {
     process.kill((await lab.hypervisorPid("tokyo"))!, "SIGKILL");
     await lab.startHypervisor("tokyo");

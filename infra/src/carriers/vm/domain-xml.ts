@@ -9,6 +9,8 @@ export interface GuestDomain {
   readonly mac: string;
   readonly memoryMebibytes: number;
   readonly accelerator: Accelerator;
+  /** Of the QEMU that starts it. */
+  readonly hypervisorVersion: string;
   readonly kernelPath: string;
   readonly initramfsPath: string;
   /** In the host's network namespace. */
@@ -22,11 +24,18 @@ export interface GuestDomain {
 const cpuModel = "Nehalem";
 /** A room is one thread. */
 const vcpus = 1;
-/**
- * Freed memory is zeroed, which migration then does not have to carry. The root is a ramfs: a tmpfs ends at half
- * of the memory, which Node and the rooms do not fit into.
- */
-const kernelArguments = "console=ttyS0 quiet ipv6.disable=1 panic=-1 init_on_free=1 rootfstype=ramfs";
+const kernelArguments = [
+  "console=ttyS0 quiet ipv6.disable=1 panic=-1",
+  // Freed memory is zeroed, which migration then does not have to carry.
+  "init_on_free=1",
+  // A tmpfs ends at half of the memory, which Node and the rooms do not fit into.
+  "rootfstype=ramfs",
+  // A TSC that jumped with the machine would be given up for a clock that is slow to read.
+  "tsc=reliable nowatchdog",
+  // What runs on every tick and call, for nobody: an emulated guest translates all of it anew where it arrives, while
+  // players wait. All code of the guest is the room's own, so there is nobody in it to be kept from speculating.
+  "psi=0 audit=0 apparmor=0 mitigations=off",
+].join(" ");
 
 /**
  * QEMU before 9.0 collects written pages of an emulated guest by whole words of its bitmap without telling the
@@ -35,6 +44,11 @@ const kernelArguments = "console=ttyS0 quiet ipv6.disable=1 panic=-1 init_on_fre
  * mebibytes.
  */
 const oddBytes = 8192;
+const firstWithoutStalePages = 9;
+
+function losesWrites({ accelerator, hypervisorVersion }: GuestDomain): boolean {
+  return accelerator === "tcg" && Number(hypervisorVersion.split(".")[0]) < firstWithoutStalePages;
+}
 
 /** libvirt asks QEMU for each of some 400 features of the CPU, one by one, before a guest may start or arrive. */
 const withoutFeatureQuestions =
@@ -59,7 +73,11 @@ function xmlText(text: string): string {
   return text.replace(/[<>&"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
-/** Domain XML of a guest. The first serial port is its console log, the second the agent's control channel. */
+/**
+ * Domain XML of a guest. Its card sits on the root bus: each bridge is one more device to send and to set up while the
+ * guest stands still. The first serial port is its console log, the second the
+ * agent's control channel.
+ */
 export function guestDomainXml(guest: GuestDomain): string {
   const kvm = guest.accelerator === "kvm";
   const base = `${guest.directory}/${guest.name}`;
@@ -87,6 +105,7 @@ export function guestDomainXml(guest: GuestDomain): string {
       <mac address="${guest.mac}"/>
       <model type="virtio"/>
       <rom enabled="no"/>
+      <address type="pci" domain="0" bus="0" slot="2" function="0"/>
     </interface>
     <serial type="file"><source path="${xmlText(base)}.log"/><target type="isa-serial" port="0"/></serial>
     <serial type="unix">
@@ -96,7 +115,7 @@ export function guestDomainXml(guest: GuestDomain): string {
     <controller type="usb" model="none"/>
     <memballoon model="none"/>
   </devices>
-  ${kvm ? "" : oddMemory(guest.memoryMebibytes)}
+  ${losesWrites(guest) ? oddMemory(guest.memoryMebibytes) : ""}
   ${withoutFeatureQuestions}
 </domain>`;
 }

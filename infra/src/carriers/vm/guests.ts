@@ -69,8 +69,8 @@ export class GuestHost {
     });
   }
 
-  #xml(name: string, uuid: string, mac: string): string {
-    const { image, directory, accelerator, bridge, memoryMebibytes } = this.#options;
+  async #xml(name: string, uuid: string, mac: string): Promise<string> {
+    const { connection, image, directory, accelerator, bridge, memoryMebibytes } = this.#options;
     const { kernelPath, initramfsPath } = image;
     return guestDomainXml({
       name,
@@ -78,6 +78,7 @@ export class GuestHost {
       mac,
       directory,
       accelerator,
+      hypervisorVersion: (await connection.getVersion()).hypervisor,
       bridge,
       memoryMebibytes,
       kernelPath,
@@ -102,7 +103,7 @@ export class GuestHost {
     const { directory, localDirectory, image } = this.#options;
     const localPath = join(localDirectory, templateFile);
     const path = join(directory, templateFile);
-    const xml = this.#xml(templateName, templateUuid, templateMac);
+    const xml = await this.#xml(templateName, templateUuid, templateMac);
     const madeOf = createHash("sha256").update(image.hash).update(xml).digest("hex");
     const label = join(localDirectory, templateLabel);
     const made = templateLabelSchema.safeParse(JSON.parse(await readFile(label, "utf8").catch(() => "null")));
@@ -140,7 +141,7 @@ export class GuestHost {
 
   async #boot(name: string, uuid: string, mac: string): Promise<{ domain: Domain; port: number }> {
     await mkdir(this.#options.localDirectory, { recursive: true });
-    const domain = await this.#options.connection.create(this.#xml(name, uuid, mac));
+    const domain = await this.#options.connection.create(await this.#xml(name, uuid, mac));
     try {
       using control = await ControlChannel.open(this.#socketPath(name));
       const ready = await control.expect("ready ", bootTimeoutMs);
@@ -154,7 +155,7 @@ export class GuestHost {
   async #restore(name: string, uuid: string, mac: string, template: Template): Promise<Domain> {
     const { connection } = this.#options;
     const turn = this.#restoring.then(async () => {
-      await rewriteSaveImage(template.localPath, this.#xml(name, uuid, mac));
+      await rewriteSaveImage(template.localPath, await this.#xml(name, uuid, mac));
       await connection.restore(template.path, { resumeAs: "running" });
     });
     this.#restoring = turn.catch(() => {});
