@@ -190,6 +190,25 @@ describe("a host", () => {
     expect(world.broker.hosts()[0]).toMatchObject({ rooms: 0, players: 0 });
   });
 
+  it("whose rooms' machines go on without it may be started again before it counts as lost", async () => {
+    await using world = await World.start(["process"], {
+      lostAfterMs: 100,
+      redialMs: 100,
+      agentRestartMs: 2_000,
+      carrier: "vm",
+    });
+    await world.host("vm", { hello: { carriers: ["vm"] } });
+    const { roomId } = await world.join("create", "arena");
+    const before = world.agent("vm").rooms.get(roomId)?.epoch;
+    for (const hostId of ["process", "vm"]) world.agent(hostId).disconnect();
+    await until(() => state(world, "process") === "lost");
+    expect(state(world, "vm")).toBe("active");
+    await world.agent("vm").connect();
+    expect(await world.get(`/api/v1/rooms/${roomId}`)).toMatchObject({ state: "running", epoch: before });
+    world.agent("vm").disconnect();
+    await until(() => state(world, "vm") === "lost");
+  });
+
   it("that does not come back is forgotten", async () => {
     await using world = await World.start(["a"], { lostAfterMs: 100, forgetAfterMs: 300 });
     const { roomId } = await world.join("create", "arena");

@@ -4,9 +4,26 @@ import type { NativeParams } from "./binding.js";
 const jobTypes = ["none", "bounded", "unbounded", "completed", "failed", "cancelled"] as const;
 export type JobType = (typeof jobTypes)[number];
 
+/** virDomainJobOperation. */
+const jobOperations = [
+  "unknown",
+  "start",
+  "save",
+  "restore",
+  "migration-in",
+  "migration-out",
+  "snapshot",
+  "snapshot-revert",
+  "dump",
+  "backup",
+  "snapshot-delete",
+] as const;
+export type JobOperation = (typeof jobOperations)[number];
+
 /** A field is absent when the hypervisor does not report it (yet). */
 export interface JobStats {
   readonly type: JobType;
+  readonly operation?: JobOperation;
   readonly elapsedMs?: number;
   readonly setupMs?: number;
   /** QEMU's own figure: time the CPUs were stopped on the source. Wrong for post-copy. */
@@ -52,6 +69,7 @@ export function parseJobStats(params: NativeParams): JobStats {
     const value = params[field];
     if (typeof value === "number") stats[key] = value;
   }
+  if (typeof params.operation === "number") stats.operation = jobOperations[params.operation] ?? "unknown";
   if (typeof params.errmsg === "string") stats.errorMessage = params.errmsg;
   if (typeof params.success === "number") stats.success = params.success !== 0;
   return stats as unknown as JobStats;

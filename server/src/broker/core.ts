@@ -18,6 +18,7 @@ import { Standbys } from "./migration/standbys.js";
 import { DEFAULT_MIGRATION_TIMES } from "./migration/times.js";
 import {
   type BrokerOptions,
+  DEFAULT_AGENT_RESTART_MS,
   DEFAULT_FORGET_AFTER_MS,
   DEFAULT_LOST_AFTER_MS,
   DEFAULT_REDIAL_MS,
@@ -232,6 +233,7 @@ export function assemble(o: CoreOptions) {
     standbys,
     keep: (checkpoint) => store.putCheckpoint(checkpoint),
     redialMs: o.redialMs ?? DEFAULT_REDIAL_MS,
+    agentRestartMs: o.agentRestartMs ?? DEFAULT_AGENT_RESTART_MS,
     clock,
     logger,
     remembered: o.remembered,

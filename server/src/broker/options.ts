@@ -53,6 +53,8 @@ export interface BrokerOptions {
   lostAfterMs?: number;
   /** An agent whose connection broke and that has not dialled again within this counts as ended. */
   redialMs?: number;
+  /** The same where rooms run in virtual machines, which an agent that is started again finds as they were. */
+  agentRestartMs?: number;
   /** Silence after which it is forgotten with its rooms. */
   forgetAfterMs?: number;
   /** After a restart, joins wait at most so long for hosts that had rooms. */
@@ -74,6 +76,8 @@ export const DEFAULT_HEARTBEAT_INTERVAL_MS = 300;
 export const DEFAULT_LOST_AFTER_MS = 1_600;
 /** Agents dial again after 100 ms; a dead process never does. */
 export const DEFAULT_REDIAL_MS = 750;
+/** A supervisor starts it again within a second, and on a busy machine it loads for two more. */
+export const DEFAULT_AGENT_RESTART_MS = 6_000;
 /** An agent machine may reboot within this. */
 export const DEFAULT_FORGET_AFTER_MS = 120_000;
 /** Agents redial at least every 2 s. */

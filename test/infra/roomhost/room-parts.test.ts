@@ -33,13 +33,17 @@ const make = async (): Promise<void> => {
 };
 afterEach(() => room.disconnect());
 
-function checkpointer(save: (saved: SavedRoom) => void, paused = true): Checkpointer {
+function checkpointer(
+  save: (saved: SavedRoom) => void,
+  paused = true,
+  now = () => performance.now(),
+): Checkpointer {
   return new Checkpointer({
     room,
     save,
     options: {},
     intervalMs: 60_000,
-    now: () => performance.now(),
+    now,
     paused: () => paused,
     acknowledgements: new Acknowledgements(room),
     onUnprotected: () => undefined,
@@ -66,6 +70,26 @@ it("a room that has just come is saved at once, and so is it when somebody comes
   expect(seqs).toEqual([1, 2]);
   saver.soon();
   await expect.poll(() => seqs).toEqual([1, 2, 3]);
+});
+
+it("a save that took long holds the room's next one up, but not for long when somebody comes", async () => {
+  await make();
+  const seqs: number[] = [];
+  let slowMs = 0;
+  using saver = checkpointer(
+    ({ seq }) => {
+      seqs.push(seq);
+      slowMs += 200;
+      queueMicrotask(() => saver.confirmed(seq));
+    },
+    false,
+    () => performance.now() + slowMs,
+  );
+  await expect.poll(() => seqs).toEqual([1]);
+  room.move.patches++;
+  saver.soon();
+  // A fiftieth of the time for saves would be ten seconds.
+  await expect.poll(() => seqs, { timeout: 5_000 }).toEqual([1, 2]);
 });
 
 it("a room that cannot be saved now says so at once and leaves no timer behind", async () => {

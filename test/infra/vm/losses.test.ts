@@ -35,8 +35,9 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines, when a part e
     clearInterval(talk);
     await room?.leave().catch(() => undefined);
     client?.dispose();
-    await world?.[Symbol.asyncDispose]();
+    await world?.endBroker();
     if (mounted !== undefined) execFileSync("umount", ["-l", mounted]);
+    await world?.[Symbol.asyncDispose]();
   }, 60_000);
   /** A test that failed leaves none for the next. */
   beforeEach(async () => {
@@ -91,6 +92,23 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines, when a part e
   );
 
   it(
+    "is built again elsewhere when its agent stays away, and its player goes on there",
+    async () => {
+      const home = (await world.hostOf(room.roomId)) ?? "left";
+      const before = (await world.receiptsOf(room.roomId)).length;
+      await world.killAgent(home);
+      await expect
+        .poll(async () => (await world.receiptsOf(room.roomId)).length, { timeout: 60_000 })
+        .toBeGreaterThan(before);
+      await stillPlaying();
+      expect(await world.hostOf(room.roomId)).toBe(other(home));
+      await world.startAgent(home);
+      await stillWhole();
+    },
+    testTimeoutMs,
+  );
+
+  it(
     "has one place when the agent of the destination ends in the middle of a move and starts anew",
     async () => {
       await world.moveAnd(room.roomId, async (_, to) => {
@@ -98,6 +116,41 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines, when a part e
         await world.startAgent(to);
       });
       await stillWhole();
+    },
+    testTimeoutMs,
+  );
+
+  it(
+    "has one place, and its player, when the agent of the source ends in the middle of a move and starts anew",
+    async () => {
+      const { connection } = room;
+      await world.moveAnd(room.roomId, async (from) => {
+        await world.killAgent(from);
+        await world.startAgent(from);
+      });
+      await stillWhole();
+      expect(room.connection).toBe(connection);
+      const home = (await world.hostOf(room.roomId)) ?? "left";
+      expect(await world.move(room.roomId, other(home))).toMatchObject({ outcome: "completed" });
+    },
+    testTimeoutMs,
+  );
+
+  it(
+    "has one place, and its player, when the agent of the source comes back only after the move",
+    async () => {
+      const { connection } = room;
+      let source: VmHostId = "left";
+      await world.moveAnd(room.roomId, async (from) => {
+        source = from;
+        await world.killAgent(from);
+      });
+      await stillWhole();
+      expect(await world.hostOf(room.roomId)).toBe(other(source));
+      await world.startAgent(source);
+      await stillWhole();
+      expect(room.connection).toBe(connection);
+      expect(await world.move(room.roomId, source)).toMatchObject({ outcome: "completed" });
     },
     testTimeoutMs,
   );
@@ -206,6 +259,7 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines, when a part e
       expect(restored).toMatchObject({ outcome: "completed" });
       // At most what came after the checkpoint that every post-copy begins with.
       expect(restored?.checkpointAgeMs).toBeLessThan(receipt.totalMs);
+      await stillWhole();
     },
     testTimeoutMs,
   );

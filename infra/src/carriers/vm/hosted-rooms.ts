@@ -1,5 +1,6 @@
 /** The rooms whose machines run on this host: the line to each, what they say, and their end. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { Domain } from "@centroid/node-libvirt";
 import { CentroidError, type RoomEvent, type RoomReport, roomReportSchema } from "@centroid/protocol";
 import { z } from "zod";
 import type { CarrierEvents } from "../carrier.js";
@@ -11,6 +12,8 @@ import { domainNameOf, type RoomRecords, roomIdOf, type VmRoomRecord } from "./r
 export const REPLY_TIMEOUT_MS = 8_000;
 /** A machine that has just come must say a word by then, or it is dead. Less than the broker waits for it. */
 const PROOF_OF_LIFE_MS = 20_000;
+/** libvirt sees the end of a VM at the same time as we do; when it is dead itself, this is what a loss takes longer. */
+const HOW_ENDED_MS = 1_000;
 /** Its players' connections end properly before the machine does. */
 const FAREWELL_MS = 1_500;
 
@@ -102,7 +105,7 @@ export class HostedRooms {
     const guest: RoomGuest = new RoomGuest(
       channel,
       (message) => this.#told(hosted, message),
-      () => this.#lineClosed(hosted),
+      () => void this.#lineClosed(hosted),
     );
     hosted.stage = { name: "running", guest };
     return guest;
@@ -158,10 +161,15 @@ export class HostedRooms {
     if (change.event === "disposed") void this.remove(hosted, FAREWELL_MS);
   }
 
-  /** QEMU has let go of the line: the VM has ended or moved away. */
-  #lineClosed(hosted: Hosted): void {
-    if (this.#disposed || hosted.stage.name !== "running") return;
-    if (this.#rooms.get(hosted.record.roomId) !== hosted) return;
+  /** QEMU has let go of the line: the VM has ended or, by a move that an agent before this one began, moved away. */
+  async #lineClosed(hosted: Hosted): Promise<void> {
+    const { roomId } = hosted.record;
+    const isOurs = () =>
+      !this.#disposed && hosted.stage.name === "running" && this.#rooms.get(roomId) === hosted;
+    if (!isOurs()) return;
+    const how = await this.#libvirt.howEnded(domainNameOf(roomId), HOW_ENDED_MS);
+    if (!isOurs()) return;
+    if (how === "migrated") return this.forget(hosted);
     const error = new CentroidError("HOST_LOST", "the room's VM has ended");
     void this.remove(hosted);
     this.emit(hosted, { event: "lost", error: error.toWire() });
@@ -200,16 +208,24 @@ export class HostedRooms {
       const roomId = roomIdOf(domain.name);
       if (roomId === undefined) continue;
       const record = await this.#records.read(roomId);
-      const { state } = await domain.getState();
-      if (record !== undefined && (state === "running" || state === "blocked")) {
-        const hosted = this.add(record, record.epoch, { name: "starting" });
-        if (await this.hear(hosted).catch(() => undefined)) continue;
-        await this.forget(hosted);
-      }
+      if (record !== undefined && (await this.#adopt(record, domain))) continue;
+      if (!(await isActive(domain))) continue;
       this.#events.notice(`a VM of no room, ${domain.name}, was left here; it is stopped`);
       await domain.destroy();
       await this.#records.remove(roomId);
     }
+  }
+
+  /** @returns whether it is a room's, or on its way to another host by itself */
+  async #adopt(record: VmRoomRecord, domain: Domain): Promise<boolean> {
+    const leaving = await isLeaving(domain);
+    const { state } = await domain.getState();
+    if (!leaving && state !== "running" && state !== "blocked") return false;
+    const hosted = this.add(record, record.epoch, { name: "starting" });
+    if (await this.hear(hosted).catch(() => undefined)) return true;
+    if (await isLeaving(domain)) return true;
+    await this.forget(hosted);
+    return false;
   }
 
   /** Lets go of all lines; the machines go on. */
@@ -222,4 +238,17 @@ export class HostedRooms {
 function own({ record }: Hosted, report: RoomReport): RoomReport {
   const { epoch, processId, address } = record;
   return { ...report, carrier: "vm", epoch, processId, address };
+}
+
+/** libvirt goes on with a move whose agent has ended. */
+async function isLeaving(domain: Domain): Promise<boolean> {
+  const job = await domain.getJobStats().catch(() => undefined);
+  return job?.operation === "migration-out" && job.type !== "none";
+}
+
+async function isActive(domain: Domain): Promise<boolean> {
+  return domain.getState().then(
+    ({ state }) => state !== "shutoff",
+    () => false,
+  );
 }

@@ -1,4 +1,5 @@
 /** This host's libvirt as its agent uses it: connected when needed, again when it has gone, and listened to. */
+import { EventEmitter, once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { Connection, type LibvirtEvent } from "@centroid/node-libvirt";
 import { CentroidError } from "@centroid/protocol";
@@ -6,6 +7,10 @@ import type { VmConfig } from "./config.js";
 import { GuestHost } from "./guests.js";
 import { readGuestImage } from "./image.js";
 
+/** virDomainEventStoppedDetailType: it goes on elsewhere. */
+const STOPPED_MIGRATED = 3;
+/** An end that nobody has asked about by then is forgotten. */
+const KEEP_END_MS = 10_000;
 /** Between two attempts to reach a libvirt that has gone. */
 const REDIAL_MS = 500;
 
@@ -14,10 +19,15 @@ export interface OpenLibvirt {
   readonly guests: GuestHost;
 }
 
+/** How a VM of this host ended: `migrated`, and it goes on elsewhere. */
+export type VmEnd = "migrated" | "ended";
+
 export class LocalLibvirt implements AsyncDisposable {
   readonly #hostId: string;
   readonly #vm: VmConfig;
   readonly #onRunning: (domainName: string) => void;
+  readonly #ends = new Map<string, VmEnd>();
+  readonly #ended = new EventEmitter<{ ended: [] }>();
   #opened: Promise<OpenLibvirt> | undefined;
   #disposed = false;
 
@@ -60,7 +70,23 @@ export class LocalLibvirt implements AsyncDisposable {
       this.#redial();
       return;
     }
-    if (event.type === "lifecycle" && event.kind === "resumed") this.#onRunning(event.name);
+    if (event.type !== "lifecycle") return;
+    if (event.kind === "resumed") this.#onRunning(event.name);
+    if (event.kind === "stopped") this.#keepEnd(event.name, event.detail === STOPPED_MIGRATED);
+  }
+
+  #keepEnd(domainName: string, migrated: boolean): void {
+    this.#ends.set(domainName, migrated ? "migrated" : "ended");
+    setTimeout(() => this.#ends.delete(domainName), KEEP_END_MS).unref();
+    this.#ended.emit("ended");
+  }
+
+  /** How a VM that is not here any more has ended; undefined if libvirt does not say so in time. */
+  async howEnded(domainName: string, timeoutMs: number): Promise<VmEnd | undefined> {
+    const late = AbortSignal.timeout(timeoutMs);
+    while (!late.aborted && !this.#ends.has(domainName))
+      await once(this.#ended, "ended", { signal: late }).catch(() => undefined);
+    return this.#ends.get(domainName);
   }
 
   /** Its VMs go on without it; arrivals are told by events, so it must be listened to again. */

@@ -10,6 +10,8 @@ import { encodeCheckpoint, takeCheckpoint } from "./checkpoint.js";
 
 /** Saving a large state may take at most this share of the time, however often it changes. */
 const MAX_CPU_SHARE = 0.02;
+/** Somebody who comes is worth more: the first saves of a cold emulated guest take a tenth of a second. */
+const MAX_CPU_SHARE_FOR_NEWCOMERS = 0.2;
 /** Who comes, and a room that has just come itself, is saved so soon: until then the host's death would lose them. */
 const SOON_MS = 50;
 /** A save that was not confirmed by then is forgotten; the next one carries everything again. */
@@ -46,8 +48,8 @@ export class Checkpointer implements Disposable {
   readonly #o: CheckpointerOptions;
   #timer: NodeJS.Timeout | undefined;
   #dueAtMs = 0;
-  /** The room is left alone until then, for what the last save cost. */
-  #restUntilMs = 0;
+  /** The last save, for whose cost the room is left alone afterwards. */
+  #last = { endedAtMs: Number.NEGATIVE_INFINITY, costMs: 0 };
   /** Something came that no save has in it yet. */
   #wanted = false;
   #disposed = false;
@@ -60,8 +62,8 @@ export class Checkpointer implements Disposable {
 
   constructor(options: CheckpointerOptions) {
     this.#o = options;
-    this.#schedule(SOON_MS);
     this.#wanted = true;
+    this.#schedule(SOON_MS);
   }
 
   /** Somebody came: not to be lost with this host. */
@@ -123,7 +125,8 @@ export class Checkpointer implements Disposable {
 
   #schedule(afterMs: number): void {
     const nowMs = this.#o.now();
-    this.#dueAtMs = Math.max(nowMs + afterMs, this.#restUntilMs);
+    const share = this.#wanted ? MAX_CPU_SHARE_FOR_NEWCOMERS : MAX_CPU_SHARE;
+    this.#dueAtMs = Math.max(nowMs + afterMs, this.#last.endedAtMs + this.#last.costMs / share);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const again = this.#tick();
@@ -152,7 +155,8 @@ export class Checkpointer implements Disposable {
       // Nothing will make it durable: do not let players keep it for ever.
       this.#o.acknowledgements.saved(receivedSoFar(room));
     }
-    this.#restUntilMs = now() + (now() - startedAtMs) / MAX_CPU_SHARE;
+    const endedAtMs = now();
+    this.#last = { endedAtMs, costMs: endedAtMs - startedAtMs };
     return false;
   }
 

@@ -37,6 +37,8 @@ export interface HostDeskOptions {
   lostAfterMs: number;
   /** An agent that does not dial again within this after its connection broke has died. */
   redialMs: number;
+  /** The same of an agent whose rooms' machines go on without it: it may be started again. */
+  agentRestartMs: number;
   /** A host away longer than this is forgotten with its rooms. */
   forgetAfterMs: number;
   /** Stores a checkpoint; resolves when it is durable. */
@@ -63,6 +65,8 @@ export class HostDesk {
   #awakeSinceMs = 0;
   /** Hosts that are silent, with when they were heard last. */
   readonly #suspected = new WeakMap<HostEntry, number>();
+  /** Hosts whose agent ended, with until when it may be started again. */
+  readonly #restarting = new WeakMap<HostEntry, number>();
   /** When another broker last said that it hears a host: as long as one does, the host runs its rooms. */
   readonly #elsewhereMs = new WeakMap<HostEntry, number>();
 
@@ -99,15 +103,18 @@ export class HostDesk {
     host.peer = undefined;
     this.#o.logger.warn({ hostId: link.hostId }, "connection to host broke");
     this.#o.onHost(host);
-    const { clock, redialMs, ask } = this.#o;
+    const { clock, redialMs, agentRestartMs, ask } = this.#o;
+    const goesOn = host.facts.carriers.includes("vm");
+    const awayMs = goesOn ? agentRestartMs : redialMs;
+    if (goesOn) this.#restarting.set(host, clock.now() + awayMs);
     const isAway = (): boolean =>
       !this.#stopped &&
       host.peer === undefined &&
       host.stage.state !== "lost" &&
       this.#o.hosts.get(link.hostId) === host;
-    const answerMs = Math.min(ANSWER_MS, redialMs);
+    const answerMs = Math.min(ANSWER_MS, awayMs);
     // Asked late: another broker may see the same agent end a moment later than this one.
-    clock.after(redialMs - answerMs, () => {
+    clock.after(awayMs - answerMs, () => {
       if (!isAway()) return;
       const askedAtMs = clock.now();
       ask(link.hostId);
@@ -148,6 +155,7 @@ export class HostDesk {
     for (const host of [...hosts.values()]) {
       const elsewhereMs = this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY;
       const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs, elsewhereMs);
+      if (host.peer === undefined && now < (this.#restarting.get(host) ?? 0)) continue;
       if (host.stage.state !== "lost" && silentMs > lostAfterMs) this.#lost(host, "no heartbeat");
       else if (host.stage.state !== "lost" && silentMs > lostAfterMs * SUSPECT_SHARE) {
         this.#suspect(host);

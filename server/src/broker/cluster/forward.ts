@@ -10,8 +10,8 @@ import { z } from "zod";
 import type { Member } from "./cluster.js";
 
 const refusalSchema = z.object({ error: wireErrorSchema });
-/** A move and its players' reports take a few seconds. */
-const MOVE_TIMEOUT_MS = 30_000;
+/** A hand-off and its players' reports take a few seconds, a machine's move up to a minute, and then both hosts are asked. */
+const MOVE_TIMEOUT_MS = 120_000;
 
 /** @throws CentroidError what the other broker says; HOST_LOST if it cannot be reached */
 export async function forwardMove(

@@ -59,7 +59,8 @@ export class Settler {
         }
         case "roll-back-away":
           room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
-          await this.#sides.abort(toHostId, migration.plan);
+          // A machine moves on without its source's agent: while it may arrive, it is not called off.
+          if (!(await this.#sides.abort(toHostId, migration.plan))) break;
           // It may have come back meanwhile; then it can be asked.
           if (migration.owned || (await this.#sides.status(fromHostId, migration.plan)) !== "lost") break;
           room.calledOff = migrationId;

@@ -42,9 +42,10 @@ export class Sides {
     }
   }
 
-  /** @returns false if the side could not be told, or has the room and keeps it */
+  /** @returns false if the side could not be told, or has the room and keeps it; a destination that is forgotten has nothing */
   async abort(hostId: string, plan: MigrationPlan): Promise<boolean> {
     const { migrationId, roomId, toHostId } = plan;
+    if (hostId === toHostId && this.#hosts.get(hostId) === undefined) return true;
     try {
       const host = this.#hosts.require(hostId);
       const { aborted } = await peerOf(host).request(
