@@ -393,7 +393,10 @@ export class MigratingTransport {
         end();
         old.close(CLOSE_NORMAL, "moved");
       },
-      onGivenUp: end,
+      onGivenUp: () => {
+        end();
+        if (this.#watchdog.silent) this.#suspect();
+      },
     });
   }
 

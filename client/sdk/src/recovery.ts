@@ -25,7 +25,10 @@ export type Resumed = Extract<ServerControl, { type: "resumed" }>;
 export interface RecoveryOptions {
   locate: () => Promise<Located>;
   reconnectionToken: string;
-  /** Set while the old connection is open but silent: only a newer epoch is worth leaving it for. */
+  /**
+   * Set while the old connection is open but silent: only a newer epoch is worth leaving it for, and one that refuses is
+   * no newer, since a machine that moved has the session on the old connection.
+   */
   newerThan?: number;
   onResumed: (socket: WebSocket, resumed: Resumed, at: Located) => void;
   /** The room is where it was, or nowhere: the connection is what broke. */
@@ -37,10 +40,12 @@ export class Recovery {
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
+  #newerThan: number | undefined;
   readonly #untilMs = performance.now() + GIVE_UP_AFTER_MS;
 
   constructor(options: RecoveryOptions) {
     this.#o = options;
+    this.#newerThan = options.newerThan;
     this.#ask();
   }
 
@@ -54,7 +59,7 @@ export class Recovery {
     this.#o.locate().then(
       (at) => {
         if (this.#ended) return;
-        if (at.epoch > (this.#o.newerThan ?? -1)) this.#dial(at);
+        if (at.epoch > (this.#newerThan ?? -1)) this.#dial(at);
         else this.#again();
       },
       () => this.#again(),
@@ -78,8 +83,9 @@ export class Recovery {
       clearTimeout(this.#timer);
       if (this.#ended) return;
       // It has the room and does not wait for this session; any other close is worth another look.
-      if (code === CLOSE_REFUSED) this.#giveUp();
-      else this.#again();
+      if (code === CLOSE_REFUSED && this.#newerThan === undefined) return this.#giveUp();
+      if (code === CLOSE_REFUSED) this.#newerThan = at.epoch;
+      this.#again();
     };
   }
 

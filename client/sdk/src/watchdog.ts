@@ -31,6 +31,10 @@ export class Watchdog {
     this.#onHeard();
   }
 
+  get silent(): boolean {
+    return this.#silent;
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
     this.#silent = false;

@@ -55,6 +55,11 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines", () => {
         expect(receipt).toMatchObject({ outcome: "completed", toHostId: to, epoch, mechanism });
         expect(receipt.freezeMs?.max).toBeGreaterThan(0);
         expect(receipt.bytes).toBeGreaterThan(20e6);
+        expect(receipt.predicted?.because).toBe("asked for");
+        expect(receipt.predicted?.totalMs).toBeGreaterThan(0);
+        // All memory at most, and no less than what a guest must at least send.
+        expect(receipt.predicted?.bytes).toBeGreaterThan(20e6);
+        expect(receipt.predicted?.bytes).toBeLessThan(2 * 280e6);
         expect(await deployed.hostOf(room.roomId)).toBe(to);
         await nothingLost(connection);
       }
