@@ -20,6 +20,7 @@ export async function checkVmHost(settings: VmSettings, notice: (line: string) =
   checkBridge(settings);
   await checkGuestDirectory(settings);
   await checkLibvirt(settings);
+  await noticeBorrowedMac(settings, notice);
   await noticeKernelSettings(settings, notice);
 }
 
@@ -74,6 +75,16 @@ async function checkLibvirt({ libvirtUri, peerAddress }: VmSettings): Promise<vo
       "peerAddress",
       `at ${peerAddress} is another libvirt (${peer}) than at ${libvirtUri} (${own})`,
     );
+}
+
+/** NET_ADDR_SET of the kernel's addr_assign_type: somebody gave the device its address. */
+const addressWasSet = "3";
+
+async function noticeBorrowedMac({ bridge }: VmSettings, notice: (line: string) => void): Promise<void> {
+  const path = `/sys/class/net/${bridge}/addr_assign_type`;
+  const kind = (await readFile(path, "utf8").catch(() => addressWasSet)).trim();
+  if (kind !== addressWasSet)
+    notice(`${bridge} may take the MAC of a guest's tap, and no move gets through: give it one of its own`);
 }
 
 async function noticeKernelSettings({ bridge }: VmSettings, notice: (line: string) => void): Promise<void> {

@@ -218,6 +218,8 @@ export class HostedRooms {
 
   /** @returns whether it is a room's, or on its way to another host by itself */
   async #adopt(record: VmRoomRecord, domain: Domain): Promise<boolean> {
+    // A move that nobody watches may go on for ever. In post-copy it cannot be taken back, and ends by itself.
+    if (await isLeaving(domain)) await domain.abortJob().catch(() => undefined);
     const leaving = await isLeaving(domain);
     const { state } = await domain.getState();
     if (!leaving && state !== "running" && state !== "blocked") return false;

@@ -91,7 +91,11 @@ export class VmMoves {
       onPhase: (phase, bytes) => rooms.emit(hosted, { event: "phase", migrationId, phase, bytes }),
     });
     hosted.stage = { name: "leaving", guest, migrationId, abort, over: move.catch(() => undefined) };
-    const { owner, transfer, error } = await move;
+    const { owner, transfer, error } = await move.catch((cause: unknown) => {
+      // It did not begin.
+      hosted.stage = { name: "running", guest };
+      throw cause;
+    });
     await keepPredictor(vm.localGuestDirectory, predictor);
     if (owner === "source") {
       hosted.stage = { name: "running", guest };
