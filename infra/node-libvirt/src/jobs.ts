@@ -18,7 +18,7 @@ const jobOperations = [
   "backup",
   "snapshot-delete",
 ] as const;
-export type JobOperation = (typeof jobOperations)[number];
+type JobOperation = (typeof jobOperations)[number];
 
 /** A field is absent when the hypervisor does not report it (yet). */
 export interface JobStats {
