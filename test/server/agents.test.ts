@@ -192,7 +192,6 @@ describe("a host", () => {
 
   it("whose rooms' machines go on without it may be started again before it counts as lost", async () => {
     await using world = await World.start(["process"], {
-      lostAfterMs: 100,
       redialMs: 100,
       agentRestartMs: 2_000,
       carrier: "vm",
