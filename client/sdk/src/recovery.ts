@@ -83,8 +83,10 @@ export class Recovery {
       clearTimeout(this.#timer);
       if (this.#ended) return;
       // It has the room and does not wait for this session; any other close is worth another look.
-      if (code === CLOSE_REFUSED && this.#newerThan === undefined) return this.#giveUp();
-      if (code === CLOSE_REFUSED) this.#newerThan = at.epoch;
+      if (code === CLOSE_REFUSED) {
+        if (this.#newerThan === undefined) return this.#giveUp();
+        this.#newerThan = at.epoch;
+      }
       this.#again();
     };
   }

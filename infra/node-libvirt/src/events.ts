@@ -13,6 +13,9 @@ const lifecycleKinds = [
   "pmsuspended",
   "crashed",
 ] as const;
+/** virDomainEventStoppedDetailType: the guest goes on at another host. */
+export const stoppedMigrated = 3;
+
 export type LifecycleKind = (typeof lifecycleKinds)[number] | "unknown";
 
 interface DomainEvent {

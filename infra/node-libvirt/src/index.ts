@@ -4,7 +4,7 @@ export { Connection } from "./connection.js";
 export type { DirtyRate, DomainState } from "./domain.js";
 export { Domain } from "./domain.js";
 export { LibvirtAddonMissingError, LibvirtError, libvirtErrorCode } from "./errors.js";
-export type { ClosedReason, LibvirtEvent, LifecycleKind } from "./events.js";
+export { type ClosedReason, type LibvirtEvent, type LifecycleKind, stoppedMigrated } from "./events.js";
 export type { JobStats, JobType } from "./jobs.js";
 export type { MigrateOptions } from "./migration.js";
 

@@ -1,7 +1,7 @@
 /** What a lab consists of: hosts, player sites, links between them, and the address of each. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { type AddressRange, ipv4Number, ipv4Text } from "../carriers/vm/guest-network.js";
+import { type AddressRange, ipv4Number, ipv4Text, macOf } from "../carriers/vm/guest-network.js";
 
 /** Part of namespace and file names. */
 const nameSchema = z
@@ -105,10 +105,7 @@ export const siteAddress = (index: number) => `10.77.2.${index + 1}`;
  * The MAC of a place's bridge, by the place's address. A bridge without one of its own takes the lowest of its ports',
  * which may be that of a guest's tap: alike at both ends of a move, and nothing that one end sends gets out.
  */
-export function bridgeMac(address: string): string {
-  const bytes = address.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
-  return ["02", "77", ...bytes].join(":");
-}
+export const bridgeMac = (address: string): string => macOf(["02", "77"], address);
 
 /** Below are hosts and sites. */
 const firstGuest = "10.77.16.0";

@@ -75,8 +75,7 @@ function xmlText(text: string): string {
 
 /**
  * Domain XML of a guest. Its card sits on the root bus: each bridge is one more device to send and to set up while the
- * guest stands still. The first serial port is its console log, the second the
- * agent's control channel.
+ * guest stands still. The first serial port is its console log, the second the agent's control channel.
  */
 export function guestDomainXml(guest: GuestDomain): string {
   const kvm = guest.accelerator === "kvm";

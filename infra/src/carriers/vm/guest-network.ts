@@ -40,8 +40,13 @@ export function addressAt(range: AddressRange, index: number): string {
   return ipv4Text(ipv4Number(range.from) + index);
 }
 
-/** QEMU's prefix and the last three bytes of the address: another one for each in a network of 8 bits or more. */
-export function guestMac(address: string): string {
-  const bytes = address.split(".").slice(1);
-  return ["52", "54", "00", ...bytes.map((byte) => Number(byte).toString(16).padStart(2, "0"))].join(":");
+const macBytes = 6;
+
+/** These first bytes, in hex, and from the address as many of its last as are missing. */
+export function macOf(prefix: readonly string[], address: string): string {
+  const rest = address.split(".").slice(prefix.length - macBytes);
+  return [...prefix, ...rest.map((byte) => Number(byte).toString(16).padStart(2, "0"))].join(":");
 }
+
+/** QEMU's prefix and the last three bytes of the address: another one for each in a network of 8 bits or more. */
+export const guestMac = (address: string): string => macOf(["52", "54", "00"], address);

@@ -1,14 +1,12 @@
 /** This host's libvirt as its agent uses it: connected when needed, again when it has gone, and listened to. */
 import { EventEmitter, once } from "node:events";
 import { mkdir } from "node:fs/promises";
-import { Connection, type LibvirtEvent } from "@centroid/node-libvirt";
+import { Connection, type LibvirtEvent, stoppedMigrated } from "@centroid/node-libvirt";
 import { CentroidError } from "@centroid/protocol";
 import type { VmConfig } from "./config.js";
 import { GuestHost } from "./guests.js";
 import { readGuestImage } from "./image.js";
 
-/** virDomainEventStoppedDetailType: it goes on elsewhere. */
-const STOPPED_MIGRATED = 3;
 /** An end that nobody has asked about by then is forgotten. */
 const KEEP_END_MS = 10_000;
 /** Between two attempts to reach a libvirt that has gone. */
@@ -72,7 +70,7 @@ export class LocalLibvirt implements AsyncDisposable {
     }
     if (event.type !== "lifecycle") return;
     if (event.kind === "resumed") this.#onRunning(event.name);
-    if (event.kind === "stopped") this.#keepEnd(event.name, event.detail === STOPPED_MIGRATED);
+    if (event.kind === "stopped") this.#keepEnd(event.name, event.detail === stoppedMigrated);
   }
 
   #keepEnd(domainName: string, migrated: boolean): void {

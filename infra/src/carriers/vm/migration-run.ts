@@ -6,6 +6,7 @@ import {
   type JobStats,
   LibvirtError,
   type LibvirtEvent,
+  stoppedMigrated,
 } from "@centroid/node-libvirt";
 import { defaultMaxDowntimeMs, type VmMigrationOptions, type VmMode } from "./migration-options.js";
 import type { MigrationPlan } from "./plan-migration.js";
@@ -15,8 +16,6 @@ const worthwhileGain = 0.1;
 /** Hybrid keeps this share of the deadline for post-copy, which cannot be taken back. */
 const switchAtShare = 0.4;
 const figuresTimeoutMs = 500;
-/** virDomainEventStoppedDetailType: the ordinary end at the source. */
-const stoppedMigrated = 3;
 /** A call whose guest is gone usually fails by itself within this. */
 const orphanGraceMs = 1000;
 /** A cancelled job ends within this, or its libvirt hangs. Post-copy, which cannot be cancelled, goes on meanwhile. */
