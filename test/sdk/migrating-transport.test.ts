@@ -9,7 +9,7 @@ import { MigratingTransport, type Move } from "../../client/sdk/dist/migrating-t
 const HOST = { hostId: "b", name: "B", latitude: 0, longitude: 0 };
 const open: (() => void)[] = [];
 afterEach(() => {
-  for (const close of open.splice(0)) close();
+  for (const close of open.splice(0).reverse()) close();
 });
 
 /** A room host that does what the test says. */
@@ -55,6 +55,7 @@ class ScriptedHost {
 function player(
   url: string,
   now: () => string = () => url,
+  reconnectionToken?: string,
 ): {
   transport: MigratingTransport;
   heard: number[];
@@ -73,7 +74,7 @@ function player(
     { moving: () => undefined, cancelled: () => undefined, moved: (move) => moves.push(move) },
     {
       epoch: 1,
-      reconnectionToken: () => undefined,
+      reconnectionToken: () => reconnectionToken,
       locate: async () => ({ url: now(), epoch: 1, host: HOST }),
     },
   );
@@ -125,6 +126,54 @@ describe("a move, seen from the player", () => {
     await expect.poll(() => b.got).toEqual([3, 4]);
     me.say(5);
     await expect.poll(() => b.got).toEqual([3, 4, 5]);
+  });
+
+  it("keeps what the new host has processed until that survives it: it may die before it is saved", async () => {
+    const [a, b, c] = [await ScriptedHost.start(), await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url, () => c.url, "token");
+    await a.connected();
+    a.say(1);
+    await expect.poll(() => me.heard).toEqual([1]);
+    for (const n of [1, 2, 3]) me.say(n);
+    a.control({ type: "ack", received: 1 });
+    a.control(moving(b.url));
+    await b.connected();
+    b.control({ type: "resumed", epoch: 2, received: 3, sent: 1, patchRateMs: 10 });
+    b.say(2);
+    await expect.poll(() => me.heard).toEqual([1, 2]);
+    me.say(4);
+    await expect.poll(() => b.got).toEqual([4]);
+    b.socket.terminate();
+    await c.connected();
+    c.control({ type: "resumed", epoch: 3, received: 1, sent: 1, patchRateMs: 10, restored: true });
+    await expect.poll(() => c.got).toEqual([2, 3, 4]);
+    await expect.poll(() => me.moves.at(-1)).toMatchObject({ restored: true, lost: 0, undone: 1 });
+  });
+
+  it("what is lost for good is counted, and the next host is not sent what the last one had", async () => {
+    const [a, c, d] = [await ScriptedHost.start(), await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url, () => c.url, "token");
+    await a.connected();
+    a.say(1);
+    await expect.poll(() => me.heard).toEqual([1]);
+    for (const n of [1, 2, 3, 4, 5]) me.say(n);
+    a.control({ type: "ack", received: 3 });
+    await expect.poll(() => a.got.length).toBe(5);
+    a.socket.terminate();
+    await c.connected();
+    // It was built from an older state than the one that was confirmed.
+    c.control({ type: "resumed", epoch: 2, received: 1, sent: 1, patchRateMs: 10, restored: true });
+    await expect.poll(() => c.got).toEqual([4, 5]);
+    await expect.poll(() => me.moves.at(-1)).toMatchObject({ lost: 2 });
+    c.control(moving(d.url));
+    await d.connected();
+    me.say(6);
+    await expect.poll(() => c.got).toEqual([4, 5, 6]);
+    d.control({ type: "resumed", epoch: 3, received: 4, sent: 1, patchRateMs: 10 });
+    await expect.poll(() => me.moves.length).toBe(2);
+    me.say(7);
+    await expect.poll(() => d.got).toEqual([7]);
+    expect(me.moves.at(-1)).toMatchObject({ lost: 0 });
   });
 
   it("a newcomer whose room left before it connected finds it and takes its seat there", async () => {

@@ -293,6 +293,7 @@ export const roomEventSchema = z.discriminatedUnion("event", [
     patchRateMs: z.number(),
     lost: z.number().int(),
     duplicated: z.number().int(),
+    undone: z.number().int().optional(),
   }),
   /** Owner: the connection to the standby broke; the room waits until it is told to go on without. */
   z.object({ event: z.literal("standby-broken"), standbyId: idSchema }),

@@ -178,6 +178,8 @@ export const receiptSchema = z.object({
   freezeBeyondTickMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }).optional(),
   messagesLost: z.number().int(),
   messagesDuplicated: z.number().int(),
+  /** Of a `restore` or `standby`: frames that players had heard and the room had not said yet where it goes on. */
+  messagesUndone: z.number().int().optional(),
   stateHashBefore: z.string().optional(),
   stateHashAfter: z.string().optional(),
   /** Of a `restore`: how old the checkpoint was when the host's loss was noticed; at most this is undone. */

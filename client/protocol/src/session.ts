@@ -45,7 +45,7 @@ export const serverControlSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("cancelled"), migrationId: idSchema }),
   /**
    * First frame of the destination. Data frames from here on are the ones after the first `sent` of the
-   * session; the client sends its own again after the first `received`.
+   * session; the client sends its own again after the first `received`, and keeps all that no `ack` has named.
    */
   z.object({
     type: z.literal("resumed"),
@@ -62,7 +62,7 @@ export const serverControlSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("standby"), url: z.string(), host: hostSummarySchema }),
   /** Nothing to say, but still here. */
   z.object({ type: z.literal("alive") }),
-  /** Data frames received so far; the client may forget what it kept up to there. */
+  /** So many data frames of the client survive this host; the client may forget what it kept up to there. */
   z.object({ type: z.literal("ack"), received: count }),
 ]);
 export type ServerControl = z.infer<typeof serverControlSchema>;
@@ -79,6 +79,8 @@ export const clientControlSchema = z.discriminatedUnion("type", [
     patchRateMs: z.number().nonnegative(),
     lost: count,
     duplicated: count,
+    /** Frames heard that the restored room has not said: it may say them again. */
+    undone: count.optional(),
   }),
 ]);
 export type ClientControl = z.infer<typeof clientControlSchema>;

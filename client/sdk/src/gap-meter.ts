@@ -32,6 +32,8 @@ export class GapMeter {
 
   /** Call at the switch, before the first frame of the new host is delivered. */
   onceMeasured(patchRateMs: number, done: (gapMs: number) => void): void {
+    // The host that was to be heard was lost before it said anything.
+    if (this.#done !== undefined) this.#finish(this.#resumedMs ?? this.#beforeMoveMs ?? 0);
     const stopped = this.#stoppedMs ?? this.#lastFrameMs ?? this.#resumedMs ?? 0;
     const last = this.#lastFrameMs;
     const idle = last === undefined || stopped - last > patchRateMs * IDLE_INTERVALS;

@@ -49,6 +49,8 @@ export interface Move {
   freezeMs: number;
   lost: number;
   duplicated: number;
+  /** Frames heard from a host that was lost, and that the restored room knows nothing of: it may say them again. */
+  undone: number;
   /** The old host was lost; the room was built from its last checkpoint. */
   restored: boolean;
 }
@@ -265,27 +267,26 @@ export class MigratingTransport {
     this.#next = undefined;
     next.release();
     clearTimeout(this.#orphanTimer);
-    this.#lost += Math.max(0, missing);
-    this.#goOn(socket, resumed, next, Math.max(0, -missing));
+    this.#goOn(socket, resumed, next);
     old?.close(CLOSE_NORMAL, "moved");
     for (const data of held) this.#take(socket, data);
   }
 
   /** This socket is the session now: sends again what the host has not seen, and measures what it cost. */
-  #goOn(
-    socket: WebSocket,
-    resumed: Resumed,
-    to: { migrationId: string; host: HostSummary },
-    duplicated: number,
-  ): void {
+  #goOn(socket: WebSocket, resumed: Resumed, to: { migrationId: string; host: HostSummary }): void {
+    const restored = resumed.restored === true;
+    // Ahead of the new host: after a move it will say these again, after a restoration it never said them.
+    const ahead = Math.max(0, this.#received - resumed.sent);
+    const duplicated = restored ? 0 : ahead;
+    const undone = restored ? ahead : 0;
+    this.#lost += Math.max(0, resumed.sent - this.#received);
     this.#socket = socket;
     this.#dropStandby();
     this.#watchdog.stop();
     this.#epoch = resumed.epoch;
     this.#received = resumed.sent;
     this.#listen(socket);
-    this.#outbox.confirm(resumed.received);
-    const { frames, missing: unsendable } = this.#outbox.after(resumed.received);
+    const { frames, missing: unsendable } = this.#outbox.goOnAfter(resumed.received);
     for (const frame of frames) socket.send(frame as Uint8Array<ArrayBuffer>);
     const lost = this.#lost + unsendable;
     this.#lost = 0;
@@ -299,6 +300,7 @@ export class MigratingTransport {
           patchRateMs,
           lost,
           duplicated,
+          undone,
         } as const;
         socket.send(encodeControl(report) as Uint8Array<ArrayBuffer>);
       }
@@ -310,7 +312,8 @@ export class MigratingTransport {
         freezeMs,
         lost,
         duplicated,
-        restored: resumed.restored === true,
+        undone,
+        restored,
       });
     });
   }
@@ -324,7 +327,7 @@ export class MigratingTransport {
       // The room left between the seat and the connection; the seat went with it.
       const early = code === CLOSE_ROOM_MOVED && this.#received === 0;
       if (early && this.#relocations++ < MAX_RELOCATIONS) setTimeout(() => this.#relocate(), RELOCATE_MS);
-      else if (!UNMEANT.has(code) || !this.#recover(code, reason)) {
+      else if (this.#leaving || !UNMEANT.has(code) || !this.#recover(code, reason)) {
         this.#dropStandby();
         this.#events.onclose?.({ code, reason });
       }
@@ -369,7 +372,7 @@ export class MigratingTransport {
     this.#trust();
     this.#recovered()?.cancel();
     this.#gap.resumed(performance.now());
-    this.#goOn(socket, resumed, { migrationId: resumed.migrationId ?? "standby", host }, 0);
+    this.#goOn(socket, resumed, { migrationId: resumed.migrationId ?? "standby", host });
     old?.close(CLOSE_NORMAL, "moved");
   }
 
@@ -410,7 +413,7 @@ export class MigratingTransport {
       ...(o.newerThan !== undefined && { newerThan: o.newerThan }),
       onResumed: (socket, resumed, { host }) => {
         this.#gap.resumed(performance.now());
-        this.#goOn(socket, resumed, { migrationId: resumed.migrationId ?? "restored", host }, 0);
+        this.#goOn(socket, resumed, { migrationId: resumed.migrationId ?? "restored", host });
         o.onResumed();
       },
       onGivenUp: o.onGivenUp,

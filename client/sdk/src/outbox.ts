@@ -1,6 +1,9 @@
-/** What this client sent and the server has not confirmed: sent again after a move, from where it left off. */
+/**
+ * What this client sent and what does not survive the room's host yet: sent again to whoever has the room next, from
+ * where that one left off. A host that has processed a frame may still die before it is saved, so only an `ack` frees it.
+ */
 
-/** Past this the oldest are dropped; a server confirms every 256 frames, so this means it is gone. */
+/** Past this the oldest are dropped: the room is not being saved, and keeping more would fill the memory. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 export class Outbox {
@@ -22,17 +25,19 @@ export class Outbox {
     return copy;
   }
 
-  /** The server has the first `received`. */
+  /** The first `received` survive the room's host. */
   confirm(received: number): void {
     while (this.#first < received && this.#frames.length > 0) this.#drop();
   }
 
-  /** Frames after the first `received`, and how many of them are not here any more. */
-  after(received: number): { frames: readonly Uint8Array[]; missing: number } {
-    return {
-      frames: this.#frames.slice(Math.max(0, received - this.#first)),
-      missing: Math.max(0, this.#first - received),
-    };
+  /**
+   * A host goes on after the first `received`: what is to be sent to it, and how many of its frames are not here any
+   * more. Those are lost, and the frames that follow them take their numbers, as the host counts them.
+   */
+  goOnAfter(received: number): { frames: readonly Uint8Array[]; missing: number } {
+    const missing = Math.max(0, this.#first - received);
+    if (missing > 0) this.#first = received;
+    return { frames: this.#frames.slice(received - this.#first), missing };
   }
 
   reset(): void {

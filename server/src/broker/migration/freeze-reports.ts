@@ -41,12 +41,17 @@ export class FreezeReports {
 
 export type FreezeSummary = Pick<
   Receipt,
-  "freezeMs" | "freezeBeyondTickMs" | "messagesLost" | "messagesDuplicated"
+  "freezeMs" | "freezeBeyondTickMs" | "messagesLost" | "messagesDuplicated" | "messagesUndone"
 >;
 
 function summarise(reports: readonly FreezeReport[]): FreezeSummary {
   const sum = (of: (report: FreezeReport) => number): number => reports.reduce((all, r) => all + of(r), 0);
-  const totals = { messagesLost: sum((r) => r.lost), messagesDuplicated: sum((r) => r.duplicated) };
+  const undone = sum((r) => r.undone ?? 0);
+  const totals = {
+    messagesLost: sum((r) => r.lost),
+    messagesDuplicated: sum((r) => r.duplicated),
+    ...(undone > 0 && { messagesUndone: undone }),
+  };
   if (reports.length === 0) return totals;
   const freezes = quantiles(reports.map(({ gapMs }) => gapMs));
   return {
