@@ -17,6 +17,7 @@ import { randomIds } from "./ids.js";
 import { LOG_SERIALIZERS, type Logger } from "./logger.js";
 import { Matchmaker } from "./matchmaking/matchmaker.js";
 import { RoomFactory } from "./matchmaking/room-factory.js";
+import { OpenMoves } from "./migration/open-moves.js";
 import {
   type BrokerOptions,
   DEFAULT_BIND_HOST,
@@ -120,6 +121,7 @@ async function start(
     brokerId,
     store,
     remembered,
+    openMoves: new OpenMoves(open),
     recentReceipts,
     cluster,
     adminToken,
@@ -268,7 +270,7 @@ function build(
 
 /** Waits for the hosts of remembered rooms and of open moves. */
 async function rejoined(
-  { hosts, clock, hostDesk }: Core,
+  { hosts, clock, hostDesk, endAskableMoves, logger }: Core,
   remembered: Map<string, RoomRecord>,
   open: readonly JournalEntry[],
   graceMs: number,
@@ -283,8 +285,12 @@ async function rejoined(
     !signal.aborted &&
     clock.now() < until &&
     [...awaited].some((hostId) => hosts.get(hostId) === undefined)
-  )
+  ) {
+    await endAskableMoves().catch((cause: unknown) =>
+      logger.error({ cause }, "open moves could not be read"),
+    );
     await new Promise<void>((resolve) => clock.after(REJOIN_POLL_MS, resolve));
+  }
   if (signal.aborted) return;
   for (const record of [...remembered.values()]) hostDesk.notFound(record);
 }

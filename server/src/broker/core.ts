@@ -12,6 +12,7 @@ import type { Logger } from "./logger.js";
 import { SeatExpiry } from "./matchmaking/seat-expiry.js";
 import { Metrics } from "./metrics.js";
 import { Failover } from "./migration/failover.js";
+import type { OpenMoves } from "./migration/open-moves.js";
 import { Orchestrator } from "./migration/orchestrator.js";
 import { Refuges } from "./migration/refuges.js";
 import { Standbys } from "./migration/standbys.js";
@@ -30,7 +31,7 @@ import { PlayerRegistry } from "./players/player-registry.js";
 import { ProbeDesk } from "./players/probe-desk.js";
 import { type HostEntry, HostRegistry, hostView } from "./state/host-registry.js";
 import { type RoomEntry, RoomRegistry, type Session } from "./state/room-registry.js";
-import type { RoomRecord, Store } from "./store/store.js";
+import type { JournalEntry, RoomRecord, Store } from "./store/store.js";
 import { Views } from "./views.js";
 
 /** Receipts in a snapshot. */
@@ -43,6 +44,7 @@ export interface CoreOptions extends BrokerOptions {
   logger: Logger;
   store: Store;
   remembered: Map<string, RoomRecord>;
+  openMoves: OpenMoves;
   cluster: Cluster;
   adminToken: string;
   recentReceipts: Receipt[];
@@ -170,6 +172,7 @@ export function assemble(o: CoreOptions) {
     onNoSlot: (room) => loop.press(room.roomId),
     preferReady: (decision) => refuges.preferReady(decision),
     owns,
+    undecided: (roomId) => o.openMoves.undecided(roomId),
     onView: (migration) => tell(() => ({ type: "migration", migration })),
     onReceipt: (receipt, room) => {
       store.closeMigration(receipt).catch((cause: unknown) => logger.error({ cause }, "receipt not stored"));
@@ -237,6 +240,7 @@ export function assemble(o: CoreOptions) {
     clock,
     logger,
     remembered: o.remembered,
+    openMoves: o.openMoves,
     lostAfterMs: o.lostAfterMs ?? DEFAULT_LOST_AFTER_MS,
     forgetAfterMs: o.forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS,
     onHost: (host) => {
@@ -284,10 +288,33 @@ export function assemble(o: CoreOptions) {
       return orchestrator.move(roomId, order.hostId, "operator", order.mechanism);
     return forwardMove(owner, o.adminToken, roomId, order);
   };
+  /** Ends a move that an earlier broker left open: its hosts have spoken or were waited for. */
+  const endOpenMove = (entry: JournalEntry): void => {
+    const record = o.remembered.get(entry.roomId);
+    // No host has reported it yet; while the move counts as open, this does not restore it.
+    if (record !== undefined) hostDesk.notFound(record);
+    o.openMoves.release(({ migrationId }) => migrationId === entry.migrationId);
+    orchestrator.resume(entry).catch((cause: unknown) => {
+      logger.error({ cause, migrationId: entry.migrationId }, "a move of before is still open");
+    });
+  };
+  /** Open moves need not wait for hosts that have nothing to do with them. */
+  const endAskableMoves = async (): Promise<void> => {
+    const askable = o.openMoves.askable(hosts).filter(({ roomId }) => owns(roomId));
+    if (askable.length === 0) return;
+    const stillOpen = new Set((await store.openMigrations()).map(({ migrationId }) => migrationId));
+    for (const entry of askable) if (stillOpen.has(entry.migrationId)) endOpenMove(entry);
+    o.openMoves.release(({ migrationId }) =>
+      askable.some((entry) => entry.migrationId === migrationId && !stillOpen.has(migrationId)),
+    );
+  };
   /** Rooms that this broker decides about from now on: whatever another left open is ended here. */
   const takeOver = async (shards: readonly number[]): Promise<void> => {
     const taken = new Set(shards);
     const records = new Map((await store.rooms()).map((record) => [record.roomId, record]));
+    const open = (await store.openMigrations()).filter(({ roomId }) => taken.has(shardOf(roomId)));
+    const undecided = new Set(open.map(({ roomId }) => roomId));
+    o.openMoves.release(({ roomId }) => taken.has(shardOf(roomId)) && !undecided.has(roomId));
     for (const room of [...rooms.values()]) {
       if (!taken.has(shardOf(room.roomId))) continue;
       const record = records.get(room.roomId);
@@ -295,20 +322,16 @@ export function assemble(o: CoreOptions) {
       else if (record === undefined || record.epoch < room.epoch)
         onOwner(room).catch((cause: unknown) => logger.error({ cause }, "room taken over is not stored"));
       loop.mark(room.roomId);
-      if (room.stage.state === "restoring") failover.rescue(room, "wait");
+      if (room.stage.state === "restoring" && !undecided.has(room.roomId)) failover.rescue(room, "wait");
     }
-    for (const entry of await store.openMigrations()) {
-      if (!taken.has(shardOf(entry.roomId)) || !owns(entry.roomId)) continue;
-      orchestrator.resume(entry).catch((cause: unknown) => {
-        logger.error({ cause, migrationId: entry.migrationId }, "a move of before is still open");
-      });
-    }
+    for (const entry of open) if (owns(entry.roomId)) endOpenMove(entry);
   };
   return {
     cluster,
     owns,
     move,
     takeOver,
+    endAskableMoves,
     heed: (bulletin: Bulletin) =>
       heed(bulletin, {
         players,

@@ -6,6 +6,7 @@ import { CentroidError, type RoomCheckpoint, type RoomReport } from "@centroid/p
 import type { Clock } from "../clock.js";
 import type { Logger } from "../logger.js";
 import type { Failover } from "../migration/failover.js";
+import type { OpenMoves } from "../migration/open-moves.js";
 import type { Orchestrator } from "../migration/orchestrator.js";
 import type { Standbys } from "../migration/standbys.js";
 import { type HostEntry, type HostRegistry, takesRooms } from "../state/host-registry.js";
@@ -34,6 +35,7 @@ export interface HostDeskOptions {
   logger: Logger;
   /** Rooms known from before this broker started; taken out as their hosts say hello. */
   remembered: Map<string, RoomRecord>;
+  openMoves: OpenMoves;
   lostAfterMs: number;
   /** An agent that does not dial again within this after its connection broke has died. */
   redialMs: number;
@@ -234,7 +236,7 @@ export class HostDesk {
   }
 
   #reported(host: HostEntry, report: RoomReport): void {
-    const { rooms, orchestrator, failover, standbys, remembered } = this.#o;
+    const { rooms, orchestrator, failover, standbys, remembered, openMoves, onOwner, logger } = this.#o;
     const { hostId } = host.facts;
     const { roomId, epoch, processId, address } = report;
     if (report.replicated === true) standbys.watch(roomId);
@@ -243,7 +245,9 @@ export class HostDesk {
     const fenced = room?.fencedEpoch ?? remembered.get(roomId)?.fencedEpoch ?? 0;
     if (report.passive) {
       const expected = room?.stage.state === "migrating" && room.stage.toHostId === hostId;
-      if (!expected && !remembered.has(roomId)) this.#dispose(host, roomId, epoch);
+      // It may become the owner this very moment: its source decides, then this broker asks.
+      const mayArrive = expected || remembered.has(roomId) || openMoves.undecided(roomId);
+      if (!mayArrive) this.#dispose(host, roomId, epoch);
       return;
     }
     if (room === undefined) {
@@ -256,13 +260,11 @@ export class HostDesk {
       return;
     }
     if (room.stage.hostId === hostId && epoch === room.epoch) {
-      if (room.stage.state === "restoring") {
-        if (!failover.giveBack(roomId)) {
-          this.#dispose(host, roomId, epoch + 1);
-          return;
-        }
-        rooms.apply(room, { type: "host-back", at });
+      if (room.stage.state === "restoring" && !failover.giveBack(roomId)) {
+        this.#dispose(host, roomId, epoch + 1);
+        return;
       }
+      if (room.stage.state !== "creating") rooms.apply(room, { type: "host-back", at });
       this.#callOff(host, room);
       this.#sessions(room, report);
       return;
@@ -277,6 +279,9 @@ export class HostDesk {
       rooms.apply(room, { type: "relocated", hostId, at, epoch });
       if (former !== undefined && former !== host) this.#dispose(former, roomId, epoch);
       this.#sessions(room, report);
+      onOwner(room).catch((cause: unknown) =>
+        logger.error({ roomId, cause }, "the room's new host could not be stored"),
+      );
       return;
     }
     this.#dispose(host, roomId, Math.max(room.epoch, epoch + 1));

@@ -52,6 +52,8 @@ export interface FailoverOptions {
   onNoSlot: (room: RoomEntry) => void;
   /** True if this broker decides about the room; otherwise another rescues it. */
   owns: (roomId: string) => boolean;
+  /** True while a move that is still open on record leaves it unknown who has the room. */
+  undecided: (roomId: string) => boolean;
 }
 
 interface Rescue {
@@ -81,6 +83,8 @@ export class Failover {
     const { clock, rooms, newId, logger } = this.#o;
     if (room.stage.state === "running") rooms.apply(room, { type: "host-lost", atMs: clock.now() });
     if (room.stage.state !== "restoring" || !this.#o.owns(room.roomId)) return;
+    // Whoever ends the open move asks both of its hosts first.
+    if (this.#o.undecided(room.roomId)) return;
     const rescue: Rescue = {
       migrationId: newId(),
       reports: new FreezeReports(clock),

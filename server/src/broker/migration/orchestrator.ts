@@ -113,27 +113,38 @@ export class Orchestrator {
 
   /** Ends a move that an earlier broker left open. */
   async resume(entry: JournalEntry): Promise<Receipt | undefined> {
-    const room = this.#o.rooms.get(entry.roomId);
+    if (this.#active.has(entry.migrationId)) return undefined;
+    const { rooms, clock, onOwner, onAway } = this.#o;
+    const room = rooms.get(entry.roomId);
     const { phase, ...plan } = entry;
-    const migration = new Migration(plan, mechanismOf(room?.carrier), this.#o.clock);
+    const migration = new Migration(plan, mechanismOf(room?.carrier), clock);
     migration.enter(phase, 0);
     const cause = new CentroidError("MIGRATION_FAILED", "the broker ended while this move was under way");
-    if (room === undefined || room.stage.state !== "running") {
+    if (room === undefined) {
       const lost = new CentroidError("ROOM_NOT_FOUND", "the room ended while the broker was away");
       return this.#close(migration, undefined, "failed", lost);
     }
+    const { stage } = room;
     // Whichever side said hello first is taken for the owner until both have been asked.
-    if (room.stage.hostId === plan.toHostId && room.epoch === plan.toEpoch) {
-      return this.#track(
-        migration,
-        room,
-        async () => {
-          this.#sides.letGo(plan.fromHostId, plan.roomId, plan.toEpoch);
-          return this.#close(migration, room, "completed", undefined);
-        },
-        false,
-      );
+    if (stage.hostId === plan.toHostId && room.epoch === plan.toEpoch) {
+      const finish = async (): Promise<Receipt> => {
+        this.#sides.letGo(plan.fromHostId, plan.roomId, plan.toEpoch);
+        // It arrived, but its host does not have it any more.
+        if (stage.state === "restoring") onAway(room, "dispose");
+        await onOwner(room);
+        return this.#close(migration, room, "completed", undefined);
+      };
+      return this.#track(migration, room, finish, false);
     }
+    if (room.epoch >= plan.toEpoch || (stage.state !== "running" && stage.state !== "restoring")) {
+      if (stage.state === "restoring") onAway(room, "dispose");
+      const over = new CentroidError(
+        "STALE_EPOCH",
+        "the room had moved on when this move was looked at again",
+      );
+      return this.#close(migration, room, "failed", over);
+    }
+    if (stage.state === "restoring") rooms.apply(room, { type: "host-back", at: stage.at });
     return this.#track(migration, room, () => this.#settler.settle(migration, room, cause));
   }
 

@@ -35,6 +35,7 @@ export type RoomTransition =
   /** The source goes on. */
   | { type: "rolled-back"; migrationId: string }
   | { type: "host-lost"; atMs: number }
+  /** Its owner says where it is. */
   | { type: "host-back"; at: RoomAddress }
   /** Built again from its checkpoint, here. */
   | { type: "restored"; hostId: string; at: RoomAddress; epoch: number }
@@ -71,7 +72,10 @@ export function nextStage(stage: RoomStage, event: RoomTransition): RoomStage {
         ? { state: "restoring", hostId, at: stage.at, sinceMs: event.atMs }
         : illegal(stage, event);
     case "host-back":
-      return stage.state === "restoring" ? { state: "running", hostId, at: event.at } : illegal(stage, event);
+      if (stage.state === "migrating") return { ...stage, at: event.at };
+      return stage.state === "restoring" || stage.state === "running"
+        ? { state: "running", hostId, at: event.at }
+        : illegal(stage, event);
     case "restored":
       return stage.state === "restoring"
         ? { state: "running", hostId: event.hostId, at: event.at }
