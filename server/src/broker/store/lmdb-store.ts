@@ -1,129 +1,143 @@
-/** The embedded store: lmdb in a directory of the broker's own. Writes of one tick share a transaction. */
-import type { AuditEntry, Receipt } from "@centroid/protocol";
-import { type Database, open, type RootDatabase } from "lmdb";
-import { assertNotStale } from "./memory-store.js";
-import {
-  isNewer,
-  type JournalEntry,
-  MAX_AUDIT,
-  MAX_RECEIPTS,
-  type RoomRecord,
-  type Store,
-  type StoredCheckpoint,
-} from "./store.js";
+/** The embedded store: lmdb in a directory of the broker's own, behind a thread that waits for the disk. */
+import { Worker } from "node:worker_threads";
+import { type AuditEntry, CentroidError, type Receipt, type WireError } from "@centroid/protocol";
+import type { LmdbDatabase } from "./lmdb-database.js";
+import type { JournalEntry, RoomRecord, Store, StoredCheckpoint } from "./store.js";
 
-/** Receipts and audit entries sort by time, then id. */
-type TimedKey = [atMs: number, id: string];
+type Method = Exclude<keyof LmdbDatabase, "transaction">;
+
+export interface Call {
+  callId: number;
+  method: Method;
+  args: unknown[];
+}
+
+export type Reply =
+  | { callId: number; result: unknown }
+  | { callId: number; error: WireError }
+  | { callId: number; fault: { code: number; message: string } };
+
+interface Pending {
+  resolve: (result: unknown) => void;
+  reject: (cause: unknown) => void;
+}
 
 /** Keeps everything in a directory of its own; one process at a time. */
 export class LmdbStore implements Store {
-  readonly #root: RootDatabase;
-  readonly #secrets: Database<string, string>;
-  readonly #rooms: Database<RoomRecord, string>;
-  readonly #open: Database<JournalEntry, string>;
-  readonly #receipts: Database<Receipt, TimedKey>;
-  readonly #audit: Database<AuditEntry, TimedKey>;
-  readonly #checkpoints: Database<StoredCheckpoint, string>;
-  #receiptCount: number;
-  #auditCount: number;
+  readonly #path: string;
+  readonly #pending = new Map<number, Pending>();
+  #worker: Worker | undefined;
+  #nextCallId = 1;
+  #closed: Promise<void> | undefined;
 
   /** @param path directory; made if it does not exist */
   constructor(path: string) {
-    this.#root = open({ path, maxDbs: 8 });
-    // `cache` makes what this process wrote readable before it is on disk.
-    this.#secrets = this.#root.openDB({ name: "secrets", cache: true });
-    this.#rooms = this.#root.openDB({ name: "rooms", cache: true });
-    this.#open = this.#root.openDB({ name: "journal", cache: true });
-    this.#receipts = this.#root.openDB({ name: "receipts" });
-    this.#audit = this.#root.openDB({ name: "audit" });
-    this.#checkpoints = this.#root.openDB({ name: "checkpoints", cache: true });
-    this.#receiptCount = this.#receipts.getKeysCount();
-    this.#auditCount = this.#audit.getKeysCount();
+    this.#path = path;
   }
 
-  async secret(name: string, create: () => string): Promise<string> {
-    return this.#root.transaction(() => {
-      const known = this.#secrets.get(name);
-      if (known !== undefined) return known;
-      const secret = create();
-      this.#secrets.put(name, secret);
-      return secret;
+  secret(name: string, create: () => string): Promise<string> {
+    return this.#call("secret", name, create());
+  }
+
+  putRoom(room: RoomRecord): Promise<void> {
+    return this.#call("putRoom", room);
+  }
+
+  removeRoom(roomId: string): Promise<void> {
+    return this.#call("removeRoom", roomId);
+  }
+
+  putCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
+    return this.#call("putCheckpoint", checkpoint);
+  }
+
+  checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {
+    return this.#call("checkpoint", roomId);
+  }
+
+  rooms(): Promise<RoomRecord[]> {
+    return this.#call("rooms");
+  }
+
+  journal(entry: JournalEntry): Promise<void> {
+    return this.#call("journal", entry);
+  }
+
+  openMigrations(): Promise<JournalEntry[]> {
+    return this.#call("openMigrations");
+  }
+
+  closeMigration(receipt: Receipt): Promise<void> {
+    return this.#call("closeMigration", receipt);
+  }
+
+  receipts(filter: { roomId?: string | undefined; limit: number }): Promise<Receipt[]> {
+    return this.#call("receipts", filter);
+  }
+
+  appendAudit(entry: AuditEntry): Promise<void> {
+    return this.#call("appendAudit", entry);
+  }
+
+  audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]> {
+    return this.#call("audit", filter);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#worker === undefined) return;
+    // Calls are answered in their order: nothing is under way after this.
+    await this.#send("close", []).catch(() => undefined);
+    await this.#worker?.terminate();
+  }
+
+  #call<M extends Method>(
+    method: M,
+    ...args: Parameters<LmdbDatabase[M]>
+  ): Promise<Awaited<ReturnType<LmdbDatabase[M]>>> {
+    if (this.#closed !== undefined) return Promise.reject(new Error("the store is closed"));
+    return this.#send(method, args) as Promise<Awaited<ReturnType<LmdbDatabase[M]>>>;
+  }
+
+  #send(method: Method, args: unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const callId = this.#nextCallId++;
+      this.#pending.set(callId, { resolve, reject });
+      this.#worker ??= this.#start();
+      this.#worker.ref();
+      this.#worker.postMessage({ callId, method, args } satisfies Call);
     });
   }
 
-  async putRoom(room: RoomRecord): Promise<void> {
-    assertNotStale(room, this.#rooms.get(room.roomId));
-    await this.#rooms.put(room.roomId, room);
-  }
-
-  async removeRoom(roomId: string): Promise<void> {
-    await Promise.all([this.#rooms.remove(roomId), this.#checkpoints.remove(roomId)]);
-  }
-
-  async putCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
-    const { roomId } = checkpoint;
-    if (isNewer(checkpoint, this.#checkpoints.get(roomId))) await this.#checkpoints.put(roomId, checkpoint);
-  }
-
-  async checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {
-    return this.#checkpoints.get(roomId);
-  }
-
-  async rooms(): Promise<RoomRecord[]> {
-    await this.#root.committed;
-    return [...this.#rooms.getRange().map(({ value }) => value)];
-  }
-
-  async journal(entry: JournalEntry): Promise<void> {
-    await this.#open.put(entry.migrationId, entry);
-  }
-
-  async openMigrations(): Promise<JournalEntry[]> {
-    await this.#root.committed;
-    return [...this.#open.getRange().map(({ value }) => value)];
-  }
-
-  async closeMigration(receipt: Receipt): Promise<void> {
-    await this.#root.transaction(() => {
-      this.#open.remove(receipt.migrationId);
-      const key: TimedKey = [receipt.startedAtMs, receipt.migrationId];
-      if (!this.#receipts.doesExist(key)) this.#receiptCount++;
-      this.#receipts.put(key, receipt);
-      while (this.#receiptCount > MAX_RECEIPTS) {
-        const [oldest] = this.#receipts.getKeys({ limit: 1 });
-        if (oldest === undefined) break;
-        this.#receipts.remove(oldest);
-        this.#receiptCount--;
-      }
+  /** Also after it has ended by itself: opened anew, the files may be well again. */
+  #start(): Worker {
+    const worker = new Worker(new URL("./lmdb-worker.js", import.meta.url), { workerData: this.#path });
+    worker.on("message", (reply: Reply) => this.#answered(worker, reply));
+    let why: unknown = new Error(`the store in ${this.#path} ended`);
+    worker.on("error", (cause) => {
+      why = cause;
     });
-  }
-
-  async receipts({ roomId, limit }: { roomId?: string | undefined; limit: number }): Promise<Receipt[]> {
-    const found: Receipt[] = [];
-    for (const { value } of this.#receipts.getRange({ reverse: true })) {
-      if (found.length >= limit) break;
-      if (roomId === undefined || value.roomId === roomId) found.push(value);
-    }
-    return found;
-  }
-
-  async appendAudit(entry: AuditEntry): Promise<void> {
-    await this.#root.transaction(() => {
-      this.#audit.put([entry.atMs, entry.auditId], entry);
-      if (++this.#auditCount <= MAX_AUDIT) return;
-      const [oldest] = this.#audit.getKeys({ limit: 1 });
-      if (oldest === undefined) return;
-      this.#audit.remove(oldest);
-      this.#auditCount--;
+    worker.on("exit", () => {
+      if (this.#worker === worker) this.#worker = undefined;
+      const pending = [...this.#pending.values()];
+      this.#pending.clear();
+      for (const { reject } of pending) reject(why);
     });
+    return worker;
   }
 
-  async audit({ beforeMs, limit }: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]> {
-    const from = beforeMs === undefined ? {} : { start: [beforeMs, ""] as TimedKey };
-    return [...this.#audit.getRange({ ...from, reverse: true, limit }).map(({ value }) => value)];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#root.close();
+  #answered(worker: Worker, reply: Reply): void {
+    const pending = this.#pending.get(reply.callId);
+    this.#pending.delete(reply.callId);
+    // With nothing under way it does not keep a process from ending.
+    if (this.#pending.size === 0) worker.unref();
+    if ("fault" in reply)
+      pending?.reject(Object.assign(new Error(reply.fault.message), { code: reply.fault.code }));
+    else if ("error" in reply) pending?.reject(CentroidError.fromWire(reply.error));
+    else pending?.resolve(reply.result);
   }
 }

@@ -1,0 +1,130 @@
+/**
+ * What the embedded store keeps and how: lmdb in a directory of its own. Everything here is synchronous, because lmdb's
+ * asynchronous writes reject promises that nobody can reach when the disk is full; a worker thread waits for the disk.
+ */
+import { chmodSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import type { AuditEntry, Receipt } from "@centroid/protocol";
+import { type Database, open, type RootDatabase } from "lmdb";
+import { z } from "zod";
+import { assertNotStale } from "./memory-store.js";
+import {
+  isNewer,
+  type JournalEntry,
+  MAX_AUDIT,
+  MAX_RECEIPTS,
+  type RoomRecord,
+  type StoredCheckpoint,
+} from "./store.js";
+
+/** Receipts and audit entries sort by time, then id. */
+type TimedKey = [atMs: number, id: string];
+
+const FILES = ["data.mdb", "lock.mdb"];
+/** Tokens and players' states are nobody else's. */
+const FILE_MODE = 0o600;
+const statsSchema = z.object({ entryCount: z.number() });
+
+export class LmdbDatabase {
+  readonly #root: RootDatabase;
+  readonly #secrets: Database<string, string>;
+  readonly #rooms: Database<RoomRecord, string>;
+  readonly #open: Database<JournalEntry, string>;
+  readonly #receipts: Database<Receipt, TimedKey>;
+  readonly #audit: Database<AuditEntry, TimedKey>;
+  readonly #checkpoints: Database<StoredCheckpoint, string>;
+
+  /** @param path directory; made if it does not exist */
+  constructor(path: string) {
+    this.#root = open({ path, maxDbs: 8 });
+    for (const file of FILES) {
+      const name = join(path, file);
+      if (existsSync(name)) chmodSync(name, FILE_MODE);
+    }
+    this.#secrets = this.#root.openDB({ name: "secrets" });
+    this.#rooms = this.#root.openDB({ name: "rooms" });
+    this.#open = this.#root.openDB({ name: "journal" });
+    this.#receipts = this.#root.openDB({ name: "receipts" });
+    this.#audit = this.#root.openDB({ name: "audit" });
+    this.#checkpoints = this.#root.openDB({ name: "checkpoints" });
+  }
+
+  /** All of it or nothing is written; it is on the disk when this returns. */
+  transaction(work: () => void): void {
+    this.#root.transactionSync(work);
+  }
+
+  secret(name: string, fresh: string): string {
+    const known = this.#secrets.get(name);
+    if (known !== undefined) return known;
+    this.#secrets.putSync(name, fresh);
+    return fresh;
+  }
+
+  putRoom(room: RoomRecord): void {
+    assertNotStale(room, this.#rooms.get(room.roomId));
+    this.#rooms.putSync(room.roomId, room);
+  }
+
+  removeRoom(roomId: string): void {
+    this.#rooms.removeSync(roomId);
+    this.#checkpoints.removeSync(roomId);
+  }
+
+  putCheckpoint(checkpoint: StoredCheckpoint): void {
+    const { roomId } = checkpoint;
+    if (isNewer(checkpoint, this.#checkpoints.get(roomId))) this.#checkpoints.putSync(roomId, checkpoint);
+  }
+
+  checkpoint(roomId: string): StoredCheckpoint | undefined {
+    return this.#checkpoints.get(roomId);
+  }
+
+  rooms(): RoomRecord[] {
+    return [...this.#rooms.getRange().map(({ value }) => value)];
+  }
+
+  journal(entry: JournalEntry): void {
+    this.#open.putSync(entry.migrationId, entry);
+  }
+
+  openMigrations(): JournalEntry[] {
+    return [...this.#open.getRange().map(({ value }) => value)];
+  }
+
+  closeMigration(receipt: Receipt): void {
+    this.#open.removeSync(receipt.migrationId);
+    this.#receipts.putSync([receipt.startedAtMs, receipt.migrationId], receipt);
+    dropOldest(this.#receipts, MAX_RECEIPTS);
+  }
+
+  receipts({ roomId, limit }: { roomId?: string | undefined; limit: number }): Receipt[] {
+    const found: Receipt[] = [];
+    for (const { value } of this.#receipts.getRange({ reverse: true })) {
+      if (found.length >= limit) break;
+      if (roomId === undefined || value.roomId === roomId) found.push(value);
+    }
+    return found;
+  }
+
+  appendAudit(entry: AuditEntry): void {
+    this.#audit.putSync([entry.atMs, entry.auditId], entry);
+    dropOldest(this.#audit, MAX_AUDIT);
+  }
+
+  audit({ beforeMs, limit }: { beforeMs?: number | undefined; limit: number }): AuditEntry[] {
+    const from = beforeMs === undefined ? {} : { start: [beforeMs, ""] as TimedKey };
+    return [...this.#audit.getRange({ ...from, reverse: true, limit }).map(({ value }) => value)];
+  }
+
+  close(): Promise<void> {
+    return this.#root.close();
+  }
+}
+
+/** @param max entries that may stay */
+function dropOldest<V>(entries: Database<V, TimedKey>, max: number): void {
+  const { entryCount } = statsSchema.parse(entries.getStats());
+  if (entryCount <= max) return;
+  for (const oldest of [...entries.getKeys({ limit: entryCount - max })]) entries.removeSync(oldest);
+}
