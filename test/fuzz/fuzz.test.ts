@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { Draw } from "../support/draw.js";
 import { fuzz } from "./run.js";
+import { fuzzPorts } from "./run-ports.js";
 import { TARGETS, type Target } from "./targets.js";
 
 it("no reader crashes, hangs or keeps anything", () => {
@@ -11,6 +12,21 @@ it("no reader crashes, hangs or keeps anything", () => {
     // Some are taken and some are not: the inputs are neither all noise nor all harmless.
     expect([name, inputs, accepted > 0.01 * inputs && accepted < 0.9 * inputs]).toEqual([name, 1_000, true]);
   }
+});
+
+it("a configuration that cannot even be looked at is refused like any other", () => {
+  const target = TARGETS.find(({ name }) => name === "configuration");
+  expect(target?.once(new Draw(2_983_695_243))).toBe(false);
+});
+
+it("every port answers after whatever strangers send it", { timeout: 120_000 }, async () => {
+  const { ports, failures } = await fuzzPorts(20_261_128, 96);
+  expect(failures).toEqual([]);
+  expect(ports.map(({ name, inputs }) => [name, inputs])).toEqual(
+    ["broker", "relay", "beacon on uws", "room host on uws", "beacon on ws", "room host on ws"].map(
+      (name) => [name, 96],
+    ),
+  );
 });
 
 it("notices a crash and a leak, and draws a bad input again from its seed", () => {

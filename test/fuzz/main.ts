@@ -1,11 +1,13 @@
 /**
- * `npm run fuzz [-- --inputs 1000000 --seed 1]`: broken inputs for everything that reads what others send or write.
+ * `npm run fuzz [-- --inputs 1000000 --seed 1]`: broken inputs for everything that reads what others send or write, then
+ * hostile connections to every port of a running deployment.
  * The readers run in a child process: one that hangs is ended, with the seed that led there.
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type FuzzReport, fuzz } from "./run.js";
+import { fuzzPorts } from "./run-ports.js";
 import { TARGETS } from "./targets.js";
 
 const HANG_MS = 60_000;
@@ -40,6 +42,7 @@ function parent(seed: number, inputs: number): void {
     }
     reported = true;
     process.exitCode = show(message.report);
+    void ports(seed, inputs);
   });
   running.once("exit", (code, signal) => {
     clearTimeout(watchdog);
@@ -47,6 +50,18 @@ function parent(seed: number, inputs: number): void {
     process.stderr.write(`ended (${signal ?? `code ${code}`}) after ${last} (seed ${seed})\n`);
     process.exitCode = 1;
   });
+}
+
+/** Connections are dearer than inputs to a reader. */
+const INPUTS_PER_CONNECTION = 500;
+
+async function ports(seed: number, inputs: number): Promise<void> {
+  const { ports, failures } = await fuzzPorts(seed, Math.ceil(inputs / INPUTS_PER_CONNECTION));
+  for (const { name, inputs } of ports) process.stdout.write(`${name.padEnd(34)} ${inputs} connections\n`);
+  for (const { name, seed, problem } of failures)
+    process.stderr.write(`FAILED ${name}, input seed ${seed}: ${problem}\n`);
+  process.stdout.write(`${failures.length} failures at ports\n`);
+  if (failures.length > 0) process.exitCode = 1;
 }
 
 function show({ targets, failures }: FuzzReport): number {

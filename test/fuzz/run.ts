@@ -54,7 +54,7 @@ function again(target: Target, seed: number): number {
 }
 
 /** The seed of one input, so that each can be drawn again by itself. */
-const seedOf = (seed: number, at: number): number => (seed + Math.imul(at, 0x9e3779b1)) >>> 0;
+export const seedOf = (seed: number, at: number): number => (seed + Math.imul(at, 0x9e3779b1)) >>> 0;
 
 /** @param progress called every few thousand inputs: who hears nothing for long has found a hang */
 export function fuzz(

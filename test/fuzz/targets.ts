@@ -14,6 +14,7 @@ import {
   readWire,
   roomMessageSchema,
   seatReservationSchema,
+  tryRead,
 } from "@centroid/protocol";
 import { Packr } from "msgpackr";
 import type { z } from "zod";
@@ -108,7 +109,7 @@ export const TARGETS: readonly Target[] = [
     name: "configuration",
     expected: () => false,
     once: (draw) => {
-      const parsed = configSchema.safeParse(mutateValue(draw.of(samples.configs), draw));
+      const parsed = tryRead(configSchema, mutateValue(draw.of(samples.configs), draw));
       if (!parsed.success) for (const issue of parsed.error.issues) explainIssue(issue);
       return parsed.success;
     },

@@ -21,7 +21,7 @@ it.each([
     "room host",
     "roomhost/main.js",
     "CENTROID_ROOM_HOST",
-    { processId: "p", checkpointIntervalMs: 0, maxFramesPerSecond: 0 },
+    { processId: "p", checkpointIntervalMs: 0, maxFramesPerSecond: 0, maxBytesPerSecond: 0 },
   ],
   [
     "agent",

@@ -172,10 +172,25 @@ describe("the control API", () => {
   });
 
   it("limits what one address may ask", async () => {
-    await using world = await World.start(["a"], { rateLimit: { perSecond: 0.001, burst: 3 } });
-    const ask = async () => (await world.call("GET", "/centroid/v1/beacons")).status;
-    expect([await ask(), await ask(), await ask(), await ask()]).toEqual([200, 200, 200, 429]);
-    expect((await world.call("GET", "/api/v1/rooms")).status).toBe(200);
+    await using world = await World.start(["a"], { limits: { requests: { perSecond: 0.001, burst: 3 } } });
+    const ask = (path: string, token = "") => world.call("GET", path, undefined, token);
+    for (let i = 0; i < 3; i++) expect((await ask("/centroid/v1/beacons")).status).toBe(200);
+    const refused = await ask("/centroid/v1/beacons");
+    expect([refused.status, refused.headers.get("retry-after"), await refused.json()]).toEqual([
+      429,
+      "1",
+      { error: { code: "RATE_LIMITED", message: expect.stringContaining("too many requests") } },
+    ]);
+    const join = await world.call("POST", "/matchmake/create/arena", {}, "");
+    expect([join.status, join.headers.get("retry-after"), await join.json()]).toEqual([
+      429,
+      "1",
+      { code: 429, error: expect.any(String), reason: "RATE_LIMITED" },
+    ]);
+    expect((await ask("/api/v1/rooms")).status).toBe(429);
+    // Operators and whoever watches over the broker are not held up by it.
+    expect((await ask("/api/v1/rooms", world.broker.viewerToken)).status).toBe(200);
+    expect((await ask("/healthz")).status).toBe(200);
   });
 });
 

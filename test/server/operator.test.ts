@@ -76,8 +76,10 @@ describe("roles", () => {
 
     const events = (token: string) =>
       new Promise<boolean>((resolve) => {
-        const url = `${world.broker.url.replace("http", "ws")}/events?token=${token}`;
-        const socket = new WebSocket(url, { headers: { host: "broker.example" } });
+        const url = `${world.broker.url.replace("http", "ws")}/events`;
+        const offered = ["centroid.events", `centroid.token.${Buffer.from(token).toString("base64url")}`];
+        const socket = new WebSocket(url, offered, { headers: { host: "broker.example" } });
+        socket.on("open", () => expect(socket.protocol).toBe("centroid.events"));
         socket.on("open", () => resolve(true)).on("error", () => resolve(false));
       });
     expect(await events(viewerToken)).toBe(true);

@@ -36,7 +36,7 @@ export class PairOfHosts implements AsyncDisposable {
   readonly #folder: string;
   #next = 1;
 
-  private constructor(bundle: string, folder: string, maxFramesPerSecond: number) {
+  private constructor(bundle: string, folder: string, maxFramesPerSecond: number, maxBytesPerSecond: number) {
     this.#folder = folder;
     const make = (hostId: HostId): ProcessCarrier =>
       new ProcessCarrier({
@@ -46,6 +46,7 @@ export class PairOfHosts implements AsyncDisposable {
         roomsBundle: bundle,
         checkpointIntervalMs: 0,
         maxFramesPerSecond,
+        maxBytesPerSecond,
         events: {
           checkpoint: () => undefined,
           published: (said) => this.carriers[hostId === "a" ? "b" : "a"].published(said),
@@ -64,10 +65,11 @@ export class PairOfHosts implements AsyncDisposable {
   static async start(
     roomsDir = join(import.meta.dirname, "../fixtures/rooms"),
     maxFramesPerSecond = 0,
+    maxBytesPerSecond = 0,
   ): Promise<PairOfHosts> {
     const folder = await mkdtemp(join(tmpdir(), "centroid-pair-"));
     const { path } = await bundleRooms(roomsDir, folder);
-    const pair = new PairOfHosts(path, folder, maxFramesPerSecond);
+    const pair = new PairOfHosts(path, folder, maxFramesPerSecond, maxBytesPerSecond);
     await new Promise<void>((resolve) => pair.#server.listen(0, "127.0.0.1", resolve));
     return pair;
   }

@@ -12,6 +12,7 @@ import {
   longitudeSchema,
   mechanismSchema,
   migrationPhaseSchema,
+  networkSchema,
   predictedMoveSchema,
 } from "./model.js";
 
@@ -22,7 +23,7 @@ const address = z.string().min(1).max(200);
 const seatedSchema = z.object({
   sessionId: z.string(),
   playerId: idSchema.optional(),
-  network: z.string().max(64).optional(),
+  network: networkSchema.optional(),
 });
 export type Seated = z.infer<typeof seatedSchema>;
 
@@ -30,7 +31,7 @@ const seatRequestSchema = z.object({
   sessionId: z.string(),
   playerId: idSchema,
   /** The player's network label; picks its address of the destination when the room moves. */
-  network: z.string().max(64).optional(),
+  network: networkSchema.optional(),
   options: z.unknown(),
   authToken: z.string().optional(),
 });

@@ -1,7 +1,7 @@
 /** HTTP bodies of the broker: matchmaking for clients, the control API for operators. */
 import { z } from "zod";
 import { errorCodeSchema } from "./errors.js";
-import { idSchema, locationSchema, vmMechanismSchema } from "./model.js";
+import { idSchema, locationSchema, networkSchema, vmMechanismSchema } from "./model.js";
 
 /** Round trips to one host since the last report. A lost probe is counted, not timed. */
 export const probeReportSchema = z.object({
@@ -18,7 +18,7 @@ export const joinHintsSchema = z.object({
   /** Proves that this is the player it says it is; needed once the broker knows the player. */
   playerToken: z.string().max(200).optional(),
   /** Which of a host's addresses to hand out, for hosts reachable over several networks. */
-  network: z.string().max(64).optional(),
+  network: networkSchema.optional(),
   location: locationSchema.optional(),
   probes: z.array(probeReportSchema).max(64).default([]),
   /** Players who will join together: the room is placed for all of them. */
@@ -73,7 +73,7 @@ export type BeaconList = z.infer<typeof beaconListSchema>;
 export const probeRequestSchema = z.object({
   playerId: idSchema,
   playerToken: z.string().max(200),
-  network: z.string().max(64).optional(),
+  network: networkSchema.optional(),
   location: locationSchema.optional(),
   probes: z.array(probeReportSchema).max(64),
 });

@@ -6,6 +6,14 @@ import { wireErrorSchema } from "./errors.js";
 export const idSchema = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,64}$/, "1-64 letters, digits, or one of _ . : -");
+/**
+ * What a player calls its network. Travels in URLs: no control characters, no half of a surrogate pair, nothing that a
+ * URL parser takes for a step up.
+ */
+export const networkSchema = z
+  .string()
+  .max(64)
+  .regex(/^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]*$/u, "up to 64 printable characters, not . or ..");
 export const latitudeSchema = z.number().min(-90).max(90);
 export const longitudeSchema = z.number().min(-180).max(180);
 export const carrierKindSchema = z.enum(["process", "vm", "container"]);

@@ -5,18 +5,23 @@ import { CentroidError, type ErrorCode } from "./errors.js";
 /** Words about a refused value are cut here; it may be large. */
 const MAX_WORDS = 1_900;
 
+/** `schema.safeParse` that never throws: a length check compares `{ "length": { "toString": 1 } }` with a number. */
+export function tryRead<S extends z.ZodType>(schema: S, value: unknown): z.ZodSafeParseResult<z.output<S>> {
+  try {
+    return schema.safeParse(value);
+  } catch {
+    const message = "a value that cannot be read";
+    const error = new z.ZodError([{ code: "custom", path: [], message, input: value }]);
+    return { success: false, error: error as z.ZodError<z.output<S>> };
+  }
+}
+
 /**
  * @param what begins the error's message
  * @throws CentroidError with that code
  */
 export function readWire<T>(schema: z.ZodType<T>, value: unknown, code: ErrorCode, what: string): T {
-  let parsed: z.ZodSafeParseResult<T>;
-  try {
-    parsed = schema.safeParse(value);
-  } catch (cause) {
-    // A length check compares `{ "length": { "toString": 1 } }` with a number, and throws.
-    throw new CentroidError(code, `${what}: a value that cannot be read`, { cause });
-  }
+  const parsed = tryRead(schema, value);
   if (parsed.success) return parsed.data;
   throw new CentroidError(code, `${what}: ${z.prettifyError(parsed.error).slice(0, MAX_WORDS)}`);
 }

@@ -1,5 +1,5 @@
 /** One connection to a host's beacon: echoes go out numbered, answers are matched to them. */
-import { PlatformWebSocket } from "#websocket";
+import { dial } from "./dial.js";
 
 const CONNECT_TIMEOUT_MS = 3_000;
 /** No answer within this is a loss. */
@@ -8,7 +8,7 @@ const ECHO_TIMEOUT_MS = 1_500;
 const NUMBERS = 256;
 
 export class BeaconLine {
-  readonly #socket: WebSocket;
+  readonly #socket: WebSocket | undefined;
   readonly #opened: Promise<void>;
   readonly #waiting = new Map<number, { answered: () => void; closed: () => void }>();
   #next = 0;
@@ -17,10 +17,14 @@ export class BeaconLine {
 
   /** Dials at once. */
   constructor(url: string) {
-    const socket = new PlatformWebSocket(url);
-    socket.binaryType = "arraybuffer";
+    const socket = dial(() => url);
     this.#socket = socket;
+    this.#closed = socket === undefined;
     this.#opened = new Promise((resolve, reject) => {
+      if (socket === undefined) {
+        reject(new Error("no address"));
+        return;
+      }
       const timer = setTimeout(() => {
         reject(new Error("no answer"));
         this.close();
@@ -37,6 +41,7 @@ export class BeaconLine {
     });
     // Whoever does not wait for the connection learns of its end from the echo.
     this.#opened.catch(() => undefined);
+    if (socket === undefined) return;
     socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
       const number = new Uint8Array(data)[0];
       if (number !== undefined) this.#waiting.get(number)?.answered();
@@ -73,7 +78,7 @@ export class BeaconLine {
             reject(new Error("closed"));
           },
         });
-        this.#socket.send(new Uint8Array([number]));
+        this.#socket?.send(new Uint8Array([number]));
       });
     } finally {
       this.#waiting.delete(number);
@@ -81,7 +86,7 @@ export class BeaconLine {
   }
 
   close(): void {
-    this.#socket.close();
+    this.#socket?.close();
     this.#end();
   }
 

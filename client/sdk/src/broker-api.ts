@@ -6,6 +6,7 @@ import {
   type ProbeRequest,
   type ProbeResponse,
   probeResponseSchema,
+  tryRead,
   type Where,
   whereSchema,
 } from "@centroid/protocol";
@@ -80,11 +81,11 @@ export class BrokerApi {
     );
     const body: unknown = await response.json().catch(() => undefined);
     if (!response.ok) {
-      const parsed = errorSchema.safeParse(body);
+      const parsed = tryRead(errorSchema, body);
       const message = parsed.success ? parsed.data.error.message : `broker answered ${response.status}`;
       throw new CentroidError("BAD_REQUEST", message);
     }
-    const parsed = schema.safeParse(body);
+    const parsed = tryRead(schema, body);
     if (!parsed.success)
       throw new CentroidError(
         "PROTOCOL_VERSION",

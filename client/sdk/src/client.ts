@@ -9,6 +9,7 @@ import {
   type ProbeReport,
   type SeatReservation,
   seatReservationSchema,
+  tryRead,
 } from "@centroid/protocol";
 import { Client, MatchMakeError } from "@colyseus/sdk";
 import { z } from "zod";
@@ -53,7 +54,7 @@ class StockClient extends Client {
   override async consumeSeatReservation<T>(
     ...[response, schema]: Parameters<Client["consumeSeatReservation"]>
   ): Promise<never> {
-    const parsed = seatReservationSchema.safeParse(response);
+    const parsed = tryRead(seatReservationSchema, response);
     if (!parsed.success) {
       throw new CentroidError(
         "PROTOCOL_VERSION",

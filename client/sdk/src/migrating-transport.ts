@@ -152,13 +152,13 @@ export class MigratingTransport {
   }
 
   #relocate(): void {
-    this.#identity.locate(this.#url).then(
-      ({ url, epoch }) => {
+    this.#identity
+      .locate(this.#url)
+      .then(({ url, epoch }) => {
         this.#epoch = epoch;
         this.#open(withControl(url));
-      },
-      (cause: unknown) => this.#events.onclose?.({ code: CLOSE_ROOM_MOVED, reason: String(cause) }),
-    );
+      })
+      .catch((cause: unknown) => this.#events.onclose?.({ code: CLOSE_ROOM_MOVED, reason: String(cause) }));
   }
 
   #open(url: string): void {

@@ -5,6 +5,7 @@
 import { encodeControl, type HostSummary, isControl, type ServerControl } from "@centroid/protocol";
 import { PlatformWebSocket } from "#websocket";
 import { readControl, withControl } from "./control.js";
+import { dial } from "./dial.js";
 import type { Resumed } from "./recovery.js";
 
 /** Tries to reach a destination, and the pause between them. The server holds the seat for 10 s. */
@@ -45,7 +46,7 @@ export class NextHost {
   constructor(moving: Extract<ServerControl, { type: "moving" }>, events: NextHostEvents) {
     this.migrationId = moving.migrationId;
     this.host = moving.host;
-    this.#url = withControl(moving.url);
+    this.#url = moving.url;
     this.#events = events;
     this.#dial();
   }
@@ -74,8 +75,11 @@ export class NextHost {
 
   #dial(): void {
     this.#attempts++;
-    const socket = new PlatformWebSocket(this.#url);
-    socket.binaryType = "arraybuffer";
+    const socket = dial(() => withControl(this.#url));
+    if (socket === undefined) {
+      this.#broke();
+      return;
+    }
     this.#socket = socket;
     socket.onopen = () => {
       if (!this.#ended) this.#events.onOpen();

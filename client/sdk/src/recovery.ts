@@ -4,8 +4,8 @@
  * until it is clear that only the connection broke.
  */
 import { CLOSE_REFUSED, type HostSummary, RESTORE_QUERY, type ServerControl } from "@centroid/protocol";
-import { PlatformWebSocket } from "#websocket";
 import { readControl, withControl } from "./control.js";
+import { dial } from "./dial.js";
 
 /** A lost host is noticed within seconds and its players are waited for so long. */
 const GIVE_UP_AFTER_MS = 30_000;
@@ -67,8 +67,11 @@ export class Recovery {
   }
 
   #dial(at: Located): void {
-    const socket = new PlatformWebSocket(restoring(at.url, this.#o.reconnectionToken));
-    socket.binaryType = "arraybuffer";
+    const socket = dial(() => restoring(at.url, this.#o.reconnectionToken));
+    if (socket === undefined) {
+      this.#again();
+      return;
+    }
     this.#socket = socket;
     this.#timer = setTimeout(() => socket.close(), DIAL_TIMEOUT_MS);
     socket.onerror = () => undefined;

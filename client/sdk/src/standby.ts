@@ -5,6 +5,7 @@
 import { CLOSE_REFUSED, type HostSummary } from "@centroid/protocol";
 import { PlatformWebSocket } from "#websocket";
 import { readControl } from "./control.js";
+import { dial } from "./dial.js";
 import { type Resumed, restoring } from "./recovery.js";
 
 /** A standby that cannot be reached is tried again so often; the room's host names another if there is one. */
@@ -46,8 +47,8 @@ export class Standby {
   #dial(): void {
     const token = this.#o.reconnectionToken();
     if (token === undefined || this.#attempts++ >= ATTEMPTS) return;
-    const socket = new PlatformWebSocket(restoring(this.#o.url, token));
-    socket.binaryType = "arraybuffer";
+    const socket = dial(() => restoring(this.#o.url, token));
+    if (socket === undefined) return;
     this.#socket = socket;
     socket.onerror = () => undefined;
     socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {

@@ -2,7 +2,7 @@
 import { carrierKindSchema, idSchema, latitudeSchema, longitudeSchema } from "@centroid/protocol";
 import { z } from "zod";
 import { vmConfigSchema } from "../carriers/vm/config.js";
-import { DEFAULT_MAX_FRAMES_PER_SECOND } from "../roomhost/player-limits.js";
+import { DEFAULT_MAX_BYTES_PER_SECOND, DEFAULT_MAX_FRAMES_PER_SECOND } from "../roomhost/player-limits.js";
 
 export const agentConfigSchema = z.strictObject({
   /** Every broker: each hears everything, any may order. */
@@ -29,6 +29,8 @@ export const agentConfigSchema = z.strictObject({
   checkpointIntervalMs: z.number().nonnegative().default(1_000),
   /** Of one player; one that sends more is disconnected. 0 is no limit. */
   maxFramesPerSecond: z.number().int().nonnegative().default(DEFAULT_MAX_FRAMES_PER_SECOND),
+  /** The same in bytes. */
+  maxBytesPerSecond: z.number().int().nonnegative().default(DEFAULT_MAX_BYTES_PER_SECOND),
   roomTypes: z.array(z.string()).default([]),
   carriers: z.array(carrierKindSchema).default(["process"]),
   /** Needed for the carrier `vm`. */

@@ -21,7 +21,7 @@ const tell = (message: FromAgent): void => {
 
 function makeCarrier(kind: CarrierKind, config: ResolvedAgentConfig, events: CarrierEvents): Carrier {
   const { hostId, bindHost, advertiseHost = bindHost, roomsBundle, vm } = config;
-  const { checkpointIntervalMs, maxFramesPerSecond } = config;
+  const { checkpointIntervalMs, maxFramesPerSecond, maxBytesPerSecond } = config;
   switch (kind) {
     case "process":
       return new ProcessCarrier({
@@ -31,6 +31,7 @@ function makeCarrier(kind: CarrierKind, config: ResolvedAgentConfig, events: Car
         roomsBundle,
         checkpointIntervalMs,
         maxFramesPerSecond,
+        maxBytesPerSecond,
         events,
       });
     case "vm":

@@ -1,9 +1,9 @@
 /** What the relay is told: sites, hosts, who is where. Parsed by zod wherever it crosses a process. */
-import { idSchema } from "@centroid/protocol";
+import { idSchema, networkSchema } from "@centroid/protocol";
 import { z } from "zod";
 
 /** Labels are free text of the player's network; they travel percent-encoded in a URL path. */
-const labelSchema = z.string().min(1).max(64);
+const labelSchema = networkSchema.min(1);
 const siteIdSchema = z.string().min(1).max(64);
 const portSchema = z.number().int().min(1).max(65535);
 

@@ -1,11 +1,17 @@
 /** The relay's own HTTP routes, under `/control`: JSON in, JSON out. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { CentroidError } from "@centroid/protocol";
-import { z } from "zod";
+import { CentroidError, type ErrorCode, readWire } from "@centroid/protocol";
+import type { z } from "zod";
 import { type RelayStatus, setSiteSchema, targetSchema } from "./config.js";
 import type { Distances } from "./distances.js";
 
 const MAX_BODY_BYTES = 4 * 1024;
+/** A body that small comes at once. */
+const BODY_TIMEOUT_MS = 5_000;
+/** A page from elsewhere can give our address a name of its own (DNS rebinding); then that name is what it asks for. */
+const OWN_NAME = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+
+const STATUS: Partial<Record<ErrorCode, number>> = { NOT_FOUND: 404, BAD_REQUEST: 400, FORBIDDEN: 403 };
 
 /** `GET /control`, `PUT /control/labels`, `PUT /control/targets`. */
 export async function handleControl(
@@ -15,6 +21,8 @@ export async function handleControl(
   response: ServerResponse,
 ): Promise<void> {
   try {
+    if (!OWN_NAME.test(request.headers.host ?? ""))
+      throw new CentroidError("FORBIDDEN", "ask for this as 127.0.0.1 or localhost");
     const route = `${request.method} ${(request.url ?? "").split("?")[0]}`;
     switch (route) {
       case "GET /control": {
@@ -36,8 +44,7 @@ export async function handleControl(
     }
   } catch (cause) {
     const error = CentroidError.from(cause);
-    const status = error.code === "NOT_FOUND" ? 404 : error.code === "BAD_REQUEST" ? 400 : 500;
-    answer(response, status, { error: error.message });
+    answer(response, STATUS[error.code] ?? 500, { error: error.message });
   }
 }
 
@@ -47,9 +54,7 @@ function answer(response: ServerResponse, status: number, body: unknown): void {
 }
 
 function parse<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body);
-  if (!parsed.success) throw new CentroidError("BAD_REQUEST", z.prettifyError(parsed.error));
-  return parsed.data;
+  return readWire(schema, body, "BAD_REQUEST", "request");
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
@@ -59,6 +64,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
   const chunks: Buffer[] = [];
   let bytes = 0;
+  const late = setTimeout(() => request.destroy(), BODY_TIMEOUT_MS);
+  request.once("close", () => clearTimeout(late));
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength;
     if (bytes > MAX_BODY_BYTES) {

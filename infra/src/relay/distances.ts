@@ -20,7 +20,7 @@ export class Distances implements Disposable {
 
   /** @throws CentroidError NOT_FOUND if the site is not in the table */
   setSite(label: string, siteId: string): void {
-    if (!this.#config.rttMs[siteId]) {
+    if (!Object.hasOwn(this.#config.rttMs, siteId)) {
       throw new CentroidError("NOT_FOUND", `no site ${siteId} in the relay's table; GET /control lists them`);
     }
     this.#siteOfLabel.set(label, siteId);

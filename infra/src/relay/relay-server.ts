@@ -11,10 +11,12 @@ import { Locator } from "./locator.js";
 import { readHead, refusal } from "./request.js";
 
 const LOOPBACK = "127.0.0.1";
-/** A connection that has not sent its request by then is dropped. */
+/** A connection that has not sent its request by then is dropped, however busily it sends. */
 const HEAD_TIMEOUT_MS = 10_000;
 /** Hundreds of bots that begin at once dial six beacons each; a dialler that finds the queue full waits seconds. */
 const BACKLOG = 4_096;
+/** A control connection without a sign of life. */
+const CONTROL_IDLE_MS = 10_000;
 /** How long the registration of an address may trail the first connection to it. */
 const TARGET_GRACE_MS = 500;
 
@@ -41,6 +43,7 @@ export class RelayServer implements AsyncDisposable {
     this.#http = createHttpServer((request, response) => {
       void handleControl(this.distances, () => this.#links.size, request, response);
     });
+    this.#http.setTimeout(CONTROL_IDLE_MS);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
@@ -78,7 +81,8 @@ export class RelayServer implements AsyncDisposable {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     socket.on("error", () => socket.destroy());
-    socket.setTimeout(HEAD_TIMEOUT_MS, () => socket.destroy());
+    const late = setTimeout(() => socket.destroy(), HEAD_TIMEOUT_MS);
+    socket.on("close", () => clearTimeout(late));
     let bytes: Buffer = Buffer.alloc(0);
     const onData = (data: Buffer) => {
       bytes = bytes.byteLength === 0 ? data : Buffer.concat([bytes, data]);
@@ -87,7 +91,7 @@ export class RelayServer implements AsyncDisposable {
       socket.off("data", onData);
       socket.off("end", onEnd);
       socket.pause();
-      socket.setTimeout(0);
+      clearTimeout(late);
       switch (head.kind) {
         case "own":
           socket.unshift(bytes);
@@ -98,7 +102,7 @@ export class RelayServer implements AsyncDisposable {
           refuse(socket, head);
           break;
         case "via":
-          void this.#relay(socket, head);
+          this.#relay(socket, head).catch(() => socket.destroy());
           break;
         default:
           head satisfies never;

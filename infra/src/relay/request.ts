@@ -2,6 +2,7 @@
 
 /** Larger heads are refused: a WebSocket upgrade needs a few hundred bytes. */
 const MAX_HEAD_BYTES = 16 * 1024;
+const MAX_PORT = 65_535;
 
 export type Head =
   | { readonly kind: "incomplete" }
@@ -48,6 +49,8 @@ export function readHead(bytes: Buffer): Head {
       reason: "the label or host in the path is not valid percent-encoding",
     };
   }
+  const port = Number(rawPort);
+  if (port < 1 || port > MAX_PORT) return { kind: "bad", status: 400, reason: `there is no port ${rawPort}` };
   const headers = lines.slice(1);
   // A second request on this connection would bring the prefix along to the host: only upgrades stay open.
   if (!headers.some((line) => /^upgrade:/i.test(line))) {
@@ -59,7 +62,7 @@ export function readHead(bytes: Buffer): Head {
     kind: "via",
     label,
     hostId,
-    port: Number(rawPort),
+    port,
     forward: Buffer.concat([Buffer.from(`${head}\r\n\r\n`, "latin1"), bytes.subarray(end + 4)]),
   };
 }

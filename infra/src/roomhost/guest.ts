@@ -6,7 +6,7 @@ import { createServer, Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { generateId } from "@colyseus/core";
 import { PULSE_INTERVAL_MS, PULSE_PORT } from "../carriers/vm/pulse-port.js";
-import { DEFAULT_MAX_FRAMES_PER_SECOND } from "./player-limits.js";
+import { DEFAULT_MAX_BYTES_PER_SECOND, DEFAULT_MAX_FRAMES_PER_SECOND } from "./player-limits.js";
 
 /** More than Colyseus' pool of random ids holds: a restored clone must not hand out its template's. */
 const POOLED_IDS = 256;
@@ -64,6 +64,7 @@ process.env.CENTROID_ROOM_HOST = JSON.stringify({
   roomsBundle: "/app/rooms.mjs",
   checkpointIntervalMs: 2_000,
   maxFramesPerSecond: DEFAULT_MAX_FRAMES_PER_SECOND,
+  maxBytesPerSecond: DEFAULT_MAX_BYTES_PER_SECOND,
 });
 await import("./main.js");
 

@@ -20,6 +20,7 @@ const configSchema = z.object({
   checkpointIntervalMs: z.number().nonnegative(),
   /** Of one player; 0 is no limit. */
   maxFramesPerSecond: z.number().nonnegative(),
+  maxBytesPerSecond: z.number().nonnegative(),
 });
 const requestSchema = z.union([
   z.object({ leaseMs: z.number().positive() }),
@@ -91,6 +92,7 @@ async function main(): Promise<void> {
       },
     }),
     maxFramesPerSecond: config.maxFramesPerSecond,
+    maxBytesPerSecond: config.maxBytesPerSecond,
     notice: (line) => send({ type: "notice", line }),
     now: () => performance.timeOrigin + performance.now(),
   });

@@ -6,7 +6,7 @@ import { MovableClient } from "./colyseus/movable-client.js";
 import type { MovableRoom } from "./colyseus/movable-room.js";
 import type { Hosted } from "./hosted.js";
 import type { HostedRooms } from "./hosted-rooms.js";
-import { limited } from "./player-limits.js";
+import { limited, type PlayerLimits } from "./player-limits.js";
 import { SessionLink } from "./session-link.js";
 import type { StandbyDesk } from "./standby/standby-desk.js";
 import type { Connection } from "./transport.js";
@@ -14,13 +14,12 @@ import type { Connection } from "./transport.js";
 export class PlayerDoor {
   readonly #rooms: HostedRooms;
   readonly #standbys: StandbyDesk;
-  readonly #maxFramesPerSecond: number;
+  readonly #limits: PlayerLimits;
 
-  /** @param maxFramesPerSecond of one player; 0 is no limit */
-  constructor(rooms: HostedRooms, standbys: StandbyDesk, maxFramesPerSecond: number) {
+  constructor(rooms: HostedRooms, standbys: StandbyDesk, limits: PlayerLimits) {
     this.#rooms = rooms;
     this.#standbys = standbys;
-    this.#maxFramesPerSecond = maxFramesPerSecond;
+    this.#limits = limits;
   }
 
   accept(connection: Connection): void {
@@ -69,7 +68,7 @@ export class PlayerDoor {
 
   /** A session that goes on here: its first frames are owed to it and do not count. */
   #resuming(socket: ServerSocket): ServerSocket {
-    return limited(socket, this.#maxFramesPerSecond, true);
+    return limited(socket, this.#limits, true);
   }
 
   #atStandby(socket: ServerSocket, roomId: string, sessionId: string, returning: string | null): void {
@@ -103,7 +102,7 @@ export class PlayerDoor {
   ): Promise<void> {
     const link = new SessionLink(query.has(CONTROL_QUERY));
     const client = new MovableClient(sessionId, link);
-    link.attach(limited(socket, this.#maxFramesPerSecond, false));
+    link.attach(limited(socket, this.#limits, false));
     this.#rooms.listen(roomId, hosted, client);
     const reconnectionToken = query.get("reconnectionToken");
     try {

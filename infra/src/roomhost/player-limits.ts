@@ -1,11 +1,9 @@
 /** What one player's connection may send: frames of a limited size, so many a second. A hand-off's are not limited. */
 import { CLOSE_TOO_FAST } from "@centroid/protocol";
-import type { ServerSocket } from "../websocket/server-socket.js";
+import { CLOSE_TOO_LARGE, type ServerSocket } from "../websocket/server-socket.js";
 
 /** Colyseus' own default is 4 KB, too small for a base64 picture or a full transform set. */
-const MAX_FRAME_BYTES = 64 * 1024;
-/** RFC 6455, 7.4.1: message too big. */
-const CLOSE_TOO_LARGE = 1009;
+export const MAX_PLAYER_FRAME_BYTES = 64 * 1024;
 /** Several times what a VR client sends that reports head and hands at 72 Hz. */
 export const DEFAULT_MAX_FRAMES_PER_SECOND = 200;
 /** At once: what piles up while the network, or this process, stands still so long. */
@@ -13,8 +11,17 @@ const BURST_S = 10;
 /** What a player says again after its host was lost: it is waited for so long, and goes on talking meanwhile. */
 const RESEND_S = 30;
 
-/** A token bucket: a full one admits `perSecond * BURST_S` frames at once and `perSecond` in the long run. */
-export class FrameBudget {
+/** Several times what a client sends that speaks, shares a picture now and then and reports its pose. */
+export const DEFAULT_MAX_BYTES_PER_SECOND = 512 * 1024;
+
+/** Of one player; 0 is no limit. */
+export interface PlayerLimits {
+  maxFramesPerSecond: number;
+  maxBytesPerSecond: number;
+}
+
+/** A token bucket: a full one admits `perSecond * BURST_S` at once and `perSecond` in the long run. */
+export class Budget {
   readonly #perSecond: number;
   #tokens: number;
   #atMs: number;
@@ -29,22 +36,24 @@ export class FrameBudget {
     this.#atMs = nowMs;
   }
 
-  /** False if this frame is one too many. */
-  admit(nowMs: number): boolean {
+  /** False if this frame, or so many bytes, is too much. */
+  admit(nowMs: number, amount = 1): boolean {
     if (this.#perSecond === 0) return true;
     const refilled = this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond;
     // What a resend began with is used up, not cut down.
     this.#tokens = Math.max(this.#tokens, Math.min(this.#perSecond * BURST_S, refilled));
     this.#atMs = nowMs;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#tokens < amount) return false;
+    this.#tokens -= amount;
     return true;
   }
 }
 
 /** The socket of a player, closed with a code and a reason when it sends more than it may. */
-export function limited(socket: ServerSocket, perSecond: number, resends: boolean): ServerSocket {
-  const budget = new FrameBudget(perSecond, resends, performance.now());
+export function limited(socket: ServerSocket, limits: PlayerLimits, resends: boolean): ServerSocket {
+  const { maxFramesPerSecond, maxBytesPerSecond } = limits;
+  const frames = new Budget(maxFramesPerSecond, resends, performance.now());
+  const bytes = new Budget(maxBytesPerSecond, resends, performance.now());
   let open = true;
   const refuse = (code: number, reason: string): void => {
     open = false;
@@ -57,10 +66,16 @@ export function limited(socket: ServerSocket, perSecond: number, resends: boolea
     onMessage: (listener) =>
       socket.onMessage((frame) => {
         if (!open) return;
-        if (frame.byteLength > MAX_FRAME_BYTES)
-          refuse(CLOSE_TOO_LARGE, `frame of ${frame.byteLength} bytes; at most ${MAX_FRAME_BYTES}`);
-        else if (!budget.admit(performance.now()))
-          refuse(CLOSE_TOO_FAST, `more than ${perSecond} frames a second; send fewer and join again`);
+        const nowMs = performance.now();
+        if (frame.byteLength > MAX_PLAYER_FRAME_BYTES)
+          refuse(CLOSE_TOO_LARGE, `frame of ${frame.byteLength} bytes; at most ${MAX_PLAYER_FRAME_BYTES}`);
+        else if (!frames.admit(nowMs))
+          refuse(
+            CLOSE_TOO_FAST,
+            `more than ${maxFramesPerSecond} frames a second; send fewer and join again`,
+          );
+        else if (!bytes.admit(nowMs, frame.byteLength))
+          refuse(CLOSE_TOO_FAST, `more than ${maxBytesPerSecond} bytes a second; send less and join again`);
         else listener(frame);
       }),
   };

@@ -7,6 +7,8 @@ export function playerUrl(
   sessionId: string,
   network: string | undefined,
 ): string {
-  const address = addresses[network ?? ""] ?? addresses[""] ?? "";
+  // A label is a stranger's word: it may be the name of something that every object has.
+  const label = network !== undefined && Object.hasOwn(addresses, network) ? network : "";
+  const address = addresses[label] ?? "";
   return `ws://${address}/${processId}/${roomId}?sessionId=${sessionId}`;
 }

@@ -31,14 +31,13 @@ import { type Hosted, listing, type Seat, seated } from "./hosted.js";
 import { HostedRooms, type HostedRoomsOptions } from "./hosted-rooms.js";
 import { Pauses } from "./pauses.js";
 import { PlayerDoor } from "./player-door.js";
+import type { PlayerLimits } from "./player-limits.js";
 import type { Standby } from "./standby/standby.js";
 import { StandbyDesk } from "./standby/standby-desk.js";
 import type { Connection } from "./transport.js";
 
-export interface RoomHostOptions extends HostedRoomsOptions {
+export interface RoomHostOptions extends HostedRoomsOptions, PlayerLimits {
   types: RoomTypes;
-  /** Of one player; 0 is no limit. */
-  maxFramesPerSecond: number;
   newTicket: () => string;
 }
 
@@ -51,13 +50,13 @@ export class RoomHost {
   readonly #door: PlayerDoor;
 
   constructor(options: RoomHostOptions) {
-    const { types, maxFramesPerSecond } = options;
+    const { types } = options;
     this.#types = types;
     this.#rooms = new HostedRooms(options, this.#pauses, (roomId) => this.#standbys.drop(roomId));
     const rooms = this.#rooms;
     this.#standbys = new StandbyDesk({ ...options, rooms, pauses: this.#pauses });
     this.#moves = new Moves({ ...options, rooms, standbys: this.#standbys });
-    this.#door = new PlayerDoor(rooms, this.#standbys, maxFramesPerSecond);
+    this.#door = new PlayerDoor(rooms, this.#standbys, options);
   }
 
   /** Every new connection of this process. */

@@ -6,6 +6,7 @@
  */
 import { EventEmitter } from "node:events";
 import {
+  CLOSE_TOO_FAST,
   type ClientControl,
   decodeClientControl,
   encodeControl,
@@ -18,6 +19,8 @@ import { CLOSE_ABNORMAL, type ServerSocket } from "../websocket/server-socket.js
 const ACK_EVERY_FRAMES = 256;
 /** Frames held for a player who does not come; past this it is dropped like any dead connection. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
+/** Put aside of one player while its room stands still; more than anybody sends in the seconds that a move may take. */
+const MAX_LATE_BYTES = 4 * 1024 * 1024;
 /** WebSocket close codes used here beside 1006, as which Colyseus sees a broken socket; the 4000 range is ours. */
 const CLOSE_SUPERSEDED = 4011;
 export const CLOSE_FRAME = 4012;
@@ -43,6 +46,7 @@ export class SessionLink extends EventEmitter {
   #retainedFrom = 0;
   /** While frozen: frames that arrived after the freeze, for the case that the room goes on here. */
   #late: Buffer[] | undefined;
+  #lateBytes = 0;
   #closed = false;
   /** Confirmed to the client so far. */
   #confirmed = 0;
@@ -123,6 +127,7 @@ export class SessionLink extends EventEmitter {
   /** Data frames are put aside instead of being counted and delivered. */
   freeze(): void {
     this.#late = [];
+    this.#lateBytes = 0;
   }
 
   /** The room goes on here: what was put aside is delivered. */
@@ -172,9 +177,16 @@ export class SessionLink extends EventEmitter {
       this.emit("control", message);
       return;
     }
+    if (this.#late === undefined) {
+      this.#deliver(frame);
+      return;
+    }
+    this.#lateBytes += frame.byteLength;
+    if (this.#lateBytes > MAX_LATE_BYTES)
+      // What it said goes unheard from here on, so it must not go on as if it had been.
+      this.#socket?.close(CLOSE_TOO_FAST, "too much said while the room stands still; join again");
     // uWebSockets.js takes its memory back when the callback returns.
-    if (this.#late !== undefined) this.#late.push(Buffer.from(frame));
-    else this.#deliver(frame);
+    else this.#late.push(Buffer.from(frame));
   }
 
   #deliver(frame: Buffer): void {

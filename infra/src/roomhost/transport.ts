@@ -2,6 +2,7 @@
 import { type AuthContext, createAuthContext } from "@colyseus/core";
 import { listen } from "../websocket/listen.js";
 import type { RunningServer, ServerSocket } from "../websocket/server-socket.js";
+import { MAX_PLAYER_FRAME_BYTES } from "./player-limits.js";
 
 export interface Connection {
   socket: ServerSocket;
@@ -10,8 +11,10 @@ export interface Connection {
   context: AuthContext;
 }
 
-/** A hand-off ships its bulk in frames of this size at most; players are limited by the room host itself. */
-const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+/** A hand-off and a standby's feed ship their bulk in frames of this size at most. */
+const LARGE = { paths: ["/handoff/", "/standby/"], maxFrameBytes: 16 * 1024 * 1024 };
+/** What is held of a player's frame that has not all come; who keeps to the limit is never cut off by this one. */
+const MAX_FRAME_BYTES = 2 * MAX_PLAYER_FRAME_BYTES;
 const IDLE_TIMEOUT_S = 60;
 const MAX_BACKPRESSURE_BYTES = 16 * 1024 * 1024;
 
@@ -26,6 +29,7 @@ export function listenForPlayers(
       host,
       port: 0,
       maxFrameBytes: MAX_FRAME_BYTES,
+      large: LARGE,
       maxBackpressureBytes: MAX_BACKPRESSURE_BYTES,
       idleTimeoutS: IDLE_TIMEOUT_S,
       keepAlive: true,

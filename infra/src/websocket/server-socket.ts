@@ -20,8 +20,10 @@ export interface ListenOptions {
   host: string;
   /** 0: any free one. */
   port: number;
-  /** A larger frame ends its connection. */
+  /** A larger frame ends its connection, before it is complete. */
   maxFrameBytes: number;
+  /** Under these paths, each `/name/`, programs of ours come in, with frames up to that size. */
+  large?: { readonly paths: readonly string[]; readonly maxFrameBytes: number };
   /** Unsent bytes after which a reader is disconnected rather than buffered for. */
   maxBackpressureBytes: number;
   /** A connection without a sign of life is closed after so long. */
@@ -41,3 +43,5 @@ export interface RunningServer extends Disposable {
 export const sendable = (code: number): number => (code === CLOSE_ABNORMAL ? CLOSE_GOING_AWAY : code);
 export const CLOSE_ABNORMAL = 1006;
 const CLOSE_GOING_AWAY = 1001;
+/** RFC 6455, 7.4.1: message too big. */
+export const CLOSE_TOO_LARGE = 1009;

@@ -1,7 +1,9 @@
 /** A WebSocket server on uWebSockets.js. */
-import type { us_listen_socket, WebSocket } from "uWebSockets.js";
+import type { us_listen_socket, WebSocket, WebSocketBehavior } from "uWebSockets.js";
+import { EarlyFrames } from "./early-frames.js";
 import {
   CLOSE_ABNORMAL,
+  CLOSE_TOO_LARGE,
   type ListenOptions,
   type OnAccepted,
   type RunningServer,
@@ -20,12 +22,12 @@ interface UserData {
 /** One connection; frames that come before anyone listens are kept. */
 class UwsSocket implements ServerSocket {
   #ws: WebSocket<UserData> | undefined;
-  #onMessage: ((frame: Buffer) => void) | undefined;
   readonly #onClose: ((code: number) => void)[] = [];
-  readonly #early: Buffer[] = [];
+  readonly #frames: EarlyFrames;
 
-  constructor(ws: WebSocket<UserData>) {
+  constructor(ws: WebSocket<UserData>, maxEarlyBytes: number) {
     this.#ws = ws;
+    this.#frames = new EarlyFrames(maxEarlyBytes, () => this.close(CLOSE_TOO_LARGE, "too much too early"));
   }
 
   send(frame: Uint8Array): void {
@@ -33,12 +35,12 @@ class UwsSocket implements ServerSocket {
   }
 
   close(code: number, reason: string): void {
+    this.#frames.end();
     this.#ws?.end(sendable(code), reason);
   }
 
   onMessage(listener: (frame: Buffer) => void): void {
-    this.#onMessage = listener;
-    for (const frame of this.#early.splice(0)) listener(frame);
+    this.#frames.listen(listener);
   }
 
   onClose(listener: (code: number) => void): void {
@@ -48,8 +50,7 @@ class UwsSocket implements ServerSocket {
 
   /** @param frame memory that uWebSockets.js takes back when the callback returns */
   received(frame: ArrayBuffer): void {
-    if (this.#onMessage !== undefined) this.#onMessage(Buffer.from(frame));
-    else this.#early.push(Buffer.from(frame.slice(0)));
+    this.#frames.received(Buffer.from(frame), (mine) => Buffer.from(mine));
   }
 
   closed(code: number): void {
@@ -63,8 +64,8 @@ export async function listenUws(options: ListenOptions, onAccepted: OnAccepted):
   const loaded = await import("uWebSockets.js");
   const uws = loaded.default ?? loaded;
   const app = uws.App();
-  app.ws<UserData>("/*", {
-    maxPayloadLength: options.maxFrameBytes,
+  const behavior = (maxFrameBytes: number): WebSocketBehavior<UserData> => ({
+    maxPayloadLength: maxFrameBytes,
     maxBackpressure: options.maxBackpressureBytes,
     closeOnBackpressureLimit: 1,
     compression: uws.DISABLED,
@@ -91,7 +92,7 @@ export async function listenUws(options: ListenOptions, onAccepted: OnAccepted):
     },
     open: (ws) => {
       const data = ws.getUserData();
-      const socket = new UwsSocket(ws);
+      const socket = new UwsSocket(ws, maxFrameBytes);
       data.live = socket;
       const { path, query, headers, remoteAddress } = data;
       onAccepted({ socket, path, query: new URLSearchParams(query), headers, remoteAddress });
@@ -99,6 +100,9 @@ export async function listenUws(options: ListenOptions, onAccepted: OnAccepted):
     message: (ws, frame) => ws.getUserData().live?.received(frame),
     close: (ws, code) => ws.getUserData().live?.closed(code),
   });
+  const { large } = options;
+  for (const path of large?.paths ?? []) app.ws(`${path}*`, behavior(large?.maxFrameBytes ?? 0));
+  app.ws("/*", behavior(options.maxFrameBytes));
   app.any("/*", (response) => {
     response.writeStatus("426 Upgrade Required").end(`${options.notice}\n`);
   });

@@ -1,8 +1,11 @@
 /** The same WebSocket server on `ws`, for machines on which uWebSockets.js does not load. */
 import { createServer, type IncomingMessage } from "node:http";
 import { type WebSocket, WebSocketServer } from "ws";
+import { EarlyFrames } from "./early-frames.js";
+import { requestTarget } from "./request-target.js";
 import {
   type Accepted,
+  CLOSE_TOO_LARGE,
   type ListenOptions,
   type OnAccepted,
   type RunningServer,
@@ -10,11 +13,32 @@ import {
   sendable,
 } from "./server-socket.js";
 
+/** A head that has not come by then is not waited for, and a body is not wanted at all. */
+const REQUEST_TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  connectionsCheckingInterval: 2_000,
+};
+
 /** @throws if the port is taken */
 export async function listenWs(options: ListenOptions, onAccepted: OnAccepted): Promise<RunningServer> {
-  const server = createServer((_request, response) => response.writeHead(426).end(`${options.notice}\n`));
-  const wss = new WebSocketServer({ server, maxPayload: options.maxFrameBytes, perMessageDeflate: false });
-  wss.on("connection", (client, request) => onAccepted(accepted(client, request, options)));
+  const server = createServer(REQUEST_TIMEOUTS, (_request, response) =>
+    response.writeHead(426).end(`${options.notice}\n`),
+  );
+  const upgrades = (maxFrameBytes: number) => {
+    const wss = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false });
+    wss.on("connection", (client, request) => onAccepted(accepted(client, request, options, maxFrameBytes)));
+    return wss;
+  };
+  const { large } = options;
+  const usual = upgrades(options.maxFrameBytes);
+  const ours = large === undefined ? usual : upgrades(large.maxFrameBytes);
+  server.on("upgrade", (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    const { path } = requestTarget(request.url);
+    const wss = large?.paths.some((prefix) => path.startsWith(prefix)) === true ? ours : usual;
+    wss.handleUpgrade(request, socket, head, (client) => wss.emit("connection", client, request));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, resolve);
@@ -25,26 +49,35 @@ export async function listenWs(options: ListenOptions, onAccepted: OnAccepted): 
     kind: "ws",
     port: address.port,
     [Symbol.dispose]() {
-      for (const client of wss.clients) client.terminate();
-      wss.close();
+      for (const wss of [usual, ours]) {
+        for (const client of wss.clients) client.terminate();
+        wss.close();
+      }
       server.close();
     },
   };
 }
 
-function accepted(client: WebSocket, request: IncomingMessage, options: ListenOptions): Accepted {
+function accepted(
+  client: WebSocket,
+  request: IncomingMessage,
+  options: ListenOptions,
+  maxFrameBytes: number,
+): Accepted {
   const { maxBackpressureBytes, idleTimeoutS, keepAlive } = options;
-  const url = new URL(request.url ?? "/", "http://localhost");
-  let onMessage: ((frame: Buffer) => void) | undefined;
-  const early: Buffer[] = [];
+  const { path, query } = requestTarget(request.url);
+  const close = (code: number, reason: string): void => {
+    frames.end();
+    client.close(sendable(code), reason);
+  };
+  const frames = new EarlyFrames(maxFrameBytes, () => close(CLOSE_TOO_LARGE, "too much too early"));
   client.binaryType = "nodebuffer";
   const idle = setTimeout(() => client.close(1000, "idle"), idleTimeoutS * 1000);
   const ping = keepAlive ? setInterval(() => client.ping(), (idleTimeoutS * 1000) / 2) : undefined;
   client.on("pong", () => idle.refresh());
   client.on("message", (data: Buffer) => {
     idle.refresh();
-    if (onMessage === undefined) early.push(data);
-    else onMessage(data);
+    frames.received(data, (mine) => mine);
   });
   client.on("close", () => {
     clearTimeout(idle);
@@ -58,19 +91,16 @@ function accepted(client: WebSocket, request: IncomingMessage, options: ListenOp
       // ws may keep the bytes after this call; Colyseus reuses its buffers.
       else client.send(Buffer.from(frame));
     },
-    close: (code, reason) => client.close(sendable(code), reason),
-    onMessage: (listener) => {
-      onMessage = listener;
-      for (const frame of early.splice(0)) listener(frame);
-    },
+    close,
+    onMessage: (listener) => frames.listen(listener),
     onClose: (listener) => {
       client.on("close", listener);
     },
   };
   return {
     socket,
-    path: url.pathname,
-    query: url.searchParams,
+    path,
+    query,
     headers: request.headers as Record<string, string>,
     remoteAddress: request.socket.remoteAddress ?? "",
   };

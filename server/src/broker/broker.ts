@@ -7,14 +7,16 @@ import { pino } from "pino";
 import { AgentServer } from "./agents/agent-server.js";
 import { anyHostTakesRooms } from "./agents/host-desk.js";
 import { EventSocket } from "./api/event-socket.js";
-import { Guard } from "./api/guard.js";
+import { Guard, isLoopback } from "./api/guard.js";
 import { httpServer } from "./api/http-server.js";
 import { RateLimiter } from "./api/rate-limit.js";
 import { SingleBroker } from "./cluster/single.js";
 import { assemble, type Core } from "./core.js";
 import type { EventListener, Snapshot } from "./events/event-hub.js";
 import { randomIds } from "./ids.js";
+import { type BrokerLimits, DEFAULT_LIMITS } from "./limits.js";
 import { LOG_SERIALIZERS, type Logger } from "./logger.js";
+import { Allowance } from "./matchmaking/allowance.js";
 import { Matchmaker } from "./matchmaking/matchmaker.js";
 import { RoomFactory } from "./matchmaking/room-factory.js";
 import { OpenMoves } from "./migration/open-moves.js";
@@ -151,17 +153,22 @@ async function start(
     options.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
     stopping.signal,
   );
+  const limits = options.limits === false ? undefined : { ...DEFAULT_LIMITS, ...options.limits };
+  const ofAddress = new Allowance(limits?.perAddress, "address");
+  const ofPlayer = new Allowance(limits?.perPlayer, "player");
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
   const app = await build(
     options,
     core,
-    { brokerId, adminToken, viewerToken, tokens, ready },
+    { brokerId, adminToken, viewerToken, tokens, ready, limits, ofAddress, ofPlayer },
     agents,
     events,
   );
   const listen = setInterval(() => hostDesk.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
   const sweep = setInterval(() => {
     core.seats.sweep();
+    ofAddress.sweep();
+    ofPlayer.sweep();
     core.standbys.sweep();
   }, SWEEP_MS);
   // Later ones go first: no new work, then the port and the agents' links, then the store.
@@ -230,21 +237,32 @@ function build(
     adminToken: string;
     viewerToken: string;
     tokens: PlayerTokens;
+    limits: BrokerLimits | undefined;
+    ofAddress: Allowance;
+    ofPlayer: Allowance;
     ready: Promise<void>;
   },
   agents: AgentServer,
   events: EventSocket,
 ) {
   const { hosts, metrics, logger, clock } = core;
-  const guard = new Guard({ admin: own.adminToken, viewer: own.viewerToken });
+  const openReads = options.requireReadToken !== true && isLoopback(options.bindHost ?? DEFAULT_BIND_HOST);
+  const guard = new Guard({ admin: own.adminToken, viewer: own.viewerToken }, openReads);
   const factory = new RoomFactory({ ...core, carrier: options.carrier ?? "process" });
-  const matchmaker = new Matchmaker({ ...core, factory, tokens: own.tokens, ready: own.ready });
+  const matchmaker = new Matchmaker({
+    ...core,
+    factory,
+    tokens: own.tokens,
+    ready: own.ready,
+    addressAllowance: own.ofAddress,
+    playerAllowance: own.ofPlayer,
+  });
   let isReady = false;
   void own.ready.then(() => {
     isReady = true;
   });
   return httpServer({
-    client: { ...core, matchmaker, tokens: own.tokens, limiter: new RateLimiter(options.rateLimit, clock) },
+    client: { ...core, matchmaker, tokens: own.tokens },
     operator: {
       ...core,
       brokerId: own.brokerId,
@@ -253,6 +271,8 @@ function build(
       guard,
     },
     guard,
+    limiter: new RateLimiter(own.limits?.requests, clock),
+    trustProxy: options.trustProxy,
     metrics,
     logger,
     agents: agents.wss,

@@ -1,10 +1,10 @@
 /** What a broker can be told, and what it assumes otherwise. */
 import type { CarrierKind } from "@centroid/protocol";
 import type { AddressBook } from "./address-book.js";
-import type { RateLimit } from "./api/rate-limit.js";
 import type { Clock } from "./clock.js";
 import type { Cluster } from "./cluster/cluster.js";
 import type { NewId } from "./ids.js";
+import type { BrokerLimits } from "./limits.js";
 import type { Logger } from "./logger.js";
 import type { MigrationTimes } from "./migration/times.js";
 import type { ParameterOverrides } from "./placement/engine.js";
@@ -30,6 +30,8 @@ export interface BrokerOptions {
   viewerToken?: string;
   /** For agents; generated once and kept in the store if not given. */
   agentToken?: string;
+  /** True: nobody reads without a token. Else programs of this machine may, while `bindHost` is a loopback address. */
+  requireReadToken?: boolean;
   addressBook?: AddressBook;
   /** True when distances between players and hosts are emulated; shown wherever they are. */
   emulated?: boolean;
@@ -59,8 +61,10 @@ export interface BrokerOptions {
   forgetAfterMs?: number;
   /** After a restart, joins wait at most so long for hosts that had rooms. */
   rejoinGraceMs?: number;
-  /** Per client address; none if not given. */
-  rateLimit?: RateLimit;
+  /** Per client address and player; {@link DEFAULT_LIMITS} where not given, `false` for none. */
+  limits?: false | Partial<BrokerLimits>;
+  /** Addresses of proxies, whose X-Forwarded-For says who asks. Not of who asks the proxy: that one could say anything. */
+  trustProxy?: readonly string[];
   logger?: Logger;
   clock?: Clock;
   newId?: NewId;

@@ -1,6 +1,6 @@
 /** What `centroid up` needs to know, from flags, environment, `centroid.config.ts` and defaults, in that order. */
 import { resolve } from "node:path";
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, tryRead } from "@centroid/protocol";
 import { explainIssue } from "./explain.js";
 import { findConfigFile, readConfigFile } from "./read-file.js";
 import { type Config, type ConfigInput, configSchema } from "./schema.js";
@@ -22,7 +22,7 @@ export async function loadConfig(
   const file = options.file === undefined ? findConfigFile(cwd) : resolve(cwd, options.file);
   const fromFile = file === undefined ? {} : await readConfigFile(file);
   const env = fromEnvironment(options.env ?? process.env);
-  const parsed = configSchema.safeParse({ ...fromFile, ...env.found, ...flags });
+  const parsed = tryRead(configSchema, { ...fromFile, ...env.found, ...flags });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   if (issue === undefined) throw new CentroidError("CONFIG_INVALID", "invalid configuration");
@@ -55,7 +55,13 @@ const ENVIRONMENT: Record<string, { key: keyof ConfigInput; read: (text: string)
   CENTROID_VIEWER_TOKEN: { key: "viewerToken", read: String },
   CENTROID_CHECKPOINT_MS: { key: "checkpointMs", read: Number },
   CENTROID_MAX_FRAMES_PER_SECOND: { key: "maxFramesPerSecond", read: Number },
+  CENTROID_MAX_BYTES_PER_SECOND: { key: "maxBytesPerSecond", read: Number },
   CENTROID_MAX_REQUESTS_PER_SECOND: { key: "maxRequestsPerSecond", read: Number },
+  CENTROID_LIMITS: { key: "limits", read: asBoolean },
+  CENTROID_MAX_UNTAKEN_SEATS: { key: "maxUntakenSeats", read: Number },
+  CENTROID_MAX_EMPTY_ROOMS: { key: "maxEmptyRooms", read: Number },
+  CENTROID_REQUIRE_READ_TOKEN: { key: "requireReadToken", read: asBoolean },
+  CENTROID_TRUST_PROXY: { key: "trustProxy", read: String },
   CENTROID_REDIS: { key: "redis", read: String },
   CENTROID_CLUSTER_URL: { key: "clusterUrl", read: String },
   CENTROID_TRACE: { key: "trace", read: String },

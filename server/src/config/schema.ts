@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { carrierKindSchema, idSchema, latitudeSchema, longitudeSchema } from "@centroid/protocol";
 import { z } from "zod";
+import { DEFAULT_LIMITS } from "../broker/limits.js";
 
 export const hostSchema = z.strictObject({
   hostId: idSchema,
@@ -37,8 +38,27 @@ export const configSchema = z.strictObject({
   checkpointMs: z.number().int().min(0).default(1_000),
   /** Of one player; one that sends more is disconnected. 0 is no limit. */
   maxFramesPerSecond: z.number().int().min(0).default(200),
-  /** Joins, measurements and look-ups of one address, in the long run; ten seconds' worth at once. 0 is no limit. */
-  maxRequestsPerSecond: z.number().min(0).default(0),
+  /** The same in bytes. */
+  maxBytesPerSecond: z
+    .number()
+    .int()
+    .min(0)
+    .default(512 * 1024),
+  /** False: nobody is limited but by `maxFramesPerSecond` and `maxBytesPerSecond`. */
+  limits: z.boolean().default(true),
+  /** Requests of one address, in the long run; ten seconds' worth at once. 0 is no limit. */
+  maxRequestsPerSecond: z.number().min(0).default(DEFAULT_LIMITS.requests.perSecond),
+  /** Seats of one address that nobody has taken yet. 0 is no limit. */
+  maxUntakenSeats: z.number().int().min(0).default(DEFAULT_LIMITS.perAddress.untakenSeats),
+  /** Rooms of one address that nobody is in yet. 0 is no limit. */
+  maxEmptyRooms: z.number().int().min(0).default(DEFAULT_LIMITS.perAddress.emptyRooms),
+  /** Nobody reads without a token, programs on this machine included. */
+  requireReadToken: z.boolean().default(false),
+  /** Addresses of proxies, with commas, that are believed whom they ask for. */
+  trustProxy: z
+    .string()
+    .regex(/^[0-9a-fA-F:./]+(,[0-9a-fA-F:./]+)*$/, "addresses or networks, with commas between")
+    .optional(),
   /** Shared by several brokers; alone on an embedded store if not given. */
   redis: z.url({ protocol: /^rediss?$/, error: "must look like redis://host:port" }).optional(),
   /** `http://host:port` under which the other brokers reach this one. */

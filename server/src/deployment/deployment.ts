@@ -18,6 +18,7 @@ import {
 } from "@centroid/infra";
 import { CentroidError } from "@centroid/protocol";
 import { type Broker, startBroker } from "../broker/index.js";
+import { type BrokerLimits, DEFAULT_LIMITS, REQUEST_BURST_S } from "../broker/limits.js";
 import type { Config } from "../config/config.js";
 import { openKeeping } from "./keeping.js";
 import { Owned } from "./owned.js";
@@ -43,9 +44,6 @@ export interface DeploymentHooks {
 
 /** Listening there is listening everywhere, and no address that a player could dial. */
 const EVERY_ADDRESS = new Set(["0.0.0.0", "::"]);
-
-/** Of an address: what a household, or a school, may ask at once. */
-const REQUEST_BURST_S = 10;
 
 const DEFAULT_SITE_ID = "frankfurt";
 /** The one site of a network without distances. */
@@ -106,12 +104,9 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
       emulated: config.emulate,
       ...(config.page === undefined ? { pagesDir: DEMO_WEB_DIR } : { playDir: resolve(config.page) }),
       placement: config.placement,
-      ...(config.maxRequestsPerSecond > 0 && {
-        rateLimit: {
-          perSecond: config.maxRequestsPerSecond,
-          burst: config.maxRequestsPerSecond * REQUEST_BURST_S,
-        },
-      }),
+      limits: config.limits && brokerLimits(config),
+      requireReadToken: config.requireReadToken,
+      ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy.split(",") }),
       ...(config.trace !== undefined && { traceFile: resolve(config.trace) }),
       ...(relay !== undefined && { addressBook: relay }),
       ...(relay !== undefined && config.emulate && { emulationUrl: relay.controlUrl }),
@@ -136,6 +131,17 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
     adminToken: admin.value,
     tokenIsFresh: admin.fresh,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+/** 0 lifts one of them. */
+function brokerLimits(config: Config): BrokerLimits {
+  const { maxRequestsPerSecond: perSecond, maxUntakenSeats, maxEmptyRooms } = config;
+  const none = Number.POSITIVE_INFINITY;
+  return {
+    ...DEFAULT_LIMITS,
+    requests: { perSecond: perSecond || none, burst: perSecond * REQUEST_BURST_S || none },
+    perAddress: { untakenSeats: maxUntakenSeats || none, emptyRooms: maxEmptyRooms || none },
   };
 }
 
@@ -256,6 +262,7 @@ async function startAgents(
           roomTypes: rooms.roomTypes,
           checkpointIntervalMs: config.checkpointMs,
           maxFramesPerSecond: config.maxFramesPerSecond,
+          maxBytesPerSecond: config.maxBytesPerSecond,
           carriers: [config.carrier],
         },
         {

@@ -178,8 +178,26 @@ describe("refusals", () => {
     expect(await rawRequest(relay.port, "\u0000\u0001\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
     expect(await rawRequest(relay.port, `GET /${"x".repeat(17_000)}`)).toMatch(/^HTTP\/1.1 431 /);
     expect(
-      await rawRequest(relay.port, "GET /else HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+      await rawRequest(relay.port, "GET /else HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
     ).toMatch(/^HTTP\/1.1 404 /);
+    expect(await get("/via/near/h1/99999/")).toMatch(/^HTTP\/1.1 400 /);
+  });
+
+  test("a page that gave this machine a name of its own does not control anything", async () => {
+    await using relay = await relayBetween(0);
+    const put = (host: string) =>
+      rawRequest(
+        relay.port,
+        `PUT /control/labels HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 30\r\nConnection: close\r\n\r\n{"label":"me","siteId":"far" } `,
+      );
+    expect(await put(`evil.example:${relay.port}`)).toMatch(/^HTTP\/1.1 403 /);
+    expect(await put(`127.0.0.1:${relay.port}`)).toMatch(/^HTTP\/1.1 200 /);
+    expect(
+      await rawRequest(
+        relay.port,
+        "GET /control HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+      ),
+    ).toMatch(/^HTTP\/1.1 403 /);
   });
 
   test("a registered port where nothing listens any more is a 502", async () => {

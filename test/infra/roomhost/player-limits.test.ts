@@ -2,7 +2,7 @@
 import { CLOSE_TOO_FAST } from "@centroid/protocol";
 import type { MigrateEvent } from "@centroid/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FrameBudget } from "../../../infra/dist/roomhost/player-limits.js";
+import { Budget } from "../../../infra/dist/roomhost/player-limits.js";
 import type { LedgerRoom, LedgerState } from "../../support/ledger.js";
 import { PairOfHosts } from "../../support/pair-of-hosts.js";
 
@@ -63,24 +63,24 @@ describe("a real room", () => {
 });
 
 describe("the budget of a connection", () => {
-  const admitted = (budget: FrameBudget, offered: number, atMs: number): number =>
+  const admitted = (budget: Budget, offered: number, atMs: number): number =>
     Array.from({ length: offered }, () => budget.admit(atMs)).filter(Boolean).length;
 
   it("admits ten seconds' worth at once, its rate in the long run, and saves no more up", () => {
-    const budget = new FrameBudget(PER_SECOND, false, 0);
+    const budget = new Budget(PER_SECOND, false, 0);
     expect(admitted(budget, 1_000, 0)).toBe(BURST);
     expect(admitted(budget, 1_000, 1_000)).toBe(PER_SECOND);
     expect(admitted(budget, 1_000, 3_600_000)).toBe(BURST);
   });
 
   it("begins with half a minute's more where a session goes on, once", () => {
-    const budget = new FrameBudget(PER_SECOND, true, 0);
+    const budget = new Budget(PER_SECOND, true, 0);
     expect(admitted(budget, 10, 60_000)).toBe(10);
     expect(admitted(budget, 2_000, 60_000)).toBe(PER_SECOND * 40 - 10);
     expect(admitted(budget, 2_000, 120_000)).toBe(BURST);
   });
 
   it("admits everything where there is no limit", () => {
-    expect(admitted(new FrameBudget(0, false, 0), 100_000, 0)).toBe(100_000);
+    expect(admitted(new Budget(0, false, 0), 100_000, 0)).toBe(100_000);
   });
 });

@@ -17,6 +17,7 @@ export const QUICK: BrokerOptions = {
   port: 0,
   logger: silent,
   autoMove: false,
+  limits: false,
   heartbeatIntervalMs: 50,
   lostAfterMs: 400,
   rejoinGraceMs: 2_000,

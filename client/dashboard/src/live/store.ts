@@ -41,13 +41,11 @@ export function liveStore(token: () => string | undefined, signalToStop: AbortSi
     const address = new URL("events", document.baseURI);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     address.hash = "";
-    const given = token();
-    // Browsers cannot set headers on a WebSocket.
-    if (given !== undefined) address.searchParams.set("token", given);
     return address.href;
   };
   followStream(
     url,
+    token,
     {
       onEvents: receive,
       onConnection: (next) => {

@@ -1,5 +1,5 @@
 /** The event stream from the broker: parsed at the edge, redialled for as long as the page is open. */
-import { type BrokerEvent, eventSchema } from "@centroid/protocol";
+import { type BrokerEvent, eventSchema, tryRead } from "@centroid/protocol";
 
 export type Connection =
   | { readonly kind: "connecting" }
@@ -21,8 +21,24 @@ const FIRST_RETRY_MS = 250;
 /** A restarted broker is back on the screen within this time. */
 const MAX_RETRY_MS = 3_000;
 
-/** Follows the stream until the signal aborts; asks for its address at every dial. */
-export function followStream(url: () => string, listener: StreamListener, signal: AbortSignal): void {
+const EVENTS_PROTOCOL = "centroid.events";
+const TOKEN_PROTOCOL = "centroid.token.";
+
+/** Browsers cannot set headers on a WebSocket, and what stands in a URL stands in logs: the token is a subprotocol. */
+function protocols(token: string | undefined): string[] {
+  if (token === undefined) return [EVENTS_PROTOCOL];
+  const bytes = String.fromCharCode(...new TextEncoder().encode(token));
+  const coded = btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return [EVENTS_PROTOCOL, `${TOKEN_PROTOCOL}${coded}`];
+}
+
+/** Follows the stream until the signal aborts; asks for its address and the token at every dial. */
+export function followStream(
+  url: () => string,
+  token: () => string | undefined,
+  listener: StreamListener,
+  signal: AbortSignal,
+): void {
   let attempts = 0;
   let pending: BrokerEvent[] = [];
   let flushTimer: number | undefined;
@@ -51,7 +67,7 @@ export function followStream(url: () => string, listener: StreamListener, signal
 
   const dial = () => {
     if (signal.aborted) return;
-    socket = new WebSocket(url());
+    socket = new WebSocket(url(), protocols(token()));
     socket.addEventListener("message", receive);
     socket.addEventListener("close", () => {
       if (signal.aborted) return;
@@ -76,7 +92,7 @@ function parseEvent(data: unknown): { event: BrokerEvent } | { reason: string } 
   } catch {
     return { reason: "a frame that is not JSON" };
   }
-  const result = eventSchema.safeParse(json);
+  const result = tryRead(eventSchema, json);
   if (result.success) return { event: result.data };
   const issue = result.error.issues[0];
   return { reason: issue ? `${issue.path.join(".")}: ${issue.message}` : "an unknown event" };

@@ -12,6 +12,7 @@ import {
   type RoomReport,
   roomEventSchema,
   roomReportSchema,
+  tryRead,
 } from "@centroid/protocol";
 import { z } from "zod";
 import { monotonicMs } from "../../roomhost/monotonic.js";
@@ -27,6 +28,7 @@ export interface ProcessCarrierOptions {
   checkpointIntervalMs: number;
   /** Of one player; 0 is no limit. */
   maxFramesPerSecond: number;
+  maxBytesPerSecond: number;
   events: CarrierEvents;
 }
 
@@ -176,8 +178,15 @@ export class ProcessCarrier implements Carrier {
   }
 
   #start(): Promise<RunningHost> {
-    const { bindHost, advertiseHost, roomsBundle, checkpointIntervalMs, maxFramesPerSecond, hostId } =
-      this.#o;
+    const {
+      bindHost,
+      advertiseHost,
+      roomsBundle,
+      checkpointIntervalMs,
+      maxFramesPerSecond,
+      maxBytesPerSecond,
+      hostId,
+    } = this.#o;
     const processId = `${hostId}-${this.#nextProcess++}`.replaceAll(/[^A-Za-z0-9_-]/g, "-");
     const child = fork(ROOM_HOST_MAIN, [], {
       env: {
@@ -189,6 +198,7 @@ export class ProcessCarrier implements Carrier {
           roomsBundle,
           checkpointIntervalMs,
           maxFramesPerSecond,
+          maxBytesPerSecond,
         }),
       },
       serialization: "advanced",
@@ -210,7 +220,7 @@ export class ProcessCarrier implements Carrier {
     return new Promise((resolve, reject) => {
       child.on("message", (raw) => {
         heardAtMs = performance.now();
-        const parsed = fromRoomHostSchema.safeParse(raw);
+        const parsed = tryRead(fromRoomHostSchema, raw);
         if (!parsed.success) {
           this.#o.events.notice(`room host said something else: ${z.prettifyError(parsed.error)}`);
           return;

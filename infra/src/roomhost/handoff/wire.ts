@@ -2,7 +2,7 @@
  * What source and destination of a hand-off say to each other, over one WebSocket that the source dials.
  * MessagePack with structured clones, so that authors' data (Map, Set, Date, undefined) survives.
  */
-import { CentroidError, wireErrorSchema } from "@centroid/protocol";
+import { CentroidError, tryRead, wireErrorSchema } from "@centroid/protocol";
 import { Packr } from "msgpackr";
 import { z } from "zod";
 import type { RoomRecord } from "../colyseus/room-record.js";
@@ -83,7 +83,7 @@ export function unpack<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string)
   } catch (cause) {
     throw new CentroidError("FRAME_INVALID", `${what} is not MessagePack`, { cause });
   }
-  const parsed = schema.safeParse(body);
+  const parsed = tryRead(schema, body);
   if (!parsed.success) throw new CentroidError("FRAME_INVALID", `${what}: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }

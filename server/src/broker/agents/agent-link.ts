@@ -7,6 +7,7 @@ import {
   type BrokerToAgent,
   CentroidError,
   type TurnBatch,
+  tryRead,
   type WireError,
 } from "@centroid/protocol";
 import type { WebSocket } from "ws";
@@ -84,7 +85,7 @@ export class AgentLink implements AgentPeer {
       pending.reject(CentroidError.fromWire(error));
       return;
     }
-    const parsed = agentResultSchemas[pending.method].safeParse(result);
+    const parsed = tryRead(agentResultSchemas[pending.method], result);
     if (parsed.success) pending.resolve(parsed.data);
     else {
       const detail = z.prettifyError(parsed.error);

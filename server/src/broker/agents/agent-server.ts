@@ -13,6 +13,7 @@ import {
   PROTOCOL_VERSION,
   type RoomCheckpoint,
   TurnBatch,
+  tryRead,
   type WireError,
 } from "@centroid/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -97,9 +98,9 @@ export class AgentServer implements Disposable {
             throw new CentroidError("BAD_REQUEST", "say hello once, as the host that answered the challenge");
           greeted = true;
           cancelHello();
-          void this.#hello(socket, tcp, message).then((accepted) => {
+          this.#hello(socket, tcp, message).then((accepted) => {
             link = accepted;
-          });
+          }, refuse);
         } else if (!greeted)
           throw new CentroidError("BAD_REQUEST", "answer the challenge and say hello first");
         else if (link !== undefined) this.#receive(link, message);
@@ -205,10 +206,10 @@ function parse(data: Buffer): AgentToBroker {
   } catch (cause) {
     throw new CentroidError("FRAME_INVALID", "agent frame is not JSON", { cause });
   }
-  const parsed = agentToBrokerSchema.safeParse(raw);
+  const parsed = tryRead(agentToBrokerSchema, raw);
   if (parsed.success) return parsed.data;
   // A peer of another version may well begin in another way: say so.
-  const version = z.object({ type: z.enum(["answer", "hello"]), protocol: z.number() }).safeParse(raw);
+  const version = tryRead(z.object({ type: z.enum(["answer", "hello"]), protocol: z.number() }), raw);
   if (version.success && version.data.protocol !== PROTOCOL_VERSION) {
     throw new CentroidError(
       "PROTOCOL_VERSION",

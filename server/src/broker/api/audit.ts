@@ -5,7 +5,7 @@ import type { Clock } from "../clock.js";
 import type { NewId } from "../ids.js";
 import type { Logger } from "../logger.js";
 import type { Store } from "../store/store.js";
-import type { Guard } from "./guard.js";
+import { callerOf, type Guard } from "./guard.js";
 import { toCentroidError } from "./http-errors.js";
 import { RateLimiter } from "./rate-limit.js";
 
@@ -59,9 +59,8 @@ export function auditOrders(app: FastifyInstance, o: AuditOptions): void {
 }
 
 function entryOf(o: AuditOptions, request: FastifyRequest, action: AuditAction): AuditEntry {
-  const { headers, socket, params, body } = request;
+  const { headers, params, body } = request;
   const { startedAtMs, error } = request.audit;
-  const caller = { remoteAddress: socket.remoteAddress, headers };
   const name = nameOf(headers[OPERATOR_HEADER]);
   const { roomId, hostId, sessionId } = params as Partial<Record<"roomId" | "hostId" | "sessionId", string>>;
   const details = JSON.stringify(body ?? null);
@@ -70,7 +69,7 @@ function entryOf(o: AuditOptions, request: FastifyRequest, action: AuditAction):
     atMs: startedAtMs,
     brokerId: o.brokerId,
     who: {
-      role: o.guard.roleOf(caller) ?? "none",
+      role: o.guard.roleOf(callerOf(request.raw)) ?? "none",
       address: request.ip,
       ...(name !== undefined && { name }),
     },

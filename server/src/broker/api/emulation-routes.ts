@@ -1,10 +1,10 @@
 /** Lets the demo's page put its own players into other cities; there only where distances are emulated. */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, networkSchema, tryRead } from "@centroid/protocol";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 
 const relayStatusSchema = z.object({ sites: z.array(z.string()) });
-const networkSchema = z.object({ network: z.string().min(1).max(64) });
+const paramsSchema = z.object({ network: networkSchema.min(1) });
 const siteSchema = z.strictObject({ siteId: z.string().min(1).max(64) });
 
 /** @param emulationUrl control URL of the relay */
@@ -16,8 +16,8 @@ export function emulationRoutes(app: FastifyInstance, emulationUrl: string): voi
   });
 
   app.put("/centroid/v1/emulation/:network", async ({ params, body }) => {
-    const label = networkSchema.safeParse(params);
-    const site = siteSchema.safeParse(body);
+    const label = tryRead(paramsSchema, params);
+    const site = tryRead(siteSchema, body);
     if (!label.success || !site.success)
       throw new CentroidError("BAD_REQUEST", 'send { "siteId": "tokyo" } to .../emulation/NETWORK');
     const response = await fetch(`${emulationUrl}/labels`, {

@@ -2,6 +2,7 @@
 import { type BrokerEvent, TurnBatch } from "@centroid/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { EventHub } from "../events/event-hub.js";
+import { EVENTS_PROTOCOL } from "./guard.js";
 
 /** Unsent bytes beyond the snapshot that a subscriber may have. */
 const MAX_BEHIND_BYTES = 4 * 1024 * 1024;
@@ -15,6 +16,8 @@ export class EventSocket implements Disposable {
     noServer: true,
     maxPayload: MAX_INBOUND_BYTES,
     perMessageDeflate: false,
+    // A token that was offered is never named in the answer.
+    handleProtocols: (offered) => (offered.has(EVENTS_PROTOCOL) ? EVENTS_PROTOCOL : false),
   });
   readonly #hub: EventHub;
   readonly #onDropped: () => void;

@@ -1,6 +1,7 @@
 /** Errors of the control API and of the SDK's own routes: `{ error: { code, message } }` with a fitting status. */
 import { CentroidError, type ErrorCode } from "@centroid/protocol";
-import type { FastifyError } from "fastify";
+import type { FastifyError, FastifyReply } from "fastify";
+import { LimitReached } from "../limits.js";
 
 export function httpStatus(code: ErrorCode): number {
   switch (code) {
@@ -50,6 +51,13 @@ export function httpStatus(code: ErrorCode): number {
       throw new RangeError(`unknown code ${String(never)}`);
     }
   }
+}
+
+/** Says to who asks too much when to ask again (RFC 6585, 4). */
+export function withRetryAfter(reply: FastifyReply, error: CentroidError): FastifyReply {
+  if (error.code === "RATE_LIMITED")
+    reply.header("retry-after", error instanceof LimitReached ? error.retryAfterS : 1);
+  return reply;
 }
 
 /** Whatever was thrown in a route, Fastify's own errors (bad JSON, too large, not valid) included. */

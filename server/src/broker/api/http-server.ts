@@ -1,6 +1,7 @@
 /** The broker's one port: HTTP routes, API description, dashboard, and the two WebSocket endpoints. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { requestTarget } from "@centroid/infra/request-target";
 import { CentroidError } from "@centroid/protocol";
 import fastifyStatic from "@fastify/static";
 import swagger from "@fastify/swagger";
@@ -8,18 +9,31 @@ import swaggerUi from "@fastify/swagger-ui";
 import Fastify, { type FastifyInstance } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { WebSocketServer } from "ws";
+import { addressKey, LimitReached } from "../limits.js";
 import type { Logger } from "../logger.js";
 import type { Metrics } from "../metrics.js";
 import { type ClientRoutesOptions, clientRoutes } from "./client-routes.js";
 import { emulationRoutes } from "./emulation-routes.js";
-import type { Guard } from "./guard.js";
-import { httpStatus, toCentroidError } from "./http-errors.js";
+import { callerOf, type Guard } from "./guard.js";
+import { httpStatus, toCentroidError, withRetryAfter } from "./http-errors.js";
 import { type OperatorRoutesOptions, operatorRoutes } from "./operator-routes.js";
+import type { RateLimiter } from "./rate-limit.js";
+
+/** A head, and a whole request, that has not come by then is not waited for. */
+const HEAD_TIMEOUT_MS = 8_000;
+const BODY_TIMEOUT_MS = 15_000;
+const TIMEOUT_CHECK_MS = 2_000;
+/** Whoever watches over this broker must hear from it even if others at the same address ask too much. */
+const UNLIMITED_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
 
 export interface HttpServerOptions {
   client: ClientRoutesOptions;
   operator: OperatorRoutesOptions;
   guard: Guard;
+  /** Requests of one address. */
+  limiter: RateLimiter;
+  /** Addresses of proxies that are believed whom they ask for. */
+  trustProxy: readonly string[] | undefined;
   metrics: Metrics;
   logger: Logger;
   agents: WebSocketServer;
@@ -34,13 +48,35 @@ export interface HttpServerOptions {
 
 /** Builds the server; it does not listen yet. */
 export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance> {
-  const app = Fastify({ logger: false, forceCloseConnections: true, routerOptions: { maxParamLength: 128 } });
-  app.setValidatorCompiler(validatorCompiler);
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 128 },
+    requestTimeout: BODY_TIMEOUT_MS,
+    http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    ...(o.trustProxy !== undefined && { trustProxy: [...o.trustProxy] }),
+  });
+  // First of all: whoever asks too much is not worth looking at.
+  app.addHook("onRequest", async ({ ip, url, raw }) => {
+    if (UNLIMITED_PATHS.has(url) || o.limiter.admit(addressKey(ip))) return;
+    if (o.guard.roleOf(callerOf(raw)) === undefined)
+      throw new LimitReached("too many requests from this address; slow down", 1);
+  });
+  app.setValidatorCompiler((route) => {
+    const validate = validatorCompiler(route as never);
+    return (data) => {
+      try {
+        return validate(data);
+      } catch {
+        return { error: new CentroidError("BAD_REQUEST", "a value that cannot be read") };
+      }
+    };
+  });
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((cause, _request, reply) => {
     const error = toCentroidError(cause as Error);
     if (error.code === "INTERNAL") o.logger.error({ cause }, "request failed");
-    return reply
+    return withRetryAfter(reply, error)
       .code(httpStatus(error.code))
       .header("content-type", "application/json")
       .serializer(JSON.stringify)
@@ -70,7 +106,7 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
     return reply.code(503).send({ ready: false, reason });
   });
   app.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
-    o.guard.read({ remoteAddress: request.socket.remoteAddress, headers: request.headers });
+    o.guard.read(callerOf(request.raw));
     return reply
       .header("content-type", o.metrics.registry.contentType)
       .send(await o.metrics.registry.metrics());
@@ -90,33 +126,37 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
     });
   }
 
-  app.server.on("upgrade", (request, socket, head) => upgrade(o, request, socket, head));
+  app.server.on("upgrade", (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    try {
+      upgrade(o, request, socket, head);
+    } catch (cause) {
+      o.logger.error({ cause }, "a connection was closed after an error");
+      socket.destroy();
+    }
+  });
   return app;
 }
 
 function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  socket.on("error", () => socket.destroy());
-  const { pathname, searchParams } = new URL(request.url ?? "/", "http://broker");
+  const { path } = requestTarget(request.url);
   const accept = (wss: WebSocketServer): void =>
     wss.handleUpgrade(request, socket, head, (ws) => wss.emit("connection", ws, request));
-  switch (pathname) {
+  switch (path) {
     case "/agent":
       accept(o.agents);
       return;
     case "/events":
       try {
-        o.guard.read({
-          remoteAddress: request.socket.remoteAddress,
-          headers: request.headers,
-          queryToken: searchParams.get("token") ?? undefined,
-        });
-        accept(o.events);
+        o.guard.read(callerOf(request));
       } catch (cause) {
         refuse(socket, "401 Unauthorized", CentroidError.from(cause));
+        return;
       }
+      accept(o.events);
       return;
     default:
-      refuse(socket, "404 Not Found", new CentroidError("NOT_FOUND", `no WebSocket at ${pathname}`));
+      refuse(socket, "404 Not Found", new CentroidError("NOT_FOUND", "no WebSocket at this path"));
   }
 }
 

@@ -31,7 +31,7 @@ import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
 import type { Store } from "../store/store.js";
 import type { Views } from "../views.js";
 import { auditOrders } from "./audit.js";
-import type { Guard } from "./guard.js";
+import { callerOf, type Guard } from "./guard.js";
 
 const MAX_RECEIPTS_PER_ANSWER = 1_000;
 /** What a room host takes from a player in one frame. */
@@ -101,7 +101,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
 
   auditOrders(instance, o);
   app.addHook("onRequest", async (request) => {
-    const caller = { remoteAddress: request.socket.remoteAddress, headers: request.headers };
+    const caller = callerOf(request.raw);
     const reads = request.method === "GET" || request.method === "HEAD" || request.routeOptions.config.reads;
     if (reads === true) guard.read(caller);
     else guard.admin(caller);
@@ -190,8 +190,8 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
   app.get(
     "/whoami",
     { schema: { summary: "What the caller's token allows", response: { 200: whoamiSchema, ...failures } } },
-    async ({ socket, headers }) => {
-      const caller = { remoteAddress: socket.remoteAddress, headers };
+    async ({ raw, headers }) => {
+      const caller = callerOf(raw);
       // Who shows a token wants to know about that token, not whether it may read without.
       if (headers.authorization !== undefined && guard.roleOf(caller) === undefined)
         throw new CentroidError("UNAUTHORIZED", "wrong token");

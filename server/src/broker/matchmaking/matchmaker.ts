@@ -23,6 +23,7 @@ import type { ProbeDesk } from "../players/probe-desk.js";
 import { type HostRegistry, hostSummary, peerOf } from "../state/host-registry.js";
 import { hasFreeSeat, type RoomEntry, type RoomRegistry, type Session } from "../state/room-registry.js";
 import type { RoomAddress } from "../state/room-stage.js";
+import type { Allowance, Visit } from "./allowance.js";
 import type { RoomFactory, Seated } from "./room-factory.js";
 import type { SeatExpiry } from "./seat-expiry.js";
 
@@ -46,6 +47,8 @@ export interface MatchmakerOptions {
   addresses: AddressBook;
   clock: Clock;
   newId: NewId;
+  addressAllowance: Allowance;
+  playerAllowance: Allowance;
   /** Hosts from before a restart are back, or were waited for long enough. */
   ready: Promise<void>;
 }
@@ -55,6 +58,7 @@ interface Joiner {
   party: Player[];
   options: Record<string, unknown>;
   authToken: string | undefined;
+  visits: readonly Visit[];
 }
 
 type Seat = RoomAddress & { sessionId: string };
@@ -71,6 +75,7 @@ export class Matchmaker {
   /**
    * @param target room name, or room id for `joinById` and `reconnect`
    * @param body the client's options, with the SDK's hints among them
+   * @param address who asks, as {@link addressKey} has it
    * @throws CentroidError
    */
   async match(
@@ -78,6 +83,7 @@ export class Matchmaker {
     target: string,
     body: unknown,
     authToken: string | undefined,
+    address: string,
   ): Promise<SeatReservation> {
     await this.#o.ready;
     const parsed = bodySchema.safeParse(body ?? {});
@@ -85,13 +91,17 @@ export class Matchmaker {
     const { [CENTROID_OPTIONS_KEY]: rawHints, ...options } = parsed.data;
     if (method === "reconnect") return this.#reconnect(target, options.reconnectionToken);
     const hints = rawHints === undefined ? undefined : parseHints(rawHints);
-    const player = this.#o.players.of(this.#identity(hints));
+    const playerId = this.#identity(hints);
+    using ofAddress = this.#o.addressAllowance.enter(address);
+    using ofPlayer = this.#o.playerAllowance.enter(playerId);
+    const visits = [ofAddress, ofPlayer];
+    const player = this.#o.players.of(playerId);
     player.joining++;
     let party: Player[] = [];
     try {
       if (hints === undefined) this.#o.desk.locate(player, undefined, undefined);
       else ({ party } = this.#o.desk.hints(player, hints));
-      return await this.#join(method, target, { player, party, options, authToken });
+      return await this.#join(method, target, { player, party, options, authToken, visits });
     } finally {
       for (const waiting of [player, ...party]) {
         waiting.joining--;
@@ -132,20 +142,26 @@ export class Matchmaker {
     full: ReadonlySet<string>,
   ): Seated | Promise<Seated> {
     const { rooms, factory } = this.#o;
-    const { player, party } = joiner;
-    const take = (room: RoomEntry): Session => this.#take(room, player);
-    const taken = (room: RoomEntry): Seated => ({ session: take(room), at: undefined });
+    const { player, party, visits } = joiner;
+    const take = (room: RoomEntry, made: boolean): Session => {
+      const session = this.#take(room, player);
+      for (const visit of visits) visit.took(session, room, made);
+      return session;
+    };
+    const taken = (room: RoomEntry): Seated => ({ session: take(room, false), at: undefined });
     const find = (): Seated | undefined => {
       const room = this.#nearestOpen(target, player.playerId, full);
       return room && taken(room);
     };
-    const create = (): Promise<Seated> =>
-      factory.create(
+    const create = async (): Promise<Seated> => {
+      for (const visit of visits) visit.mayMakeRoom();
+      return factory.create(
         target,
         [player, ...party].map(({ playerId }) => playerId),
-        take,
+        (room) => take(room, true),
         seatRequest(joiner),
       );
+    };
     switch (method) {
       case "create":
         return create();

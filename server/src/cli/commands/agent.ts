@@ -109,7 +109,7 @@ export function registerAgent(program: Command): void {
 
 /** @throws CentroidError CONFIG_INVALID, CARRIER_UNAVAILABLE */
 async function agentConfig(flags: AgentFlags, notice: (line: string) => void): Promise<AgentConfig> {
-  const { stateDir, checkpointMs, maxFramesPerSecond } = await loadConfig(
+  const { stateDir, checkpointMs, maxFramesPerSecond, maxBytesPerSecond } = await loadConfig(
     flags.stateDir === undefined ? {} : { stateDir: flags.stateDir },
   );
   const { region, capacity, cost, bindHost, advertiseHost, port } = flags;
@@ -132,6 +132,7 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
     ...(tls !== undefined && { tls }),
     checkpointIntervalMs: checkpointMs,
     maxFramesPerSecond,
+    maxBytesPerSecond,
     roomsBundle: rooms.path,
     roomTypes: rooms.roomTypes,
     ...(await carrier(flags, rooms, stateDir, notice)),

@@ -44,13 +44,15 @@ export function registerDemo(program: Command): void {
           notice: (line) => void (stop.aborted || process.stderr.write(`${line}\n`)),
           signal: stop,
         });
-        const { broker, relay } = deployment;
+        const { broker, relay, adminToken } = deployment;
         if (json) print(JSON.stringify({ type: "started", url: broker.url, emulated: true }));
         else print(welcome(deployment, players, games));
         const bots = play(broker.url, relay?.controlUrl, players, games, stop);
         const lines = new EventLines();
         const shown = (async () => {
-          for await (const event of new BrokerClient({ broker: broker.url }).events(stop)) {
+          for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(
+            stop,
+          )) {
             const line = json ? JSON.stringify(event) : lines.line(event);
             if (line !== undefined) print(line);
           }

@@ -16,6 +16,9 @@ interface UpFlags {
   emulate?: boolean;
   carrier?: string;
   viewerToken?: string;
+  requireReadToken?: boolean;
+  trustProxy?: string;
+  limits?: boolean;
   checkpointMs?: number;
   redis?: string;
   clusterUrl?: string;
@@ -38,6 +41,9 @@ export function registerUp(program: Command): void {
     .option("--emulate", "put the demo world's distances on the wire")
     .option("--carrier <kind>", "process, vm or container (default process)")
     .option("--viewer-token <token>", "for those who only look (default: made at the first start)")
+    .option("--require-read-token", "let nobody read without a token, programs on this machine included")
+    .option("--trust-proxy <addresses>", "of proxies in front, whose X-Forwarded-For says who asks")
+    .option("--no-limits", "let one address ask as much as it likes (for load tests)")
     .option("--checkpoint-ms <number>", "how often a changing room is saved (default 1000; 0: never)", Number)
     .option("--redis <url>", "shared by several brokers: redis://host:port")
     .option("--cluster-url <url>", "under which the other brokers reach this one")
@@ -45,7 +51,9 @@ export function registerUp(program: Command): void {
     .option("--state-dir <dir>", "where tokens and the store are kept")
     .option("--config <file>", "instead of ./centroid.config.ts")
     .option("--json", "events as JSON lines")
-    .action(async ({ json = false, config: file, ...flags }: UpFlags) => {
+    .action(async ({ json = false, config: file, limits, ...rest }: UpFlags) => {
+      // The flag that is not there says true, and so would hide what environment and file say.
+      const flags = limits === false ? { ...rest, limits } : rest;
       const stop = untilStopped();
       try {
         const config = await loadConfig(flags, file === undefined ? {} : { file });
@@ -68,7 +76,7 @@ export function registerUp(program: Command): void {
             );
         }
         const lines = new EventLines();
-        for await (const event of new BrokerClient({ broker: broker.url }).events(stop)) {
+        for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(stop)) {
           const line = json ? JSON.stringify(event) : lines.line(event);
           if (line !== undefined) print(line);
         }

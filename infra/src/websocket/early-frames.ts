@@ -1,0 +1,46 @@
+/** Frames of a connection that nobody listens to yet: kept up to a limit, and not at all once it is being closed. */
+
+export class EarlyFrames {
+  readonly #maxBytes: number;
+  readonly #tooMany: () => void;
+  #kept: Buffer[] = [];
+  #bytes = 0;
+  #listener: ((frame: Buffer) => void) | undefined;
+  #ended = false;
+
+  /** @param tooMany called once when more has come than is kept */
+  constructor(maxBytes: number, tooMany: () => void) {
+    this.#maxBytes = maxBytes;
+    this.#tooMany = tooMany;
+  }
+
+  /** @param keep makes a copy that may be kept after this call */
+  received(frame: Buffer, keep: (frame: Buffer) => Buffer): void {
+    if (this.#listener !== undefined) {
+      this.#listener(frame);
+      return;
+    }
+    if (this.#ended) return;
+    this.#bytes += frame.byteLength;
+    if (this.#bytes <= this.#maxBytes) {
+      this.#kept.push(keep(frame));
+      return;
+    }
+    this.end();
+    this.#tooMany();
+  }
+
+  /** What came before is given to the listener first. */
+  listen(listener: (frame: Buffer) => void): void {
+    this.#listener = listener;
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const frame of kept) listener(frame);
+  }
+
+  /** Whoever closes a connection need not read on, and a stranger takes its time to answer the close. */
+  end(): void {
+    this.#ended = true;
+    this.#kept = [];
+  }
+}
