@@ -1,5 +1,5 @@
 /** Where a room should run, when it should move, and why. Pure: no I/O, no clock, no randomness of its own. */
-export { type Confirmation, nextConfirmation } from "./decide/confirm.js";
+
 export { explainDecision, explainVerdict } from "./decide/explain.js";
 export { type Found, HostTable } from "./decide/host-table.js";
 export { MigrationCosts, type MigrationOutcome, type MoveCosts } from "./decide/migration-cost.js";
@@ -46,15 +46,9 @@ export type {
 } from "./latency/types.js";
 export { MatrixError, type MatrixErrorCode } from "./matrix/matrix-error.js";
 export { checkSlices, parseRttMatrix, type RttMatrix } from "./matrix/rtt-matrix.js";
+export { PlacementWorld, type Recording } from "./placement-world.js";
+export { type Confirmation, nextConfirmation } from "./probing/confirm.js";
 export { Replay, type ReplayDifference, replay, TraceError } from "./replay/replay.js";
-export {
-  type RecordedLine,
-  type RoomFacts,
-  TRACE_VERSION,
-  type TraceInput,
-  type TraceLine,
-} from "./replay/trace.js";
-export { PlacementWorld, type Recording } from "./replay/world.js";
 export { type PageData, type PageMove, type PageRoom, SimulationPage } from "./report/page.js";
 export {
   DEFAULT_SIMULATION,
@@ -76,3 +70,10 @@ export {
 } from "./simulate/simulate.js";
 export { hostName, nodesAt, SimulationStage } from "./simulate/stage.js";
 export { bestPath, type CostTable, pathCost } from "./simulate/truth.js";
+export {
+  type RecordedLine,
+  type RoomFacts,
+  TRACE_VERSION,
+  type TraceInput,
+  type TraceLine,
+} from "./trace/trace.js";

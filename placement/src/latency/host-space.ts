@@ -2,7 +2,7 @@
  * Hosts in latency space: their coordinates as they are learned, and as estimates use them. An estimate follows a
  * host's coordinate in steps, so that a wobble costs nobody a new fit.
  */
-import { geodesicRttMs, onSphere, type Place } from "./geodesic.js";
+import { chordRttMs, geodesicRttMs, onSphere, type Place } from "./geodesic.js";
 import { HostMoves } from "./kernel-rows.js";
 import { greedyMedian } from "./landmarks.js";
 import { HEIGHT, NodeSpace, STRIDE } from "./node-space.js";
@@ -14,6 +14,8 @@ const PUBLISH_MS = 2;
 /** A claimed location may be a city off, so the bound has slack. */
 const GEODESIC_SLACK = 0.8;
 const GEODESIC_FREE_MS = 4;
+/** The error of a host that nobody has measured yet. */
+const UNTRAINED_ERROR = 1;
 
 export class HostSpace {
   /** As they are learned. */
@@ -95,8 +97,19 @@ export class HostSpace {
   /** The greedy k-median. O(count x hosts^2) once coordinates have changed, else nothing. */
   landmarks(count: number): string[] {
     if (this.#landmarks === undefined || this.#landmarks.length < Math.min(count, this.nodes.size))
-      this.#landmarks = greedyMedian(this.nodes, this.published, count);
+      this.#landmarks = greedyMedian(this.nodes, (a, b) => this.#apartMs(a, b), count);
     return this.#landmarks.slice(0, count);
+  }
+
+  /** By coordinates; before anybody has measured one of the two, by the bound that geography sets. */
+  #apartMs(a: number, b: number): number {
+    const { error } = this.nodes;
+    if ((error[a] ?? 1) < UNTRAINED_ERROR && (error[b] ?? 1) < UNTRAINED_ERROR)
+      return spanMs(this.published, a, this.published, b);
+    const { spheres } = this;
+    let squaredChord = 0;
+    for (let i = 0; i < 3; i++) squaredChord += ((spheres[a * 3 + i] ?? 0) - (spheres[b * 3 + i] ?? 0)) ** 2;
+    return chordRttMs(squaredChord);
   }
 
   #publish(slot: number): void {

@@ -1,9 +1,9 @@
 /** Makes the decisions of a trace again, from its inputs alone, and compares them with those recorded. */
 import type { Decision, Verdict } from "../decide/types.js";
 import type { FleetAnswer } from "../fleet/plan-moves.js";
-import { RoomShadows } from "./room-shadows.js";
-import type { RoomFacts, TraceLine } from "./trace.js";
-import { PlacementWorld } from "./world.js";
+import { PlacementWorld } from "../placement-world.js";
+import { RoomShadows } from "../trace/room-shadows.js";
+import type { RoomFacts, TraceLine } from "../trace/trace.js";
 
 /** The first value that is not what was recorded. */
 export interface ReplayDifference {

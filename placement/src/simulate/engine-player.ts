@@ -2,19 +2,17 @@
  * The engine in a simulated room: players who measure as the SDK does, the latency map that takes it in, the
  * policy that decides. It sees noisy probes within its budget and nothing else.
  */
-import { nextConfirmation } from "../decide/confirm.js";
 import type { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
 import { RoomPolicy } from "../decide/room-policy.js";
 import type { PlacementParameters, RoomView, Verdict } from "../decide/types.js";
+import { DEFAULT_PROBING, ProbePlanner } from "../probing/probe-planner.js";
 import { ABSENT } from "./scenario.js";
 
 /** One step of the simulation, ms. */
 export const STEP_MS = 1_000;
 /** Pings in one probe. */
 const PINGS = 3;
-/** The standing few that every player measures anyway; with these, fewer cost quality and more gain little. */
-const LANDMARKS = 6;
 /** A round of confirming asks a few players; this bounds the rounds. */
 const MAX_ROUNDS = 200;
 
@@ -25,8 +23,6 @@ interface Seat {
   playerId: string;
   node: number;
   standing: string[];
-  /** Confirming probes left at this place. */
-  budget: number;
 }
 
 export interface EngineOptions {
@@ -40,6 +36,7 @@ export interface EngineOptions {
 export class EngineRoom {
   readonly #o: EngineOptions;
   readonly #policy: RoomPolicy;
+  readonly #probing: ProbePlanner;
   readonly #seats = new Map<number, Seat>();
   readonly #indexOf: Map<string, number>;
   #players = 0;
@@ -52,6 +49,10 @@ export class EngineRoom {
   constructor(options: EngineOptions) {
     this.#o = options;
     this.#policy = new RoomPolicy(options.parameters, options.costs);
+    this.#probing = new ProbePlanner(options.hosts, options.parameters, {
+      ...DEFAULT_PROBING,
+      confirming: options.probes,
+    });
     this.#indexOf = new Map([...options.hosts].map(({ hostId }, index) => [hostId, index]));
   }
 
@@ -90,8 +91,13 @@ export class EngineRoom {
 
   /** Everyone leaves: nothing measured here may help another room. */
   close(): void {
-    for (const { playerId } of this.#seats.values()) this.#o.hosts.map.removePlayer(playerId);
+    for (const seat of this.#seats.values()) this.#leave(seat);
     this.#seats.clear();
+  }
+
+  #leave({ playerId }: Seat): void {
+    this.#o.hosts.map.removePlayer(playerId);
+    this.#probing.forget(playerId);
   }
 
   #room(): RoomView {
@@ -102,12 +108,12 @@ export class EngineRoom {
   #seat(index: number, node: number, atMs: number, ping: Ping): void {
     const seat = this.#seats.get(index);
     if (node === ABSENT) {
-      if (seat !== undefined) this.#o.hosts.map.removePlayer(seat.playerId);
+      if (seat !== undefined) this.#leave(seat);
       this.#seats.delete(index);
     } else if (seat !== undefined) seat.node = node;
     else {
       const playerId = `${this.#o.roomId} p${this.#players++}`;
-      const joined: Seat = { playerId, node, standing: [], budget: 0 };
+      const joined: Seat = { playerId, node, standing: [] };
       this.#seats.set(index, joined);
       this.#o.hosts.map.upsertPlayer({ playerId });
       this.#settle(joined, atMs, ping);
@@ -116,22 +122,19 @@ export class EngineRoom {
 
   /** A player at a new place measures its standing few and may confirm anew. */
   #settle(seat: Seat, atMs: number, ping: Ping): void {
-    const { hosts, probes } = this.#o;
-    seat.budget = probes;
+    this.#probing.moved(seat.playerId);
     this.stays++;
-    seat.standing = hosts.map.landmarks(LANDMARKS);
+    seat.standing = this.#probing.standing();
     for (const hostId of seat.standing) this.#probe(seat, hostId, atMs, ping);
   }
 
   #confirm(room: RoomView, atMs: number, ping: Ping): void {
-    const { hosts, parameters } = this.#o;
     const byId = new Map([...this.#seats.values()].map((seat) => [seat.playerId, seat]));
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const ask = nextConfirmation(room, hosts, parameters, (id) => byId.get(id)?.budget ?? 0);
+      const ask = this.#probing.confirm(room);
       if (ask === undefined) return;
       const seat = byId.get(ask.playerId);
       if (seat === undefined) return;
-      seat.budget--;
       this.confirming++;
       this.#probe(seat, ask.hostId, atMs, ping);
     }

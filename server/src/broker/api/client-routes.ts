@@ -32,8 +32,6 @@ import type { RoomRegistry, Session } from "../state/room-registry.js";
 import { toCentroidError, withRetryAfter } from "./http-errors.js";
 import { RateLimiter } from "./rate-limit.js";
 
-/** Beacons of a newcomer: enough to place it in latency space, few enough to be cheap. */
-const FIRST_BEACONS = 6;
 /** Hosts to confirm per report. */
 const MAX_NEXT = 4;
 /** How long a browser remembers what it may ask. */
@@ -113,7 +111,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
 
   app.get("/centroid/v1/beacons", async (request): Promise<BeaconList> => {
     const { network, hosts } = parse(networkQuerySchema, request.query);
-    const wanted = hosts === undefined ? firstHosts(o.hosts) : named(o.hosts, hosts.split(","));
+    const wanted = named(o.hosts, hosts === undefined ? o.engine.firstProbes() : hosts.split(","));
     return { protocol: PROTOCOL_VERSION, beacons: wanted.map((host) => beacon(o.addresses, host, network)) };
   });
 
@@ -188,36 +186,4 @@ function beacon(addresses: AddressBook, host: HostEntry, network: string | undef
 
 function named(hosts: HostRegistry, hostIds: readonly string[]): HostEntry[] {
   return hostIds.slice(0, 64).flatMap((hostId) => hosts.get(hostId) ?? []);
-}
-
-/** Hosts far from each other, so that few measurements say much: each next one is the farthest from those taken. */
-function firstHosts(hosts: HostRegistry): HostEntry[] {
-  const left = [...hosts.values()].filter(
-    ({ stage, peer }) => stage.state === "active" && peer !== undefined,
-  );
-  const taken: HostEntry[] = [];
-  while (taken.length < FIRST_BEACONS) {
-    let farthest: { host: HostEntry; distance: number } | undefined;
-    for (const host of left) {
-      if (taken.includes(host)) continue;
-      const distance = Math.min(...taken.map((other) => apart(host, other)), Number.POSITIVE_INFINITY);
-      if (farthest === undefined || distance > farthest.distance) farthest = { host, distance };
-    }
-    if (farthest === undefined) break;
-    taken.push(farthest.host);
-  }
-  return taken;
-}
-
-/** A chord on the unit sphere, squared: the order of distances is all that matters here. */
-function apart(a: HostEntry, b: HostEntry): number {
-  const [ax, ay, az] = unit(a);
-  const [bx, by, bz] = unit(b);
-  return (ax - bx) ** 2 + (ay - by) ** 2 + (az - bz) ** 2;
-}
-
-function unit({ facts: { latitude, longitude } }: HostEntry): [number, number, number] {
-  const phi = (latitude * Math.PI) / 180;
-  const lambda = (longitude * Math.PI) / 180;
-  return [Math.cos(phi) * Math.cos(lambda), Math.cos(phi) * Math.sin(lambda), Math.sin(phi)];
 }

@@ -6,7 +6,6 @@ import {
   type Verdict as EngineVerdict,
   type FleetAnswer,
   type HostView,
-  nextConfirmation,
   type PlacementParameters,
   PlacementWorld,
   type PlannedMove,
@@ -26,12 +25,6 @@ export type ParameterOverrides = { [K in keyof PlacementParameters]?: PlacementP
 /** Beyond this, a late freeze report says more about the client than about the move. */
 const MAX_FREEZE_MS = 60_000;
 
-/** The standing few that every player measures, and the confirming ones that it may add at one place. */
-const LANDMARKS = 6;
-const CONFIRMING_PROBES = 4;
-/** A pair measured longer ago is worth confirming again. */
-const STALE_MS = 60_000;
-
 export interface Verdict {
   reason: Decision["reason"];
   verdict: Decision["verdict"];
@@ -44,8 +37,6 @@ export interface Verdict {
 
 export class PlacementEngine {
   readonly #world: PlacementWorld;
-  /** Confirming probes left to a player at its place. */
-  readonly #budgets = new Map<string, number>();
   readonly #parameters: PlacementParameters;
   readonly #newId: NewId;
 
@@ -77,17 +68,13 @@ export class PlacementEngine {
 
   removePlayer(playerId: string): void {
     this.#world.removePlayer(playerId);
-    this.#budgets.delete(playerId);
   }
 
   /** @param rttMs undefined for a probe that got no answer */
   addProbe(playerId: string, hostId: string, atMs: number, rttMs: number | undefined): ProbeVerdict {
-    const verdict = this.#world.addProbe(
+    return this.#world.addProbe(
       rttMs === undefined ? { playerId, hostId, atMs, lost: true } : { playerId, hostId, atMs, rttMs },
     );
-    // At a new place there is everything to measure again.
-    if (verdict.accepted && verdict.pathChanged) this.#budgets.delete(playerId);
-    return verdict;
   }
 
   latency(playerId: string, hostId: string): Latency {
@@ -95,41 +82,14 @@ export class PlacementEngine {
     return { source, p50Ms, p95Ms, jitterMs, loss };
   }
 
-  /**
-   * What a player should measure next, most telling first: the standing few that place it, then hosts that would
-   * be best for its rooms if they turned out well, within its budget of confirming probes, then, of what it
-   * measured, what is old. One of the standing few is measured again in any case, each in its turn: a change of
-   * its path shows on more than the way to its own host.
-   */
-  nextProbes(playerId: string, rooms: readonly RoomFacts[], count: number, atMs: number): string[] {
-    const measured = this.#world.map.measuredHosts(playerId);
-    const active = (hostId: string): boolean => this.#world.hosts.get(hostId)?.state === "active";
-    const standing = this.#world.map.landmarks(LANDMARKS).filter(active);
-    const next = new Set(standing.filter((hostId) => !measured.has(hostId)));
-    if (next.size === 0) {
-      for (const room of rooms) {
-        const hostId = this.#confirm(playerId, room);
-        if (hostId !== undefined) next.add(hostId);
-      }
-      const lastAtMs = (hostId: string): number => measured.get(hostId) ?? 0;
-      // Its own host it measures unasked.
-      const own = new Set(rooms.map(({ hostId }) => hostId));
-      const [longestAgo] = standing
-        .filter((hostId) => !own.has(hostId))
-        .sort((a, b) => lastAtMs(a) - lastAtMs(b));
-      if (longestAgo !== undefined) next.add(longestAgo);
-    }
-    for (const [hostId, lastAtMs] of measured) if (atMs - lastAtMs > STALE_MS) next.add(hostId);
-    return [...next].filter(active).slice(0, count);
+  /** Hosts that a newcomer measures before anything is known of it, most telling first. */
+  firstProbes(): string[] {
+    return this.#world.firstProbes();
   }
 
-  #confirm(playerId: string, room: RoomFacts): string | undefined {
-    const left = this.#budgets.get(playerId) ?? CONFIRMING_PROBES;
-    const ask = nextConfirmation(room, this.#world.hosts, this.#parameters, (id) =>
-      id === playerId ? left : 0,
-    );
-    if (ask !== undefined) this.#budgets.set(playerId, left - 1);
-    return ask?.hostId;
+  /** What a player should measure next, most telling first. */
+  nextProbes(playerId: string, rooms: readonly RoomFacts[], count: number, atMs: number): string[] {
+    return this.#world.nextProbes(playerId, rooms, count, atMs);
   }
 
   /** Where a new room starts. */

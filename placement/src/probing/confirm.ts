@@ -6,11 +6,12 @@
  * root of the players still to be asked. When nothing is expected to improve, the same is asked again with estimates
  * that may be farther off than they look, and last of all with plain luck, until no lucky J beats the best one.
  */
+
+import type { HostTable } from "../decide/host-table.js";
+import { normalDraw } from "../decide/normal-draws.js";
+import { hostCostMs, type ObjectiveParameters, score, worstShare } from "../decide/objective.js";
+import type { HostView, PlacementParameters, RoomView } from "../decide/types.js";
 import { factorOf, measuredAt, measuredP50Ms } from "../latency/player-model.js";
-import type { HostTable } from "./host-table.js";
-import { normalDraw } from "./normal-draws.js";
-import { hostCostMs, type ObjectiveParameters, score, worstShare } from "./objective.js";
-import type { HostView, PlacementParameters, RoomView } from "./types.js";
 
 export interface Confirmation {
   hostId: string;

@@ -2,18 +2,19 @@
  * All that placement decisions depend on, with one method per input. A broker feeds it live and may have every call
  * recorded; a replay feeds it from the record. Equal calls give equal decisions, whatever was looked at in between.
  */
-import { explainDecision } from "../decide/explain.js";
-import { HostTable } from "../decide/host-table.js";
-import { MigrationCosts } from "../decide/migration-cost.js";
-import { type Migrated, placeRoom, RoomPolicy } from "../decide/room-policy.js";
-import type { Decision, HostView, PlacementParameters, RoomView, Verdict } from "../decide/types.js";
-import type { FleetBudget } from "../fleet/budget.js";
-import { consolidate } from "../fleet/consolidate.js";
-import { type FleetAnswer, type PlannedMove, planMoves } from "../fleet/plan-moves.js";
-import { LatencyMap } from "../latency/latency-map.js";
-import type { HostPlace, PlayerPlace, Probe, ProbeVerdict } from "../latency/types.js";
-import { RoomShadows } from "./room-shadows.js";
-import { type RecordedLine, type RoomFacts, TRACE_VERSION } from "./trace.js";
+import { explainDecision } from "./decide/explain.js";
+import { HostTable } from "./decide/host-table.js";
+import { MigrationCosts } from "./decide/migration-cost.js";
+import { type Migrated, placeRoom, RoomPolicy } from "./decide/room-policy.js";
+import type { Decision, HostView, PlacementParameters, RoomView, Verdict } from "./decide/types.js";
+import type { FleetBudget } from "./fleet/budget.js";
+import { consolidate } from "./fleet/consolidate.js";
+import { type FleetAnswer, type PlannedMove, planMoves } from "./fleet/plan-moves.js";
+import { LatencyMap } from "./latency/latency-map.js";
+import type { HostPlace, PlayerPlace, Probe, ProbeVerdict } from "./latency/types.js";
+import { ProbePlanner } from "./probing/probe-planner.js";
+import { RoomShadows } from "./trace/room-shadows.js";
+import { type RecordedLine, type RoomFacts, TRACE_VERSION } from "./trace/trace.js";
 
 export interface Recording {
   record: (line: RecordedLine) => void;
@@ -26,6 +27,7 @@ export class PlacementWorld {
   readonly hosts = new HostTable(this.map);
   readonly #parameters: PlacementParameters;
   readonly #costs: MigrationCosts;
+  readonly #probing: ProbePlanner;
   readonly #policies = new Map<string, RoomPolicy>();
   readonly #recording: Recording | undefined;
   readonly #shadows = new RoomShadows();
@@ -35,6 +37,7 @@ export class PlacementWorld {
   constructor(parameters: PlacementParameters, recording?: Recording) {
     this.#parameters = parameters;
     this.#costs = new MigrationCosts(parameters);
+    this.#probing = new ProbePlanner(this.hosts, parameters);
     this.#recording = recording;
     recording?.record({ type: "start", atMs: recording.now(), version: TRACE_VERSION, parameters });
   }
@@ -69,6 +72,7 @@ export class PlacementWorld {
 
   removePlayer(playerId: string): void {
     this.map.removePlayer(playerId);
+    this.#probing.forget(playerId);
     this.#record((atMs) => ({ type: "player-removed", atMs, playerId }));
   }
 
@@ -76,7 +80,19 @@ export class PlacementWorld {
     // Of what is no number nothing is kept, and JSON has no word for it.
     if ("lost" in probe || Number.isFinite(probe.rttMs))
       this.#record(() => ({ type: "probe", atMs: probe.atMs, probe }));
-    return this.map.addProbe(probe);
+    const verdict = this.map.addProbe(probe);
+    if (verdict.accepted && verdict.pathChanged) this.#probing.moved(probe.playerId);
+    return verdict;
+  }
+
+  /** What a newcomer measures before anything is known of it. Not recorded: decisions depend on answers only. */
+  firstProbes(): string[] {
+    return this.#probing.standing();
+  }
+
+  /** What a player should measure next; see {@link ProbePlanner.next}. Not recorded either. */
+  nextProbes(playerId: string, rooms: readonly RoomFacts[], count: number, atMs: number): string[] {
+    return this.#probing.next(playerId, rooms.map(viewOf), count, atMs);
   }
 
   /** Where a new room starts. */

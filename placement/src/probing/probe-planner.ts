@@ -1,0 +1,100 @@
+/**
+ * Which hosts players measure: the standing few that place a player in latency space, the confirming ones that may
+ * change where its room runs, and what is old. The broker and the simulator run this same code, so that published
+ * figures are those of what ships.
+ */
+import type { HostTable } from "../decide/host-table.js";
+import type { PlacementParameters, RoomView } from "../decide/types.js";
+import { type Confirmation, nextConfirmation } from "./confirm.js";
+
+export interface ProbingParameters {
+  /** Hosts that every player measures, a newcomer before anything else. */
+  readonly standing: number;
+  /** Further hosts that a player may be asked to measure from one place. */
+  readonly confirming: number;
+  /** A pair measured longer ago is worth measuring again, ms. */
+  readonly staleMs: number;
+}
+
+export const DEFAULT_PROBING: ProbingParameters = { standing: 6, confirming: 4, staleMs: 60_000 };
+
+/** How many times as many landmarks are looked at when some are down. */
+const SPARE_LANDMARKS = 2;
+
+export class ProbePlanner {
+  readonly #hosts: HostTable;
+  readonly #parameters: PlacementParameters;
+  readonly #probing: ProbingParameters;
+  /** Confirming probes left to a player at its place; players not in it have all of theirs. */
+  readonly #left = new Map<string, number>();
+
+  constructor(hosts: HostTable, parameters: PlacementParameters, probing = DEFAULT_PROBING) {
+    this.#hosts = hosts;
+    this.#parameters = parameters;
+    this.#probing = probing;
+  }
+
+  /**
+   * The hosts that place a player, most telling first: the landmarks that are up. They are also a newcomer's first
+   * beacons. O(hosts^2) after coordinates have changed, else O(1).
+   */
+  standing(): string[] {
+    const { standing } = this.#probing;
+    const up = (count: number): string[] =>
+      this.#hosts.map.landmarks(count).filter((hostId) => this.#isUp(hostId));
+    const first = up(standing);
+    return first.length === standing ? first : up(standing * SPARE_LANDMARKS).slice(0, standing);
+  }
+
+  /** The player is at a new place: there is everything to measure again. */
+  moved(playerId: string): void {
+    this.#left.delete(playerId);
+  }
+
+  forget(playerId: string): void {
+    this.#left.delete(playerId);
+  }
+
+  /**
+   * The most telling confirming probe of a room, counted against its player's budget.
+   * @param only asks no other player
+   * @returns undefined when nothing that may still be measured can change the choice of host
+   */
+  confirm(room: RoomView, only?: string): Confirmation | undefined {
+    const budget = (playerId: string): number =>
+      only !== undefined && playerId !== only ? 0 : (this.#left.get(playerId) ?? this.#probing.confirming);
+    const ask = nextConfirmation(room, this.#hosts, this.#parameters, budget);
+    if (ask !== undefined) this.#left.set(ask.playerId, budget(ask.playerId) - 1);
+    return ask;
+  }
+
+  /**
+   * What a player should measure next, most telling first. One of the standing few is measured in any case, each in
+   * its turn: a change of the player's path shows on more than the way to its own host.
+   * @param rooms where the player has seats
+   */
+  next(playerId: string, rooms: readonly RoomView[], count: number, atMs: number): string[] {
+    const measured = this.#hosts.map.measuredHosts(playerId);
+    const standing = this.standing();
+    const next = new Set(standing.filter((hostId) => !measured.has(hostId)));
+    if (next.size === 0) {
+      for (const room of rooms) {
+        const ask = this.confirm(room, playerId);
+        if (ask !== undefined) next.add(ask.hostId);
+      }
+      const lastAtMs = (hostId: string): number => measured.get(hostId) ?? 0;
+      // Its own host it measures unasked.
+      const own = new Set(rooms.map(({ hostId }) => hostId));
+      const [longestAgo] = standing
+        .filter((hostId) => !own.has(hostId))
+        .sort((a, b) => lastAtMs(a) - lastAtMs(b));
+      if (longestAgo !== undefined) next.add(longestAgo);
+    }
+    for (const [hostId, lastAtMs] of measured) if (atMs - lastAtMs > this.#probing.staleMs) next.add(hostId);
+    return [...next].filter((hostId) => this.#isUp(hostId)).slice(0, count);
+  }
+
+  #isUp(hostId: string): boolean {
+    return this.#hosts.get(hostId)?.state === "active";
+  }
+}

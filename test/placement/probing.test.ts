@@ -1,0 +1,76 @@
+import { DEFAULT_PARAMETERS, type HostView, PlacementWorld } from "@centroid/placement";
+import { describe, expect, it } from "vitest";
+
+const host = (hostId: string, state: HostView["state"] = "active"): HostView => ({
+  hostId,
+  state,
+  capacityRooms: 10,
+  rooms: 0,
+  load: 0,
+  carriers: ["process"],
+  region: "default",
+});
+
+/** Three clusters of hosts at three corners of the Earth, by their place alone: nobody has measured anything. */
+function untrained(): PlacementWorld {
+  const world = new PlacementWorld(DEFAULT_PARAMETERS);
+  const clusters = { eu: [50, 8], us: [39, -77], as: [35, 139] } as const;
+  for (const [name, [latitude, longitude]] of Object.entries(clusters))
+    for (let i = 0; i < 4; i++)
+      world.upsertHost({ hostId: `${name}${i}`, latitude: latitude + i, longitude }, host(`${name}${i}`));
+  return world;
+}
+
+describe("a newcomer's first beacons", () => {
+  it("stand for all hosts before anybody has measured: one of each cluster comes first", () => {
+    const first = untrained().firstProbes();
+    expect(first).toHaveLength(6);
+    expect(new Set(first.slice(0, 3).map((hostId) => hostId.slice(0, 2)))).toEqual(
+      new Set(["eu", "us", "as"]),
+    );
+  });
+
+  it("are hosts that are up", () => {
+    const world = untrained();
+    const [down = ""] = world.firstProbes();
+    world.changeHost(host(down, "lost"));
+    const first = world.firstProbes();
+    expect(first).not.toContain(down);
+    expect(first).toHaveLength(6);
+  });
+});
+
+describe("the next probes of a player", () => {
+  const room = { roomId: "r", name: "duel", hostId: "eu0", playerIds: ["p"], carrier: "process" } as const;
+
+  it("are the standing few until they are measured, then at most four confirming ones from one place", () => {
+    const world = untrained();
+    world.upsertPlayer({ playerId: "p" });
+    const standing = world.firstProbes();
+    expect(world.nextProbes("p", [room], 10, 0)).toEqual(standing);
+    const rttOf = (hostId: string): number => ({ eu: 10, us: 90, as: 230 })[hostId.slice(0, 2)] ?? 0;
+    for (const hostId of standing)
+      for (let i = 0; i < 8; i++) world.addProbe({ playerId: "p", hostId, atMs: i, rttMs: rttOf(hostId) });
+    const asked = new Set<string>();
+    for (let round = 0; round < 20; round++) {
+      for (const hostId of world.nextProbes("p", [room], 10, 10)) {
+        if (!standing.includes(hostId)) asked.add(hostId);
+        for (let i = 0; i < 8; i++) world.addProbe({ playerId: "p", hostId, atMs: 10, rttMs: rttOf(hostId) });
+      }
+    }
+    expect(asked.size).toBeGreaterThan(0);
+    expect(asked.size).toBeLessThanOrEqual(4);
+  });
+
+  it("include one of the standing few in its turn, and what was measured long ago", () => {
+    const world = untrained();
+    world.upsertPlayer({ playerId: "p" });
+    const standing = world.firstProbes();
+    standing.forEach((hostId, i) => {
+      world.addProbe({ playerId: "p", hostId, atMs: 1_000 * i, rttMs: 20 });
+    });
+    const next = world.nextProbes("p", [], 10, 6_000);
+    expect(next).toEqual([standing[0]]);
+    expect(new Set(world.nextProbes("p", [], 10, 120_000))).toEqual(new Set(standing));
+  });
+});
