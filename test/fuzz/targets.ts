@@ -59,7 +59,7 @@ function binary(
 }
 
 /** JSON read at an edge: refused text is a SyntaxError, a refused value has words that can be sent back. */
-function json(name: string, good: readonly unknown[], schema: z.ZodType): Target {
+function json(name: string, good: readonly unknown[], schema: z.core.$ZodType): Target {
   return {
     name,
     expected: (error) => error instanceof SyntaxError || centroid(error),

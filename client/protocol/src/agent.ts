@@ -158,7 +158,13 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
   }),
   /** A host that would get the room if its own were lost: have a process ready. Idempotent, answered at once. */
   z.object({ method: z.literal("warmUp"), roomId: idSchema, carrier: carrierKindSchema }),
-  z.object({ method: z.literal("disposeRoom"), roomId: idSchema, epoch }),
+  z.object({
+    method: z.literal("disposeRoom"),
+    roomId: idSchema,
+    epoch,
+    /** The deployment ends: the room's `onBeforeShutdown` decides how it closes. */
+    shutdown: z.boolean().optional(),
+  }),
   z.object({ method: z.literal("kick"), roomId: idSchema, sessionId: z.string() }),
   z.object({ method: z.literal("setLocked"), roomId: idSchema, locked: z.boolean() }),
   /** An operator's test message, to players or, as if one of them had sent it, to the room. */
@@ -338,7 +344,7 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     type: z.literal("reply"),
     requestId: z.number().int(),
     result: z.unknown().optional(),
-    error: wireErrorSchema.optional(),
+    error: z.optional(wireErrorSchema),
   }),
   z.object({ type: z.literal("room"), roomId: idSchema, epoch, change: roomEventSchema }),
   roomCheckpointSchema,

@@ -11,7 +11,7 @@ export const probeReportSchema = z.object({
 });
 export type ProbeReport = z.infer<typeof probeReportSchema>;
 
-/** What the SDK adds to matchmaking options under {@link CENTROID_OPTIONS_KEY}; the room never sees it. */
+/** What the SDK adds to matchmaking options under `CENTROID_OPTIONS_KEY`; the room never sees it. */
 export const joinHintsSchema = z.object({
   protocol: z.number().int(),
   playerId: idSchema.optional(),
@@ -28,46 +28,9 @@ export const joinHintsSchema = z.object({
     .optional(),
 });
 export type JoinHints = z.infer<typeof joinHintsSchema>;
-export const CENTROID_OPTIONS_KEY = "~centroid";
 
 export const matchmakeMethodSchema = z.enum(["joinOrCreate", "join", "joinById", "create", "reconnect"]);
 export type MatchmakeMethod = z.infer<typeof matchmakeMethodSchema>;
-
-export const hostSummarySchema = z.object({
-  hostId: idSchema,
-  name: z.string(),
-  latitude: z.number(),
-  longitude: z.number(),
-});
-/** A host as players are told of it. */
-export type HostSummary = z.infer<typeof hostSummarySchema>;
-
-/** A Colyseus seat reservation plus what the Centroid SDK needs; stock clients ignore the rest. */
-export const seatReservationSchema = z.object({
-  name: z.string(),
-  sessionId: z.string(),
-  roomId: idSchema,
-  processId: z.string(),
-  /** `host:port[/path]` of the room host; every Colyseus SDK follows it. */
-  publicAddress: z.string(),
-  reconnectionToken: z.string().optional(),
-  centroid: z.object({
-    protocol: z.number().int(),
-    host: hostSummarySchema,
-    epoch: z.number().int(),
-    playerId: idSchema,
-    /** Authorises probe reports of this player and nothing else. */
-    playerToken: z.string(),
-  }),
-});
-export type SeatReservation = z.infer<typeof seatReservationSchema>;
-
-export const beaconSchema = hostSummarySchema.extend({ url: z.string() });
-export type Beacon = z.infer<typeof beaconSchema>;
-
-/** `GET /centroid/v1/beacons`: the few hosts a newcomer measures to get its place in latency space. */
-export const beaconListSchema = z.object({ protocol: z.number().int(), beacons: z.array(beaconSchema) });
-export type BeaconList = z.infer<typeof beaconListSchema>;
 
 /** `POST /centroid/v1/probes` */
 export const probeRequestSchema = z.object({
@@ -78,26 +41,6 @@ export const probeRequestSchema = z.object({
   probes: z.array(probeReportSchema).max(64),
 });
 export type ProbeRequest = z.infer<typeof probeRequestSchema>;
-
-export const probeResponseSchema = z.object({
-  /** Hosts worth confirming next, at most 4. */
-  next: z.array(beaconSchema).max(4),
-  /** When to report again; grows while nothing changes. */
-  intervalMs: z.number(),
-  /** Reports not used, with the reason. */
-  rejected: z.array(z.object({ hostId: idSchema, reason: z.string() })),
-});
-export type ProbeResponse = z.infer<typeof probeResponseSchema>;
-
-/** `GET /centroid/v1/where/:roomId`: where a player whose connection broke finds its room now. */
-export const whereSchema = z.object({
-  roomId: idSchema,
-  processId: z.string(),
-  publicAddress: z.string(),
-  epoch: z.number().int(),
-  host: hostSummarySchema,
-});
-export type Where = z.infer<typeof whereSchema>;
 
 export const moveRequestSchema = z.object({
   hostId: idSchema,
@@ -149,7 +92,7 @@ export const auditEntrySchema = z.object({
   /** The order's body, if it is small. */
   details: z.unknown().optional(),
   outcome: z.enum(["done", "refused", "failed"]),
-  code: errorCodeSchema.optional(),
+  code: z.optional(errorCodeSchema),
   message: z.string().optional(),
   tookMs: z.number(),
 });

@@ -1,5 +1,5 @@
 /** Every error that crosses a process boundary: a stable code, a one-line cause and what to do about it. */
-import { z } from "zod";
+import * as z from "zod/mini";
 
 export const errorCodeSchema = z.enum([
   "BAD_REQUEST",
@@ -8,6 +8,7 @@ export const errorCodeSchema = z.enum([
   "PROTOCOL_VERSION",
   "NOT_FOUND",
   "ROOM_NOT_FOUND",
+  "ROOM_AMBIGUOUS",
   "ROOM_TYPE_UNKNOWN",
   "ROOM_FULL",
   "ROOM_LOCKED",
@@ -38,7 +39,7 @@ export type ErrorCode = z.infer<typeof errorCodeSchema>;
 
 export const wireErrorSchema = z.object({
   code: errorCodeSchema,
-  message: z.string().max(2000),
+  message: z.string().check(z.maxLength(2000)),
 });
 export type WireError = z.infer<typeof wireErrorSchema>;
 

@@ -4,6 +4,21 @@ export * from "./api.js";
 export * from "./errors.js";
 export * from "./events.js";
 export * from "./model.js";
+export {
+  type Beacon,
+  type BeaconList,
+  beaconListSchema,
+  beaconSchema,
+  CENTROID_OPTIONS_KEY,
+  type HostSummary,
+  hostSummarySchema,
+  type ProbeResponse,
+  probeResponseSchema,
+  type SeatReservation,
+  seatReservationSchema,
+  type Where,
+  whereSchema,
+} from "./player-api.js";
 export * from "./read.js";
 export * from "./session.js";
 export { TurnBatch } from "./turn-batch.js";

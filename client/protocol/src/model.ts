@@ -1,11 +1,9 @@
 /** The nouns that broker, agents, CLI and dashboard share: hosts, rooms, players, decisions, migrations, receipts. */
 import { z } from "zod";
 import { wireErrorSchema } from "./errors.js";
+import { ID, ID_RULE } from "./player-api.js";
 
-/** Ids travel in URLs and log lines, so they are short and plain. */
-export const idSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9_.:-]{1,64}$/, "1-64 letters, digits, or one of _ . : -");
+export const idSchema = z.string().regex(ID, ID_RULE);
 /**
  * What a player calls its network. Travels in URLs: no control characters, no half of a surrogate pair, nothing that a
  * URL parser takes for a step up.
@@ -170,7 +168,7 @@ export const receiptSchema = z.object({
   mechanism: mechanismSchema,
   reason: moveReasonSchema,
   outcome: z.enum(["completed", "rolled-back", "failed"]),
-  error: wireErrorSchema.optional(),
+  error: z.optional(wireErrorSchema),
   epoch: z.number().int(),
   startedAtMs: z.number(),
   totalMs: z.number(),

@@ -5,10 +5,9 @@
  * 5.3), so exactly-once costs no bytes while nothing moves. Only control frames carry the counters.
  */
 import { Packr } from "msgpackr";
-import { z } from "zod";
-import { hostSummarySchema } from "./api.js";
+import * as z from "zod/mini";
 import { CentroidError } from "./errors.js";
-import { idSchema } from "./model.js";
+import { hostSummarySchema, playerSideIdSchema as id } from "./player-api.js";
 import { readWire } from "./read.js";
 
 /** First byte of a control frame. Colyseus uses 0..31 with modifier bits; base code 31 is not assigned. */
@@ -26,23 +25,23 @@ export const RESTORE_QUERY = "restore";
 /** URL query that tells a room host that this client speaks control frames. */
 export const CONTROL_QUERY = "centroid";
 
-const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+const count = z.int().check(z.nonnegative());
 
 /** Room host to client. */
 export const serverControlSchema = z.discriminatedUnion("type", [
   /** The room will move: connect to the destination now, keep using this socket until `moved`. */
   z.object({
     type: z.literal("moving"),
-    migrationId: idSchema,
+    migrationId: id,
     epoch: count,
     url: z.string(),
     ticket: z.string(),
     host: hostSummarySchema,
   }),
   /** Last frame of this socket. `sent`: data frames the source sent this session in all. */
-  z.object({ type: z.literal("moved"), migrationId: idSchema, epoch: count, sent: count }),
+  z.object({ type: z.literal("moved"), migrationId: id, epoch: count, sent: count }),
   /** The move is off; close the second socket and go on here. */
-  z.object({ type: z.literal("cancelled"), migrationId: idSchema }),
+  z.object({ type: z.literal("cancelled"), migrationId: id }),
   /**
    * First frame of the destination. Data frames from here on are the ones after the first `sent` of the
    * session; the client sends its own again after the first `received`, and keeps all that no `ack` has named.
@@ -54,9 +53,9 @@ export const serverControlSchema = z.discriminatedUnion("type", [
     sent: count,
     patchRateMs: z.number(),
     /** The room was built from a checkpoint: `sent` may be less than the client has; the whole state follows. */
-    restored: z.boolean().optional(),
+    restored: z.optional(z.boolean()),
     /** Of the restoration, for the client's report. */
-    migrationId: idSchema.optional(),
+    migrationId: z.optional(id),
   }),
   /** A warm standby of the room is there: connect to it now, keep using this socket; `resumed` comes if it takes over. */
   z.object({ type: z.literal("standby"), url: z.string(), host: hostSummarySchema }),
@@ -74,13 +73,13 @@ export const clientControlSchema = z.discriminatedUnion("type", [
   /** What the move looked like from here. */
   z.object({
     type: z.literal("report"),
-    migrationId: idSchema,
-    gapMs: z.number().nonnegative(),
-    patchRateMs: z.number().nonnegative(),
+    migrationId: id,
+    gapMs: z.number().check(z.nonnegative()),
+    patchRateMs: z.number().check(z.nonnegative()),
     lost: count,
     duplicated: count,
     /** Frames heard that the restored room has not said: it may say them again. */
-    undone: count.optional(),
+    undone: z.optional(count),
   }),
 ]);
 export type ClientControl = z.infer<typeof clientControlSchema>;
@@ -101,7 +100,7 @@ export function isControl(frame: Uint8Array): boolean {
   return frame[0] === CONTROL_BYTE;
 }
 
-function decode<T>(frame: Uint8Array, schema: z.ZodType<T>): T {
+function decode<T>(frame: Uint8Array, schema: z.core.$ZodType<T>): T {
   if (frame.byteLength > MAX_CONTROL_FRAME_BYTES) {
     throw new CentroidError(
       "FRAME_TOO_LARGE",

@@ -10,7 +10,7 @@ import {
   type Where,
   whereSchema,
 } from "@centroid/protocol";
-import { z } from "zod";
+import * as z from "zod/mini";
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
@@ -67,13 +67,13 @@ export class BrokerApi {
     return this.#get(`/centroid/v1/where/${roomId}`, {}, whereSchema);
   }
 
-  #get<T>(path: string, query: Record<string, string>, schema: z.ZodType<T>): Promise<T> {
+  #get<T>(path: string, query: Record<string, string>, schema: z.core.$ZodType<T>): Promise<T> {
     const search = new URLSearchParams(query);
     if (this.#network !== undefined) search.set("network", this.#network);
     return this.#request(search.size === 0 ? path : `${path}?${search}`, {}, schema);
   }
 
-  async #request<T>(path: string, init: RequestInit, schema: z.ZodType<T>): Promise<T> {
+  async #request<T>(path: string, init: RequestInit, schema: z.core.$ZodType<T>): Promise<T> {
     const headers = init.body === undefined ? {} : { "content-type": "application/json" };
     const response = await this.reach(
       (base) => fetch(`${base}${path}`, { ...init, headers }),

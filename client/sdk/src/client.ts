@@ -12,7 +12,7 @@ import {
   tryRead,
 } from "@centroid/protocol";
 import { Client, MatchMakeError } from "@colyseus/sdk";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { BrokerApi } from "./broker-api.js";
 import { ProbeLoop } from "./probe-loop.js";
 import { Prober } from "./prober.js";

@@ -11,6 +11,6 @@ export const toldByRoomHost = [
     type: z.literal("reply"),
     requestId: z.number(),
     result: z.unknown().optional(),
-    error: wireErrorSchema.optional(),
+    error: z.optional(wireErrorSchema),
   }),
 ] as const;

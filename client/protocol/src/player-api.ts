@@ -1,0 +1,70 @@
+/**
+ * HTTP answers of the broker that players' SDKs read, in a browser too: `zod/mini` keeps the SDK small there, and is
+ * as good as the rest of zod where these are put into other schemas.
+ */
+import * as z from "zod/mini";
+
+/** Ids travel in URLs and log lines, so they are short and plain. */
+export const ID = /^[A-Za-z0-9_.:-]{1,64}$/;
+export const ID_RULE = "1-64 letters, digits, or one of _ . : -";
+export const playerSideIdSchema = z.string().check(z.regex(ID, ID_RULE));
+const id = playerSideIdSchema;
+
+/** Among matchmaking options: what the SDK adds for the broker; the room never sees it. */
+export const CENTROID_OPTIONS_KEY = "~centroid";
+
+export const hostSummarySchema = z.object({
+  hostId: id,
+  name: z.string(),
+  latitude: z.number(),
+  longitude: z.number(),
+});
+/** A host as players are told of it. */
+export type HostSummary = z.infer<typeof hostSummarySchema>;
+
+/** A Colyseus seat reservation plus what the Centroid SDK needs; stock clients ignore the rest. */
+export const seatReservationSchema = z.object({
+  name: z.string(),
+  sessionId: z.string(),
+  roomId: id,
+  processId: z.string(),
+  /** `host:port[/path]` of the room host; every Colyseus SDK follows it. */
+  publicAddress: z.string(),
+  reconnectionToken: z.optional(z.string()),
+  centroid: z.object({
+    protocol: z.int(),
+    host: hostSummarySchema,
+    epoch: z.int(),
+    playerId: id,
+    /** Authorises probe reports of this player and nothing else. */
+    playerToken: z.string(),
+  }),
+});
+export type SeatReservation = z.infer<typeof seatReservationSchema>;
+
+export const beaconSchema = z.extend(hostSummarySchema, { url: z.string() });
+export type Beacon = z.infer<typeof beaconSchema>;
+
+/** `GET /centroid/v1/beacons`: the few hosts a newcomer measures to get its place in latency space. */
+export const beaconListSchema = z.object({ protocol: z.int(), beacons: z.array(beaconSchema) });
+export type BeaconList = z.infer<typeof beaconListSchema>;
+
+export const probeResponseSchema = z.object({
+  /** Hosts worth confirming next, at most 4. */
+  next: z.array(beaconSchema).check(z.maxLength(4)),
+  /** When to report again; grows while nothing changes. */
+  intervalMs: z.number(),
+  /** Reports not used, with the reason. */
+  rejected: z.array(z.object({ hostId: id, reason: z.string() })),
+});
+export type ProbeResponse = z.infer<typeof probeResponseSchema>;
+
+/** `GET /centroid/v1/where/:roomId`: where a player whose connection broke finds its room now. */
+export const whereSchema = z.object({
+  roomId: id,
+  processId: z.string(),
+  publicAddress: z.string(),
+  epoch: z.int(),
+  host: hostSummarySchema,
+});
+export type Where = z.infer<typeof whereSchema>;
