@@ -18,9 +18,17 @@ export class Cli implements AsyncDisposable {
     return new Cli(await mkdtemp(join(tmpdir(), "centroid-cli-")));
   }
 
-  /** @param within a command that runs another one, such as `ip netns exec NAME` */
-  start(args: string[], env: Record<string, string> = {}, within: string[] = []): RunningCli {
-    const [command = "", ...rest] = [...within, process.execPath, MAIN, ...args];
+  /**
+   * @param within a command that runs another one, such as `ip netns exec NAME`
+   * @param node another version of Node than the tests' own
+   */
+  start(
+    args: string[],
+    env: Record<string, string> = {},
+    within: string[] = [],
+    node = process.execPath,
+  ): RunningCli {
+    const [command = "", ...rest] = [...within, node, MAIN, ...args];
     const running = new RunningCli(
       spawn(command, rest, {
         cwd: this.folder,
@@ -37,8 +45,9 @@ export class Cli implements AsyncDisposable {
     args: string[],
     env: Record<string, string> = {},
     within: string[] = [],
+    node = process.execPath,
   ): Promise<{ code: number | null; out: string; err: string }> {
-    const running = this.start(args, env, within);
+    const running = this.start(args, env, within, node);
     const code = await running.exited;
     return { code, out: running.out, err: running.err };
   }

@@ -17,7 +17,7 @@ const CLOSE_POLICY = 1008;
 /**
  * Listens on `host:port`.
  * @param onMeasured somebody measures
- * @param say told once if the slower library has to do
+ * @param say told of every error in a connection
  */
 export function startBeacon(
   host: string,

@@ -1,22 +1,23 @@
-/** A WebSocket server: uWebSockets.js, or `ws` where its native binary does not load. */
+/** A WebSocket server: uWebSockets.js, or `ws` where its native binary does not load. Which, `centroid doctor` says. */
 import { isolated } from "./isolated.js";
+import { loadUws } from "./native.js";
 import type { ListenOptions, OnAccepted, RunningServer } from "./server-socket.js";
 
-/** @param say told once if the slower library has to do, and of every error in a connection */
+/**
+ * @param say told of every error in a connection
+ * @throws if the port is taken
+ */
 export async function listen(
   options: ListenOptions,
   onAccepted: OnAccepted,
   say: (line: string) => void,
 ): Promise<RunningServer> {
-  const { listenUws } = await import("./uws-server.js");
   const accept = isolated(onAccepted, say);
-  try {
-    return await listenUws(options, accept);
-  } catch (cause) {
-    const { listenWs } = await import("./ws-server.js");
-    const server = await listenWs(options, accept);
-    const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-    say(`uWebSockets.js does not load here (${reason}); using ws, which needs more CPU per message`);
-    return server;
+  const native = await loadUws();
+  if (native.state === "loaded") {
+    const { listenUws } = await import("./uws-server.js");
+    return listenUws(native.uws, options, accept);
   }
+  const { listenWs } = await import("./ws-server.js");
+  return listenWs(options, accept);
 }

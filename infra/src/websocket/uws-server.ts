@@ -59,10 +59,12 @@ class UwsSocket implements ServerSocket {
   }
 }
 
-/** @throws if its native binary does not load here, or the port is taken */
-export async function listenUws(options: ListenOptions, onAccepted: OnAccepted): Promise<RunningServer> {
-  const loaded = await import("uWebSockets.js");
-  const uws = loaded.default ?? loaded;
+/** @throws if the port is taken */
+export async function listenUws(
+  uws: typeof import("uWebSockets.js"),
+  options: ListenOptions,
+  onAccepted: OnAccepted,
+): Promise<RunningServer> {
   const app = uws.App();
   const behavior = (maxFrameBytes: number): WebSocketBehavior<UserData> => ({
     maxPayloadLength: maxFrameBytes,

@@ -3,7 +3,7 @@ import { execFile, spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { labProblem } from "@centroid/infra";
+import { labProblem, uwsProblem } from "@centroid/infra";
 import type { Command } from "commander";
 import { color, EXIT, print, printJson, table } from "../output.js";
 
@@ -11,6 +11,12 @@ const exec = promisify(execFile);
 /** A guest that has not said a word by then does not run. */
 const GUEST_TIMEOUT_MS = 5_000;
 const VERSION_TIMEOUT_MS = 5_000;
+
+const OLDEST_NODE = { major: 20, minor: 19 };
+/** https://nodejs.org/en/about/previous-releases: 20 ended in April 2026. */
+const OLDEST_MAINTAINED_NODE = 22;
+/** As in .nvmrc and docs/node.md. */
+const RECOMMENDED_NODE = 24;
 
 interface Finding {
   name: string;
@@ -63,31 +69,21 @@ async function examine(): Promise<Finding[]> {
 }
 
 async function node(): Promise<Finding> {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const ok = major > 20 || (major === 20 && minor >= 19);
-  return {
-    name: "Node",
-    ok,
-    detail: process.versions.node,
-    neededFor: "everything",
-    ...(!ok && { remedy: "install Node 20.19 or newer" }),
-  };
+  const { node: version } = process.versions;
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const found = { name: "Node", neededFor: "everything" };
+  if (major < OLDEST_NODE.major || (major === OLDEST_NODE.major && minor < OLDEST_NODE.minor))
+    return { ...found, ok: false, detail: version, remedy: `Node ${RECOMMENDED_NODE}: docs/node.md` };
+  if (major < OLDEST_MAINTAINED_NODE)
+    return { ...found, ok: true, detail: `${version}, no longer maintained; take ${RECOMMENDED_NODE}` };
+  return { ...found, ok: true, detail: version };
 }
 
 async function uws(): Promise<Finding> {
   const found = { name: "uWebSockets.js", neededFor: "less CPU per message" };
-  try {
-    await import("uWebSockets.js");
-    return { ...found, ok: true, detail: "native binary loads" };
-  } catch (cause) {
-    const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-    return {
-      ...found,
-      ok: false,
-      detail: `does not load (${reason}); ws is used`,
-      remedy: "a platform with a prebuilt binary",
-    };
-  }
+  const problem = await uwsProblem();
+  if (problem === undefined) return { ...found, ok: true, detail: "its binary loads" };
+  return { ...found, ok: false, detail: `${problem}; ws is used`, remedy: "docs/node.md" };
 }
 
 async function program(command: string, name: string, neededFor: string, remedy: string): Promise<Finding> {
