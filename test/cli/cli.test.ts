@@ -131,6 +131,10 @@ describe("with a broker", () => {
       new RegExp(`${room.roomId}\\s+arena\\s+\\S+\\s+running\\s+1`),
     );
     expect((await cli.run(["why", room.roomId], env)).out).toMatch(/J[\s\S]*frankfurt/);
+    // What the terminal prints can be pasted, whole or its beginning.
+    const [, printed = ""] = await up.says(/placed (\S+)/);
+    expect(printed).toBe(room.roomId);
+    expect((await cli.run(["why", printed.slice(0, 5)], env)).out).toMatch(/J[\s\S]*frankfurt/);
     const elsewhere = hosts.find(({ hostId }) => hostId !== room.host.hostId)?.hostId ?? "";
     const moved = await cli.run(["move", room.roomId, elsewhere], env);
     expect(moved).toMatchObject({

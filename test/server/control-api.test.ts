@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type BrokerEvent, eventSchema } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { until, World } from "./support/world.js";
+import { hostOf, until, World } from "./support/world.js";
 
 const listen = (world: World, headers: Record<string, string> = {}) => {
   const socket = new WebSocket(`${world.broker.url.replace("http", "ws")}/events`, { headers });
@@ -29,6 +29,30 @@ describe("the control API", () => {
       { verdict: "stay" },
       { verdict: "place", toHostId: "a", candidates: [{ hostId: "a" }], text: expect.stringMatching(/a/) },
     ]);
+  });
+
+  it("takes the beginning of a room's id for the room, if it is the only one", async () => {
+    let made = 0;
+    const newId = (): string => `id-${String(made++).padStart(3, "0")}-tail`;
+    await using world = await World.start(["a", "b"], { newId });
+    const rooms: string[] = [];
+    for (let room = 0; room < 3; room++) rooms.push((await world.join("create", "arena")).roomId);
+    const [first = ""] = rooms;
+    const shared = "id-0";
+    const unique = first.slice(0, "id-000".length);
+    for (const path of ["", "/state", "/decisions"])
+      expect((await world.call("GET", `/api/v1/rooms/${unique}${path}`)).status).toBe(200);
+    expect(await world.get(`/api/v1/rooms/${unique}`)).toMatchObject({ roomId: first });
+    const to = (await hostOf(world, first)) === "a" ? "b" : "a";
+    expect(await world.move(unique, to)).toMatchObject({ roomId: first, toHostId: to });
+    expect(await world.get(`/api/v1/receipts?roomId=${unique}`)).toMatchObject([{ roomId: first }]);
+    const ambiguous = await world.call("GET", `/api/v1/rooms/${shared}/decisions`);
+    expect(ambiguous.status).toBe(409);
+    const { error } = (await ambiguous.json()) as { error: { code: string; message: string } };
+    expect(error.code).toBe("ROOM_AMBIGUOUS");
+    for (const roomId of rooms) expect(error.message).toContain(roomId);
+    // A player's join is exact: a guess must not get in.
+    await expect(world.match("joinById", unique)).rejects.toMatchObject({ status: 522 });
   });
 
   it.each([

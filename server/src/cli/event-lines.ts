@@ -92,7 +92,9 @@ export class EventLines {
   }
 }
 
-const label = (roomId: string): string => color.bold(roomId.slice(0, 10).padEnd(10));
+/** Whole, so that it can be pasted into other commands; ids of our making are this long. */
+const ROOM_ID_CHARS = 12;
+const label = (roomId: string): string => color.bold(roomId.padEnd(ROOM_ID_CHARS));
 
 function stamp(atMs: number): string {
   return color.dim(new Date(atMs).toTimeString().slice(0, 8));

@@ -24,6 +24,7 @@ const EXIT_BY_CODE: Partial<Record<ErrorCode, number>> = {
   NOT_FOUND: EXIT.notFound,
   ROOM_NOT_FOUND: EXIT.notFound,
   HOST_NOT_FOUND: EXIT.notFound,
+  ROOM_AMBIGUOUS: EXIT.notFound,
   PORT_IN_USE: EXIT.conflict,
   ROOM_MOVING: EXIT.conflict,
   HOST_NOT_ACTIVE: EXIT.conflict,

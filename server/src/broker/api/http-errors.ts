@@ -21,6 +21,7 @@ export function httpStatus(code: ErrorCode): number {
     case "MIGRATION_NOT_FOUND":
     case "ROOM_TYPE_UNKNOWN":
       return 404;
+    case "ROOM_AMBIGUOUS":
     case "ROOM_FULL":
     case "ROOM_LOCKED":
     case "ROOM_MOVING":

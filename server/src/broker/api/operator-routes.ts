@@ -107,6 +107,16 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
     else guard.admin(caller);
   });
 
+  // Wherever an operator names a room, the beginning of its id is enough while no other begins so.
+  const completed = <T extends { roomId?: string | undefined }>(named: T): T => {
+    const roomId = named.roomId === undefined ? undefined : rooms.find(named.roomId)?.roomId;
+    return roomId === undefined ? named : { ...named, roomId };
+  };
+  app.addHook("preHandler", async (request) => {
+    const params = roomParams.partial().safeParse(request.params);
+    if (params.success) Object.assign(request.params as object, completed(params.data));
+  });
+
   app.get(
     "/hosts",
     { schema: { summary: "Every host", response: { 200: z.array(hostSchema), ...failures } } },
@@ -167,7 +177,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
         response: { 200: z.array(receiptSchema), ...failures },
       },
     },
-    async ({ query }) => o.store.receipts(query),
+    async ({ query }) => o.store.receipts(completed(query)),
   );
 
   app.get(
@@ -307,7 +317,10 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
         response: { 200: decisionSchema, ...failures },
       },
     },
-    async ({ body: { roomId, ...question } }) => whatIf(o, rooms.require(roomId), question),
+    async ({ body }) => {
+      const { roomId, ...question } = completed(body);
+      return whatIf(o, rooms.require(roomId), question);
+    },
   );
 }
 

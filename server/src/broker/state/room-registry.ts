@@ -7,6 +7,9 @@ import type { StandbyRecord } from "../store/store.js";
 import type { HostRegistry } from "./host-registry.js";
 import { nextStage, type RoomStage, type RoomTransition } from "./room-stage.js";
 
+/** An error is one line. */
+const MAX_MATCHES_LISTED = 10;
+
 type SessionStage = { state: "reserved"; sinceMs: number } | { state: "connected" };
 
 export interface Session {
@@ -76,6 +79,23 @@ export class RoomRegistry {
     if (room === undefined)
       throw new CentroidError("ROOM_NOT_FOUND", `no room "${roomId}"; it may have ended`);
     return room;
+  }
+
+  /**
+   * The room with this id, or the only one whose id begins so. Looks at every room, so it is for operators only.
+   * @throws CentroidError ROOM_AMBIGUOUS that lists the rooms it could be
+   */
+  find(idOrPrefix: string): RoomEntry | undefined {
+    const exact = this.#rooms.get(idOrPrefix);
+    if (exact !== undefined) return exact;
+    const matches = [...this.#rooms.values()].filter(({ roomId }) => roomId.startsWith(idOrPrefix));
+    if (matches.length <= 1) return matches[0];
+    const listed = matches.slice(0, MAX_MATCHES_LISTED).map(({ roomId }) => roomId);
+    const more = matches.length - listed.length;
+    throw new CentroidError(
+      "ROOM_AMBIGUOUS",
+      `"${idOrPrefix}" begins the ids of ${matches.length} rooms: ${listed.join(", ")}${more > 0 ? ` and ${more} more` : ""}; give more of the id`,
+    );
   }
 
   values(): IterableIterator<RoomEntry> {
