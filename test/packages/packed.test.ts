@@ -1,6 +1,6 @@
-/** A game developer's first hour, literally: an empty folder, the packed packages, the README's own code blocks. */
+/** A game developer's first hour, literally: an empty folder, the README's own commands and code blocks. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -12,20 +12,9 @@ import { codeBlocks } from "../support/markdown.js";
 
 const exec = promisify(execFile);
 const ROOT = join(import.meta.dirname, "../..");
-const PACKAGES = [
-  "client/protocol",
-  "client/sdk",
-  "client/bots",
-  "client/naf-adapter",
-  "client/demo",
-  "client/create-centroid",
-  "client/dashboard",
-  "placement",
-  "infra/node-libvirt",
-  "infra",
-  "server",
-];
+const QUIET = { npm_config_audit: "false", npm_config_fund: "false", npm_config_prefer_offline: "true" };
 const blocks = codeBlocks(join(ROOT, "README.md"));
+const commands = blocks.filter(({ language }) => language === "sh").map(({ code }) => code.trim());
 
 let folder: string;
 let tarballs: string[];
@@ -33,19 +22,15 @@ const running: ChildProcess[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "centroid-packed-"));
-  const packed = join(folder, "tarballs");
-  await mkdir(packed);
-  await exec(
-    "npm",
-    ["pack", "--ignore-scripts", "--pack-destination", packed, ...PACKAGES.map((path) => `./${path}`)],
-    { cwd: ROOT },
-  );
+  // As README has it: the checkout lies beside the game's folder.
+  await symlink(ROOT, join(folder, "centroid"));
   const game = join(folder, "game");
   await mkdir(game);
   await exec("npm", ["init", "-y"], { cwd: game });
-  // `npm install @centroid/server @centroid/sdk`, from the tarballs instead of a registry.
+  const [install = ""] = commands.find((command) => command.startsWith("npm install $("))?.split("\n") ?? [];
+  await exec("bash", ["-c", install], { cwd: game, env: { ...process.env, ...QUIET } });
+  const packed = join(ROOT, "packed");
   tarballs = (await readdir(packed)).map((file) => join(packed, file));
-  await exec("npm", ["install", "--no-audit", "--no-fund", ...tarballs], { cwd: game });
   for (const { title, code } of blocks) {
     if (title === undefined) continue;
     await mkdir(dirname(join(game, title)), { recursive: true });
@@ -104,9 +89,8 @@ function start(
 
 describe("the README's own game", () => {
   it("starts with its two commands, plays from Node and a browser, and its room follows the player", async () => {
-    const commands = blocks.filter(({ language }) => language === "sh").map(({ code }) => code.trim());
     expect(commands).toContain(
-      "npm install @centroid/server @centroid/sdk\nnpx centroid up --rooms ./rooms --emulate",
+      "npm install $(npm --prefix ../centroid run --silent pack)\nnpx centroid up --rooms ./rooms --emulate",
     );
     expect(commands).toContain("npx centroid travel me tokyo");
     const up = start("npx", ["centroid", "up", "--rooms", "./rooms", "--emulate"], {
