@@ -1,45 +1,75 @@
-/** `npm run bench [group ...]`: runs the benchmarks, prints a table, writes bench-results/latest.json. */
-import { mkdirSync, writeFileSync } from "node:fs";
+/**
+ * `npm run bench [group ...]`: runs the benchmarks, prints a table and nothing else on stdout, writes
+ * `bench-results/latest.json`. `--list` names the groups. Each group is a process of its own, so that what its players
+ * and hosts say while hosts are killed under them goes to `bench-results/GROUP.log`, and one does not slow the next.
+ */
+import { fork } from "node:child_process";
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { broker } from "./broker.js";
-import { distributed } from "./distributed.js";
-import { failover } from "./failover.js";
-import { handoff } from "./handoff.js";
-import { memory } from "./memory.js";
-import { messageCpu } from "./message-cpu.js";
-import { placement } from "./placement.js";
+import { join } from "node:path";
+import { GROUPS, type GroupName } from "./groups.js";
 import { met, type Row } from "./row.js";
 
-const GROUPS: Record<string, () => Promise<Row[]>> = {
-  handoff,
-  broker,
-  failover,
-  distributed,
-  memory,
-  "message-cpu": messageCpu,
-  placement,
-};
+const RESULTS = "bench-results";
+const RUN_GROUP = join(import.meta.dirname, "run-group.ts");
+const NAMES = Object.keys(GROUPS) as GroupName[];
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.find((name) => !(name in GROUPS));
-if (unknown !== undefined) {
-  console.error(`no benchmark "${unknown}"; there are ${Object.keys(GROUPS).join(", ")}`);
-  process.exit(2);
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+  if (args.includes("--list")) {
+    for (const name of NAMES) console.log(`${name.padEnd(12)} ${GROUPS[name].about}`);
+    return 0;
+  }
+  const unknown = args.find((name) => !(name in GROUPS));
+  if (unknown !== undefined) {
+    console.error(`no benchmark "${unknown}"; there are ${NAMES.join(", ")}`);
+    return EXIT_USAGE;
+  }
+  mkdirSync(RESULTS, { recursive: true });
+  const wanted = NAMES.filter((name) => args.length === 0 || args.includes(name));
+  const rows: Row[] = [];
+  const failed: GroupName[] = [];
+  for (const [at, name] of wanted.entries()) {
+    const step = `${at + 1}/${wanted.length} ${name}`;
+    process.stderr.write(`${step}: ${GROUPS[name].about}\n`);
+    const startedAtMs = performance.now();
+    const measured = await runGroup(name);
+    const tookS = ((performance.now() - startedAtMs) / 1000).toFixed(0);
+    if (measured === undefined) {
+      failed.push(name);
+      process.stderr.write(`${step}: failed after ${tookS} s; ${RESULTS}/${name}.log says why\n`);
+      continue;
+    }
+    process.stderr.write(`${step}: done in ${tookS} s\n`);
+    rows.push(...measured);
+    for (const row of measured) console.log(line(row));
+  }
+  const machine = { node: process.version, cpus: cpus().length, model: cpus()[0]?.model };
+  const all = { at: new Date().toISOString(), machine, rows };
+  writeFileSync(join(RESULTS, "latest.json"), `${JSON.stringify(all, null, 2)}\n`);
+  return failed.length === 0 ? 0 : EXIT_FAILED;
 }
-const rows: Row[] = [];
-for (const [name, run] of Object.entries(GROUPS)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const measured = await run();
-  rows.push(...measured);
-  for (const row of measured) console.log(line(row));
+
+/** Undefined if it failed. */
+async function runGroup(name: GroupName): Promise<Row[] | undefined> {
+  const log = openSync(join(RESULTS, `${name}.log`), "w");
+  try {
+    const child = fork(RUN_GROUP, [name], { stdio: ["ignore", log, log, "ipc"] });
+    return await new Promise((resolve) => {
+      let rows: Row[] | undefined;
+      child.once("message", (message) => {
+        rows = message as Row[];
+      });
+      child.once("error", () => resolve(undefined));
+      child.once("exit", (code) => resolve(code === 0 ? rows : undefined));
+    });
+  } finally {
+    closeSync(log);
+  }
 }
-const machine = { node: process.version, cpus: cpus().length, model: cpus()[0]?.model };
-mkdirSync("bench-results", { recursive: true });
-writeFileSync(
-  "bench-results/latest.json",
-  `${JSON.stringify({ at: new Date().toISOString(), machine, rows }, null, 2)}\n`,
-);
-process.exit(0);
 
 function line(row: Row): string {
   const aim = row.aim === undefined ? "" : "max" in row.aim ? `≤ ${row.aim.max}` : `≥ ${row.aim.min}`;

@@ -1,0 +1,47 @@
+/** The groups of benchmarks, each loaded when it is run. */
+import type { Row } from "./row.js";
+
+export type GroupName =
+  | "handoff"
+  | "broker"
+  | "failover"
+  | "distributed"
+  | "memory"
+  | "message-cpu"
+  | "placement";
+
+interface Group {
+  about: string;
+  load: () => Promise<() => Promise<Row[]>>;
+}
+
+export const GROUPS: Record<GroupName, Group> = {
+  handoff: {
+    about: "what players feel of a move: silence beyond the tick, messages lost",
+    load: async () => (await import("./handoff.js")).handoff,
+  },
+  broker: {
+    about: "rooms created and seats reserved a second, memory of broker and agents",
+    load: async () => (await import("./broker.js")).broker,
+  },
+  failover: {
+    about: "from a host's death until its room's players hear the room again",
+    load: async () => (await import("./failover.js")).failover,
+  },
+  distributed: {
+    about: "seats a second with one and three brokers on a Redis, and after it restarts",
+    load: async () => (await import("./distributed.js")).distributed,
+  },
+  memory: {
+    about: "what a room and a player cost in the broker and in a room host",
+    load: async () => (await import("./memory.js")).memory,
+  },
+  "message-cpu": {
+    about: "CPU of a message against the same room on bare Colyseus",
+    load: async () => (await import("./message-cpu.js")).messageCpu,
+  },
+  placement: {
+    about: "how near placement comes to the optimum, and what an evaluation costs",
+    load: async () => (await import("./placement.js")).placement,
+  },
+};
