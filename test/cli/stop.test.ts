@@ -1,6 +1,9 @@
-/** Ctrl-C as it comes in real life: twice at once under npm, and before everything has started. */
-import { createServer } from "node:net";
+/** Ctrl-C as it comes in real life: twice at once under npm, before everything has started, in the middle of a game. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CentroidClient } from "@centroid/sdk";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { freePort } from "../support/free-port.js";
 import { Cli, type RunningCli } from "../support/run-cli.js";
 
 let cli: Cli;
@@ -15,6 +18,69 @@ afterAll(async () => {
 const nothingLeft = (up: RunningCli): Promise<void> =>
   expect.poll(() => up.left, { timeout: 2_000, interval: 20 }).toBe(false);
 
+/** Two starts of everything. */
+const SLOW_MS = 180_000;
+const DIARY = join(import.meta.dirname, "../fixtures/diary-rooms");
+interface Snapshot {
+  rooms: { roomId: string; state: string }[];
+}
+const snapshotOf = (line: string): Snapshot => JSON.parse(line) as Snapshot;
+
+// A terminal's Ctrl-C and a service manager's stop both reach the agents and room hosts at the same time as the broker.
+it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+  "%s to all processes at once ends rooms with their hooks, tells players, and leaves the next start nothing",
+  async (signal) => {
+    const port = await freePort();
+    const state = { CENTROID_STATE_DIR: join(cli.folder, `orderly-${signal}`) };
+    const args = ["up", "--rooms", DIARY, "--port", String(port), "--hosts", "2", "--json"];
+    const up = cli.start(args, state);
+    await up.says(/"type":"snapshot"/);
+    const client = new CentroidClient(`http://127.0.0.1:${port}`, { probing: false });
+    const path = join(cli.folder, `diary-${signal}.txt`);
+    const room = await client.create("diary", { path });
+    const left = new Promise<number>((resolve) => room.onLeave((code: number) => resolve(code)));
+    await up.kill(signal);
+    expect(await up.exited).toBe(0);
+    // As bare Colyseus: SERVER_SHUTDOWN.
+    expect(await left).toBe(4001);
+    client.dispose();
+    expect((await readFile(path, "utf8")).trim().split("\n")).toEqual([
+      "onBeforeShutdown",
+      `onLeave ${room.sessionId}`,
+      "onDispose",
+    ]);
+    expect(up.out).toContain('{"type":"stopping","rooms":1,"keepsRooms":false}');
+    expect(up.err).toBe("");
+    await nothingLeft(up);
+
+    const next = cli.start(args, state);
+    expect(snapshotOf((await next.says(/.*"type":"snapshot".*/))[0]).rooms).toEqual([]);
+    await next.kill("SIGINT");
+    expect(next.out).not.toContain('"state":"restoring"');
+  },
+  SLOW_MS,
+);
+
+it(
+  "with --keep-rooms the next start knows the room",
+  async () => {
+    const port = await freePort();
+    const state = { CENTROID_STATE_DIR: join(cli.folder, "kept") };
+    const args = ["up", "--port", String(port), "--hosts", "1", "--json", "--keep-rooms"];
+    const up = cli.start(args, state);
+    await up.says(/"type":"snapshot"/);
+    const client = new CentroidClient(`http://127.0.0.1:${port}`, { probing: false });
+    const { roomId } = await client.create("arena");
+    await up.kill("SIGINT");
+    client.dispose();
+    expect(up.out).toContain('{"type":"stopping","rooms":1,"keepsRooms":true}');
+    const next = cli.start(args, state);
+    await next.says(new RegExp(roomId));
+    await next.kill("SIGINT");
+  },
+  SLOW_MS,
+);
+
 it("a Ctrl-C that arrives twice, as npm makes it, still ends in order", async () => {
   const up = cli.start(["up", "--port", "0", "--hosts", "2", "--json"]);
   await up.says(/"type":"snapshot"/);
@@ -28,10 +94,7 @@ it("a Ctrl-C that arrives twice, as npm makes it, still ends in order", async ()
 
 it("a Ctrl-C during the start is no error", async () => {
   // The broker's port opens after the rooms are built and before agents are there.
-  const free = createServer();
-  await new Promise<void>((resolve) => free.listen(0, "127.0.0.1", resolve));
-  const { port } = free.address() as { port: number };
-  await new Promise<unknown>((resolve) => free.close(resolve));
+  const port = await freePort();
   const up = cli.start(["up", "--port", String(port), "--hosts", "6"]);
   await expect
     .poll(

@@ -68,9 +68,9 @@ async function main(): Promise<void> {
     await agent[Symbol.asyncDispose]();
     process.exit(code);
   };
-  process.on("SIGTERM", () => void stop(0));
-  // A Ctrl-C in the terminal reaches the whole group; the parent decides.
-  process.on("SIGINT", () => (process.connected ? undefined : void stop(0)));
+  // These reach the whole group, from a terminal or a service manager; a parent decides when its agents end.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => (process.connected ? undefined : void stop(0)));
   process.on("disconnect", () => void stop(0));
   // The parent may have gone while this program was loading; an agent without one has no channel at all.
   if (process.send !== undefined && !process.connected) await stop(0);

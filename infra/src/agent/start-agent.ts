@@ -6,8 +6,8 @@ import { z } from "zod";
 import { type AgentConfig, agentConfigSchema } from "./config.js";
 
 const AGENT_MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
-/** After SIGTERM, an agent that does not end is killed. */
-const STOP_TIMEOUT_MS = 4_000;
+/** An agent that has not ended by then is killed; its room host may take a little less. */
+const STOP_TIMEOUT_MS = 8_000;
 
 const fromAgentSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("connected") }),
@@ -53,7 +53,7 @@ export async function startAgent(
     exited,
     kill: (signal) => void child.kill(signal),
     async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
+      if (child.connected) child.disconnect();
       const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
       await exited;
       clearTimeout(timer);

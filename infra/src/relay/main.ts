@@ -48,6 +48,5 @@ async function onMessage(raw: unknown, listening?: unknown): Promise<void> {
 
 process.on("message", onMessage);
 process.on("disconnect", () => void stop());
-process.on("SIGTERM", () => void stop());
-// Ctrl-C reaches the whole group: the owner decides when its players' connections end.
-process.on("SIGINT", () => undefined);
+// These reach the whole group, from a terminal or a service manager: the owner decides when players' connections end.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);

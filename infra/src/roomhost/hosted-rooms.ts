@@ -28,6 +28,8 @@ export class HostedRooms {
   /** A room runs here from now on. */
   readonly #onAdopted: (roomId: string) => void;
   readonly #rooms = new Map<string, Hosted>();
+  /** Rooms that are gone for everybody else while their `onDispose` runs. */
+  readonly #disposing = new Set<Promise<void>>();
 
   constructor(options: HostedRoomsOptions, pauses: Pauses, onAdopted: (roomId: string) => void) {
     this.#o = options;
@@ -70,6 +72,11 @@ export class HostedRooms {
     if (this.#rooms.get(roomId) === hosted) this.#rooms.delete(roomId);
   }
 
+  /** Resolves when no room is inside its `onDispose` any more. */
+  async disposals(): Promise<void> {
+    await Promise.all(this.#disposing);
+  }
+
   reports(): RoomReport[] {
     return [...this.#rooms].map(([roomId, hosted]) => this.#report(roomId, hosted));
   }
@@ -96,6 +103,9 @@ export class HostedRooms {
     events.on("lock", changed);
     events.on("unlock", changed);
     events.once("dispose", () => {
+      const disposing = new Promise<void>((resolve) => events.once("disconnect", resolve));
+      this.#disposing.add(disposing);
+      void disposing.then(() => this.#disposing.delete(disposing));
       hosted.protection?.[Symbol.dispose]();
       this.#pauses.forget(room);
       if (hosted.stage.name === "leaving") {

@@ -10,6 +10,7 @@ import { z } from "zod";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
 import { Lease } from "./lease.js";
 import { monotonicMs } from "./monotonic.js";
+import type { RoomHost } from "./room-host.js";
 
 const configSchema = z.object({
   bindHost: z.string(),
@@ -31,6 +32,8 @@ const requestSchema = z.union([
   z.object({ requestId: z.number(), reports: z.literal(true) }),
   z.object({ requestId: z.number(), saveNow: z.string() }),
 ]);
+/** What `onDispose` may take when this process ends; its agent waits a little longer. */
+const DISPOSE_TIMEOUT_MS = 5_000;
 /** How often the agent hears what this process uses. */
 const USAGE_INTERVAL_MS = 1_000;
 /** How often players hear that this process is there; three missing in a row are what they notice. */
@@ -48,19 +51,29 @@ type ToAgent =
   | { type: "failed"; message: string };
 
 function send(message: ToAgent): void {
-  if (!process.connected) process.exit(0);
-  process.send?.(message);
+  if (process.connected) process.send?.(message);
+}
+
+/** The agent lets go or has died: nothing runs on here, but what an author saves in `onDispose` is saved. */
+async function end(host: RoomHost | undefined): Promise<void> {
+  host?.pause();
+  setTimeout(() => process.exit(0), DISPOSE_TIMEOUT_MS).unref();
+  await host?.disposals();
+  process.exit(0);
 }
 
 async function main(): Promise<void> {
-  process.on("disconnect", () => process.exit(0));
+  let host: RoomHost | undefined;
+  process.on("disconnect", () => void end(host));
+  // These reach the whole group, from a terminal or a service manager; the agent decides when this process ends.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
   // The parent may have gone while this module was loading; nobody will tell that again.
   if (!process.connected) process.exit(0);
   const config = configSchema.parse(JSON.parse(process.env.CENTROID_ROOM_HOST ?? "{}"));
   // Colyseus 0.18 reads the global when it loads; without it every reconnection on Node 20 fails.
   const { WebSocket } = await import("ws");
   globalThis.WebSocket ??= WebSocket as never;
-  const [{ RoomTypes }, { PresenceBus }, { RoomHost }, { listenForPlayers }] = await Promise.all([
+  const [{ RoomTypes }, { PresenceBus }, roomHost, { listenForPlayers }] = await Promise.all([
     import("./colyseus/seats.js"),
     import("./colyseus/room-presence.js"),
     import("./room-host.js"),
@@ -71,14 +84,13 @@ async function main(): Promise<void> {
   };
   const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
   const types = await RoomTypes.define(bundle.rooms, bus);
-  let host: InstanceType<typeof RoomHost> | undefined;
   const transport = await listenForPlayers(
     config.bindHost,
     (connection) => host?.accept(connection),
     (line) => send({ type: "notice", line }),
   );
   const address = `${config.advertiseHost}:${transport.port}`;
-  host = new RoomHost({
+  host = new roomHost.RoomHost({
     processId: config.processId,
     address,
     types,
@@ -129,8 +141,6 @@ async function main(): Promise<void> {
       (cause: unknown) => send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),
     );
   });
-  // Ctrl-C in a terminal reaches every process; the agent ends this one when its players have gone.
-  process.on("SIGINT", () => undefined);
   // An author's stray error must not take every room of this process with it.
   process.on("uncaughtException", (error) =>
     send({ type: "notice", line: `uncaught in a room: ${error.stack ?? error.message}` }),

@@ -25,6 +25,7 @@ import {
   forgetUntaken,
   type RoomTypes,
   reserveSeat,
+  shutDownRoom,
 } from "./colyseus/seats.js";
 import { Moves } from "./handoff/moves.js";
 import { type Hosted, listing, type Seat, seated } from "./hosted.js";
@@ -113,7 +114,7 @@ export class RoomHost {
       case "warmUp":
         return {};
       case "disposeRoom":
-        await this.#dispose(request.roomId, request.epoch);
+        await this.#dispose(request.roomId, request.epoch, request.shutdown);
         return {};
       case "kick": {
         const client = this.#rooms.running(request.roomId).room.clients.get(request.sessionId);
@@ -176,6 +177,11 @@ export class RoomHost {
       if (stage.name !== "running" || stage.room.move.held) continue;
       for (const { link } of movableClients(stage.room)) link.control({ type: "alive" });
     }
+  }
+
+  /** Resolves when no room is inside its `onDispose` any more. */
+  disposals(): Promise<void> {
+    return this.#rooms.disposals();
   }
 
   /** To be called now and then. */
@@ -261,7 +267,7 @@ export class RoomHost {
   }
 
   /** An epoch newer than the room's: it lives elsewhere, so it goes quietly and its players follow it. */
-  async #dispose(roomId: string, epoch: number): Promise<void> {
+  async #dispose(roomId: string, epoch: number, shutdown = false): Promise<void> {
     const hosted = this.#rooms.get(roomId);
     if (hosted === undefined) return;
     if (epoch < hosted.epoch)
@@ -281,7 +287,7 @@ export class RoomHost {
           stage.room.move.release();
           this.#rooms.remove(roomId, hosted);
           for (const socket of sockets) socket?.close(CLOSE_ROOM_MOVED, "room is elsewhere");
-        } else await disposeRoom(stage.room);
+        } else await (shutdown ? shutDownRoom(stage.room) : disposeRoom(stage.room));
         break;
       default: {
         const never: never = stage;

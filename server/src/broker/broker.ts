@@ -29,6 +29,7 @@ import {
   DEFAULT_REJOIN_GRACE_MS,
 } from "./options.js";
 import { PlayerTokens } from "./players/player-tokens.js";
+import { endRooms } from "./shutdown.js";
 import { hostView } from "./state/host-registry.js";
 import { LmdbStore } from "./store/lmdb-store.js";
 import { MemoryStore } from "./store/memory-store.js";
@@ -58,6 +59,11 @@ export interface Broker extends AsyncDisposable {
   /** Hosts that had rooms before a restart are back, or were waited for long enough. At once on a fresh store. */
   readonly ready: Promise<void>;
   hosts(): Host[];
+  /**
+   * Lets nobody in any more and ends the rooms on these hosts, with their authors' hooks, as when Colyseus ends. To be
+   * called before these hosts and this broker end; without it, rooms are kept for the next start or other brokers.
+   */
+  endRooms(hostIds: readonly string[]): Promise<void>;
   readonly events: {
     snapshot(): Snapshot;
     /** @returns what ends the subscription */
@@ -146,6 +152,8 @@ async function start(
     onClosed: (link) => hostDesk.closed(link),
   });
   const stopping = new AbortController();
+  /** Rooms are ending: nobody else may come in. */
+  const closing = new AbortController();
   const ready = rejoined(
     core,
     remembered,
@@ -160,7 +168,17 @@ async function start(
   const app = await build(
     options,
     core,
-    { brokerId, adminToken, viewerToken, tokens, ready, limits, ofAddress, ofPlayer },
+    {
+      brokerId,
+      adminToken,
+      viewerToken,
+      tokens,
+      ready,
+      limits,
+      ofAddress,
+      ofPlayer,
+      closing: closing.signal,
+    },
     agents,
     events,
   );
@@ -224,6 +242,11 @@ async function start(
     agentToken,
     ready,
     hosts: () => [...hosts.values()].map(hostView),
+    async endRooms(hostIds) {
+      closing.abort();
+      loop[Symbol.dispose]();
+      await endRooms({ ...core, remembered, forget: core.onGone }, hostIds);
+    },
     events: { snapshot: () => hub.snapshot(), subscribe: (listener) => hub.subscribe(listener) },
     [Symbol.asyncDispose]: () => teardown[Symbol.asyncDispose](),
   };
@@ -241,6 +264,7 @@ function build(
     ofAddress: Allowance;
     ofPlayer: Allowance;
     ready: Promise<void>;
+    closing: AbortSignal;
   },
   agents: AgentServer,
   events: EventSocket,
@@ -262,7 +286,7 @@ function build(
     isReady = true;
   });
   return httpServer({
-    client: { ...core, matchmaker, tokens: own.tokens },
+    client: { ...core, matchmaker, tokens: own.tokens, closing: own.closing },
     operator: {
       ...core,
       brokerId: own.brokerId,

@@ -36,6 +36,8 @@ export const configSchema = z.strictObject({
   agentToken: z.string().min(16, "at least 16 characters").optional(),
   /** How often a changing room is saved; 0 is never. */
   checkpointMs: z.number().int().min(0).default(1_000),
+  /** At the end: keep rooms as last saved. True with `redis`, where other brokers go on; otherwise they end with their hooks. */
+  keepRooms: z.boolean().optional(),
   /** Of one player; one that sends more is disconnected. 0 is no limit. */
   maxFramesPerSecond: z.number().int().min(0).default(200),
   /** The same in bytes. */

@@ -24,6 +24,7 @@ import { openKeeping } from "./keeping.js";
 import { Owned } from "./owned.js";
 import { assertPortFree } from "./port.js";
 import type { TokenName } from "./state-dir.js";
+import { noticeSlowTransport } from "./transport-notice.js";
 
 export interface Deployment extends AsyncDisposable {
   readonly broker: Broker;
@@ -33,6 +34,8 @@ export interface Deployment extends AsyncDisposable {
   readonly adminToken: string;
   /** True if the admin token was made at this start. */
   readonly tokenIsFresh: boolean;
+  /** True if rooms outlive it, as last saved; otherwise they end first, with their authors' hooks. */
+  readonly keepsRooms: boolean;
 }
 
 export interface DeploymentHooks {
@@ -40,6 +43,8 @@ export interface DeploymentHooks {
   notice: (line: string) => void;
   /** Gives up a start that is under way; a deployment that has started is disposed instead. */
   signal?: AbortSignal;
+  /** Begins without the rooms of an earlier run, however that ended. */
+  clean?: boolean;
 }
 
 /** Listening there is listening everywhere, and no address that a player could dial. */
@@ -73,8 +78,9 @@ export async function startDeployment(config: Config, hooks: DeploymentHooks): P
 
 async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Promise<Deployment> {
   const sites = hostSites(config);
+  if (sites.length > 0 && config.carrier === "process") await noticeSlowTransport(hooks.notice);
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
-  const keeping = await openKeeping(config, owned);
+  const keeping = await openKeeping(config, owned, hooks.clean);
   const token = (name: TokenName, given: string | undefined) =>
     given === undefined ? keeping.token(name) : { value: given, fresh: false };
   const [admin, viewer, agent, rooms] = await Promise.all([
@@ -114,9 +120,12 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
     }),
   );
   const agents = await startAgents(sites, config, broker, agent.value, rooms, hooks, lab);
-  // Agents end together; the broker goes last, so that none of them dials it again.
+  // Other brokers have hosts of their own to build its rooms again; alone it has nobody to leave them to.
+  const keepsRooms = config.keepRooms ?? config.redis !== undefined;
+  // Rooms end while all else still runs, then agents, together; the broker goes last, so that none of them dials it again.
   owned.add({
     async [Symbol.asyncDispose]() {
+      if (!keepsRooms) await broker.endRooms(agents.map(({ hostId }) => hostId));
       await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
       // It takes seconds, in which a broker that has ended would miss its agents.
       await lab?.[Symbol.asyncDispose]();
@@ -130,6 +139,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
     roomTypes: rooms.roomTypes,
     adminToken: admin.value,
     tokenIsFresh: admin.fresh,
+    keepsRooms,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
 }

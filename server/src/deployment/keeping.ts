@@ -16,11 +16,11 @@ export interface Keeping {
 }
 
 /** @throws CentroidError CONFIG_INVALID if no Redis answers where there should be one */
-export async function openKeeping(config: Config, owned: Owned): Promise<Keeping> {
+export async function openKeeping(config: Config, owned: Owned, clean = false): Promise<Keeping> {
   const { stateDir, redis, clusterUrl } = config;
   if (redis === undefined) {
     return {
-      broker: { storeDir: await storeDir(config, owned) },
+      broker: { storeDir: await storeDir(config, owned, clean) },
       token: (name) => keepToken(stateDir, name),
     };
   }
@@ -40,8 +40,12 @@ export async function openKeeping(config: Config, owned: Owned): Promise<Keeping
 }
 
 /** One store has one broker: a second one on another port must not find the first one's rooms. */
-async function storeDir({ stateDir, port }: Config, owned: Owned): Promise<string> {
-  if (port !== 0) return join(stateDir, `store-${port}`);
+async function storeDir({ stateDir, port }: Config, owned: Owned, clean: boolean): Promise<string> {
+  if (port !== 0) {
+    const folder = join(stateDir, clean ? `clean-store-${port}` : `store-${port}`);
+    if (clean) await rm(folder, { recursive: true, force: true });
+    return folder;
+  }
   const folder = await mkdtemp(join(stateDir, "store-"));
   owned.add({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
   return folder;

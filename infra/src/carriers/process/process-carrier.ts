@@ -53,8 +53,8 @@ const fromRoomHostSchema = z.discriminatedUnion("type", [
 
 /** A room host that does not answer within this is treated as hung, not as slow. */
 const REPLY_TIMEOUT_MS = 15_000;
-/** After SIGTERM, a room host that does not end is killed. */
-const STOP_TIMEOUT_MS = 2_000;
+/** A room host that has not ended by then is killed; authors' `onDispose` has most of it. */
+const STOP_TIMEOUT_MS = 6_000;
 /** A room host says every second what it uses; one that says nothing for so long never will. */
 const HUNG_AFTER_MS = 8_000;
 const WATCH_INTERVAL_MS = 1_000;
@@ -87,8 +87,13 @@ export class ProcessCarrier implements Carrier {
   }
 
   warmUp(): void {
-    if (!this.#disposed)
-      this.#roomHost().catch((cause: unknown) => this.#o.events.notice(CentroidError.from(cause).message));
+    if (this.#disposed) return;
+    this.#roomHost().catch((cause: unknown) => {
+      // A Ctrl-C or a stop reaches the whole group; a process that was still loading could not wait for its agent.
+      const signal = this.#child?.signalCode;
+      if (signal === "SIGINT" || signal === "SIGTERM" || signal === "SIGHUP") return;
+      this.#o.events.notice(CentroidError.from(cause).message);
+    });
   }
 
   has(roomId: string): boolean {
@@ -293,7 +298,7 @@ export class ProcessCarrier implements Carrier {
     const { child } = host;
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
+    if (child.connected) child.disconnect();
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(timer);

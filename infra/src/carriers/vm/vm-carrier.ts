@@ -115,7 +115,7 @@ export class VmCarrier implements Carrier {
       case "migrationStatus":
         return this.#moves.status(request.roomId);
       case "disposeRoom":
-        await this.#dispose(request.roomId, request.epoch);
+        await this.#dispose(request.roomId, request.epoch, request.shutdown);
         return {};
       case "reserveSeat":
       case "checkReconnection": {
@@ -186,7 +186,7 @@ export class VmCarrier implements Carrier {
     }
   }
 
-  async #dispose(roomId: string, epoch: number): Promise<void> {
+  async #dispose(roomId: string, epoch: number, shutdown = false): Promise<void> {
     const hosted = this.#rooms.get(roomId);
     if (hosted === undefined) return;
     if (epoch < hosted.record.epoch)
@@ -197,7 +197,7 @@ export class VmCarrier implements Carrier {
     const { stage } = hosted;
     // At its own epoch its players are told good-bye; at a newer one it lives elsewhere.
     if (epoch !== hosted.record.epoch || !("guest" in stage)) return this.#rooms.remove(hosted);
-    const request = { method: "disposeRoom", roomId, epoch: hosted.guestEpoch } as const;
+    const request = { method: "disposeRoom", roomId, epoch: hosted.guestEpoch, shutdown } as const;
     await stage.guest.ask({ request }, REPLY_TIMEOUT_MS).catch(() => undefined);
     // The room has said that it is over, and is being removed for that, or it does not answer.
     if (this.#rooms.get(roomId) === hosted) await this.#rooms.remove(hosted);

@@ -98,3 +98,14 @@ export function forgetUntaken(seats: Map<string, unknown>, room: MovableRoom): v
 export async function disposeRoom(room: MovableRoom): Promise<void> {
   await room.disconnect();
 }
+
+/**
+ * As Colyseus does when its process ends: `onBeforeShutdown` (by default it disconnects everybody, with close code
+ * 4001), `onLeave` for each player, `onDispose`. Resolves when the last of them is through.
+ */
+export async function shutDownRoom(room: MovableRoom): Promise<void> {
+  const ended = new Promise<void>((resolve) => room.move.events.once("disconnect", resolve));
+  await room.lock();
+  room.onBeforeShutdown();
+  await ended;
+}

@@ -27,6 +27,7 @@ import { roomFacts } from "../placement/room-facts.js";
 import type { Player, PlayerRegistry } from "../players/player-registry.js";
 import type { PlayerTokens } from "../players/player-tokens.js";
 import type { ProbeDesk } from "../players/probe-desk.js";
+import { shuttingDown } from "../shutdown.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../state/host-registry.js";
 import type { RoomRegistry, Session } from "../state/room-registry.js";
 import { toCentroidError, withRetryAfter } from "./http-errors.js";
@@ -51,6 +52,8 @@ export interface ClientRoutesOptions {
   addresses: AddressBook;
   clock: Clock;
   metrics: Metrics;
+  /** Aborted: nobody may come in any more. */
+  closing: AbortSignal;
   onPlayer: (session: Session) => void;
 }
 
@@ -93,6 +96,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     async (request, reply) => {
       const params = matchParamsSchema.safeParse(request.params);
       if (!params.success) throw new CentroidError("NOT_FOUND", `invalid method "${request.params.method}"`);
+      if (o.closing.aborted) throw shuttingDown();
       const { method, target } = params.data;
       const startedAtMs = o.clock.now();
       const reservation = await o.matchmaker.match(

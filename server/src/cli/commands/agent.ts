@@ -13,6 +13,7 @@ import {
 import { CentroidError } from "@centroid/protocol";
 import { type Command, Option } from "commander";
 import { loadConfig } from "../../config/config.js";
+import { noticeSlowTransport } from "../../deployment/transport-notice.js";
 import { fail, print, printJson } from "../output.js";
 import { untilStopped } from "../until-stopped.js";
 
@@ -90,6 +91,7 @@ export function registerAgent(program: Command): void {
       try {
         const notice = (line: string): void => void (stop.aborted || process.stderr.write(`${line}\n`));
         const config = await agentConfig(flags, notice);
+        if (flags.carrier === "process") await noticeSlowTransport(notice);
         stop.throwIfAborted();
         await using agent = await startAgent(config, { onNotice: notice, signal: stop });
         if (json) printJson({ type: "started", hostId: agent.hostId, roomTypes: config.roomTypes });
@@ -99,6 +101,10 @@ export function registerAgent(program: Command): void {
           stop.addEventListener("abort", () => resolve(undefined), { once: true });
         });
         const ended = await Promise.race([agent.exited, stopped]);
+        if (stop.aborted && !json)
+          print(
+            "stopping: brokers build its rooms again elsewhere, as last saved; drain the host first to lose nothing",
+          );
         if (ended !== undefined && !stop.aborted)
           throw new CentroidError("HOST_LOST", `the agent ended (${ended.signal ?? `code ${ended.code}`})`);
       } catch (cause) {

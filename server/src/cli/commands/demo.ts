@@ -8,6 +8,7 @@ import { loadConfig } from "../../config/config.js";
 import type { Deployment } from "../../deployment/deployment.js";
 import { BrokerClient } from "../broker-client.js";
 import { EventLines } from "../event-lines.js";
+import { farewell } from "../farewell.js";
 import { color, fail, print } from "../output.js";
 import { untilStopped } from "../until-stopped.js";
 
@@ -43,6 +44,7 @@ export function registerDemo(program: Command): void {
           // What ends because everything ends is no news.
           notice: (line) => void (stop.aborted || process.stderr.write(`${line}\n`)),
           signal: stop,
+          clean: true,
         });
         const { broker, relay, adminToken } = deployment;
         if (json) print(JSON.stringify({ type: "started", url: broker.url, emulated: true }));
@@ -59,7 +61,7 @@ export function registerDemo(program: Command): void {
         })();
         await Promise.race([shown, bots]);
         await bots;
-        if (!json) print(color.dim("stopped"));
+        print(farewell(deployment, json));
       } catch (cause) {
         if (!stop.aborted) fail(cause, json);
       }

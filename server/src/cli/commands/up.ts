@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { loadConfig } from "../../config/config.js";
 import { BrokerClient } from "../broker-client.js";
 import { EventLines } from "../event-lines.js";
+import { farewell } from "../farewell.js";
 import { color, fail, print } from "../output.js";
 import { untilStopped } from "../until-stopped.js";
 
@@ -20,6 +21,7 @@ interface UpFlags {
   trustProxy?: string;
   limits?: boolean;
   checkpointMs?: number;
+  keepRooms?: boolean;
   redis?: string;
   clusterUrl?: string;
   trace?: string;
@@ -45,6 +47,7 @@ export function registerUp(program: Command): void {
     .option("--trust-proxy <addresses>", "of proxies in front, whose X-Forwarded-For says who asks")
     .option("--no-limits", "let one address ask as much as it likes (for load tests)")
     .option("--checkpoint-ms <number>", "how often a changing room is saved (default 1000; 0: never)", Number)
+    .option("--keep-rooms", "at the end, keep rooms for the next start (default: with --redis only)")
     .option("--redis <url>", "shared by several brokers: redis://host:port")
     .option("--cluster-url <url>", "under which the other brokers reach this one")
     .option("--trace <file>", "records what placement depends on and decides, for centroid replay")
@@ -80,6 +83,7 @@ export function registerUp(program: Command): void {
           const line = json ? JSON.stringify(event) : lines.line(event);
           if (line !== undefined) print(line);
         }
+        print(farewell(deployment, json));
       } catch (cause) {
         if (!stop.aborted) fail(cause, json);
       }
