@@ -1,5 +1,5 @@
 /** Processes and what they started. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** A process and its children, as /proc has them. */
 export function descendants(pid: number): number[] {
@@ -29,4 +29,22 @@ export function mentioning(text: string): { pid: number; name: string }[] {
         return [];
       }
     });
+}
+
+/** The process among these that listens on this TCP port of the loopback interface, or of all. */
+export function listener(pids: readonly number[], port: number): number | undefined {
+  const LISTEN = "0A";
+  const inode = readFileSync("/proc/net/tcp", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .find((row) => row[3] === LISTEN && Number.parseInt(row[1]?.split(":")[1] ?? "", 16) === port)?.[9];
+  return pids.find((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).some(
+        (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`,
+      );
+    } catch {
+      return false;
+    }
+  });
 }

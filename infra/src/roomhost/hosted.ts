@@ -1,8 +1,8 @@
 /** What a room host knows of one of its rooms, and what is read off it. */
 import { CentroidError, type Seated } from "@centroid/protocol";
 import type { Acknowledgements } from "./checkpoint/acknowledgements.js";
+import type { AwaitedPlayers } from "./checkpoint/awaited-players.js";
 import type { Checkpointer } from "./checkpoint/checkpointer.js";
-import type { RestoredRoom } from "./checkpoint/restored-room.js";
 import type { MovableRoom } from "./colyseus/movable-room.js";
 import type { HandoffDestination } from "./handoff/destination.js";
 import type { HandoffSource } from "./handoff/source.js";
@@ -25,8 +25,6 @@ type HostedStage =
       name: "running";
       room: MovableRoom;
       arrivals: HandoffDestination | undefined;
-      /** Set if the room was built from a checkpoint: its players are on their way. */
-      restored?: RestoredRoom;
     }
   | {
       name: "leaving";
@@ -44,6 +42,8 @@ export interface Hosted {
   epoch: number;
   seats: Map<string, Seat>;
   protection: Protection | undefined;
+  /** Its players who are still to come, since it was built from a checkpoint. */
+  awaited: AwaitedPlayers | undefined;
   stage: HostedStage;
 }
 

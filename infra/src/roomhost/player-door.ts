@@ -85,9 +85,9 @@ export class PlayerDoor {
       socket.close(CLOSE_ROOM_MOVED, "ticket is not valid here");
   }
 
-  #return(socket: ServerSocket, { stage }: Hosted, sessionId: string, token: string): void {
-    const restored = stage.name === "running" ? stage.restored : undefined;
-    if (restored?.accept(this.#resuming(socket), sessionId, token) === true) return;
+  #return(socket: ServerSocket, { stage, awaited }: Hosted, sessionId: string, token: string): void {
+    const here = stage.name === "running" ? awaited : undefined;
+    if (here?.accept(this.#resuming(socket), sessionId, token) === true) return;
     // A room on its way is asked for again; one that runs and does not wait for this session never will.
     const code = stage.name === "running" ? CLOSE_REFUSED : CLOSE_ROOM_MOVED;
     socket.close(code, "there is nothing to come back to");
@@ -100,15 +100,26 @@ export class PlayerDoor {
     room: MovableRoom,
     sessionId: string,
   ): Promise<void> {
-    const link = new SessionLink(query.has(CONTROL_QUERY));
-    const client = new MovableClient(sessionId, link);
-    link.attach(limited(socket, this.#limits, false));
-    this.#rooms.listen(roomId, hosted, client);
     const reconnectionToken = query.get("reconnectionToken");
+    const centroid = query.has(CONTROL_QUERY);
+    const skipHandshake = query.has("skipHandshake");
+    const accepted = limited(socket, this.#limits, false);
+    if (reconnectionToken !== null && hosted.awaited?.sessionOf(reconnectionToken) === sessionId) {
+      const how = { sessionId, reconnectionToken, centroid, skipHandshake };
+      // A room that is being copied is asked for again in a moment.
+      const back = hosted.stage.name === "running" ? hosted.awaited.rejoin(accepted, how) : undefined;
+      if (back === undefined) socket.close(CLOSE_ROOM_MOVED, "room is being moved");
+      else this.#rooms.listen(roomId, hosted, back);
+      return;
+    }
+    const link = new SessionLink(centroid);
+    const client = new MovableClient(sessionId, link);
+    link.attach(accepted);
+    this.#rooms.listen(roomId, hosted, client);
     try {
       await connectClientToRoom(room as Room, client.asClient(), context, {
         ...(reconnectionToken !== null && { reconnectionToken }),
-        skipHandshake: query.has("skipHandshake"),
+        skipHandshake,
       });
     } catch (cause) {
       const { code, message } = cause as { code?: number; message: string };

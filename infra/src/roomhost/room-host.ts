@@ -90,8 +90,12 @@ export class RoomHost {
         return this.#rooms.where;
       }
       case "checkReconnection": {
-        const { room } = this.#rooms.running(request.roomId);
-        return { sessionId: checkReconnection(room, request.reconnectionToken), ...this.#rooms.where };
+        const { hosted, room } = this.#rooms.running(request.roomId);
+        const { reconnectionToken } = request;
+        const awaited = hosted.awaited?.sessionOf(reconnectionToken);
+        if (awaited !== undefined && hosted.stage.name !== "running")
+          throw new CentroidError("ROOM_MOVING", `room ${request.roomId} is being moved; ask again`);
+        return { sessionId: awaited ?? checkReconnection(room, reconnectionToken), ...this.#rooms.where };
       }
       case "migrateIn":
         return this.#moves.migrateIn(request);
@@ -206,6 +210,7 @@ export class RoomHost {
       epoch,
       seats: new Map(),
       protection: undefined,
+      awaited: undefined,
       stage: { name: "running", room, arrivals: undefined },
     };
     this.#rooms.adopt(roomId, room, hosted);
@@ -249,14 +254,16 @@ export class RoomHost {
       epoch,
       seats,
       protection: undefined,
-      stage: { name: "running", room, arrivals: undefined, restored },
+      awaited: undefined,
+      stage: { name: "running", room, arrivals: undefined },
     };
     const players = standby?.takePlayers() ?? [];
     this.#rooms.adopt(roomId, room, hosted);
     for (const client of restored.clients.values()) this.#rooms.listen(roomId, hosted, client);
-    restored.resume(checkpoint);
+    const awaited = restored.resume(checkpoint);
+    hosted.awaited = awaited;
     for (const [sessionId, { socket, reconnectionToken }] of players)
-      if (!restored.accept(socket, sessionId, reconnectionToken))
+      if (!awaited.accept(socket, sessionId, reconnectionToken))
         socket.close(CLOSE_REFUSED, "there is nothing to come back to");
     return {
       ...this.#rooms.where,

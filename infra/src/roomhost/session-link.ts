@@ -191,7 +191,14 @@ export class SessionLink extends EventEmitter {
 
   #deliver(frame: Buffer): void {
     this.received++;
-    this.emit("message", frame);
+    try {
+      this.emit("message", frame);
+    } catch (cause) {
+      // An author's handler threw: that ends neither the frames behind this one nor the other players'.
+      queueMicrotask(() => {
+        throw cause;
+      });
+    }
     if (this.acknowledge === "receipt" && this.received % ACK_EVERY_FRAMES === 0)
       this.control({ type: "ack", received: this.received });
   }

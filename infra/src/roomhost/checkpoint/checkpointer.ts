@@ -14,6 +14,8 @@ const MAX_CPU_SHARE = 0.02;
 const MAX_CPU_SHARE_FOR_NEWCOMERS = 0.2;
 /** Who comes, and a room that has just come itself, is saved so soon: until then the host's death would lose them. */
 const SOON_MS = 50;
+/** A room whose async handlers do not finish is saved in the middle of them after so long. */
+const MAX_BUSY_MS = 1_000;
 /** A save that was not confirmed by then is forgotten; the next one carries everything again. */
 const CONFIRM_TIMEOUT_MS = 5_000;
 
@@ -52,6 +54,8 @@ export class Checkpointer implements Disposable {
   #last = { endedAtMs: Number.NEGATIVE_INFINITY, costMs: 0 };
   /** Something came that no save has in it yet. */
   #wanted = false;
+  /** Since when async code of the author has run at every look, of a room that would be saved. */
+  #busySinceMs: number | undefined;
   #disposed = false;
   #seq = 0;
   #savedVersion = "";
@@ -130,7 +134,8 @@ export class Checkpointer implements Disposable {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const again = this.#tick();
-      this.#schedule(again && this.#wanted ? SOON_MS : this.#o.intervalMs);
+      const soon = this.#wanted || this.#busySinceMs !== undefined;
+      this.#schedule(again && soon ? SOON_MS : this.#o.intervalMs);
     }, this.#dueAtMs - nowMs);
     this.#timer.unref();
   }
@@ -139,7 +144,8 @@ export class Checkpointer implements Disposable {
   #tick(): boolean {
     const { room, paused, now } = this.#o;
     if (paused() || room.move.held) return false;
-    if (room.move.busy) return true;
+    if (!room.move.busy) this.#busySinceMs = undefined;
+    else if (!this.#waitedEnough()) return true;
     if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return true;
     this.#wanted = false;
     const version = versionOf(room);
@@ -160,8 +166,19 @@ export class Checkpointer implements Disposable {
     return false;
   }
 
+  /**
+   * The rest of a handler that is cut in two is lost with the host, as on any server; to save nothing at all would lose
+   * everything else too.
+   */
+  #waitedEnough(): boolean {
+    const nowMs = this.#o.now();
+    this.#busySinceMs ??= nowMs;
+    return nowMs - this.#busySinceMs >= MAX_BUSY_MS;
+  }
+
   #save(nowMs: number, version: string): void {
     const saved = this.take();
+    this.#busySinceMs = undefined;
     this.#pending = { seq: saved.seq, version, atMs: nowMs, received: receivedSoFar(this.#o.room) };
     this.#o.save(saved);
   }

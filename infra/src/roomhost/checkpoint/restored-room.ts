@@ -1,25 +1,16 @@
 /**
- * A room built from its last checkpoint after its host was lost. It runs at once; its players come back with
- * their reconnection tokens, hear how far the checkpoint had got, send again what it had not seen, and get the
- * whole state.
+ * A room built from its last checkpoint after its host was lost. It runs at once and waits for its players, who hear
+ * how far the checkpoint had got, send again what it had not seen, and get the whole state.
  */
 import { CentroidError } from "@centroid/protocol";
-import { ClientState } from "@colyseus/core";
-import type { ServerSocket } from "../../websocket/server-socket.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { StateWriter } from "../colyseus/schema/writer.js";
+import { AwaitedPlayers, type Ownership, RETURN_WINDOW_MS } from "./awaited-players.js";
 import { type Checkpoint, readState } from "./checkpoint.js";
 
-/** A player who has not come back by then has lost its connection like any other. */
-const RETURN_WINDOW_MS = 30_000;
 /** Players may know nodes made after the checkpoint: new ones get ids that none of those can have. */
 const SKIPPED_REF_IDS = 1 << 16;
-
-interface Ownership {
-  epoch: number;
-  migrationId: string;
-}
 
 export class RestoredRoom {
   readonly room: MovableRoom;
@@ -53,44 +44,17 @@ export class RestoredRoom {
     }
   }
 
-  /** Time goes on. To be called once the room can be found. */
-  resume({ room: { sessions } }: Checkpoint): void {
-    for (const client of this.clients.values()) {
-      // As for a newcomer: patches are left out and messages wait until it has the whole state.
-      client.state = ClientState.JOINING;
-      client._enqueuedMessages = [];
-    }
+  /** Time goes on. To be called once the room can be found. @returns who is to come back */
+  resume({ room: { sessions } }: Checkpoint): AwaitedPlayers {
+    const dropped = sessions.flatMap((session) => (session.dropped ? [session.sessionId] : []));
+    const present = [...this.clients.values()].filter(({ sessionId }) => !dropped.includes(sessionId));
+    const awaited = new AwaitedPlayers(this.room, present, this.#as, RETURN_WINDOW_MS);
     this.room.move.resume(this.room.patchRate ?? 0);
-    for (const { sessionId, dropped } of sessions) {
+    for (const sessionId of dropped) {
       const client = this.clients.get(sessionId);
-      if (client !== undefined && dropped) this.room.move.dropAgain(client);
+      if (client !== undefined) this.room.move.dropAgain(client);
     }
-    setTimeout(() => {
-      for (const { link } of this.clients.values()) if (!link.connected && !link.closed) link.abandon();
-    }, RETURN_WINDOW_MS).unref();
-  }
-
-  /** @returns false if this is not one of its players, or it is here already */
-  accept(socket: ServerSocket, sessionId: string, reconnectionToken: string): boolean {
-    const client = this.clients.get(sessionId);
-    if (client === undefined || client.reconnectionToken !== reconnectionToken) return false;
-    if (client.link.connected || client.link.closed) return false;
-    const { received, sent } = client.link;
-    const resumed = {
-      type: "resumed",
-      ...this.#as,
-      received,
-      sent,
-      patchRateMs: this.room.patchRate ?? 0,
-      restored: true,
-    } as const;
-    client.state = ClientState.JOINED;
-    client.link.attach(socket, client.link.centroid ? resumed : undefined);
-    this.room.move.sendWhole(client);
-    const waiting = client._enqueuedMessages ?? [];
-    client._enqueuedMessages = undefined;
-    for (const message of waiting) client.raw(message);
-    return true;
+    return awaited;
   }
 }
 

@@ -20,6 +20,8 @@ interface Listing {
 }
 export interface RoomInternals extends MoveHooks {
   _serializer: SchemaSerializer<Schema> & { encoder: Encoder<Schema> };
+  /** What clients had staged for after the patch; before what was broadcast for then. */
+  _flushPendingClientFrames(): void;
   _listing: Listing;
   _reservedSeats: Record<string, Seat>;
   _reservedSeatTimeouts: Record<string, NodeJS.Timeout>;

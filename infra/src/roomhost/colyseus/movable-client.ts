@@ -35,9 +35,7 @@ export class MovableClient {
   constructor(sessionId: string, link: SessionLink) {
     this.id = this.sessionId = sessionId;
     this.#link = link;
-    link.once("close", () => {
-      this.readyState = CLOSED;
-    });
+    this.#closeWith(link);
   }
 
   get link(): SessionLink {
@@ -51,6 +49,13 @@ export class MovableClient {
   set ref(link: SessionLink) {
     this.#link = link;
     this.readyState = OPEN;
+    this.#closeWith(link);
+  }
+
+  #closeWith(link: SessionLink): void {
+    link.once("close", () => {
+      if (this.#link === link) this.readyState = CLOSED;
+    });
   }
 
   raw(data: Uint8Array): void {
@@ -106,7 +111,7 @@ export function newClient(record: SessionRecord): MovableClient {
   const link = new SessionLink(record.centroid, { sent: record.sent, received: record.received });
   const client = new MovableClient(record.sessionId, link);
   client.state = ClientState.JOINED;
-  client._enqueuedMessages = undefined;
+  client._enqueuedMessages = record.waiting === undefined ? undefined : [...record.waiting];
   client.reconnectionToken = record.reconnectionToken;
   client.auth = record.auth;
   client.userData = record.userData;

@@ -83,17 +83,27 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
       if (this.move.held) return false;
       const changed = super.broadcastPatch();
       if (changed) this.move.patches++;
-      this.move.afterPatch();
+      this.move.onPatched?.();
       return changed;
     }
 
     override onMessage(...args: never[]): never {
-      const handler = args[args.length - 1] as unknown as (...a: unknown[]) => unknown;
+      const call = super.onMessage as unknown as (...a: unknown[]) => never;
+      return call.call(this, ...this.#tracked(args));
+    }
+
+    override onMessageBytes(...args: never[]): never {
+      const call = super.onMessageBytes as unknown as (...a: unknown[]) => never;
+      return call.call(this, ...this.#tracked(args));
+    }
+
+    /** The same arguments with a handler, the last of them, of which it is known whether it still runs. */
+    #tracked(args: readonly unknown[]): unknown[] {
+      const handler = args[args.length - 1] as (...a: unknown[]) => unknown;
       const { move } = this;
       // Colyseus calls with client, message and, for "*", type first: never more than three.
       const counted = (a: unknown, b: unknown, c: unknown): unknown => move.track(handler(a, b, c));
-      const call = super.onMessage as unknown as (...a: unknown[]) => never;
-      return call.call(this, ...args.slice(0, -1), counted);
+      return [...args.slice(0, -1), counted];
     }
 
     override allowReconnection(
@@ -119,6 +129,13 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
       },
     });
   };
+  const { _flushPendingClientFrames } = Room.prototype as unknown as RoomInternals;
+  Object.defineProperty(Movable.prototype, "_flushPendingClientFrames", {
+    value(this: MovableRoom): void {
+      _flushPendingClientFrames.call(this as never);
+      this.move.flushRestored();
+    },
+  });
   wrap("_onJoin");
   wrap("_onLeave");
   Object.defineProperty(Movable, "name", { value: author.name });

@@ -1,6 +1,14 @@
 /** What a movable room can do beside being a room: stand still, be taken apart, be put together and go on. */
 import { CentroidError } from "@centroid/protocol";
-import { type Client, type ClientPrivate, ClientState, type Delayed, type Room } from "@colyseus/core";
+import {
+  type Client,
+  type ClientPrivate,
+  ClientState,
+  type Delayed,
+  getMessageBytes,
+  Protocol,
+  type Room,
+} from "@colyseus/core";
 import { type Encoder, type Schema, StateView } from "@colyseus/schema";
 import { internals, type RoomInternals } from "./core-internals.js";
 import { type MovableClient, newClient } from "./movable-client.js";
@@ -11,6 +19,8 @@ import { exportTimers, importTimers, nameMethodTimers } from "./timers.js";
 export class RoomMove {
   readonly #room: Room;
   readonly reconnecting = new Map<string, Client>();
+  /** Sessions that are not back since the room was restored, with until when they are waited for. */
+  readonly awaited = new Map<string, number>();
   readonly #inFlight = new Set<string>();
   #inFlightMessages = 0;
   #declared: Delayed[] = [];
@@ -74,7 +84,9 @@ export class RoomMove {
     for (const key of this.#inFlight) {
       if (!this.reconnecting.has(key.slice(0, key.indexOf(":")))) return true;
     }
-    return this.#room.clients.some((client) => client.state === ClientState.JOINING);
+    return this.#room.clients.some(
+      ({ state, sessionId }) => state === ClientState.JOINING && !this.awaited.has(sessionId),
+    );
   }
 
   /** Who sits here, may sit down, or may come back. */
@@ -88,10 +100,10 @@ export class RoomMove {
     ]);
   }
 
-  afterPatch(): void {
+  /** What was staged for clients that came along with the room; Colyseus knows only those that joined here. */
+  flushRestored(): void {
     for (const client of this.#restoredPending) (client as unknown as MovableClient).flushPending();
     this.#restoredPending.length = 0;
-    this.onPatched?.();
   }
 
   /** @throws CentroidError ROOM_NOT_MOVABLE with what stands in the way and how to change it. */
@@ -139,7 +151,14 @@ export class RoomMove {
   /** Reads all but the state graph. Only while held, or between two handlers of the room. */
   export(): RoomRecord {
     const room = internals(this.#room);
-    const sessions = room.clients.map((client) => this.#session(client as unknown as MovableClient, false));
+    // Of a room that is saved in the middle of an onJoin(), without the player who is not in yet.
+    const present = room.clients.filter(
+      ({ state, sessionId }) =>
+        state !== ClientState.JOINING ||
+        this.awaited.has(sessionId) ||
+        room._reservedSeats[sessionId] === undefined,
+    );
+    const sessions = present.map((client) => this.#session(client as unknown as MovableClient, false));
     for (const client of this.reconnecting.values())
       sessions.push(this.#session(client as unknown as MovableClient, true));
     const fresh = Object.entries(room._reservedSeats).filter(([, seat]) => !seat[2] && !seat[3]);
@@ -191,6 +210,16 @@ export class RoomMove {
       received: client.link.received,
       sent: client.link.sent,
       dropped,
+      ...this.#absence(client),
+    };
+  }
+
+  #absence({ sessionId, _enqueuedMessages }: MovableClient): Pick<SessionRecord, "awaitedMs" | "waiting"> {
+    const untilMs = this.awaited.get(sessionId);
+    if (untilMs === undefined) return {};
+    return {
+      awaitedMs: Math.max(0, untilMs - performance.now()),
+      waiting: (_enqueuedMessages ?? []).map((frame) => Buffer.from(frame)),
     };
   }
 
@@ -249,11 +278,24 @@ export class RoomMove {
     clearTimeout(room._autoDisposeTimeout);
     room._autoDisposeTimeout = undefined;
     room.clients.push(client.asClient());
+    this.wire(client);
+    room._events.emit("join", client.asClient());
+  }
+
+  /** What its link says reaches the room from now on, as for a client that joined here. */
+  wire(client: MovableClient): void {
+    const room = internals(this.#room);
     const onLeave = room._onLeave.bind(room, client.asClient());
     client.ref.onleave = onLeave;
     client.ref.once("close", onLeave);
     client.ref.on("message", room._onMessage.bind(room, client.asClient()));
-    room._events.emit("join", client.asClient());
+  }
+
+  /** Colyseus' answer to a client that takes its seat; the state follows when the client has confirmed it. */
+  sendHandshake(client: MovableClient, skipHandshake: boolean): void {
+    const serializer = internals(this.#room)._serializer;
+    const handshake = skipHandshake ? undefined : serializer.handshake?.();
+    client.raw(getMessageBytes[Protocol.JOIN_ROOM](client.reconnectionToken, serializer.id, handshake));
   }
 
   /** The state as a newcomer gets it; a client that had one reconciles it with this. */

@@ -17,6 +17,9 @@ export interface SessionRecord {
   sent: number;
   /** Disconnected, its seat held by allowReconnection(). */
   dropped: boolean;
+  /** Not back since the room was restored: for how long it is waited for, and what was said to it meanwhile. */
+  awaitedMs?: number;
+  waiting?: Uint8Array[];
 }
 
 /** Everything of a room but its state graph. */

@@ -4,8 +4,10 @@
  */
 import { CentroidError, decodeClientControl, isControl } from "@centroid/protocol";
 import type { ServerSocket } from "../../websocket/server-socket.js";
+import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
+import type { SessionRecord } from "../colyseus/room-record.js";
 import { StateReader } from "../colyseus/schema/reader.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
 import { StateWriter } from "../colyseus/schema/writer.js";
@@ -27,7 +29,11 @@ export interface DestinationOptions {
     sessions: readonly { sessionId: string; playerId: string | undefined; network: string | undefined }[],
   ) => void;
   /** The room runs here from now on. */
-  onOwned: (room: MovableRoom, clients: Map<string, MovableClient>) => void;
+  onOwned: (
+    room: MovableRoom,
+    clients: Map<string, MovableClient>,
+    awaited: AwaitedPlayers | undefined,
+  ) => void;
   /** A destination that is not the owner by then gives up. */
   deadlineMs: number;
   onEnded: (error: CentroidError) => void;
@@ -222,7 +228,7 @@ export class HandoffDestination {
     for (const client of clients.values()) {
       this.#counters.set(client.sessionId, { sent: client.link.sent, received: client.link.received });
     }
-    this.#o.onOwned(room, clients);
+    this.#o.onOwned(room, clients, this.#awaited(message.room.sessions, room, clients));
     const arrivals = [...this.#arrivals];
     this.#arrivals.clear();
     for (const [sessionId, arrival] of arrivals) {
@@ -238,8 +244,25 @@ export class HandoffDestination {
     }
     setTimeout(() => {
       for (const client of clients.values())
-        if (!client.link.connected && !client.link.closed) client.link.abandon();
+        if (!client.link.connected && !client.link.closed && !room.move.awaited.has(client.sessionId))
+          client.link.abandon();
     }, ATTACH_GRACE_MS).unref();
+  }
+
+  /** Players who were still to come back when the room left: they are waited for here. */
+  #awaited(
+    sessions: readonly SessionRecord[],
+    room: MovableRoom,
+    clients: ReadonlyMap<string, MovableClient>,
+  ): AwaitedPlayers | undefined {
+    const windows = sessions.flatMap(({ sessionId, awaitedMs }) => {
+      const client = clients.get(sessionId);
+      return client === undefined || awaitedMs === undefined ? [] : [{ client, awaitedMs }];
+    });
+    if (windows.length === 0) return undefined;
+    const longestMs = Math.max(...windows.map(({ awaitedMs }) => awaitedMs));
+    const awaited = windows.map(({ client }) => client);
+    return new AwaitedPlayers(room, awaited, { epoch: this.#o.epoch }, longestMs);
   }
 
   #connect(client: MovableClient, arrival: Arrival): void {

@@ -57,8 +57,9 @@ export class Moves {
           if (playerId !== undefined) seats.set(sessionId, { playerId, network });
         }
       },
-      onOwned: (room, clients) => {
+      onOwned: (room, clients, awaited) => {
         hosted.options = options;
+        hosted.awaited = awaited;
         hosted.stage = { name: "running", room, arrivals: destination };
         rooms.adopt(roomId, room, hosted);
         for (const client of clients.values()) rooms.listen(roomId, hosted, client);
@@ -75,6 +76,7 @@ export class Moves {
       epoch,
       seats,
       protection: undefined,
+      awaited: undefined,
       stage: { name: "arriving", migrationId, ticket, destination },
     };
     rooms.set(roomId, hosted);

@@ -152,7 +152,7 @@ export class HandoffSource {
       client.link.control({ type: "cancelled", migrationId: this.#o.migrationId });
       client.link.thaw();
       // Broke while we were moving: now it is an ordinary broken connection.
-      if (!client.link.connected) client.link.abandon();
+      if (!client.link.connected && !this.#o.room.move.awaited.has(client.sessionId)) client.link.abandon();
     }
   }
 
