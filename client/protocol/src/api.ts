@@ -91,7 +91,8 @@ export const auditEntrySchema = z.object({
   sessionId: z.string().optional(),
   /** The order's body, if it is small. */
   details: z.unknown().optional(),
-  outcome: z.enum(["done", "refused", "failed"]),
+  /** `begun`: on record before it was carried out; what became of it could not be recorded. */
+  outcome: z.enum(["begun", "done", "refused", "failed"]),
   code: z.optional(errorCodeSchema),
   message: z.string().optional(),
   tookMs: z.number(),

@@ -31,6 +31,7 @@ export const errorCodeSchema = z.enum([
   "FRAME_INVALID",
   "FRAME_TOO_LARGE",
   "RATE_LIMITED",
+  "STORE_UNAVAILABLE",
   "PORT_IN_USE",
   "CONFIG_INVALID",
   "INTERNAL",

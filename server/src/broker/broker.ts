@@ -10,11 +10,13 @@ import { EventSocket } from "./api/event-socket.js";
 import { Guard, isLoopback } from "./api/guard.js";
 import { httpServer } from "./api/http-server.js";
 import { RateLimiter } from "./api/rate-limit.js";
+import { systemClock } from "./clock.js";
 import { SingleBroker } from "./cluster/single.js";
 import { assemble, type Core } from "./core.js";
 import type { EventListener, Snapshot } from "./events/event-hub.js";
 import { randomIds } from "./ids.js";
 import { type BrokerLimits, DEFAULT_LIMITS } from "./limits.js";
+import { LogFile } from "./log-file.js";
 import { LOG_SERIALIZERS, type Logger } from "./logger.js";
 import { Allowance } from "./matchmaking/allowance.js";
 import { Matchmaker } from "./matchmaking/matchmaker.js";
@@ -31,9 +33,11 @@ import {
 import { PlayerTokens } from "./players/player-tokens.js";
 import { endRooms } from "./shutdown.js";
 import { hostView } from "./state/host-registry.js";
+import { FolderLock } from "./store/folder-lock.js";
+import { GuardedStore } from "./store/guarded-store.js";
 import { LmdbStore } from "./store/lmdb-store.js";
 import { MemoryStore } from "./store/memory-store.js";
-import type { JournalEntry, RoomRecord, Store } from "./store/store.js";
+import type { JournalEntry, RoomRecord } from "./store/store.js";
 import { Teardown } from "./teardown.js";
 import { TraceFile } from "./trace-file.js";
 
@@ -73,16 +77,23 @@ export interface Broker extends AsyncDisposable {
 
 /**
  * Starts a broker and resolves when it listens.
- * @throws CentroidError PORT_IN_USE
+ * @throws CentroidError PORT_IN_USE, or CONFIG_INVALID if its folder is another broker's or cannot be written
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
-  const store =
-    options.store ?? (options.storeDir === undefined ? new MemoryStore() : new LmdbStore(options.storeDir));
+  const { storeDir, clock = systemClock } = options;
   const teardown = new Teardown();
-  const logger = options.logger ?? defaultLogger(options.storeDir, teardown);
-  if (options.store === undefined) teardown.defer(() => store[Symbol.asyncDispose]());
   try {
-    return await start({ ...options, logger }, store, teardown);
+    if (storeDir !== undefined) {
+      const lock = await FolderLock.take(storeDir, `a broker on port ${options.port ?? DEFAULT_PORT}`);
+      teardown.defer(() => lock[Symbol.asyncDispose]());
+    }
+    const inner = options.store ?? (storeDir === undefined ? new MemoryStore() : new LmdbStore(storeDir));
+    const logger = options.logger ?? defaultLogger(storeDir, teardown);
+    if (options.store === undefined) teardown.defer(() => inner[Symbol.asyncDispose]());
+    const where = storeDir === undefined ? "the store" : `the folder ${storeDir}`;
+    const store = new GuardedStore({ inner, where, clock, logger });
+    teardown.defer(() => store.stop());
+    return await start({ ...options, clock, logger }, store, teardown);
   } catch (cause) {
     await teardown[Symbol.asyncDispose]();
     throw cause;
@@ -93,19 +104,19 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 function defaultLogger(storeDir: string | undefined, teardown: Teardown): Logger {
   if (storeDir === undefined)
     return pino({ level: "error", serializers: LOG_SERIALIZERS }, pino.destination(2));
-  const file = pino.destination({ dest: join(storeDir, "broker.log"), mkdir: true, sync: true });
+  const file = new LogFile(join(storeDir, "broker.log"));
   const logger = pino({ level: "info", serializers: LOG_SERIALIZERS }, file);
   teardown.defer(() => {
     // What ends later than its broker has nowhere to say so.
     logger.level = "silent";
-    file.destroy();
+    file[Symbol.dispose]();
   });
   return logger;
 }
 
 async function start(
   options: BrokerOptions & { logger: Logger },
-  store: Store,
+  store: GuardedStore,
   teardown: Teardown,
 ): Promise<Broker> {
   const secret = (): string => randomBytes(32).toString("base64url");
@@ -305,6 +316,7 @@ function build(
     playDir: options.playDir,
     pagesDir: options.pagesDir,
     emulationUrl: options.emulationUrl,
+    degraded: () => core.store.trouble,
     notReady: () => {
       if (!isReady) return "waiting for hosts that had rooms before the restart";
       return anyHostTakesRooms(hosts) ? undefined : "no active host has a free slot";

@@ -31,7 +31,8 @@ import { PlayerRegistry } from "./players/player-registry.js";
 import { ProbeDesk } from "./players/probe-desk.js";
 import { type HostEntry, HostRegistry, hostView } from "./state/host-registry.js";
 import { type RoomEntry, RoomRegistry, type Session } from "./state/room-registry.js";
-import type { JournalEntry, RoomRecord, Store } from "./store/store.js";
+import type { GuardedStore } from "./store/guarded-store.js";
+import type { JournalEntry, RoomRecord } from "./store/store.js";
 import { Views } from "./views.js";
 
 /** Receipts in a snapshot. */
@@ -42,7 +43,7 @@ const NOTABLE_LOAD_CHANGE = 0.15;
 export interface CoreOptions extends BrokerOptions {
   brokerId: string;
   logger: Logger;
-  store: Store;
+  store: GuardedStore;
   remembered: Map<string, RoomRecord>;
   openMoves: OpenMoves;
   cluster: Cluster;
@@ -189,6 +190,7 @@ export function assemble(o: CoreOptions) {
     logger,
     addresses,
     times: { ...DEFAULT_MIGRATION_TIMES, ...o.migration },
+    assertWritable: () => store.assertWritable(),
     onView: (migration) => tell(() => ({ type: "migration", migration })),
     onReceipt,
     onOwner,
@@ -276,6 +278,14 @@ export function assemble(o: CoreOptions) {
     standbys.hostChanged(host);
   };
 
+  store.onRecovered(async () => {
+    for (const room of [...rooms.values()]) if (room.stage.state !== "creating") await onOwner(room);
+    for (const { roomId } of await store.rooms()) {
+      if (owns(roomId) && rooms.get(roomId) === undefined && !o.remembered.has(roomId))
+        await store.removeRoom(roomId);
+    }
+  });
+  metrics.watchStore(store);
   metrics.watch(
     hosts,
     rooms,

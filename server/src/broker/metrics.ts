@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { HostRegistry } from "./state/host-registry.js";
 import type { RoomRegistry } from "./state/room-registry.js";
+import type { GuardedStore } from "./store/guarded-store.js";
 
 /** From one patch interval's fraction to a visible stall, ms. */
 const FREEZE_BUCKETS_MS = [1, 2, 5, 10, 15, 25, 50, 100, 250, 1000];
@@ -50,6 +51,26 @@ export class Metrics {
     help: "Subscribers of the event stream dropped because they were too slow",
     registers: [this.registry],
   });
+
+  watchStore(store: Pick<GuardedStore, "trouble" | "faults">): void {
+    const registers = [this.registry];
+    new Gauge({
+      name: "centroid_store_writable",
+      help: "0 while moves and orders are refused because the store cannot be written",
+      registers,
+      collect() {
+        this.set(store.trouble === undefined ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "centroid_store_faults_total",
+      help: "Writes to the store that failed since the broker started",
+      registers,
+      collect() {
+        this.set(store.faults);
+      },
+    });
+  }
 
   /** Gauges read what they show when they are asked. */
   watch(hosts: HostRegistry, rooms: RoomRegistry, evaluations: () => number, pending: () => number): void {

@@ -1,5 +1,4 @@
 /** Everything on one machine: relay (if distances are emulated), broker, and edge agents as processes of their own. */
-import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { loadWorld } from "@centroid/bots";
@@ -19,6 +18,7 @@ import {
 import { CentroidError } from "@centroid/protocol";
 import { type Broker, startBroker } from "../broker/index.js";
 import { type BrokerLimits, DEFAULT_LIMITS, REQUEST_BURST_S } from "../broker/limits.js";
+import { assertWritable } from "../broker/store/folder-lock.js";
 import type { Config } from "../config/config.js";
 import { openKeeping } from "./keeping.js";
 import { Owned } from "./owned.js";
@@ -79,7 +79,7 @@ export async function startDeployment(config: Config, hooks: DeploymentHooks): P
 async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Promise<Deployment> {
   const sites = hostSites(config);
   if (sites.length > 0 && config.carrier === "process") await noticeSlowTransport(hooks.notice);
-  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  assertWritable(config.stateDir);
   const keeping = await openKeeping(config, owned, hooks.clean);
   const token = (name: TokenName, given: string | undefined) =>
     given === undefined ? keeping.token(name) : { value: given, fresh: false };

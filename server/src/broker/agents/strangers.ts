@@ -8,6 +8,8 @@ import type { Logger } from "../logger.js";
 const GUESSES = { perSecond: 0.5, burst: 10 };
 /** The same refusal of the same address is not worth a second line before that. */
 const QUIET_MS = 600_000;
+/** Lines for all strangers together: enough to see who tries, whatever number of addresses they have. */
+const LINES = { perSecond: 1, burst: 20 };
 /** Refusals remembered; beyond that the oldest go. */
 const MAX_REMEMBERED = 1_000;
 
@@ -15,12 +17,15 @@ export class Strangers {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #guesses: RateLimiter;
+  readonly #lines: RateLimiter;
+  #unsaid = 0;
   readonly #said = new Map<string, { atMs: number; again: number }>();
 
   constructor(clock: Clock, logger: Logger) {
     this.#clock = clock;
     this.#logger = logger;
     this.#guesses = new RateLimiter(GUESSES, clock);
+    this.#lines = new RateLimiter(LINES, clock);
   }
 
   /** False if this address has guessed too often. */
@@ -46,7 +51,13 @@ export class Strangers {
         break;
       }
     }
+    if (!this.#lines.admit("all")) {
+      this.#unsaid++;
+      return;
+    }
     const before = said === undefined || said.again === 0 ? {} : { refusedSince: said.again };
-    this.#logger.warn({ address, code, ...before }, `agent refused: ${message}`);
+    const unsaid = this.#unsaid === 0 ? {} : { refusedUnsaid: this.#unsaid };
+    this.#unsaid = 0;
+    this.#logger.warn({ address, code, ...before, ...unsaid }, `agent refused: ${message}`);
   }
 }

@@ -1,4 +1,7 @@
-/** The audit log: every order to this broker is on record, done or refused, before its caller has the answer. */
+/**
+ * The audit log: every order to this broker is on record before it is carried out, and what became of it before its
+ * caller has the answer. An order that cannot be recorded is refused.
+ */
 import { type AuditAction, type AuditEntry, CentroidError, OPERATOR_HEADER } from "@centroid/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../clock.js";
@@ -23,7 +26,12 @@ declare module "fastify" {
     reads?: boolean;
   }
   interface FastifyRequest {
-    audit: { startedAtMs: number; error: CentroidError | undefined };
+    audit: {
+      startedAtMs: number;
+      name: string | undefined;
+      error: CentroidError | undefined;
+      begun: AuditEntry | undefined;
+    };
   }
 }
 
@@ -41,7 +49,17 @@ export function auditOrders(app: FastifyInstance, o: AuditOptions): void {
   const strangers = new RateLimiter(STRANGERS, o.clock);
   app.decorateRequest("audit");
   app.addHook("onRequest", async (request) => {
-    request.audit = { startedAtMs: o.clock.now(), error: undefined };
+    const startedAtMs = o.clock.now();
+    request.audit = { startedAtMs, name: undefined, error: undefined, begun: undefined };
+    if (request.routeOptions.config.audit !== undefined)
+      request.audit.name = nameOf(request.headers[OPERATOR_HEADER]);
+  });
+  app.addHook("preHandler", async (request) => {
+    const { audit: action } = request.routeOptions.config;
+    if (action === undefined) return;
+    const begun: AuditEntry = { ...entryOf(o, request, action), outcome: "begun" };
+    await o.store.appendAudit(begun);
+    request.audit.begun = begun;
   });
   app.addHook("onError", async (request, _reply, cause) => {
     request.audit.error = toCentroidError(cause);
@@ -49,19 +67,19 @@ export function auditOrders(app: FastifyInstance, o: AuditOptions): void {
   app.addHook("onSend", async (request) => {
     const { audit: action } = request.routeOptions.config;
     if (action === undefined) return;
-    const entry = entryOf(o, request, action);
-    o.logger.info({ audit: true, ...entry }, "operator");
+    const { begun } = request.audit;
+    const entry = { ...entryOf(o, request, action), ...(begun && { auditId: begun.auditId }) };
     if (entry.who.role === "none" && !strangers.admit(entry.who.address)) return;
+    o.logger.info({ audit: true, ...entry }, "operator");
     await o.store
-      .appendAudit(entry)
+      .appendAudit(entry, begun)
       .catch((cause: unknown) => o.logger.error({ cause, auditId: entry.auditId }, "audit entry not stored"));
   });
 }
 
 function entryOf(o: AuditOptions, request: FastifyRequest, action: AuditAction): AuditEntry {
-  const { headers, params, body } = request;
-  const { startedAtMs, error } = request.audit;
-  const name = nameOf(headers[OPERATOR_HEADER]);
+  const { params, body } = request;
+  const { startedAtMs, name, error } = request.audit;
   const { roomId, hostId, sessionId } = params as Partial<Record<"roomId" | "hostId" | "sessionId", string>>;
   const details = JSON.stringify(body ?? null);
   return {

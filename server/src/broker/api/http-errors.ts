@@ -37,6 +37,7 @@ export function httpStatus(code: ErrorCode): number {
       return 413;
     case "RATE_LIMITED":
       return 429;
+    case "STORE_UNAVAILABLE":
     case "NO_HOST":
     case "HOST_LOST":
       return 503;

@@ -44,6 +44,8 @@ export interface HttpServerOptions {
   emulationUrl: string | undefined;
   /** Why the broker cannot serve joins just now, if it cannot. */
   notReady: () => string | undefined;
+  /** What it cannot do just now although it serves joins. */
+  degraded: () => string | undefined;
 }
 
 /** Builds the server; it does not listen yet. */
@@ -102,7 +104,8 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
   app.get("/healthz", { schema: { hide: true } }, async () => ({ ok: true }));
   app.get("/readyz", { schema: { hide: true } }, async (_request, reply) => {
     const reason = o.notReady();
-    if (reason === undefined) return { ready: true };
+    const degraded = o.degraded();
+    if (reason === undefined) return { ready: true, ...(degraded !== undefined && { degraded }) };
     return reply.code(503).send({ ready: false, reason });
   });
   app.get("/metrics", { schema: { hide: true } }, async (request, reply) => {

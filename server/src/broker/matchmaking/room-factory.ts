@@ -115,7 +115,11 @@ export class RoomFactory {
     creator: Omit<SeatRequest, "sessionId">,
   ): Promise<Seated> {
     const { hosts, rooms, clock, carrier, onOwner, logger } = this.#o;
-    const peer = peerOf(hosts.require(hostId));
+    const host = hosts.require(hostId);
+    // While another host was asked, its last slot may have been promised to another room.
+    if (host.roomIds.size >= host.facts.capacityRooms)
+      throw new CentroidError("HOST_FULL", `host ${hostId} has no slot left`);
+    const peer = peerOf(host);
     const room = rooms.add({
       roomId,
       name,

@@ -30,6 +30,8 @@ const STANDBY_POLL_MS = 50;
 /** Between two looks for a host that takes the room. */
 const RETRY_MS = 250;
 const MAX_ATTEMPTS = 40;
+/** A room fell silent by so much before its host counted as lost, at most. */
+const NOTICED_WITHIN_MS = 60_000;
 /** Players who are back by then are in the receipt. */
 const REPORT_WINDOW_MS = 5_000;
 
@@ -87,7 +89,7 @@ export class Failover {
     if (this.#o.undecided(room.roomId)) return;
     const rescue: Rescue = {
       migrationId: newId(),
-      reports: new FreezeReports(clock),
+      reports: new FreezeReports(clock, clock.now() - NOTICED_WITHIN_MS),
       committed: false,
       cancelled: false,
     };
@@ -217,11 +219,20 @@ export class Failover {
       saved === undefined
         ? ({ kind: "standby", standbyId: standby.standbyId } as const)
         : ({ kind: "checkpoint", data: Buffer.from(saved.data).toString("base64") } as const);
-    const slot = await peer.request(
-      { method: "restoreRoom", migrationId, roomId, name, carrier, epoch, from },
-      saved === undefined ? TAKE_OVER_TIMEOUT_MS : RESTORE_TIMEOUT_MS[carrier],
-    );
+    const { roomIds } = hosts.require(toHostId);
+    // Its slot is nobody else's while it is restored there.
+    roomIds.add(roomId);
+    const slot = await peer
+      .request(
+        { method: "restoreRoom", migrationId, roomId, name, carrier, epoch, from },
+        saved === undefined ? TAKE_OVER_TIMEOUT_MS : RESTORE_TIMEOUT_MS[carrier],
+      )
+      .catch((cause: unknown) => {
+        if (room.stage.hostId !== toHostId) roomIds.delete(roomId);
+        throw cause;
+      });
     if (!this.#current(room)) {
+      if (room.stage.hostId !== toHostId || room.stage.state === "disposed") roomIds.delete(roomId);
       await peer.request({ method: "disposeRoom", roomId, epoch: epoch + 1 });
       return;
     }

@@ -1,21 +1,38 @@
-/** What the players saw of a move, collected for a short time after the switch. */
+/**
+ * What the players saw of a move, collected for a short time after the switch. Any player can say anything, so each is
+ * heard once, and nobody's silence lasted longer than the move has taken so far.
+ */
 import type { Receipt, RoomEvent } from "@centroid/protocol";
 import type { Clock } from "../clock.js";
+
+/** Rooms that patch more rarely are not live. */
+const MAX_PATCH_RATE_MS = 10_000;
 
 export type FreezeReport = Extract<RoomEvent, { event: "report" }>;
 
 export class FreezeReports {
   readonly #clock: Clock;
+  readonly #startedAtMs: number;
   readonly #bySession = new Map<string, FreezeReport>();
   #expected = Number.POSITIVE_INFINITY;
   #complete: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  /** @param startedAtMs when the room may have fallen silent at the earliest */
+  constructor(clock: Clock, startedAtMs: number) {
     this.#clock = clock;
+    this.#startedAtMs = startedAtMs;
   }
 
   add(report: FreezeReport): void {
-    this.#bySession.set(report.sessionId, report);
+    if (this.#bySession.has(report.sessionId)) return;
+    // The last frame before the move came up to a patch interval earlier.
+    const patchRateMs = Math.min(report.patchRateMs, MAX_PATCH_RATE_MS);
+    const longestMs = Math.max(0, this.#clock.now() - this.#startedAtMs) + patchRateMs;
+    this.#bySession.set(report.sessionId, {
+      ...report,
+      patchRateMs,
+      gapMs: Math.min(report.gapMs, longestMs),
+    });
     this.#check();
   }
 

@@ -51,7 +51,7 @@ export class Migration {
     this.plan = plan;
     this.mechanism = mechanism;
     this.#clock = clock;
-    this.reports = new FreezeReports(clock);
+    this.reports = new FreezeReports(clock, plan.startedAtMs);
     this.enter("preparing", 0);
   }
 

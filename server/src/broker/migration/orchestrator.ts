@@ -38,6 +38,8 @@ export interface OrchestratorOptions {
   logger: Logger;
   addresses: AddressBook;
   times: MigrationTimes;
+  /** @throws CentroidError STORE_UNAVAILABLE while the journal cannot be written */
+  assertWritable: () => void;
   onView: (migration: MigrationView) => void;
   onReceipt: (receipt: Receipt, room: RoomEntry | undefined) => void;
   /** The room's owner changed: to be kept durably. */
@@ -78,7 +80,7 @@ export class Orchestrator {
   /**
    * Moves a room and resolves with the receipt when the players have reported.
    * A move that was rolled back resolves too: `outcome` tells.
-   * @throws CentroidError if the move cannot begin; see {@link assertCanMove}
+   * @throws CentroidError if the move cannot begin; see {@link assertCanMove}, STORE_UNAVAILABLE if it cannot be journalled
    */
   async move(
     roomId: string,
@@ -90,6 +92,7 @@ export class Orchestrator {
     const room = rooms.require(roomId);
     const to = hosts.require(toHostId);
     assertCanMove(room, to);
+    this.#o.assertWritable();
     if (mechanism !== undefined && room.carrier !== "vm")
       throw new CentroidError(
         "BAD_REQUEST",
@@ -163,7 +166,9 @@ export class Orchestrator {
         if (hostId === migration.plan.toHostId) migration.setOwned();
         return;
       case "report":
-        if (hostId === migration.plan.toHostId) migration.reports.add(change);
+        if (hostId !== migration.plan.toHostId) return;
+        if (this.#o.rooms.get(migration.plan.roomId)?.sessions.has(change.sessionId) === true)
+          migration.reports.add(change);
         return;
       default: {
         const never: never = change;
@@ -220,8 +225,8 @@ export class Orchestrator {
   async #run(migration: Migration, room: RoomEntry): Promise<Receipt> {
     const { hosts, addresses, store, times, beforeMove } = this.#o;
     const { migrationId, roomId, fromHostId, toHostId, toEpoch } = migration.plan;
+    await this.#begin(migration, room, store);
     try {
-      await store.journal(migration.journalEntry());
       await beforeMove(room);
       const to = hosts.require(toHostId);
       const { name, carrier, stage } = room;
@@ -256,6 +261,21 @@ export class Orchestrator {
       this.#sides.letGo(fromHostId, roomId, toEpoch);
     }
     return this.#close(migration, room, "completed", undefined);
+  }
+
+  /** No host was asked for anything yet: a move that cannot be journalled has not begun. */
+  async #begin(migration: Migration, room: RoomEntry, store: Store): Promise<void> {
+    try {
+      await store.journal(migration.journalEntry());
+    } catch (cause) {
+      const { migrationId } = migration.plan;
+      const { stage } = room;
+      if (stage.state === "migrating" && stage.migrationId === migrationId)
+        this.#o.rooms.apply(room, { type: "rolled-back", migrationId });
+      migration.enter("rolled-back", 0);
+      this.#o.onView(migration.view());
+      throw cause;
+    }
   }
 
   /** The source only knows that the machine has gone; that its room lives the destination must say. */

@@ -2,7 +2,7 @@
  * What the embedded store keeps and how: lmdb in a directory of its own. Everything here is synchronous, because lmdb's
  * asynchronous writes reject promises that nobody can reach when the disk is full; a worker thread waits for the disk.
  */
-import { chmodSync, existsSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { AuditEntry, Receipt } from "@centroid/protocol";
 import { type Database, open, type RootDatabase } from "lmdb";
@@ -23,9 +23,12 @@ type TimedKey = [atMs: number, id: string];
 const FILES = ["data.mdb", "lock.mdb"];
 /** Tokens and players' states are nobody else's. */
 const FILE_MODE = 0o600;
+/** What the small values of one transaction, and the pages above them, need at most. */
+const RESERVE_BYTES = 1024 * 1024;
 const statsSchema = z.object({ entryCount: z.number() });
 
 export class LmdbDatabase {
+  readonly #path: string;
   readonly #root: RootDatabase;
   readonly #secrets: Database<string, string>;
   readonly #rooms: Database<RoomRecord, string>;
@@ -36,6 +39,7 @@ export class LmdbDatabase {
 
   /** @param path directory; made if it does not exist */
   constructor(path: string) {
+    this.#path = path;
     this.#root = open({ path, maxDbs: 8 });
     for (const file of FILES) {
       const name = join(path, file);
@@ -49,9 +53,21 @@ export class LmdbDatabase {
     this.#checkpoints = this.#root.openDB({ name: "checkpoints" });
   }
 
-  /** All of it or nothing is written; it is on the disk when this returns. */
-  transaction(work: () => void): void {
+  /**
+   * All of it or nothing is written; it is on the disk when this returns.
+   * @param bytes of the large values among it
+   */
+  transaction(work: () => void, bytes = 0): void {
+    this.#assertSpace(bytes);
     this.#root.transactionSync(work);
+  }
+
+  /** Asked before: lmdb's own message about a write that failed overruns its buffer, which ends the process. */
+  #assertSpace(bytes: number): void {
+    accessSync(this.#path, constants.W_OK);
+    const { bavail, bsize } = statfsSync(this.#path);
+    if (bavail * bsize < RESERVE_BYTES + 2 * bytes)
+      throw Object.assign(new Error("no space left on the store's disk"), { code: "ENOSPC" });
   }
 
   secret(name: string, fresh: string): string {

@@ -15,7 +15,7 @@ export interface Call {
 export type Reply =
   | { callId: number; result: unknown }
   | { callId: number; error: WireError }
-  | { callId: number; fault: { code: number; message: string } };
+  | { callId: number; fault: { code: number | string; message: string } };
 
 interface Pending {
   resolve: (result: unknown) => void;

@@ -22,6 +22,14 @@ let waiting: Call[] = [];
 const carryOut = ({ method, args }: Call): unknown =>
   (database[method] as (...args: unknown[]) => unknown).apply(database, args);
 
+/** The system's word or lmdb's number. */
+const faultCode = (code: unknown): string | number => (typeof code === "number" ? code : String(code));
+
+const sizeOf = ({ args: [value] }: Call): number =>
+  typeof value === "object" && value !== null && "data" in value && value.data instanceof Uint8Array
+    ? value.data.byteLength
+    : 0;
+
 const answer = (reply: Reply): void => port.postMessage(reply);
 
 const refuse = (callId: number, cause: unknown): void => {
@@ -30,7 +38,7 @@ const refuse = (callId: number, cause: unknown): void => {
     return;
   }
   const { message } = CentroidError.from(cause);
-  const code = cause instanceof Error && "code" in cause ? Number(cause.code) : 0;
+  const code = cause instanceof Error && "code" in cause ? faultCode(cause.code) : 0;
   answer({ callId, fault: { code, message } });
   if (code === MDB_PANIC) process.exit(1);
 };
@@ -45,7 +53,11 @@ const flush = (): void => {
   };
   try {
     if (calls.every(({ method }) => READS.has(method))) all();
-    else database.transaction(all);
+    else
+      database.transaction(
+        all,
+        calls.reduce((bytes, call) => bytes + sizeOf(call), 0),
+      );
   } catch (cause) {
     const [only, ...others] = calls;
     if (only !== undefined && others.length === 0) refuse(only.callId, cause);
@@ -60,7 +72,7 @@ const alone = (call: Call): void => {
   try {
     database.transaction(() => {
       result = carryOut(call);
-    });
+    }, sizeOf(call));
   } catch (cause) {
     refuse(call.callId, cause);
     return;

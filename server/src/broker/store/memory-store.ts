@@ -72,8 +72,10 @@ export class MemoryStore implements Store {
     return matching.slice(-limit).reverse();
   }
 
-  async appendAudit(entry: AuditEntry): Promise<void> {
-    this.#audit.push(entry);
+  async appendAudit(entry: AuditEntry, begun?: AuditEntry): Promise<void> {
+    const known = begun === undefined ? -1 : this.#audit.indexOf(begun);
+    if (known >= 0) this.#audit[known] = entry;
+    else this.#audit.push(entry);
     if (this.#audit.length > MAX_AUDIT) this.#audit.shift();
   }
 

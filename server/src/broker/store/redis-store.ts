@@ -143,9 +143,10 @@ export class RedisStore implements Store {
     return found;
   }
 
-  async appendAudit(entry: AuditEntry): Promise<void> {
+  async appendAudit(entry: AuditEntry, begun?: AuditEntry): Promise<void> {
     await this.#client
       .multi()
+      .zRem(this.#key("audit"), begun === undefined ? "" : JSON.stringify(begun))
       .zAdd(this.#key("audit"), { score: entry.atMs, value: JSON.stringify(entry) })
       .zRemRangeByRank(this.#key("audit"), 0, -MAX_AUDIT - 1)
       .exec();

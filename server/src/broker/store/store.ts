@@ -89,8 +89,11 @@ export interface Store extends AsyncDisposable {
   closeMigration(receipt: Receipt): Promise<void>;
   /** Newest first. */
   receipts(filter: { roomId?: string | undefined; limit: number }): Promise<Receipt[]>;
-  /** Adds to the audit log. There is no way to change or remove an entry; the oldest go beyond {@link MAX_AUDIT}. */
-  appendAudit(entry: AuditEntry): Promise<void>;
+  /**
+   * Adds to the audit log. There is no way to change or remove an entry; the oldest go beyond {@link MAX_AUDIT}.
+   * @param begun the entry of the same order from before it was carried out, whose place this one takes
+   */
+  appendAudit(entry: AuditEntry, begun?: AuditEntry): Promise<void>;
   /** Newest first. `beforeMs`: only entries from earlier than that. */
   audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]>;
 }
