@@ -33,6 +33,8 @@ export class Agent implements AsyncDisposable {
   readonly #keepers = new Map<string, BrokerLink>();
   #beacon: RunningServer | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
+  /** The lease has run out: rooms may be elsewhere by now, whoever has ended since. */
+  #lapsed = false;
   #warmUp: NodeJS.Timeout | undefined;
   #cpuMicros = 0;
   #cpuAtMs = performance.now();
@@ -113,12 +115,16 @@ export class Agent implements AsyncDisposable {
     this.#leaseTimer.unref();
   }
 
-  /** Rooms run while a broker answers, or while none is left that could have restored them elsewhere. */
+  /**
+   * Rooms run while a broker answers, or while none is left that could have restored them elsewhere. Once the lease has
+   * run out only a broker can renew it: one that ends a silent host's connection has not ended itself.
+   */
   #renew(): void {
     const now = performance.now();
     const leftMs = Math.max(...this.#links.map((link) => link.leaseLeftMs(now)));
     const alone = this.#links.every((link) => link.gone);
-    const forMs = alone ? ALONE_LEASE_MS : leftMs;
+    const forMs = leftMs > 0 ? leftMs : alone && !this.#lapsed ? ALONE_LEASE_MS : 0;
+    this.#lapsed = forMs <= 0;
     if (forMs > 0) for (const carrier of this.#carriers) carrier.renewLease(forMs);
   }
 

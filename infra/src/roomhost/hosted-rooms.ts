@@ -19,6 +19,8 @@ export interface HostedRoomsOptions {
     save: (roomId: string, epoch: number, saved: SavedRoom) => void;
   };
   notice: (line: string) => void;
+  /** False while this host's lease is over: another may have its rooms. */
+  mayRun: () => boolean;
   now: () => number;
 }
 
@@ -85,6 +87,7 @@ export class HostedRooms {
   adopt(roomId: string, room: MovableRoom, hosted: Hosted): void {
     this.#rooms.set(roomId, hosted);
     this.#onAdopted(roomId);
+    room.move.mayRun = this.#o.mayRun;
     room.move.playerOf = (sessionId) => hosted.seats.get(sessionId);
     const tell = (change: RoomEvent): void => this.#o.emit(roomId, hosted.epoch, change);
     const { events } = room.move;

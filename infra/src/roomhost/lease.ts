@@ -22,6 +22,12 @@ export class Lease {
     setInterval(() => this.#check(), CHECK_MS).unref();
   }
 
+  /** False if it has run out; noticed here at the latest. */
+  holds(): boolean {
+    this.#check();
+    return !this.#expired;
+  }
+
   /** @param untilMs on {@link monotonicMs}: what waited to be read while this process stood still counts for less */
   renew(untilMs: number): void {
     // What expired meanwhile is noticed before it is renewed.

@@ -106,10 +106,11 @@ async function main(): Promise<void> {
     maxFramesPerSecond: config.maxFramesPerSecond,
     maxBytesPerSecond: config.maxBytesPerSecond,
     notice: (line) => send({ type: "notice", line }),
+    mayRun: () => lease.holds(),
     now: () => performance.timeOrigin + performance.now(),
   });
   const rooms = host;
-  const lease = new Lease({ onExpired: () => rooms.pause(), onRenewed: () => rooms.goOn() });
+  const lease: Lease = new Lease({ onExpired: () => rooms.pause(), onRenewed: () => rooms.goOn() });
   process.on("message", (raw) => {
     const message = requestSchema.parse(raw);
     if ("leaseMs" in message) {

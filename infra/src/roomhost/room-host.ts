@@ -49,14 +49,21 @@ export class RoomHost {
   readonly #standbys: StandbyDesk;
   readonly #moves: Moves;
   readonly #door: PlayerDoor;
+  readonly #mayRun: () => boolean;
 
   constructor(options: RoomHostOptions) {
-    const { types } = options;
+    const { types, mayRun } = options;
     this.#types = types;
+    this.#mayRun = mayRun;
     this.#rooms = new HostedRooms(options, this.#pauses, (roomId) => this.#standbys.drop(roomId));
     const rooms = this.#rooms;
     this.#standbys = new StandbyDesk({ ...options, rooms, pauses: this.#pauses });
-    this.#moves = new Moves({ ...options, rooms, standbys: this.#standbys });
+    this.#moves = new Moves({
+      ...options,
+      rooms,
+      standbys: this.#standbys,
+      onStays: (room) => this.#begins(room),
+    });
     this.#door = new PlayerDoor(rooms, this.#standbys, options);
   }
 
@@ -166,6 +173,7 @@ export class RoomHost {
 
   /** This host may not run its rooms just now: another may have them already. */
   pause(): void {
+    this.#moves.callOffCopies();
     for (const { stage } of this.#rooms.values())
       if (stage.name === "running") this.#pauses.hold(stage.room, "lease");
   }
@@ -173,6 +181,11 @@ export class RoomHost {
   /** It may again; rooms that live elsewhere by now were disposed of before. */
   goOn(): void {
     this.#pauses.releaseAll("lease");
+  }
+
+  /** The room runs here from now on: as soon as this host may run any. */
+  #begins(room: MovableRoom): void {
+    if (!this.#mayRun()) this.#pauses.hold(room, "lease");
   }
 
   /** To be called again and again: players can tell a quiet room from a dead host. */
@@ -214,6 +227,7 @@ export class RoomHost {
       stage: { name: "running", room, arrivals: undefined },
     };
     this.#rooms.adopt(roomId, room, hosted);
+    this.#begins(room);
     try {
       if (seat !== undefined) await this.#seat(hosted, room, seat, auth);
     } catch (cause) {
@@ -262,6 +276,7 @@ export class RoomHost {
     for (const client of restored.clients.values()) this.#rooms.listen(roomId, hosted, client);
     const awaited = restored.resume(checkpoint);
     hosted.awaited = awaited;
+    this.#begins(room);
     for (const [sessionId, { socket, reconnectionToken }] of players)
       if (!awaited.accept(socket, sessionId, reconnectionToken))
         socket.close(CLOSE_REFUSED, "there is nothing to come back to");

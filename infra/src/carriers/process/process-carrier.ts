@@ -134,6 +134,8 @@ export class ProcessCarrier implements Carrier {
       if (request.method === "endStandby") return {} as AgentResults[R["method"]];
       if (request.method === "migrationStatus")
         return { role: "none", epoch: 0 } as AgentResults[R["method"]];
+      // Nothing has come here yet, and nothing will: whoever calls a move off must hear that.
+      if (request.method === "abortMigration") return { aborted: false } as AgentResults[R["method"]];
       throw new CentroidError("ROOM_NOT_FOUND", `room ${request.roomId} is not on this host`);
     }
     const host = await this.#roomHost();

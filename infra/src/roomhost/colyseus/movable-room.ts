@@ -47,7 +47,7 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
 
     override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
       const { move } = this;
-      const guarded = step && ((deltaMs: number): void => void (move.held || step(deltaMs)));
+      const guarded = step && ((deltaMs: number): void => void (move.standsStill() || step(deltaMs)));
       move.rearm = () => super.setTimestep(guarded, delayMs);
       move.stepNow = () => {
         this.clock.tick();
@@ -59,7 +59,7 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
     override setFixedTimestep(...[step, rate, options]: Parameters<Room["setFixedTimestep"]>): void {
       const { move } = this;
       const counted: typeof step = (context) => {
-        if (move.held) return;
+        if (move.standsStill()) return;
         step(Object.assign(context, { tick: move.fixedTick++ }));
       };
       move.rearm = () => super.setFixedTimestep(counted, rate, options);
@@ -80,7 +80,7 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
     }
 
     override broadcastPatch(): boolean {
-      if (this.move.held) return false;
+      if (this.move.standsStill()) return false;
       const changed = super.broadcastPatch();
       if (changed) this.move.patches++;
       this.move.onPatched?.();

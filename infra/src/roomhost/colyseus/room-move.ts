@@ -27,6 +27,8 @@ export class RoomMove {
   readonly #restoredPending: (Client & ClientPrivate)[] = [];
   #nextKey = 0;
   held = false;
+  /** Asked before each step: a process that stood still for long finds out here that its lease is over. */
+  mayRun: () => boolean = () => true;
   fixedTick = 0;
   /** Patches that had something in them, so far. */
   patches = 0;
@@ -122,6 +124,11 @@ export class RoomMove {
       );
     }
     exportTimers(this.#room, this.#declared);
+  }
+
+  /** True if the room may not take its next step. */
+  standsStill(): boolean {
+    return this.held || !this.mayRun();
   }
 
   /** Stops time in the room: no step, no patch, no timer until {@link resume}. */

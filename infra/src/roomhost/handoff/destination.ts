@@ -37,6 +37,8 @@ export interface DestinationOptions {
   /** A destination that is not the owner by then gives up. */
   deadlineMs: number;
   onEnded: (error: CentroidError) => void;
+  /** False while this host's lease is over. */
+  mayRun: () => boolean;
   now: () => number;
 }
 
@@ -209,6 +211,12 @@ export class HandoffDestination {
     arrivedAtMs: number,
   ): Promise<void> {
     const { room, writer, hash } = state;
+    // A broker that has lost sight of this host may have given the room to a third by the time it is here.
+    if (!this.#o.mayRun())
+      throw new CentroidError(
+        "ROOM_ERROR",
+        "the destination has not heard of a broker lately; move it later",
+      );
     writer?.apply(message.nodes);
     writer?.finish(message.removed, message.nextRefId);
     for (const refId of message.removed) hash.delete(refId);

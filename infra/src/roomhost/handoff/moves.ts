@@ -1,6 +1,6 @@
 /** Moves of a room host's rooms, out and in, as the broker asks for them. */
 import { type AgentRequest, type AgentResults, CentroidError, type RoomEvent } from "@centroid/protocol";
-import { createRoom } from "../colyseus/movable-room.js";
+import { createRoom, type MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
 import type { Hosted, Seat } from "../hosted.js";
 import type { HostedRooms } from "../hosted-rooms.js";
@@ -19,6 +19,10 @@ export interface MovesOptions {
   types: RoomTypes;
   emit: (roomId: string, epoch: number, change: RoomEvent) => void;
   newTicket: () => string;
+  /** False while this host's lease is over: another may have its rooms. */
+  mayRun: () => boolean;
+  /** The room was to leave and goes on here. */
+  onStays: (room: MovableRoom) => void;
   now: () => number;
 }
 
@@ -33,7 +37,7 @@ export class Moves {
 
   /** Makes ready to be the destination. @throws CentroidError ROOM_MOVING | ROOM_TYPE_UNKNOWN */
   migrateIn({ roomId, migrationId, name, epoch }: Request<"migrateIn">): AgentResults["migrateIn"] {
-    const { rooms, types, emit, newTicket, now } = this.#o;
+    const { rooms, types, emit, newTicket, mayRun, now } = this.#o;
     const present = rooms.get(roomId);
     // A newer move supersedes one that was called off and has not ended here yet.
     if (present?.stage.name === "arriving" && present.epoch <= epoch) present.stage.destination.abort();
@@ -47,6 +51,7 @@ export class Moves {
       migrationId,
       epoch,
       deadlineMs: ARRIVAL_DEADLINE_MS,
+      mayRun,
       now,
       createRoom: (given) => {
         options = given;
@@ -111,15 +116,33 @@ export class Moves {
       now,
     });
     const abort = new AbortController();
-    hosted.stage = { name: "leaving", room, migrationId, source, abort };
+    const stage = { name: "leaving", room, migrationId, source, abort } as const;
+    hosted.stage = stage;
     try {
       const transfer = await source.run(abort.signal);
       hosted.protection?.[Symbol.dispose]();
       rooms.remove(roomId, hosted);
       return transfer;
     } finally {
-      if (source.state === "rolled-back") hosted.stage = { name: "running", room, arrivals: undefined };
+      if (source.state === "rolled-back") this.#stays(hosted, stage);
     }
+  }
+
+  /** This host may not run its rooms just now: one that is only being copied stays, to stand still like the others. */
+  callOffCopies(): void {
+    for (const hosted of this.#o.rooms.values()) {
+      const { stage } = hosted;
+      if (stage.name !== "leaving" || stage.source.state !== "copying") continue;
+      stage.abort.abort();
+      stage.source.rollBack();
+      this.#stays(hosted, stage);
+    }
+  }
+
+  #stays(hosted: Hosted, stage: Extract<Hosted["stage"], { name: "leaving" }>): void {
+    if (hosted.stage !== stage) return;
+    hosted.stage = { name: "running", room: stage.room, arrivals: undefined };
+    this.#o.onStays(stage.room);
   }
 
   /** @returns false if no such move is under way. @throws CentroidError MIGRATION_FAILED after the point of no return */
@@ -132,7 +155,7 @@ export class Moves {
       stage.abort.abort();
       if (stage.source.state === "undecided") {
         stage.source.rollBack();
-        hosted.stage = { name: "running", room: stage.room, arrivals: undefined };
+        this.#stays(hosted, stage);
       }
       return true;
     }
