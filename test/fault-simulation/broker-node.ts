@@ -1,0 +1,159 @@
+/** The broker of a simulated world: the real one on a simulated disk, started again after each crash. */
+
+import type { Disk } from "./disk.js";
+import type { Network } from "./network.js";
+import type { Program, Served } from "./program.js";
+import { type Scheduler, SimProcess } from "./scheduler.js";
+import type { SimSocket } from "./socket.js";
+import type { Run } from "./surroundings.js";
+
+export const AGENT_TOKEN = "agent-token";
+const ADDRESS = "broker:1";
+export const AGENT_URL = `ws://${ADDRESS}`;
+export const CALL_URL = `ws://${ADDRESS}/call`;
+
+/** What players and operators ask of a broker; over HTTP in the product. */
+export type Call =
+  | { method: "match"; how: "create" | "joinById"; target: string }
+  | { method: "where"; roomId: string }
+  | { method: "move"; roomId: string; hostId: string };
+
+export class BrokerNode {
+  readonly process = new SimProcess("broker", "broker");
+  served: Served | undefined;
+  readonly #program: Program;
+  readonly #scheduler: Scheduler;
+  readonly #network: Network;
+  readonly #disk: Disk;
+  readonly #run: Omit<Run, "process">;
+  readonly #note: (text: string) => void;
+
+  constructor(
+    program: Program,
+    network: Network,
+    disk: Disk,
+    run: Omit<Run, "process">,
+    note: (text: string) => void,
+  ) {
+    this.#program = program;
+    this.#scheduler = run.scheduler;
+    this.#network = network;
+    this.#disk = disk;
+    this.#run = run;
+    this.#note = note;
+  }
+
+  start(): void {
+    const { process } = this;
+    this.#scheduler.start(process);
+    const { life } = process;
+    this.#program.run = { ...this.#run, process, serve: (served) => this.#serve(served) };
+    const say = (about: { cause?: unknown }, text: string): void =>
+      this.#note(`broker: ${text}${about.cause === undefined ? "" : ` (${String(about.cause)})`}`);
+    const logger = { debug() {}, info() {}, warn: say, error: say };
+    void this.#disk
+      .open(process)
+      .then((store) =>
+        process.life === life
+          ? this.#program.product.startBroker({
+              store,
+              logger: logger as never,
+              autoMove: false,
+              agentToken: AGENT_TOKEN,
+              adminToken: "admin",
+              viewerToken: "viewer",
+            })
+          : undefined,
+      )
+      .catch((cause: unknown) => {
+        if (process.life !== life) return;
+        this.#note(`broker does not start: ${String(cause)}`);
+        this.#scheduler.after(1_000, undefined, () => {
+          if (process.life === life) this.start();
+        });
+      });
+  }
+
+  crash(): void {
+    if (!this.process.alive) return;
+    this.served = undefined;
+    this.#network.ended(this.process, false);
+    this.#scheduler.end(this.process);
+    this.#disk.crashed();
+  }
+
+  #serve(served: Served): void {
+    this.served = served;
+    this.#network.listen(ADDRESS, this.process, (socket, { pathname }) => {
+      if (pathname === "/agent") {
+        const tcp = {
+          remoteAddress: socket.peer.machine,
+          bytesRead: 0,
+          on() {},
+          off() {},
+          cork() {},
+          uncork() {},
+        };
+        served.agents.emit("connection", socket, { socket: tcp });
+      } else this.#answer(socket, served);
+    });
+  }
+
+  #answer(socket: SimSocket, served: Served): void {
+    socket.on("message", (text: string) => {
+      const { id, call } = JSON.parse(text) as { id: number; call: Call };
+      handle(served, call).then(
+        (result) => socket.send(JSON.stringify({ id, result })),
+        (cause: Error) => socket.send(JSON.stringify({ id, error: cause.message })),
+      );
+    });
+  }
+}
+
+async function handle({ client, operator }: Served, call: Call): Promise<unknown> {
+  switch (call.method) {
+    case "match":
+      return client.matchmaker.match(call.how, call.target, {}, undefined, "players");
+    case "move":
+      return operator.move(call.roomId, { hostId: call.hostId });
+    case "where": {
+      const { stage, epoch } = client.rooms.require(call.roomId);
+      if (!("at" in stage)) throw new Error(`room ${call.roomId} is ${stage.state}`);
+      const { hostId, name, latitude, longitude } = client.hosts.require(stage.hostId).facts;
+      const { address, processId } = stage.at;
+      return { publicAddress: address, processId, epoch, host: { hostId, name, latitude, longitude } };
+    }
+    default: {
+      const never: never = call;
+      throw new Error(`unknown call ${JSON.stringify(never)}`);
+    }
+  }
+}
+
+/** One question over a connection of its own. @throws Error as answered, or if none came */
+export async function ask<T>(
+  network: Network,
+  process: SimProcess,
+  call: Call,
+  timeoutMs = 5_000,
+): Promise<T> {
+  const socket = network.dial(process, CALL_URL);
+  const answer = new Promise<T>((resolve, reject) => {
+    socket.on("error", reject);
+    socket.on("close", () => reject(new Error("the broker went away")));
+    socket.on("message", (text: string) => {
+      const { result, error } = JSON.parse(text) as { result: T; error?: string };
+      if (error === undefined) resolve(result);
+      else reject(new Error(error));
+    });
+    network.later(timeoutMs, process, () => reject(new Error("the broker did not answer")));
+  });
+  socket.on("open", () => socket.send(JSON.stringify({ id: 1, call })));
+  try {
+    return await answer;
+  } finally {
+    socket.removeAllListeners();
+    socket.on("error", () => undefined);
+    socket.close();
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The embedded store on a simulated disk: a write can be read at once and is durable a moment later, in the order in
+ * which it was made. A crash loses what is not durable yet; a full disk refuses.
+ */
+import { MemoryStore, type Store } from "@centroid/server";
+import type { Draw } from "../support/draw.js";
+import type { Buggify } from "./buggify.js";
+import type { Scheduler, SimProcess } from "./scheduler.js";
+
+type Write = (store: MemoryStore) => Promise<unknown>;
+
+const FSYNC_MS = { least: 1, most: 8 };
+const SLOW_FSYNC_MS = 700;
+
+export class Disk {
+  full = false;
+  readonly #scheduler: Scheduler;
+  readonly #draw: Draw;
+  readonly #buggify: Buggify;
+  /** What survives a crash: writes in order. */
+  readonly #durable: Write[] = [];
+  #unsynced: Write[] = [];
+
+  constructor(scheduler: Scheduler, draw: Draw, buggify: Buggify) {
+    this.#scheduler = scheduler;
+    this.#draw = draw;
+    this.#buggify = buggify;
+  }
+
+  /** The store as a process that starts now finds it. */
+  async open(process: SimProcess): Promise<Store> {
+    const memory = new MemoryStore();
+    for (const write of this.#durable) await write(memory);
+    let syncedAtMs = 0;
+    const keep = async (write: Write): Promise<void> => {
+      if (this.full) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+      if (this.#buggify("disk: write fails", 0.02)) throw new Error("EIO: i/o error, write");
+      await write(memory);
+      this.#unsynced.push(write);
+      const slow = this.#buggify("disk: slow fsync", 0.1) ? SLOW_FSYNC_MS : 0;
+      const nowMs = this.#scheduler.nowMs;
+      const takesMs = FSYNC_MS.least + this.#draw.unit() * (FSYNC_MS.most - FSYNC_MS.least) + slow;
+      syncedAtMs = Math.max(syncedAtMs, nowMs + takesMs);
+      await new Promise<void>((resolve) => {
+        this.#scheduler.after(syncedAtMs - nowMs, process, () => {
+          this.#sync(write);
+          resolve();
+        });
+      });
+    };
+    return {
+      secret: (name, create) => memory.secret(name, create),
+      rooms: () => memory.rooms(),
+      checkpoint: (roomId) => memory.checkpoint(roomId),
+      openMigrations: () => memory.openMigrations(),
+      receipts: (filter) => memory.receipts(filter),
+      audit: (filter) => memory.audit(filter),
+      putRoom: (room) => keep((store) => store.putRoom(room)),
+      removeRoom: (roomId) => keep((store) => store.removeRoom(roomId)),
+      putCheckpoint: (checkpoint) => keep((store) => store.putCheckpoint(checkpoint)),
+      journal: (entry) => keep((store) => store.journal(entry)),
+      closeMigration: (receipt) => keep((store) => store.closeMigration(receipt)),
+      appendAudit: (entry) => keep((store) => store.appendAudit(entry)),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  }
+
+  #sync(write: Write): void {
+    const upTo = this.#unsynced.indexOf(write);
+    if (upTo >= 0) this.#durable.push(...this.#unsynced.splice(0, upTo + 1));
+  }
+
+  /** The process that had it open has crashed: what was on its way is there in part, the first of it first. */
+  crashed(): void {
+    const kept = this.#draw.below(this.#unsynced.length + 1);
+    this.#durable.push(...this.#unsynced.slice(0, kept));
+    this.#unsynced = [];
+  }
+}

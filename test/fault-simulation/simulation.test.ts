@@ -1,0 +1,164 @@
+/**
+ * The product under simulated faults: many seeds in which no promise may break, a run that repeats itself exactly, and
+ * mistakes put into the product's code that must be found, one for each promise.
+ */
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Action, BEGIN_MS, HOSTS, PLAYERS } from "./plan.js";
+import { print } from "./print.js";
+import { bundleProduct, type Mutation } from "./product.js";
+import { type Programs, programs } from "./program.js";
+import { kindOf, shrink } from "./shrink.js";
+import { simulate } from "./simulate.js";
+
+/** About a tenth of a second each on a free core; `npm run simulate-faults` runs as many as it has time for. */
+const SEEDS = 100;
+/** A mistake may need the right moment. */
+const TRIES = 6;
+
+const world = async (mutation?: Mutation): Promise<Programs> =>
+  programs(await bundleProduct(mutation), HOSTS.length, PLAYERS.length);
+
+let whole: Programs;
+beforeAll(async () => {
+  whole = await world();
+});
+
+it(`keeps its promises under the faults of ${SEEDS} seeds`, async () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const run = await simulate(whole, seed);
+    if (run.violations.length > 0) expect.fail(print(await shrink(whole, run)).join("\n"));
+  }
+}, 600_000);
+
+it("repeats a run exactly, whatever ran before and in whichever copy of the product", async () => {
+  const other = await world();
+  const first = await simulate(whole, 11);
+  await simulate(other, 12);
+  const again = await simulate(other, 11);
+  expect(again.history).toEqual(first.history);
+  expect(again.hash).toBe(first.hash);
+  expect((await simulate(other, 12)).hash).not.toBe(first.hash);
+});
+
+const at = (afterMs: number): number => BEGIN_MS + afterMs;
+const move = (afterMs: number, toHostId: string): Action => ({
+  atMs: at(afterMs),
+  type: "move",
+  room: 0,
+  toHostId,
+});
+/** Wherever the room is at first, some of these take it elsewhere. */
+const around = HOSTS.map((hostId, index) => move(200 + index * 2_500, hostId));
+const crashBroker = (afterMs: number): Action => ({ atMs: at(afterMs), type: "crash broker", forMs: 1_500 });
+const eachHost = (action: (hostId: string) => Action): Action[] => HOSTS.map(action);
+/** Of the host that new rooms come to. */
+const crashRooms: Action[] = [{ atMs: at(2_000), type: "crash room host", hostId: "h0" }];
+
+interface Mistake {
+  promise: string;
+  mistake: string;
+  mutation: Mutation;
+  actions: Action[];
+}
+
+const mistakes: Mistake[] = [
+  {
+    promise: "two owners",
+    mistake: "an epoch is given out twice",
+    mutation: { from: /toEpoch: Math\.max\(room\.epoch, room\.fencedEpoch\) \+ 1/, to: "toEpoch: 2" },
+    actions: around,
+  },
+  {
+    promise: "two at once",
+    mistake: "a lease never runs out",
+    mutation: { from: /this\.#expired = true;\s+this\.#events\.onExpired\(\);/, to: "" },
+    actions: eachHost((machine) => ({
+      atMs: at(500),
+      type: "stop",
+      machine,
+      what: "both",
+      forMs: 3_500,
+    })).slice(0, 1),
+  },
+  {
+    promise: "undone",
+    mistake: "a broker that starts again rescues rooms whose moves are open",
+    mutation: { from: /undecided\(roomId\) \{/, to: "undecided(roomId) { return false;" },
+    actions: [move(200, "h1"), crashBroker(420), move(5_200, "h2"), crashBroker(5_420)],
+  },
+  {
+    promise: "acknowledged and lost",
+    mistake: "players may forget what is not saved yet",
+    mutation: {
+      from: /link\.durable\(this\.#by === /,
+      to: "link.durable(true ? link.received : this.#by === ",
+    },
+    actions: crashRooms,
+  },
+  {
+    promise: "lost",
+    mistake: "what a lost host had not saved is not sent again",
+    mutation: { from: /frames: this\.#frames\.slice\(received - this\.#first\)/, to: "frames: []" },
+    actions: crashRooms,
+  },
+  {
+    promise: "not once in order",
+    mistake: "a player sends again what the new host has",
+    mutation: {
+      from: /frames: this\.#frames\.slice\(received - this\.#first\)/,
+      to: "frames: this.#frames.slice(0)",
+    },
+    actions: around,
+  },
+  {
+    promise: "heard out of order",
+    mistake: "what the new host says before the switch is thrown away",
+    mutation: { from: /for \(const data of held\)\s+this\.#take\(socket, data\);/, to: "" },
+    actions: around,
+  },
+  {
+    promise: "ended",
+    mistake: "a session does not look for its room elsewhere",
+    mutation: {
+      from: /UNMEANT = \/\* @__PURE__ \*\/ new Set\(\[/,
+      to: "UNMEANT = new Set([].concat([][0] ?? []) || [",
+    },
+    actions: crashRooms,
+  },
+  {
+    promise: "uncaught",
+    mistake: "nobody catches what a broken connection rejects",
+    mutation: {
+      from: /"connection to host broke"\);/,
+      to: '"connection to host broke"); Promise.reject(new Error("planted"));',
+    },
+    actions: [{ atMs: at(500), type: "crash host", hostId: "h0", forMs: 1_000, silent: false }],
+  },
+  {
+    promise: "open",
+    mistake: "a move whose destination has died is never settled",
+    mutation: {
+      from: /return destinationAnswered \? "roll-back" : "roll-back-fenced";/,
+      to: 'return "wait";',
+    },
+    actions: [
+      move(200, "h1"),
+      { atMs: at(260), type: "crash room host", hostId: "h1" },
+      move(5_000, "h2"),
+      { atMs: at(5_060), type: "crash room host", hostId: "h2" },
+    ],
+  },
+];
+
+describe("a planted mistake is found", () => {
+  it.each(mistakes)("$promise: $mistake", async ({ promise, mutation, actions }) => {
+    const wrong = await world(mutation);
+    const found = new Set<string>();
+    for (let seed = 1; seed <= TRIES && !found.has(promise); seed++)
+      for (const violation of (await simulate(wrong, seed, { actions })).violations)
+        found.add(kindOf(violation));
+    expect([...found]).toContain(promise);
+    // It is the mistake that is found, not the faults.
+    expect((await simulate(whole, 1, { actions })).violations).toEqual([]);
+  });
+});
