@@ -88,6 +88,7 @@ export class HostedRooms {
     this.#rooms.set(roomId, hosted);
     this.#onAdopted(roomId);
     room.move.mayRun = this.#o.mayRun;
+    room.move.epoch = hosted.epoch;
     room.move.playerOf = (sessionId) => hosted.seats.get(sessionId);
     const tell = (change: RoomEvent): void => this.#o.emit(roomId, hosted.epoch, change);
     const { events } = room.move;

@@ -33,6 +33,7 @@ import { HostedRooms, type HostedRoomsOptions } from "./hosted-rooms.js";
 import { Pauses } from "./pauses.js";
 import { PlayerDoor } from "./player-door.js";
 import type { PlayerLimits } from "./player-limits.js";
+import { RoomBuilds } from "./room-builds.js";
 import type { Standby } from "./standby/standby.js";
 import { StandbyDesk } from "./standby/standby-desk.js";
 import type { Connection } from "./transport.js";
@@ -50,6 +51,7 @@ export class RoomHost {
   readonly #moves: Moves;
   readonly #door: PlayerDoor;
   readonly #mayRun: () => boolean;
+  readonly #builds = new RoomBuilds();
 
   constructor(options: RoomHostOptions) {
     const { types, mayRun } = options;
@@ -214,9 +216,17 @@ export class RoomHost {
       throw new CentroidError("BAD_REQUEST", `room ${request.roomId} exists here already`);
     const { roomId, name, options, epoch, seat } = request;
     const klass = this.#types.require(name);
-    // Whoever may not come in makes no room either.
-    const auth = seat && (await authenticate(klass, seat));
-    const room = await createRoom(name, options, roomId);
+    let auth: Auth;
+    const room = await this.#builds.build(
+      roomId,
+      epoch,
+      async () => {
+        // Whoever may not come in makes no room either.
+        auth = seat && (await authenticate(klass, seat));
+        return createRoom(name, options, roomId);
+      },
+      disposeRoom,
+    );
     const hosted: Hosted = {
       name,
       options,
@@ -255,8 +265,14 @@ export class RoomHost {
     const checkpoint = savedState(request.from, standby);
     if (present !== undefined) await this.#dispose(roomId, epoch);
     this.#types.require(name);
-    const restored = await RestoredRoom.build(checkpoint, { epoch, migrationId }, (options) =>
-      createRoom(name, options, roomId),
+    const restored = await this.#builds.build(
+      roomId,
+      epoch,
+      () =>
+        RestoredRoom.build(checkpoint, { epoch, migrationId }, (options) =>
+          createRoom(name, options, roomId),
+        ),
+      ({ room }) => room.move.release(),
     );
     const { room } = restored;
     const seats = new Map<string, Seat>();
@@ -290,6 +306,7 @@ export class RoomHost {
 
   /** An epoch newer than the room's: it lives elsewhere, so it goes quietly and its players follow it. */
   async #dispose(roomId: string, epoch: number, shutdown = false): Promise<void> {
+    this.#builds.callOff(roomId, epoch);
     const hosted = this.#rooms.get(roomId);
     if (hosted === undefined) return;
     if (epoch < hosted.epoch)

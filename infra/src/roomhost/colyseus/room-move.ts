@@ -29,6 +29,8 @@ export class RoomMove {
   held = false;
   /** Asked before each step: a process that stood still for long finds out here that its lease is over. */
   mayRun: () => boolean = () => true;
+  /** Which owner of the room this host is, counted from the first; set once the room runs here. */
+  epoch = 0;
   fixedTick = 0;
   /** Patches that had something in them, so far. */
   patches = 0;
