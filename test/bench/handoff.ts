@@ -2,6 +2,8 @@
 import { join } from "node:path";
 import { startRelay } from "@centroid/infra";
 import type { CentroidRoom, MigrateEvent } from "@centroid/sdk";
+import { RecordedSystem } from "../history/recorded-system.js";
+import type { LedgerRoom } from "../support/ledger.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 import { quantile, type Row } from "./row.js";
 
@@ -16,6 +18,9 @@ function once(room: CentroidRoom, done: (event: MigrateEvent) => void): void {
     done(event);
   });
 }
+
+/** What was said last has arrived by then. */
+const ARRIVAL_MS = 20_000;
 
 interface Settings {
   group: string;
@@ -50,7 +55,8 @@ export async function handoff(): Promise<Row[]> {
 
 async function measure({ group, players, moves, weights, rttMs, aims }: Settings): Promise<Row[]> {
   await using pair = await PairOfHosts.start(join(import.meta.dirname, "../fixtures/rooms"));
-  const roomId = await pair.create("ledger", { weights });
+  await using recorded = await RecordedSystem.start();
+  const roomId = await pair.create("ledger", { weights, ...recorded.options });
   await using relay =
     rttMs === 0 ? undefined : await startRelay({ rttMs: { here: { here: rttMs } }, hosts: HOSTS });
   if (relay !== undefined) {
@@ -60,16 +66,7 @@ async function measure({ group, players, moves, weights, rttMs, aims }: Settings
   const rooms = (await Promise.all(
     Array.from({ length: players }, () => pair.client().joinById(roomId)),
   )) as CentroidRoom[];
-  const heard = rooms.map((room) => {
-    const shots: number[] = [];
-    room.onMessage("shot", (shot: number) => shots.push(shot));
-    return shots;
-  });
-  let said = 0;
-  const talk = setInterval(() => {
-    said++;
-    for (const room of rooms) room.send("say", said);
-  }, 50);
+  for (const room of rooms) recorded.player(room as LedgerRoom).talk(50);
   const events: MigrateEvent[] = [];
   const totals: number[] = [];
   let bytes = 0;
@@ -81,19 +78,12 @@ async function measure({ group, players, moves, weights, rttMs, aims }: Settings
     bytes += transfer.bytes;
     events.push(...(await all));
   }
-  clearInterval(talk);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const { state } = await pair.inspect(roomId);
-  const entries = Object.values(state.entries as Record<string, { count: number; disorder: number }>);
-  const wrong =
-    entries.reduce((sum, entry) => sum + Math.abs(said - entry.count) + entry.disorder, 0) +
-    heard.reduce(
-      (sum, shots) => sum + shots.filter((shot, i) => i > 0 && shot !== (shots[i - 1] ?? 0) + 1).length,
-      0,
-    ) +
-    events.reduce((sum, event) => sum + event.lost + event.duplicated, 0);
+  for (const player of recorded.players) player.quiet();
+  await recorded.arrived(ARRIVAL_MS);
+  const { violations } = await recorded.judge();
+  const wrong = violations.length + events.reduce((sum, event) => sum + event.lost + event.duplicated, 0);
   const freeze = events.map((event) => event.freezeMs);
-  for (const room of rooms) void room.leave();
+  for (const player of recorded.players) void player.leave();
   return [
     {
       group,

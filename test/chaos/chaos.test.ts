@@ -1,10 +1,14 @@
-/** A short run of the chaos suite, always with the same faults. */
+/** Short runs of the chaos suite, always with the same seed, over either store. */
 import { expect, it } from "vitest";
 import { chaos } from "./run.js";
 
-it("whatever dies for a while, every session lives on and everything said is heard once", async () => {
-  const result = await chaos({ seed: 7, forMs: 15_000 });
-  expect(result.violations).toEqual([]);
-  expect(result.said).toBeGreaterThan(500);
-  expect(Object.keys(result.faults).length).toBeGreaterThan(2);
-}, 180_000);
+it.each(["redis", "embedded"] as const)(
+  "whatever fails at once and whenever, everything said is heard once and every room has one owner (%s)",
+  async (store) => {
+    const result = await chaos({ seed: 7, forMs: 15_000, store });
+    expect(result.violations).toEqual([]);
+    expect(result.sent).toBeGreaterThan(500);
+    expect(Object.keys(result.faults).length).toBeGreaterThan(3);
+  },
+  180_000,
+);

@@ -1,28 +1,52 @@
-/** `npm run chaos -- --minutes 10 --seed S`: a long run, with every fault as it happens and what came of it. */
+/** `npm run chaos -- --minutes 10 --seed S --store embedded`: a long run, with every fault as it happens. */
 import { parseArgs } from "node:util";
 import { chaos } from "./run.js";
 
 const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "1" }, seed: { type: "string" } },
+  options: {
+    minutes: { type: "string", default: "1" },
+    seed: { type: "string" },
+    store: { type: "string", default: "redis" },
+    rooms: { type: "string" },
+    faults: { type: "string" },
+    lanes: { type: "string", default: "2" },
+  },
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
 const minutes = Number(values.minutes);
-if (!Number.isFinite(seed) || !(minutes > 0)) {
-  console.error("use: npm run chaos -- --minutes 10 --seed 1");
+const lanes = Number(values.lanes);
+const { store } = values;
+if (
+  !Number.isFinite(seed) ||
+  !(minutes > 0) ||
+  !(lanes >= 0) ||
+  (store !== "redis" && store !== "embedded")
+) {
+  console.error(
+    "use: npm run chaos -- [--minutes 10] [--seed 1] [--store embedded|redis] [--rooms ledger,vault]\n" +
+      "       [--faults 'broker killed,host killed'] [--lanes 2]",
+  );
   process.exit(2);
 }
-console.log(`seed ${seed}`);
+console.log(`seed ${seed}, ${store} store, ${minutes} min`);
 const startedAt = Date.now();
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
 const result = await chaos({
   seed,
+  store,
+  lanes,
   forMs: minutes * 60_000,
+  signal: stop.signal,
+  ...(values.rooms !== undefined && { roomTypes: values.rooms.split(",") }),
+  ...(values.faults !== undefined && { faults: values.faults.split(",").map((name) => name.trim()) }),
   say: (line) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${line}`),
 });
 console.table(result.faults);
-const { players, said, moves, restored, violations } = result;
+const { players, sent, moves, restored, violations } = result;
 console.log(
-  `${players} players said ${said} things; sessions moved ${moves} times and were restored ${restored} times`,
+  `${players} players sent ${sent} messages; sessions moved ${moves} times and were restored ${restored} times`,
 );
 for (const violation of violations) console.log(`VIOLATION ${violation}`);
-console.log(violations.length === 0 ? "nothing lost" : `${violations.length} violations, seed ${seed}`);
+console.log(violations.length === 0 ? "no violation" : `${violations.length} violations, seed ${seed}`);
 process.exit(violations.length === 0 ? 0 : 1);

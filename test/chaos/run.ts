@@ -1,48 +1,80 @@
 /**
- * Bots play while parts of a distributed deployment are killed, stopped and started again in an order that a seed
- * decides. What must hold then: every session lives on, everything said was heard once and in order, every room is
- * on one host, no move is left open, and at the end no process, lease, room or checkpoint is left behind.
+ * Players talk while parts of a deployment are killed, stopped, cut off, and given bad clocks and disks: several at
+ * once, at random, and at chosen moments of moves. A seed draws what is done. At the end the history of everything
+ * that was said, heard and told is judged, and the deployment's books have to be in order.
+ *
+ * What a room with a standby has confirmed is at two hosts, so hosts of such rooms are lost one at a time; all else
+ * overlaps freely, and in a world of rooms without standby so do lost hosts.
  */
-import { createClient } from "redis";
+import { type RecordedPlayer, RecordedSystem } from "../history/recorded-system.js";
 import { Draw } from "../support/draw.js";
 import { mentioning } from "../support/processes.js";
-import { Talker } from "./talker.js";
-import { ADMIN_TOKEN, ChaosWorld } from "./world.js";
+import { type Aim, type Fault, faultsOf } from "./faults.js";
+import { type Expectation, onceAllHaveLeft, whileRoomsRun } from "./leftovers.js";
+import { MoveWatch, orderMove } from "./mover.js";
+import { Talkers } from "./talkers.js";
+import { ChaosWorld, sleep, type WorldOptions } from "./world.js";
 
 export interface ChaosOptions {
   seed: number;
   forMs: number;
+  store: WorldOptions["store"];
   brokers?: number;
   hosts?: number;
-  rooms?: number;
+  /** In turn for each room; drawn if not given: with or without a room that has a warm standby. */
+  roomTypes?: string[];
   playersPerRoom?: number;
+  /** Only these faults; all that the deployment can have if not given. */
+  faults?: string[];
+  /** How many faults beside those aimed at moves go on at the same time, at most. */
+  lanes?: number;
   say?: (line: string) => void;
+  /** Ends it early; what there was until then is judged. */
+  signal?: AbortSignal;
 }
 
 export interface ChaosResult {
   seed: number;
   faults: Record<string, number>;
   players: number;
-  said: number;
+  sent: number;
   moves: number;
   restored: number;
+  /** What is wrong, each with the events that prove it. */
   violations: string[];
 }
 
-/** Between two faults there is time to recover from one; the second may well come in the middle of it. */
-const PAUSE_MS = { least: 1_000, most: 4_000 };
+/** Between two faults of one lane. */
+const PAUSE_MS = 2_500;
+const MOVE_PAUSE_MS = 1_500;
+/** A fault comes so soon after the moment of a move that it is aimed at. */
+const AIM_WITHIN_MS = 300;
+/** A move that does not get to the point in time is met wherever it is. */
+const PHASE_TIMEOUT_MS = 2_000;
+/** Most moves meet a fault. */
+const AIMED_SHARE = 0.7;
+/** A room that is not back from a lost host by then may lose another. */
+const RECOVERY_MS = 15_000;
 /** What is not right by then after the last fault will not become so. */
-const SETTLE_MS = 60_000;
+const SETTLE_MS = 45_000;
 const POLL_MS = 100;
-
-/** Rooms are made of these in turn: one that is saved now and then, one with a warm standby. */
-const ROOM_TYPES = ["ledger", "vault"];
+const MOMENTS = [
+  "ordered",
+  "preparing",
+  "copying",
+  "connecting",
+  "frozen",
+  "switching",
+  "releasing",
+  "completed",
+] as const;
 
 export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
-  const world = await ChaosWorld.start(options.brokers ?? 2, options.hosts ?? 3);
+  const { store, hosts = 3, brokers = store === "redis" ? 2 : 1 } = options;
+  const world = await ChaosWorld.start({ store, brokers, hosts, links: true });
   let result: ChaosResult;
   try {
-    result = await trouble(world, options);
+    result = await new Chaos(world, options).run();
   } finally {
     await world[Symbol.asyncDispose]();
   }
@@ -52,133 +84,161 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   return result;
 }
 
-async function trouble(world: ChaosWorld, options: ChaosOptions): Promise<ChaosResult> {
-  const { seed, forMs, brokers = 2, rooms = 2, playersPerRoom = 2, say = () => undefined } = options;
-  const draw = new Draw(seed);
-  const talkers: Talker[] = [];
-  try {
-    for (let room = 0; room < rooms; room++) {
-      const type = ROOM_TYPES[room % ROOM_TYPES.length] ?? "ledger";
-      const first = await Talker.join(world.urls, `p${room}-0`, { type });
-      talkers.push(first);
-      for (let player = 1; player < playersPerRoom; player++)
-        talkers.push(await Talker.join(world.urls, `p${room}-${player}`, first));
-    }
-    const redis = connection(world.redis.url);
-    redis.on("error", () => undefined);
-    await redis.connect();
-    const roomIds = [...new Set(talkers.map(({ roomId }) => roomId))];
-    await until(async () => {
-      const saved = await Promise.all(roomIds.map((id) => redis.exists(`centroid:checkpoint:${id}`)));
-      return saved.every((count) => count === 1);
-    });
+class Chaos {
+  readonly #world: ChaosWorld;
+  readonly #options: ChaosOptions;
+  readonly #roomTypes: string[];
+  readonly #counts: Record<string, number> = {};
+  readonly #say: (line: string) => void;
+  #hostIsLost = false;
+  #endsAt = 0;
 
-    const hostIds = [...world.agents.keys()];
-    const faults: Record<string, () => Promise<unknown>> = {
-      "broker killed": () => world.restartBroker(draw.below(brokers)),
-      "broker stopped": () => world.pause(draw.of(world.brokers).child.pid ?? -1, 500 + draw.unit() * 2_500),
-      "host killed": () => world.restartAgent(draw.of(hostIds)),
-      "host stopped": () =>
-        world.pause(world.agents.get(draw.of(hostIds))?.pid ?? -1, 500 + draw.unit() * 5_500),
-      "room host killed": async () => world.killRoomHost(draw.of(hostIds)),
-      "Redis stopped": async () => {
-        world.redis.kill("SIGSTOP");
-        await new Promise((resolve) => setTimeout(resolve, 300 + draw.unit() * 1_500));
-        world.redis.kill("SIGCONT");
-      },
-      "Redis restarted": () => world.redis.restart(),
-      "room moved": () => move(draw.of(world.urls), draw.of(roomIds), draw.of(hostIds)),
-    };
-    const counts: Record<string, number> = {};
-    const endsAt = Date.now() + forMs;
-    while (Date.now() < endsAt) {
-      const name = draw.of(Object.keys(faults));
-      counts[name] = (counts[name] ?? 0) + 1;
-      say(name);
-      await faults[name]?.();
-      await new Promise((resolve) =>
-        setTimeout(resolve, PAUSE_MS.least + draw.unit() * (PAUSE_MS.most - PAUSE_MS.least)),
+  constructor(world: ChaosWorld, options: ChaosOptions) {
+    this.#world = world;
+    this.#options = options;
+    this.#say = options.say ?? (() => undefined);
+    this.#roomTypes =
+      options.roomTypes ?? (options.seed % 2 === 0 ? ["ledger", "ledger"] : ["ledger", "vault"]);
+  }
+
+  async run(): Promise<ChaosResult> {
+    const { seed, forMs, lanes = 2 } = this.#options;
+    const world = this.#world;
+    await using recorded = await RecordedSystem.start();
+    using talkers = new Talkers(world.urls, recorded);
+    using watch = new MoveWatch(world.urls);
+    const roomIds = await this.#fill(talkers);
+    const { players } = recorded;
+    // Each room is saved at least once, so that losing its host does not end it.
+    await until(() => players.every(({ last }) => last > 40));
+    const all = faultsOf(world, recorded);
+    const wanted = this.#options.faults;
+    const faults = wanted === undefined ? all : all.filter(({ name }) => wanted.includes(name));
+    this.#endsAt = Date.now() + forMs;
+    const running = Array.from({ length: lanes }, (_, lane) =>
+      this.#lane(new Draw(seed * 31 + lane), faults, players),
+    );
+    running.push(this.#moves(new Draw(seed * 31 + lanes), faults, recorded, watch));
+    await Promise.all(running);
+
+    for (const player of players) player.quiet();
+    const settled = await until(() => recorded.complete, SETTLE_MS);
+    if (!settled) this.#say("not everything has arrived");
+    // What the room told last has arrived too.
+    await sleep(1_000);
+    const { printed } = await recorded.judge();
+    const violations = [...printed, ...world.endedByThemselves];
+    const broken = async (expectations: readonly Expectation[]): Promise<void> => {
+      const wrong = expectations.map(async ({ otherwise, holds }) =>
+        (await until(holds, SETTLE_MS)) ? [] : [otherwise],
       );
-    }
-
-    for (const talker of talkers) talker.quiet();
-    const violations: string[] = [];
-    const complete = await until(
-      () => talkers.every((talker) => talker.heard.count === talker.said),
-      SETTLE_MS,
-    );
-    for (const [at, { said, heard, ended }] of talkers.entries()) {
-      if (ended !== undefined) violations.push(ended);
-      if (heard.disorder > 0) violations.push(`player ${at}: ${heard.disorder} out of order`);
-      if (!complete && heard.count !== said)
-        violations.push(`player ${at}: said ${said}, heard ${heard.count}`);
-    }
-    const oneOwner = await until(
-      async () => (await placed(world.urls[0] ?? "")) === roomIds.length,
-      SETTLE_MS,
-    );
-    if (!oneOwner) violations.push("hosts have more or fewer rooms than there are");
-    const journalEmpty = await until(async () => (await redis.hLen("centroid:open")) === 0, SETTLE_MS);
-    if (!journalEmpty) violations.push("a move is still open in the journal");
-    await Promise.all(talkers.map((talker) => talker.leave()));
-    for (const [what, gone] of Object.entries(leftovers(redis, brokers)))
-      if (!(await until(gone, SETTLE_MS))) violations.push(what);
-    redis.destroy();
+      violations.push(...(await Promise.all(wrong)).flat());
+    };
+    await broken(whileRoomsRun(world, roomIds.length));
+    await Promise.all(players.map((player) => player.leave()));
+    await using books = await onceAllHaveLeft(world);
+    await broken(books);
+    const sum = (of: (player: RecordedPlayer) => number): number =>
+      players.reduce((total, player) => total + of(player), 0);
     return {
       seed,
-      faults: counts,
-      players: talkers.length,
-      said: talkers.reduce((sum, { said }) => sum + said, 0),
-      moves: talkers.reduce((sum, { moves }) => sum + moves, 0),
-      restored: talkers.reduce((sum, { restored }) => sum + restored, 0),
+      faults: this.#counts,
+      players: players.length,
+      sent: sum(({ sent }) => sent),
+      moves: sum(({ moves }) => moves),
+      restored: sum(({ restored }) => restored),
       violations,
     };
-  } finally {
-    for (const talker of talkers) talker[Symbol.dispose]();
   }
-}
 
-const connection = (url: string) => createClient({ url });
+  async #fill(talkers: Talkers): Promise<string[]> {
+    const roomIds: string[] = [];
+    for (const [at, type] of this.#roomTypes.entries()) {
+      const { room } = await talkers.create(type, `p${at}-0`);
+      roomIds.push(room.roomId);
+      for (let player = 1; player < (this.#options.playersPerRoom ?? 2); player++)
+        await talkers.join(room.roomId, `p${at}-${player}`);
+    }
+    return roomIds;
+  }
 
-/** What must be true of Redis once everybody has left. */
-function leftovers(
-  redis: ReturnType<typeof connection>,
-  brokers: number,
-): Record<string, () => Promise<boolean>> {
-  return {
-    "a broker that died still has a lease": async () => (await redis.zCard("centroid:brokers")) === brokers,
-    "a shard is held by nobody or by a broker that died": async () => {
-      const living = new Set(await redis.zRange("centroid:brokers", 0, -1));
-      const shards = Object.values(await redis.hGetAll("centroid:shards"));
-      return shards.length > 0 && shards.every((held) => living.has(held.slice(0, held.lastIndexOf(" "))));
-    },
-    "a room is on record that nobody is in": async () => (await redis.hLen("centroid:rooms")) === 0,
-    "a checkpoint is left of a room that ended": async () =>
-      (await redis.keys("centroid:checkpoint:*")).length === 0,
-  };
-}
+  get #over(): boolean {
+    return Date.now() >= this.#endsAt || this.#options.signal?.aborted === true;
+  }
 
-/** Refused orders (a host that is away, a room that moves already) are part of it. */
-async function move(url: string, roomId: string, hostId: string): Promise<void> {
-  await fetch(`${url}/api/v1/rooms/${roomId}/move`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN_TOKEN}` },
-    body: JSON.stringify({ hostId }),
-    signal: AbortSignal.timeout(10_000),
-  }).catch(() => undefined);
-}
+  /** One fault after the other. */
+  async #lane(draw: Draw, faults: readonly Fault[], players: readonly RecordedPlayer[]): Promise<void> {
+    while (!this.#over) {
+      await this.#strike(draw, faults, {}, players);
+      await sleep(draw.unit() * PAUSE_MS);
+    }
+  }
 
-/** Rooms that the hosts say they run, in all. */
-async function placed(url: string): Promise<number> {
-  const hosts = (await (await fetch(`${url}/api/v1/hosts`)).json()) as { rooms: number }[];
-  return hosts.reduce((sum, { rooms }) => sum + rooms, 0);
+  /** One move after the other, most of them with a fault at some point. */
+  async #moves(
+    draw: Draw,
+    faults: readonly Fault[],
+    { players }: RecordedSystem,
+    watch: MoveWatch,
+  ): Promise<void> {
+    const strikes: Promise<void>[] = [];
+    while (!this.#over) {
+      const { room } = draw.of(players);
+      const source = this.#world.hosts.find(({ hostId }) => hostId === room.host.hostId);
+      const destination = draw.of(this.#world.hosts.filter((host) => host !== source));
+      const aimed = draw.unit() < AIMED_SHARE;
+      const moment = draw.of(MOMENTS);
+      const aim: Aim = { host: draw.of([source, destination]) };
+      const reached =
+        moment === "ordered" ? Promise.resolve() : watch.reaches(room.roomId, moment, PHASE_TIMEOUT_MS);
+      this.#count("room moved");
+      const ordered = orderMove(draw.of(this.#world.urls), room.roomId, destination.hostId);
+      if (aimed) {
+        await reached;
+        await sleep(draw.unit() * AIM_WITHIN_MS);
+        this.#say(`${room.roomId} to ${destination.hostId}, at "${moment}":`);
+        strikes.push(this.#strike(draw, faults, aim, players));
+      }
+      await Promise.race([ordered, sleep(PHASE_TIMEOUT_MS)]);
+      await sleep(draw.unit() * MOVE_PAUSE_MS);
+    }
+    await Promise.all(strikes);
+  }
+
+  async #strike(
+    draw: Draw,
+    faults: readonly Fault[],
+    aim: Aim,
+    players: readonly RecordedPlayer[],
+  ): Promise<void> {
+    const oneAtATime = this.#roomTypes.includes("vault");
+    const fault = draw.of(faults);
+    if (fault === undefined || (fault.losesHost && oneAtATime && this.#hostIsLost)) return;
+    this.#count(fault.name);
+    this.#say(`${fault.name}${aim.host === undefined ? "" : ` (${aim.host.hostId})`}`);
+    if (!fault.losesHost || !oneAtATime) {
+      await fault.run(draw, aim);
+      return;
+    }
+    this.#hostIsLost = true;
+    await fault.run(draw, aim);
+    const before = players.map(({ sent }) => sent);
+    // The lane goes on; only another lost host has to wait.
+    void until(() => players.every(({ last }, at) => last > (before[at] ?? 0)), RECOVERY_MS).then(() => {
+      this.#hostIsLost = false;
+    });
+  }
+
+  #count(name: string): void {
+    this.#counts[name] = (this.#counts[name] ?? 0) + 1;
+  }
 }
 
 async function until(condition: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<boolean> {
   const endsAt = Date.now() + withinMs;
   while (Date.now() < endsAt) {
     if (await Promise.resolve(condition()).catch(() => false)) return true;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
   return false;
 }

@@ -1,42 +1,93 @@
-/** A distributed deployment made of processes that can be killed: brokers from the CLI, agents, a Redis. */
-import { type ChildProcess, spawn } from "node:child_process";
+/**
+ * A deployment made of processes that can be killed, on links that can fail, with clocks that can be set: brokers
+ * from the CLI with a Redis or with a store of their own, and agents. Ended by itself counts as a violation; whatever
+ * ends is started again, as a supervisor would.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type AgentProcess, bundleRooms, startAgent } from "@centroid/infra";
 import { descendants } from "../support/processes.js";
 import { freePort, TestRedis } from "../support/redis.js";
+import { OneWayLink } from "./one-way-link.js";
+import { SmallDisk } from "./small-disk.js";
 
 const CLI = join(import.meta.dirname, "../../server/dist/cli/main.js");
+const CLOCK = pathToFileURL(join(import.meta.dirname, "settable-clock.mjs")).href;
 const AGENT_TOKEN = "chaos-agent-token-0123";
 export const ADMIN_TOKEN = "chaos-admin-token-0123";
+const SUPERVISOR_WAITS_MS = 300;
 
-interface BrokerProcess {
+export interface WorldOptions {
+  store: "embedded" | "redis";
+  brokers: number;
+  hosts: number;
+  /** Whether all go to each other over links that can fail; straight if not. */
+  links?: boolean;
+}
+
+export interface ChaosBroker {
   readonly port: number;
   readonly url: string;
+  readonly stateDir: string;
+  readonly clock: string;
+  /** What it reaches its Redis over. */
+  readonly redisLink: OneWayLink | undefined;
   child: ChildProcess;
+  /** It is being ended and started on purpose. */
+  handled: boolean;
+}
+
+export interface ChaosHost {
+  readonly hostId: string;
+  readonly clock: string;
+  /** To each broker, in their order. */
+  readonly links: readonly OneWayLink[];
+  agent: AgentProcess;
+  handled: boolean;
 }
 
 export class ChaosWorld implements AsyncDisposable {
-  readonly redis: TestRedis;
-  readonly brokers: BrokerProcess[] = [];
-  readonly agents = new Map<string, AgentProcess>();
+  readonly #options: WorldOptions;
+  readonly redis: TestRedis | undefined;
+  readonly disk: SmallDisk | undefined;
+  readonly brokers: ChaosBroker[] = [];
+  readonly hosts: ChaosHost[] = [];
+  /** Processes that ended though nobody had ended them. */
+  readonly endedByThemselves: string[] = [];
   readonly #folder: string;
   readonly #rooms: { path: string; roomTypes: string[] };
+  #closing = false;
 
-  private constructor(redis: TestRedis, folder: string, rooms: { path: string; roomTypes: string[] }) {
+  private constructor(
+    options: WorldOptions,
+    redis: TestRedis | undefined,
+    folder: string,
+    rooms: { path: string; roomTypes: string[] },
+  ) {
+    this.#options = options;
     this.redis = redis;
     this.#folder = folder;
     this.#rooms = rooms;
+    this.disk = options.store === "embedded" ? SmallDisk.mount(join(folder, "disk")) : undefined;
   }
 
-  static async start(brokers: number, hosts: number): Promise<ChaosWorld> {
+  static async start(options: WorldOptions): Promise<ChaosWorld> {
     const folder = await mkdtemp(join(tmpdir(), "centroid-chaos-"));
     const rooms = await bundleRooms(join(import.meta.dirname, "../fixtures/rooms"), folder);
-    const world = new ChaosWorld(await TestRedis.start(), folder, rooms);
-    for (let at = 0; at < brokers; at++) await world.#addBroker();
-    for (let at = 0; at < hosts; at++) await world.startAgent(`host${at}`);
+    const redis = options.store === "redis" ? await TestRedis.start() : undefined;
+    const world = new ChaosWorld(options, redis, folder, rooms);
+    try {
+      for (let at = 0; at < options.brokers; at++) await world.#addBroker();
+      for (let at = 0; at < options.hosts; at++) await world.addHost(`host${at}`);
+    } catch (cause) {
+      await world[Symbol.asyncDispose]();
+      throw cause;
+    }
     return world;
   }
 
@@ -51,100 +102,205 @@ export class ChaosWorld implements AsyncDisposable {
 
   async #addBroker(): Promise<void> {
     const port = await freePort();
-    const broker = { port, url: `http://127.0.0.1:${port}`, child: this.#spawn(port) };
+    const redisPort = this.redis && Number(new URL(this.redis.url).port);
+    const settings = {
+      port,
+      url: `http://127.0.0.1:${port}`,
+      stateDir: this.disk?.folder ?? join(this.#folder, String(port)),
+      clock: join(this.#folder, `clock-${port}.json`),
+      redisLink:
+        redisPort === undefined || this.#options.links !== true
+          ? undefined
+          : await OneWayLink.start(redisPort),
+    };
+    const broker = { ...settings, child: this.#spawn(settings), handled: false };
     this.brokers.push(broker);
     await this.#answers(broker);
+    this.#supervise(broker);
   }
 
-  #spawn(port: number): ChildProcess {
-    const args = ["up", "--hosts", "0", "--port", String(port), "--redis", this.redis.url];
-    return spawn(process.execPath, [CLI, ...args, "--state-dir", join(this.#folder, String(port))], {
+  #spawn({ port, stateDir, clock, redisLink }: Omit<ChaosBroker, "child" | "handled">): ChildProcess {
+    const args = ["up", "--hosts", "0", "--port", String(port), "--state-dir", stateDir];
+    if (redisLink !== undefined) args.push("--redis", `redis://127.0.0.1:${redisLink.port}`);
+    else if (this.redis !== undefined) args.push("--redis", this.redis.url);
+    return spawn(process.execPath, ["--import", CLOCK, CLI, ...args], {
       stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, CENTROID_AGENT_TOKEN: AGENT_TOKEN, CENTROID_TOKEN: ADMIN_TOKEN },
+      env: {
+        ...process.env,
+        CENTROID_AGENT_TOKEN: AGENT_TOKEN,
+        CENTROID_TOKEN: ADMIN_TOKEN,
+        CENTROID_TEST_CLOCK: clock,
+      },
     });
   }
 
-  async #answers({ url, child }: BrokerProcess): Promise<void> {
+  async #answers({ url, child }: ChaosBroker): Promise<void> {
     for (;;) {
-      if (child.exitCode !== null) throw new Error(`broker ended with ${child.exitCode}`);
-      const response = await fetch(`${url}/healthz`).catch(() => undefined);
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1_000) }).catch(
+        () => undefined,
+      );
       if (response?.ok === true) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 
-  /** Kills a broker without a word and starts it again. */
-  async restartBroker(at: number): Promise<void> {
-    const broker = this.brokers[at];
-    if (broker === undefined) return;
-    const gone = once(broker.child, "exit");
-    broker.child.kill("SIGKILL");
-    await gone;
-    await this.startBroker(at);
+  #supervise(broker: ChaosBroker): void {
+    const { child } = broker;
+    child.once("exit", (code, signal) => {
+      if (this.#closing || broker.handled || broker.child !== child) return;
+      this.endedByThemselves.push(`broker ${broker.port} ended by itself (${signal ?? `code ${code}`})`);
+      setTimeout(() => {
+        if (!this.#closing) void this.startBroker(broker);
+      }, SUPERVISOR_WAITS_MS);
+    });
   }
 
-  /** In the place of one that has ended. */
-  async startBroker(at: number): Promise<void> {
-    const broker = this.brokers[at];
-    if (broker === undefined) return;
-    broker.child = this.#spawn(broker.port);
+  async startBroker(broker: ChaosBroker): Promise<void> {
+    broker.child = this.#spawn(broker);
+    this.#supervise(broker);
     await this.#answers(broker);
   }
 
-  async startAgent(hostId: string): Promise<void> {
-    this.agents.set(
-      hostId,
-      await startAgent({
+  /** Kills a broker without a word and starts it again after a while. */
+  async restartBroker(broker: ChaosBroker, afterMs: number): Promise<void> {
+    if (broker.handled) return;
+    broker.handled = true;
+    try {
+      const { child } = broker;
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, "exit");
+        child.kill("SIGKILL");
+        await gone;
+      }
+      await sleep(afterMs);
+    } finally {
+      broker.handled = false;
+    }
+    await this.startBroker(broker);
+  }
+
+  async addHost(hostId: string): Promise<void> {
+    const links =
+      this.#options.links === true
+        ? await Promise.all(this.brokers.map(({ port }) => OneWayLink.start(port)))
+        : [];
+    const settings = { hostId, clock: join(this.#folder, `clock-${hostId}.json`), links };
+    const host = { ...settings, agent: await this.#startAgent(settings), handled: false };
+    this.hosts.push(host);
+    this.#watch(host);
+  }
+
+  #startAgent({ hostId, links, clock }: Omit<ChaosHost, "agent" | "handled">): Promise<AgentProcess> {
+    // What is started below inherits them; this process itself is not affected.
+    const { NODE_OPTIONS } = process.env;
+    process.env.NODE_OPTIONS = `${NODE_OPTIONS ?? ""} --import ${CLOCK}`;
+    process.env.CENTROID_TEST_CLOCK = clock;
+    try {
+      return startAgent({
         hostId,
         name: hostId,
         latitude: 0,
-        longitude: this.agents.size * 10,
-        brokerUrls: this.urls.map((url) => url.replace("http", "ws")),
+        longitude: this.hosts.length * 10,
+        brokerUrls: (links.length > 0 ? links : this.brokers).map(({ port }) => `ws://127.0.0.1:${port}`),
         token: AGENT_TOKEN,
         roomsBundle: this.#rooms.path,
         roomTypes: this.#rooms.roomTypes,
         checkpointIntervalMs: 500,
-      }),
-    );
+      });
+    } finally {
+      if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
+      else process.env.NODE_OPTIONS = NODE_OPTIONS;
+      delete process.env.CENTROID_TEST_CLOCK;
+    }
   }
 
-  async restartAgent(hostId: string): Promise<void> {
-    const agent = this.agents.get(hostId);
-    agent?.kill("SIGKILL");
-    await agent?.exited;
-    await this.startAgent(hostId);
+  #watch(host: ChaosHost): void {
+    const { agent } = host;
+    void agent.exited.then(({ code, signal }) => {
+      if (this.#closing || host.handled || host.agent !== agent) return;
+      this.endedByThemselves.push(`agent ${host.hostId} ended by itself (${signal ?? `code ${code}`})`);
+      void this.#replaceAgent(host);
+    });
   }
 
-  /** Stands still and wakes up again: a whole process tree. */
-  async pause(pid: number, forMs: number): Promise<void> {
-    const pids = descendants(pid);
-    signal(pids, "SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, forMs));
-    signal(pids, "SIGCONT");
+  /** The agent of a host that is not needed any more ends in good order. */
+  async removeHost(host: ChaosHost): Promise<void> {
+    host.handled = true;
+    await host.agent[Symbol.asyncDispose]();
+    this.hosts.splice(this.hosts.indexOf(host), 1);
   }
 
-  killRoomHost(hostId: string): void {
-    const pid = this.agents.get(hostId)?.pid ?? -1;
-    signal(
-      descendants(pid).filter((child) => child !== pid),
-      "SIGKILL",
-    );
+  /** An agent that no broker welcomes in time is started anew, as often as it takes. */
+  async #replaceAgent(host: ChaosHost): Promise<void> {
+    while (!this.#closing) {
+      await sleep(SUPERVISOR_WAITS_MS);
+      const agent = await this.#startAgent(host).catch(() => undefined);
+      if (agent === undefined) continue;
+      host.agent = agent;
+      this.#watch(host);
+      return;
+    }
+  }
+
+  async restartAgent(host: ChaosHost): Promise<void> {
+    if (host.handled) return;
+    host.handled = true;
+    const { agent } = host;
+    // All of the machine at once: its room host does not live a moment longer.
+    signalAll(descendants(agent.pid), "SIGKILL");
+    await agent.exited;
+    host.handled = false;
+    await this.#replaceAgent(host);
+  }
+
+  /** Every process of a host. */
+  pidsOf(host: ChaosHost): number[] {
+    return descendants(host.agent.pid);
+  }
+
+  roomHostsOf(host: ChaosHost): number[] {
+    return this.pidsOf(host).filter((pid) => pid !== host.agent.pid);
+  }
+
+  /** Writes of the broker to files fail from now on, or work again. */
+  failWrites(broker: ChaosBroker, fail: boolean): void {
+    const limit = fail ? "1:" : "unlimited:";
+    try {
+      execFileSync("prlimit", ["--pid", String(broker.child.pid), `--fsize=${limit}`], { stdio: "ignore" });
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.agents.values()].map((agent) => agent[Symbol.asyncDispose]()));
+    this.#closing = true;
+    for (const host of this.hosts) {
+      signalAll(this.pidsOf(host), "SIGCONT");
+      for (const link of host.links) link.release();
+    }
+    await Promise.all(this.hosts.map(({ agent }) => agent[Symbol.asyncDispose]()));
     for (const { child } of this.brokers) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const gone = once(child, "exit");
       child.kill("SIGKILL");
       await gone;
     }
-    await this.redis[Symbol.asyncDispose]();
+    for (const { links } of this.hosts) for (const link of links) await link[Symbol.asyncDispose]();
+    for (const { redisLink } of this.brokers) await redisLink?.[Symbol.asyncDispose]();
+    await this.redis?.[Symbol.asyncDispose]();
+    this.disk?.[Symbol.dispose]();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
 
-function signal(pids: readonly number[], name: NodeJS.Signals): void {
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export function setClock(file: string, setting: { offsetMs?: number; stoppedAtMs?: number }): void {
+  writeFileSync(file, JSON.stringify(setting));
+}
+
+export function signalAll(pids: readonly number[], name: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
       process.kill(pid, name);

@@ -1,6 +1,7 @@
 /** A host that falls silent without a word: nobody closes its connections, so only the clock tells. */
 import type { MigrateEvent } from "@centroid/sdk";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { type RecordedPlayer, RecordedSystem } from "../history/recorded-system.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { LiveSystem } from "../support/live-system.js";
 import { descendants } from "../support/processes.js";
@@ -13,46 +14,47 @@ const SLACK_MS = 3_000;
 const HICCUP_MS = 1_000;
 
 let live: LiveSystem;
+let recorded: RecordedSystem;
 beforeEach(async () => {
+  recorded = await RecordedSystem.start();
   live = await LiveSystem.start({ autoMove: false });
 });
 afterEach(async () => {
   for (const hostId of live.agents.keys()) signal(hostId, "SIGCONT");
   await live[Symbol.asyncDispose]();
+  await recorded[Symbol.asyncDispose]();
 });
 
-const count = (room: LedgerRoom): number => room.state.entries.get(room.sessionId)?.count ?? 0;
 const signal = (hostId: string, name: NodeJS.Signals): void => {
-  for (const pid of descendants(live.agents.get(hostId)!.pid)) process.kill(pid, name);
+  const pids = descendants(live.agents.get(hostId)!.pid);
+  recorded.fault(`${name} to ${hostId}`, pids);
+  for (const pid of pids) process.kill(pid, name);
 };
 /** Hosts with a process for rooms. */
 const warm = (): string[] =>
   [...live.agents].filter(([, { pid }]) => descendants(pid).length > 1).map(([hostId]) => hostId);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function talking(): Promise<{ room: LedgerRoom; stop: () => number }> {
+async function talking(): Promise<RecordedPlayer> {
   const client = await live.player("ada", "frankfurt", { probing: false });
-  const room = (await client.create<LedgerState>("ledger")) as LedgerRoom;
-  let said = 0;
-  const timer = setInterval(() => room.send("say", ++said), 10);
-  await expect.poll(() => count(room) > 150, { timeout: 20_000 }).toBe(true);
-  return {
-    room,
-    stop: () => {
-      clearInterval(timer);
-      return said;
-    },
-  };
+  const player = recorded.player(
+    (await client.create<LedgerState>("ledger", recorded.options)) as LedgerRoom,
+  );
+  player.talk(10);
+  await expect.poll(() => player.heard > 150, { timeout: 20_000 }).toBe(true);
+  return player;
 }
 
-async function heardAll(room: LedgerRoom, said: number): Promise<void> {
-  await expect.poll(() => count(room), { timeout: 20_000 }).toBe(said);
-  expect(room.state.entries.get(room.sessionId)?.disorder).toBe(0);
-  await room.leave();
+async function judge(player: RecordedPlayer): Promise<void> {
+  player.quiet();
+  await expect.poll(() => recorded.complete, { timeout: 20_000 }).toBe(true);
+  expect((await recorded.judge()).printed).toEqual([]);
+  await player.leave();
 }
 
 it("its room goes on elsewhere, and its player is back, within 3 s, where no room has ever run", async () => {
-  const { room, stop } = await talking();
+  const player = await talking();
+  const { room } = player;
   const { hostId } = room.host;
   // The one that the room would go to gets ready by itself.
   await expect.poll(() => warm().length, { timeout: 20_000 }).toBeGreaterThan(1);
@@ -65,11 +67,12 @@ it("its room goes on elsewhere, and its player is back, within 3 s, where no roo
   expect(event).toMatchObject({ restored: true, lost: 0, duplicated: 0 });
   expect(atMs - silentAtMs).toBeLessThan(AIM_MS + SLACK_MS);
   signal(hostId, "SIGCONT");
-  await heardAll(room, stop());
+  await judge(player);
 });
 
 it("is not given up for standing still a second now and then: its room stays, with its player", async () => {
-  const { room, stop } = await talking();
+  const player = await talking();
+  const { room } = player;
   const { hostId } = room.host;
   const from = live.events.length;
   let moves = 0;
@@ -79,8 +82,8 @@ it("is not given up for standing still a second now and then: its room stays, wi
     // At another point of the beat each time.
     await sleep(HICCUP_MS);
     signal(hostId, "SIGCONT");
-    const before = count(room);
-    await expect.poll(() => count(room)).toBeGreaterThan(before);
+    const before = player.heard;
+    await expect.poll(() => player.heard).toBeGreaterThan(before);
     await sleep(hiccup * 75);
   }
   const states = live.events
@@ -89,5 +92,5 @@ it("is not given up for standing still a second now and then: its room stays, wi
   expect(new Set(states)).toEqual(new Set(["active"]));
   expect(moves).toBe(0);
   expect(room.host.hostId).toBe(hostId);
-  await heardAll(room, stop());
+  await judge(player);
 });

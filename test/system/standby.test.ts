@@ -2,6 +2,7 @@
 import type { MigrateEvent } from "@centroid/sdk";
 import { MemoryStore } from "@centroid/server";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { type RecordedPlayer, RecordedSystem } from "../history/recorded-system.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { HOSTS, LiveSystem } from "../support/live-system.js";
 import { descendants } from "../support/processes.js";
@@ -18,7 +19,9 @@ const RTT = {
 
 let live: LiveSystem;
 let store: MemoryStore;
+let recorded: RecordedSystem;
 beforeEach(async () => {
+  recorded = await RecordedSystem.start();
   // Silence alone must not be what tells: that would take seconds.
   store = new MemoryStore();
   live = await LiveSystem.start(
@@ -29,17 +32,16 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await live[Symbol.asyncDispose]();
+  await recorded[Symbol.asyncDispose]();
 });
 
-const join = async (label: string, roomId?: string): Promise<LedgerRoom> => {
+const join = async (label: string, roomId?: string): Promise<RecordedPlayer> => {
   const client = await live.player(label, "frankfurt");
   const room = await (roomId === undefined
-    ? client.create<LedgerState>("vault")
+    ? client.create<LedgerState>("vault", recorded.options)
     : client.joinById<LedgerState>(roomId));
-  room.onMessage("shot", () => undefined);
-  return room as LedgerRoom;
+  return recorded.player(room as LedgerRoom);
 };
-const heard = (room: LedgerRoom): number => room.state.entries.get(room.sessionId)?.count ?? 0;
 const moved = (room: LedgerRoom): Promise<MigrateEvent> =>
   new Promise((resolve) => void room.onMigrate(resolve));
 const standbyOf = async (room: LedgerRoom): Promise<string | undefined> =>
@@ -47,45 +49,31 @@ const standbyOf = async (room: LedgerRoom): Promise<string | undefined> =>
 const standbyIs = (room: LedgerRoom, not: string | undefined): Promise<unknown> =>
   expect.poll(async () => ![undefined, not].includes(await standbyOf(room)), { timeout: 20_000 }).toBe(true);
 const signal = (hostId: string, name: NodeJS.Signals): void => {
-  for (const pid of descendants(live.agents.get(hostId)!.pid)) process.kill(pid, name);
+  const pids = descendants(live.agents.get(hostId)!.pid);
+  recorded.fault(`${name} to ${hostId}`, pids);
+  for (const pid of pids) process.kill(pid, name);
 };
 
-/** Both say the same numbers until told to stop. */
-function talk(rooms: readonly LedgerRoom[]): { stop: () => number } {
-  let said = 0;
-  const timer = setInterval(() => {
-    said++;
-    for (const room of rooms) room.send("say", said);
-  }, 10);
-  return {
-    stop() {
-      clearInterval(timer);
-      return said;
-    },
-  };
-}
-
-async function heardAll(rooms: readonly LedgerRoom[], said: number): Promise<void> {
-  for (const room of rooms) {
-    await expect.poll(() => heard(room), { timeout: 20_000 }).toBe(said);
-    expect(room.state.entries.get(room.sessionId)?.disorder).toBe(0);
-  }
+/** Everybody stops talking, everything arrives, and the history has nothing wrong in it. */
+async function judge(): Promise<void> {
+  for (const player of recorded.players) player.quiet();
+  await expect.poll(() => recorded.complete, { timeout: 20_000 }).toBe(true);
+  expect((await recorded.judge()).printed).toEqual([]);
+  await Promise.all(recorded.players.map((player) => player.leave()));
 }
 
 it("a host is killed twice in a row: each time the standby goes on at once, and nothing that was said is lost", async () => {
-  const ada = await join("ada");
-  const bob = await join("bob", ada.roomId);
+  const player = await join("ada");
+  const ada = player.room;
+  const bob = (await join("bob", ada.roomId)).room;
   const left: number[] = [];
-  for (const room of [ada, bob]) {
-    room.onLeave((code) => left.push(code));
-    room.onDrop((code) => left.push(code));
-  }
-  const talking = talk([ada, bob]);
+  for (const room of [ada, bob]) room.onDrop((code) => left.push(code));
+  for (const each of recorded.players) each.talk(10);
   const gapsMs: number[] = [];
   for (let round = 0; round < 2; round++) {
     await standbyIs(ada, undefined);
-    const before = heard(ada);
-    await expect.poll(() => heard(ada)).toBeGreaterThan(before + 50);
+    const before = player.heard;
+    await expect.poll(() => player.heard).toBeGreaterThan(before + 50);
     const standby = await standbyOf(ada);
     const { hostId } = ada.host;
     const from = live.events.length;
@@ -109,34 +97,34 @@ it("a host is killed twice in a row: each time the standby goes on at once, and 
   // All of this shares two cores with other tests: the worst case is theirs, the best one is ours.
   expect(Math.min(...gapsMs)).toBeLessThan(AIM_MS);
   expect(Math.max(...gapsMs)).toBeLessThan(2_000);
-  await heardAll([ada, bob], talking.stop());
   expect(left).toEqual([]);
-  await Promise.all([ada.leave(), bob.leave()]);
+  await judge();
 });
 
 it("nothing is confirmed that only a host has which dies: players send again what a slow standby had not got", async () => {
-  const ada = await join("ada");
+  const player = await join("ada");
+  const ada = player.room;
   await standbyIs(ada, undefined);
   const standby = await standbyOf(ada);
-  const talking = talk([ada]);
-  await expect.poll(() => heard(ada)).toBeGreaterThan(50);
+  player.talk(10);
+  await expect.poll(() => player.heard).toBeGreaterThan(50);
   signal(standby!, "SIGSTOP");
   const saved = async (): Promise<number> => (await store.checkpoint(ada.roomId))?.seq ?? 0;
   // The room goes on and is saved elsewhere, which must not count.
-  const before = heard(ada);
+  const before = player.heard;
   const seq = await saved();
-  await expect.poll(async () => heard(ada) > before + 50 && (await saved()) > seq + 1).toBe(true);
+  await expect.poll(async () => player.heard > before + 50 && (await saved()) > seq + 1).toBe(true);
   const event = moved(ada);
   signal(ada.host.hostId, "SIGKILL");
   signal(standby!, "SIGCONT");
   expect(await event).toMatchObject({ restored: true, lost: 0, to: { hostId: standby } });
-  await heardAll([ada], talking.stop());
-  await ada.leave();
+  await judge();
 });
 
 it("the standby dies, its host is drained, its room moves: there soon is another, and the room goes on", async () => {
-  const ada = await join("ada");
-  const talking = talk([ada]);
+  const player = await join("ada");
+  const ada = player.room;
+  player.talk(10);
   await standbyIs(ada, undefined);
   const first = await standbyOf(ada);
   signal(first!, "SIGKILL");
@@ -153,6 +141,5 @@ it("the standby dies, its host is drained, its room moves: there soon is another
   const saved = moved(ada);
   signal(first!, "SIGKILL");
   expect(await saved).toMatchObject({ restored: true, lost: 0 });
-  await heardAll([ada], talking.stop());
-  await ada.leave();
+  await judge();
 });

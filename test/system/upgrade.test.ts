@@ -1,17 +1,22 @@
 /** An upgrade as the runbook has it: every broker and every host is replaced, one after the other, and nobody notices. */
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { Talker } from "../chaos/talker.js";
+import { Talkers } from "../chaos/talkers.js";
 import { ADMIN_TOKEN, ChaosWorld } from "../chaos/world.js";
+import { RecordedSystem } from "../history/recorded-system.js";
 
 let world: ChaosWorld;
-const talkers: Talker[] = [];
+let recorded: RecordedSystem;
+let talkers: Talkers;
 beforeEach(async () => {
-  world = await ChaosWorld.start(2, 2);
+  world = await ChaosWorld.start({ store: "redis", brokers: 2, hosts: 2 });
+  recorded = await RecordedSystem.start();
+  talkers = new Talkers(world.urls, recorded);
 });
 afterEach(async () => {
-  for (const talker of talkers.splice(0)) talker[Symbol.dispose]();
+  talkers[Symbol.dispose]();
   await world[Symbol.asyncDispose]();
+  await recorded[Symbol.asyncDispose]();
 });
 
 const order = (path: string): Promise<Response> =>
@@ -25,17 +30,20 @@ const hosts = async (url: string): Promise<{ hostId: string; rooms: number; stat
 
 it("brokers and hosts are replaced while players talk: no session ends, nothing is lost, doubled or out of order", async () => {
   for (const type of ["ledger", "vault"]) {
-    const first = await Talker.join(world.urls, `${type}-0`, { type });
-    talkers.push(first, await Talker.join(world.urls, `${type}-1`, first));
+    const { room } = await talkers.create(type, `${type}-0`);
+    await talkers.join(room.roomId, `${type}-1`);
   }
-  await expect.poll(() => talkers.every(({ heard }) => heard.count > 20)).toBe(true);
+  const { players } = recorded;
+  await expect.poll(() => players.every(({ heard }) => heard > 20)).toBe(true);
 
   // Brokers: the old one is told to stop, the new one starts in its place.
-  for (const [at, broker] of world.brokers.entries()) {
+  for (const broker of world.brokers) {
+    broker.handled = true;
     const gone = once(broker.child, "exit");
     broker.child.kill("SIGTERM");
     await gone;
-    await world.startBroker(at);
+    broker.handled = false;
+    await world.startBroker(broker);
     await expect
       .poll(async () => (await hosts(broker.url)).filter(({ state }) => state === "active").length, {
         timeout: 20_000,
@@ -44,9 +52,10 @@ it("brokers and hosts are replaced while players talk: no session ends, nothing 
   }
 
   // Hosts: new ones in, old ones drained, and stopped when they are empty.
-  const old = [...world.agents.keys()];
-  for (const hostId of old) await world.startAgent(`new-${hostId}`);
-  for (const hostId of old) {
+  const old = [...world.hosts];
+  for (const { hostId } of old) await world.addHost(`new-${hostId}`);
+  for (const host of old) {
+    const { hostId } = host;
     expect((await order(`/hosts/${hostId}/drain`)).status).toBe(200);
     await expect
       .poll(
@@ -57,19 +66,16 @@ it("brokers and hosts are replaced while players talk: no session ends, nothing 
         { timeout: 30_000 },
       )
       .toBe(true);
-    await world.agents.get(hostId)?.[Symbol.asyncDispose]();
-    world.agents.delete(hostId);
+    await world.removeHost(host);
   }
 
-  const before = talkers.map(({ heard }) => heard.count);
-  await expect.poll(() => talkers.every(({ heard }, at) => heard.count > before[at]! + 20)).toBe(true);
-  for (const talker of talkers) talker.quiet();
-  await expect
-    .poll(() => talkers.map(({ heard }) => heard), { timeout: 20_000 })
-    .toEqual(talkers.map(({ said }) => ({ count: said, disorder: 0 })));
-  expect(talkers.map(({ ended }) => ended)).toEqual(talkers.map(() => undefined));
+  const before = players.map(({ heard }) => heard);
+  await expect.poll(() => players.every(({ heard }, at) => heard > before[at]! + 20)).toBe(true);
+  for (const player of players) player.quiet();
+  await expect.poll(() => recorded.complete, { timeout: 20_000 }).toBe(true);
+  expect((await recorded.judge()).printed).toEqual([]);
   // Every move was one: nobody was brought back from a checkpoint or a standby.
-  expect(talkers.map(({ restored }) => restored)).toEqual(talkers.map(() => 0));
-  for (const { moves } of talkers) expect(moves).toBeGreaterThan(0);
-  await Promise.all(talkers.map((talker) => talker.leave()));
+  expect(players.map(({ restored }) => restored)).toEqual(players.map(() => 0));
+  for (const { moves } of players) expect(moves).toBeGreaterThan(0);
+  await Promise.all(players.map((player) => player.leave()));
 }, 120_000);
