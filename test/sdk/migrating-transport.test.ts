@@ -71,7 +71,12 @@ function player(
       onmessage: ({ data }) => heard.push(Buffer.from(data).readUInt32LE(0)),
       onclose: ({ code }) => closed.push(code),
     },
-    { moving: () => undefined, cancelled: () => undefined, moved: (move) => moves.push(move) },
+    {
+      moving: () => undefined,
+      cancelled: () => undefined,
+      moved: (move) => moves.push(move),
+      undelivered: () => undefined,
+    },
     {
       epoch: 1,
       reconnectionToken: () => reconnectionToken,

@@ -46,6 +46,7 @@ describe("recovery", () => {
       },
       onResumed: () => undefined,
       onGivenUp: () => givenUp++,
+      onEnded: () => undefined,
     });
   }
 

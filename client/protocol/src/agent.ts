@@ -283,7 +283,14 @@ export const roomEventSchema = z.discriminatedUnion("event", [
   /** It runs here from now on: new, moved or restored. For the brokers that did not order it. */
   z.object({ event: z.literal("running"), report: roomReportSchema }),
   z.object({ event: z.literal("disposed") }),
-  z.object({ event: z.literal("lost"), error: wireErrorSchema }),
+  z.object({
+    event: z.literal("lost"),
+    error: wireErrorSchema,
+    /** This room's code ended the process, or hung it. */
+    blame: z
+      .object({ how: z.enum(["hung", "exited"]), what: z.string(), sessionId: z.string().optional() })
+      .optional(),
+  }),
   z.object({
     event: z.literal("phase"),
     migrationId: idSchema,

@@ -16,6 +16,7 @@ export const errorCodeSchema = z.enum([
   "ROOM_NOT_MOVABLE",
   "ROOM_BUSY",
   "ROOM_ERROR",
+  "ROOM_CRASHED",
   "HOST_NOT_FOUND",
   "HOST_NOT_ACTIVE",
   "HOST_FULL",

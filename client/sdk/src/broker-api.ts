@@ -9,10 +9,11 @@ import {
   tryRead,
   type Where,
   whereSchema,
+  wireErrorSchema,
 } from "@centroid/protocol";
 import * as z from "zod/mini";
 
-const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const errorSchema = z.object({ error: wireErrorSchema });
 
 export class BrokerApi {
   /** The one that answered last comes first. */
@@ -82,8 +83,8 @@ export class BrokerApi {
     const body: unknown = await response.json().catch(() => undefined);
     if (!response.ok) {
       const parsed = tryRead(errorSchema, body);
-      const message = parsed.success ? parsed.data.error.message : `broker answered ${response.status}`;
-      throw new CentroidError("BAD_REQUEST", message);
+      if (parsed.success) throw CentroidError.fromWire(parsed.data.error);
+      throw new CentroidError("BAD_REQUEST", `broker answered ${response.status}`);
     }
     const parsed = tryRead(schema, body);
     if (!parsed.success)

@@ -6,6 +6,7 @@
  * (protocol/session.ts), so none is lost, none is applied twice and their order stays.
  */
 import {
+  CLOSE_ROOM_ENDED,
   CLOSE_ROOM_MOVED,
   encodeControl,
   type HostSummary,
@@ -17,7 +18,7 @@ import { readControl, withControl } from "./control.js";
 import { GapMeter } from "./gap-meter.js";
 import { NextHost } from "./next-host.js";
 import { Outbox } from "./outbox.js";
-import { type Located, Recovery, type Resumed } from "./recovery.js";
+import { isOver, type Located, Recovery, type Resumed } from "./recovery.js";
 import { Standby } from "./standby.js";
 import { Watchdog } from "./watchdog.js";
 
@@ -68,6 +69,8 @@ export interface TransportListener {
   moving(to: HostSummary): void;
   cancelled(): void;
   moved(move: Move): void;
+  /** Sent while there was no connection, of a session that does not go on by itself; told just before it closes. */
+  undelivered(frames: readonly Uint8Array[]): void;
 }
 
 export class MigratingTransport {
@@ -78,6 +81,10 @@ export class MigratingTransport {
   readonly #gap = new GapMeter();
   #socket: WebSocket | undefined;
   #next: NextHost | undefined;
+  /** Frames of the outbox that no connection has carried yet. */
+  #unsent: Uint8Array[] = [];
+  /** Colyseus dials again: until the host has answered nobody there listens. */
+  #rejoining = false;
   #received = 0;
   #lost = 0;
   #orphanTimer: ReturnType<typeof setTimeout> | undefined;
@@ -106,7 +113,7 @@ export class MigratingTransport {
   get isOpen(): boolean {
     // While the session is on its way to another host the room is "open": what is sent waits in the outbox.
     if (this.#socket === undefined) return (this.#next ?? this.#recovery ?? this.#lastWord) !== undefined;
-    if (this.#socket.readyState === PlatformWebSocket.OPEN) return true;
+    if (this.#socket.readyState === PlatformWebSocket.OPEN) return !this.#rejoining;
     // One that breaks just now will have a successor; nobody has been told yet that it broke.
     return this.#received > 0 && !this.#leaving;
   }
@@ -117,12 +124,14 @@ export class MigratingTransport {
     this.#leaving = false;
     this.#dropStandby();
     this.#outbox.reset();
+    this.#unsent = [];
     this.#received = 0;
     if (!this.#dialled) {
       this.#dialled = true;
       this.#open(withControl(url));
       return;
     }
+    this.#rejoining = true;
     this.#relocate();
   }
 
@@ -130,6 +139,7 @@ export class MigratingTransport {
     const frame = this.#outbox.push(data);
     if (this.#socket?.readyState === PlatformWebSocket.OPEN)
       this.#socket.send(frame as Uint8Array<ArrayBuffer>);
+    else this.#unsent.push(frame);
   }
 
   /** WebSocket has no unreliable channel. */
@@ -146,7 +156,7 @@ export class MigratingTransport {
     this.#dropStandby();
     if (waited) {
       this.#recovered()?.cancel();
-      this.#events.onclose?.({ code, reason: reason ?? "" });
+      this.#ended({ code, reason: reason ?? "" });
     }
     this.#socket?.close(code === 1001 || code < 1000 ? CLOSE_NORMAL : code, reason);
   }
@@ -158,7 +168,10 @@ export class MigratingTransport {
         this.#epoch = epoch;
         this.#open(withControl(url));
       })
-      .catch((cause: unknown) => this.#events.onclose?.({ code: CLOSE_ROOM_MOVED, reason: String(cause) }));
+      .catch((cause: unknown) => {
+        if (isOver(cause)) this.#over(cause.message);
+        else this.#ended({ code: CLOSE_ROOM_MOVED, reason: String(cause) });
+      });
   }
 
   #open(url: string): void {
@@ -189,6 +202,7 @@ export class MigratingTransport {
 
   #deliver(data: ArrayBuffer): void {
     this.#received++;
+    this.#rejoining = false;
     this.#watchdog.heard();
     this.#gap.frame(performance.now());
     this.#events.onmessage?.({ data });
@@ -281,6 +295,8 @@ export class MigratingTransport {
     const undone = restored ? ahead : 0;
     this.#lost += Math.max(0, resumed.sent - this.#received);
     this.#socket = socket;
+    // The outbox has them too.
+    this.#unsent = [];
     this.#dropStandby();
     this.#watchdog.stop();
     this.#epoch = resumed.epoch;
@@ -329,7 +345,7 @@ export class MigratingTransport {
       if (early && this.#relocations++ < MAX_RELOCATIONS) setTimeout(() => this.#relocate(), RELOCATE_MS);
       else if (this.#leaving || !UNMEANT.has(code) || !this.#recover(code, reason)) {
         this.#dropStandby();
-        this.#events.onclose?.({ code, reason });
+        this.#ended({ code, reason });
       }
       return;
     }
@@ -349,7 +365,7 @@ export class MigratingTransport {
         this.#recovered();
         const end = (): void => {
           this.#dropStandby();
-          this.#events.onclose?.({ code, reason });
+          this.#ended({ code, reason });
         };
         if (this.#standby?.waiting === true) this.#lastWord = setTimeout(end, LAST_WORD_MS);
         else end();
@@ -417,7 +433,28 @@ export class MigratingTransport {
         o.onResumed();
       },
       onGivenUp: o.onGivenUp,
+      onEnded: (reason) => this.#over(reason),
     });
+  }
+
+  #ended(how: { code: number; reason: string }): void {
+    const frames = this.#unsent;
+    this.#unsent = [];
+    if (frames.length > 0) this.#listener.undelivered(frames);
+    this.#events.onclose?.(how);
+  }
+
+  /** There is no room to come back to: Colyseus does not try. */
+  #over(reason: string): void {
+    const old = this.#socket;
+    this.#socket = undefined;
+    this.#recovery = undefined;
+    this.#dropNext();
+    this.#dropStandby();
+    this.#watchdog.stop();
+    this.#trust();
+    old?.close(CLOSE_NORMAL, reason);
+    this.#ended({ code: CLOSE_ROOM_ENDED, reason });
   }
 
   #trust(): void {
@@ -434,7 +471,7 @@ export class MigratingTransport {
   /** Neither host answers: both may be lost, and the room built again on a third. */
   #orphaned(reason: string): void {
     this.#dropNext();
-    if (!this.#recover(CLOSE_ROOM_MOVED, reason)) this.#events.onclose?.({ code: CLOSE_ROOM_MOVED, reason });
+    if (!this.#recover(CLOSE_ROOM_MOVED, reason)) this.#ended({ code: CLOSE_ROOM_MOVED, reason });
   }
 
   #dropNext(): void {

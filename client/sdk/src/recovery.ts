@@ -3,7 +3,13 @@
  * from its last checkpoint on another: asks the broker where it is until a host takes this session back, or
  * until it is clear that only the connection broke.
  */
-import { CLOSE_REFUSED, type HostSummary, RESTORE_QUERY, type ServerControl } from "@centroid/protocol";
+import {
+  CentroidError,
+  CLOSE_REFUSED,
+  type HostSummary,
+  RESTORE_QUERY,
+  type ServerControl,
+} from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
 import { dial } from "./dial.js";
 
@@ -33,6 +39,8 @@ export interface RecoveryOptions {
   onResumed: (socket: WebSocket, resumed: Resumed, at: Located) => void;
   /** The room is where it was, or nowhere: the connection is what broke. */
   onGivenUp: () => void;
+  /** The room has been ended and will not be anywhere again. */
+  onEnded: (reason: string) => void;
 }
 
 export class Recovery {
@@ -62,7 +70,11 @@ export class Recovery {
         if (at.epoch > (this.#newerThan ?? -1)) this.#dial(at);
         else this.#again();
       },
-      () => this.#again(),
+      (cause: unknown) => {
+        if (this.#ended || !isOver(cause)) return this.#again();
+        this.#ended = true;
+        this.#o.onEnded(cause.message);
+      },
     );
   }
 
@@ -105,6 +117,10 @@ export class Recovery {
     this.#o.onGivenUp();
   }
 }
+
+/** True if the broker says that it ended the room for good. */
+export const isOver = (cause: unknown): cause is CentroidError =>
+  cause instanceof CentroidError && cause.code === "ROOM_CRASHED";
 
 /** The URL by which a session comes back to a room that lost its host. */
 export function restoring(url: string, reconnectionToken: string): string {

@@ -5,7 +5,7 @@
  * This is the only file that touches the inside of @colyseus/sdk (0.18.4); its contract test names that version.
  */
 import type { HostSummary } from "@centroid/protocol";
-import { Room } from "@colyseus/sdk";
+import { Protocol, Room } from "@colyseus/sdk";
 import { MigratingTransport, type Move, type TransportEvents } from "./migrating-transport.js";
 import type { Located } from "./recovery.js";
 import { type RttStats, RttWindow } from "./rtt-window.js";
@@ -51,6 +51,8 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
     this.#host = at.host;
     // Moves are exact; a plain broken connection may also happen in the first seconds.
     this.reconnection.minUptime = 0;
+    // Colyseus would drop all but the last ten. How long it tries bounds what can gather.
+    this.reconnection.maxEnqueuedMessages = Number.POSITIVE_INFINITY;
     const transport = (connection: ConnectionInternals): MigratingTransport =>
       new MigratingTransport(
         connection.events,
@@ -71,6 +73,11 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
             this.#window = new RttWindow();
             this.onMigrate.emit({ ...move, from });
           },
+          undelivered: (frames) => {
+            // Requests are rejected when the connection closes; Colyseus sends the rest when it has a new one.
+            const messages = frames.filter(([code]) => code !== Protocol.ROOM_REQUEST);
+            this.reconnection.enqueuedMessages.unshift(...messages.map((data) => ({ data })));
+          },
         },
         {
           epoch: at.epoch,
@@ -88,6 +95,13 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
         current = connection;
       },
     });
+  }
+
+  /** Bytes instead of MessagePack. Colyseus 0.18.4 puts off a view of its own buffer, which the next message overwrites. */
+  override sendBytes(type: string | number, bytes: Uint8Array): void {
+    super.sendBytes(type, bytes);
+    const last = this.reconnection.enqueuedMessages.at(-1);
+    if (last !== undefined) last.data = last.data.slice();
   }
 
   /** Where the room runs now. */

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { type AgentToBroker, agentRequestSchema, CentroidError, publishedSchema } from "@centroid/protocol";
 import type { Room } from "@colyseus/core";
 import { z } from "zod";
+import { watchThisProcess } from "./activity/watch.js";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
 import { Lease } from "./lease.js";
 import { monotonicMs } from "./monotonic.js";
@@ -82,8 +83,9 @@ async function main(): Promise<void> {
   const bundle = (await import(pathToFileURL(config.roomsBundle).href)) as {
     rooms: Record<string, new () => Room>;
   };
+  const notice = (line: string): void => send({ type: "notice", line });
   const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
-  const types = await RoomTypes.define(bundle.rooms, bus);
+  const types = await RoomTypes.define(bundle.rooms, bus, watchThisProcess(notice));
   const transport = await listenForPlayers(
     config.bindHost,
     (connection) => host?.accept(connection),

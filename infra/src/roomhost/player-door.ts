@@ -103,7 +103,9 @@ export class PlayerDoor {
     const reconnectionToken = query.get("reconnectionToken");
     const centroid = query.has(CONTROL_QUERY);
     const skipHandshake = query.has("skipHandshake");
-    const accepted = limited(socket, this.#limits, false);
+    // Who comes back begins with what it could not send meanwhile.
+    const returns = reconnectionToken !== null && room.hasReservedSeat(sessionId, reconnectionToken);
+    const accepted = limited(socket, this.#limits, returns);
     if (reconnectionToken !== null && hosted.awaited?.sessionOf(reconnectionToken) === sessionId) {
       const how = { sessionId, reconnectionToken, centroid, skipHandshake };
       // A room that is being copied is asked for again in a moment.

@@ -11,6 +11,7 @@ import { randomIds } from "./ids.js";
 import type { Logger } from "./logger.js";
 import { SeatExpiry } from "./matchmaking/seat-expiry.js";
 import { Metrics } from "./metrics.js";
+import { Crashes } from "./migration/crashes.js";
 import { Failover } from "./migration/failover.js";
 import type { OpenMoves } from "./migration/open-moves.js";
 import { Orchestrator } from "./migration/orchestrator.js";
@@ -161,6 +162,7 @@ export function assemble(o: CoreOptions) {
     tell(() => ({ type: "receipt", receipt }));
   };
 
+  const crashes = new Crashes();
   const failover = new Failover({
     hosts,
     rooms,
@@ -174,6 +176,7 @@ export function assemble(o: CoreOptions) {
     preferReady: (decision) => refuges.preferReady(decision),
     owns,
     undecided: (roomId) => o.openMoves.undecided(roomId),
+    crashes,
     onView: (migration) => tell(() => ({ type: "migration", migration })),
     onReceipt: (receipt, room) => {
       store.closeMigration(receipt).catch((cause: unknown) => logger.error({ cause }, "receipt not stored"));
@@ -370,6 +373,7 @@ export function assemble(o: CoreOptions) {
     hub,
     orchestrator,
     failover,
+    crashes,
     standbys,
     loop,
     seats,

@@ -3,6 +3,7 @@
  * If it dies, its rooms are reported lost and a fresh one takes new rooms.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import {
   type AgentRequest,
@@ -15,6 +16,8 @@ import {
   tryRead,
 } from "@centroid/protocol";
 import { z } from "zod";
+import { type LastWords, parseLastWords } from "../../roomhost/activity/last-words.js";
+import { LAST_WORDS_FD } from "../../roomhost/activity/tell-last-words.js";
 import { monotonicMs } from "../../roomhost/monotonic.js";
 import type { Carrier, CarrierEvents } from "../carrier.js";
 import { PendingReplies } from "../pending-replies.js";
@@ -60,6 +63,9 @@ const HUNG_AFTER_MS = 8_000;
 const WATCH_INTERVAL_MS = 1_000;
 /** Loading the rooms takes a second, on a crowded machine many; a process that takes longer than this hangs. */
 const START_TIMEOUT_MS = 60_000;
+/** After it ended, what it said about that has arrived by then. */
+const LAST_WORDS_MS = 200;
+const MAX_LAST_WORDS = 4_096;
 const ROOM_HOST_MAIN = fileURLToPath(new URL("../../roomhost/main.js", import.meta.url));
 
 interface RunningHost {
@@ -209,9 +215,10 @@ export class ProcessCarrier implements Carrier {
         }),
       },
       serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      stdio: ["ignore", "ignore", "inherit", "ipc", "pipe"],
     });
     this.#child = child;
+    const lastWords = readLastWords(child);
     const host: RunningHost = { child, pending: new PendingReplies() };
     let heardAtMs = performance.now();
     let checkedAtMs = heardAtMs;
@@ -277,20 +284,28 @@ export class ProcessCarrier implements Carrier {
           `the room host process ended (${signal ?? `code ${code}`})`,
         );
         reject(error);
-        this.#ended(host, error);
+        void this.#ended(host, error, lastWords);
       });
     });
   }
 
-  #ended(host: RunningHost, error: CentroidError): void {
+  async #ended(
+    host: RunningHost,
+    error: CentroidError,
+    lastWords: () => Promise<LastWords | undefined>,
+  ): Promise<void> {
     this.#host = undefined;
     this.#usage = { cpuMicros: 0, rssBytes: 0 };
     host.pending.fail(error);
     const lost = [...this.#rooms];
     this.#rooms.clear();
+    const words = await lastWords();
     if (this.#disposed) return;
-    for (const [roomId, epoch] of lost)
-      this.#o.events.room(roomId, epoch, { event: "lost", error: error.toWire() });
+    if (words !== undefined) this.#o.events.notice(`${error.message}: ${JSON.stringify(words)}`);
+    for (const [roomId, epoch] of lost) {
+      const blame = words?.roomId === roomId ? blameOf(words) : undefined;
+      this.#o.events.room(roomId, epoch, { event: "lost", error: error.toWire(), ...(blame && { blame }) });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -305,4 +320,31 @@ export class ProcessCarrier implements Carrier {
     await exited;
     clearTimeout(timer);
   }
+}
+
+/** What it said went wrong before it ended; answers once that is known or nothing more will come. */
+function readLastWords(child: ChildProcess): () => Promise<LastWords | undefined> {
+  const pipe = child.stdio[LAST_WORDS_FD] as Readable | null | undefined;
+  let text = "";
+  const ended = new Promise<void>((resolve) => {
+    pipe?.on("data", (chunk: Buffer) => {
+      text = (text + chunk.toString()).slice(-MAX_LAST_WORDS);
+      if (parseLastWords(text)?.how === "hung") child.kill("SIGKILL");
+    });
+    pipe?.once("close", resolve);
+    pipe?.once("error", () => resolve());
+  });
+  return async () => {
+    // Something that the rooms started may hold the pipe open.
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref())]);
+    return parseLastWords(text);
+  };
+}
+
+function blameOf({ how, what, sessionId }: LastWords): {
+  how: LastWords["how"];
+  what: string;
+  sessionId?: string;
+} {
+  return { how, what: what ?? "its code", ...(sessionId !== undefined && sessionId !== "" && { sessionId }) };
 }

@@ -4,6 +4,7 @@
  */
 import { CentroidError } from "@centroid/protocol";
 import { type Client, matchMaker, Room } from "@colyseus/core";
+import type { Activity } from "../activity/activity.js";
 import type { RoomInternals } from "./core-internals.js";
 import type { MovableClient } from "./movable-client.js";
 import { RoomMove } from "./room-move.js";
@@ -27,7 +28,7 @@ export interface MovableRoom extends Room {
 }
 
 /** Wraps an author's class. The author's `instanceof`, statics and methods stay as they are. */
-export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
+export function movable(author: RoomClass, bus: PresenceBus, activity: Activity): RoomClass {
   const Base = author as unknown as new () => Room &
     RoomInternals &
     Record<string, (...args: never[]) => unknown>;
@@ -47,7 +48,8 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
 
     override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
       const { move } = this;
-      const guarded = step && ((deltaMs: number): void => void (move.standsStill() || step(deltaMs)));
+      const watched = step && this.#watched(step, "the simulation");
+      const guarded = watched && ((deltaMs: number): void => void (move.standsStill() || watched(deltaMs)));
       move.rearm = () => super.setTimestep(guarded, delayMs);
       move.stepNow = () => {
         this.clock.tick();
@@ -58,9 +60,10 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
 
     override setFixedTimestep(...[step, rate, options]: Parameters<Room["setFixedTimestep"]>): void {
       const { move } = this;
+      const watched = this.#watched(step, "the simulation");
       const counted: typeof step = (context) => {
         if (move.standsStill()) return;
-        step(Object.assign(context, { tick: move.fixedTick++ }));
+        watched(Object.assign(context, { tick: move.fixedTick++ }));
       };
       move.rearm = () => super.setFixedTimestep(counted, rate, options);
       move.stepNow = () => {
@@ -92,6 +95,15 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
       return call.call(this, ...this.#tracked(args));
     }
 
+    /** The same function; while it runs it is known which room's it is. */
+    #watched<A extends unknown[], T>(run: (...args: A) => T, what: string): (...args: A) => T {
+      let label: number | undefined;
+      return (...args) => {
+        label ??= activity.label(this.roomId, what);
+        return activity.run(label, "", () => run(...args));
+      };
+    }
+
     override onMessageBytes(...args: never[]): never {
       const call = super.onMessageBytes as unknown as (...a: unknown[]) => never;
       return call.call(this, ...this.#tracked(args));
@@ -102,7 +114,12 @@ export function movable(author: RoomClass, bus: PresenceBus): RoomClass {
       const handler = args[args.length - 1] as (...a: unknown[]) => unknown;
       const { move } = this;
       // Colyseus calls with client, message and, for "*", type first: never more than three.
-      const counted = (a: unknown, b: unknown, c: unknown): unknown => move.track(handler(a, b, c));
+      const what = `message "${String(args[0])}"`;
+      let label: number | undefined;
+      const counted = (a: unknown, b: unknown, c: unknown): unknown => {
+        label ??= activity.label(this.roomId, what);
+        return activity.run(label, (a as Client).sessionId, () => move.track(handler(a, b, c)));
+      };
       return [...args.slice(0, -1), counted];
     }
 

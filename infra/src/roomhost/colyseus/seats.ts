@@ -1,6 +1,7 @@
 /** Room types and seats on this process, through Colyseus' match maker (its only user beside movable-room). */
 import { CentroidError, type SeatRequest } from "@centroid/protocol";
 import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
+import { type Activity, unwatched } from "../activity/activity.js";
 import { type MovableRoom, movable } from "./movable-room.js";
 import type { PresenceBus } from "./room-presence.js";
 
@@ -14,7 +15,11 @@ export class RoomTypes {
   }
 
   /** Sets the match maker of this process up and defines the author's room types, each made movable. */
-  static async define(types: Record<string, RoomClass>, bus: PresenceBus): Promise<RoomTypes> {
+  static async define(
+    types: Record<string, RoomClass>,
+    bus: PresenceBus,
+    activity: Activity = unwatched,
+  ): Promise<RoomTypes> {
     matchMaker.setHealthChecksEnabled(false);
     await matchMaker.setup(new LocalPresence(), new LocalDriver());
     for (const [name, klass] of Object.entries(types)) {
@@ -24,7 +29,7 @@ export class RoomTypes {
           `room "${name}" is not a class that extends Room from @colyseus/core`,
         );
       }
-      matchMaker.defineRoomType(name, movable(klass, bus) as never);
+      matchMaker.defineRoomType(name, movable(klass, bus, activity) as never);
     }
     await matchMaker.accept();
     return new RoomTypes(new Map(Object.entries(types)));

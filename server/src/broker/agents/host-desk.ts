@@ -225,6 +225,7 @@ export class HostDesk {
       case "lost":
         if (!fromOwner) return;
         logger.error({ hostId, roomId, code: change.error.code }, `room lost: ${change.error.message}`);
+        if (change.blame !== undefined) failover.blame(room, change.blame);
         // A move under way asks both sides before anything is given up.
         if (room.stage.state !== "migrating") failover.rescue(room, "dispose");
         return;

@@ -21,6 +21,7 @@ import { addressKey } from "../limits.js";
 import { colyseusBody } from "../matchmaking/colyseus-errors.js";
 import type { Matchmaker } from "../matchmaking/matchmaker.js";
 import type { Metrics } from "../metrics.js";
+import type { Crashes } from "../migration/crashes.js";
 import type { PlacementEngine, RoomFacts } from "../placement/engine.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
 import { roomFacts } from "../placement/room-facts.js";
@@ -50,6 +51,7 @@ export interface ClientRoutesOptions {
   loop: PlacementLoop;
   tokens: PlayerTokens;
   addresses: AddressBook;
+  crashes: Crashes;
   clock: Clock;
   metrics: Metrics;
   /** Aborted: nobody may come in any more. */
@@ -148,7 +150,9 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
 
   app.get<{ Params: { roomId: string } }>("/centroid/v1/where/:roomId", async (request): Promise<Where> => {
     const { network } = parse(networkQuerySchema, request.query);
-    const room = o.rooms.require(parse(idSchema, request.params.roomId));
+    const wanted = parse(idSchema, request.params.roomId);
+    o.crashes.check(wanted);
+    const room = o.rooms.require(wanted);
     const { stage, roomId, epoch } = room;
     if (stage.state === "creating" || stage.state === "disposed")
       throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not there (${stage.state})`);

@@ -33,6 +33,8 @@ export function httpStatus(code: ErrorCode): number {
     case "STALE_EPOCH":
     case "SEAT_EXPIRED":
       return 409;
+    case "ROOM_CRASHED":
+      return 410;
     case "FRAME_TOO_LARGE":
       return 413;
     case "RATE_LIMITED":

@@ -18,6 +18,7 @@ import { roomFacts } from "../placement/room-facts.js";
 import { type HostRegistry, peerOf } from "../state/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
 import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
+import type { Blame, Crashes } from "./crashes.js";
 import { FreezeReports } from "./freeze-reports.js";
 
 /** The first room of a host waits for its process to start, on a busy machine for long; a machine may have to boot. */
@@ -52,6 +53,7 @@ export interface FailoverOptions {
   onOwner: (room: RoomEntry) => Promise<void>;
   /** No host has a slot for this room: others may make way. */
   onNoSlot: (room: RoomEntry) => void;
+  crashes: Crashes;
   /** True if this broker decides about the room; otherwise another rescues it. */
   owns: (roomId: string) => boolean;
   /** True while a move that is still open on record leaves it unknown who has the room. */
@@ -83,6 +85,10 @@ export class Failover {
   rescue(room: RoomEntry, without: "wait" | "dispose"): void {
     if (this.#stopped || this.#byRoom.has(room.roomId)) return;
     const { clock, rooms, newId, logger } = this.#o;
+    if (this.#o.crashes.isOver(room.roomId)) {
+      if (this.#o.owns(room.roomId)) this.#end(room);
+      return;
+    }
     if (room.stage.state === "running") rooms.apply(room, { type: "host-lost", atMs: clock.now() });
     if (room.stage.state !== "restoring" || !this.#o.owns(room.roomId)) return;
     // Whoever ends the open move asks both of its hosts first.
@@ -101,6 +107,41 @@ export class Failover {
         if (this.#byRoom.get(room.roomId) === rescue) this.#byRoom.delete(room.roomId);
         this.#byId.delete(rescue.migrationId);
       });
+  }
+
+  /** This room's code ended or hung the process that it ran in. To be told before {@link rescue}. */
+  blame({ roomId, name }: RoomEntry, blame: Blame): void {
+    this.#o.logger.error({ roomId, name, ...blame }, "a room ended its host's process");
+    this.#o.crashes.add(roomId, blame);
+  }
+
+  /** It would do the same to the next host, and to all rooms there. */
+  #end(room: RoomEntry): void {
+    const { rooms, clock, newId, crashes, onReceipt } = this.#o;
+    const { roomId, epoch } = room;
+    const { hostId } = room.stage;
+    rooms.apply(room, { type: "dispose" });
+    const nowMs = clock.now();
+    onReceipt(
+      {
+        migrationId: newId(),
+        roomId,
+        fromHostId: hostId,
+        toHostId: hostId,
+        mechanism: "restore",
+        reason: "host-lost",
+        outcome: "failed",
+        error: crashes.reason(roomId)?.toWire(),
+        epoch,
+        startedAtMs: nowMs,
+        totalMs: 0,
+        phases: [],
+        bytes: 0,
+        messagesLost: 0,
+        messagesDuplicated: 0,
+      },
+      undefined,
+    );
   }
 
   /** True while this broker rescues the room. */

@@ -1,0 +1,90 @@
+/**
+ * Which room's code this process runs just now, written where the process's watch thread can read it even when that
+ * code never ends. An agent so learns which message hung or ended the process, and the broker which room not to bring
+ * to the next host.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/** What a room does, for {@link Activity.run}: the type of a message, or a part of the simulation. */
+export type Label = number;
+
+/** Words: 0 beats, 1 label or 0, 2 bytes of the note. The note follows. */
+export const BEATS = 0;
+const CURRENT = 1;
+const NOTE_BYTES = 2;
+const WORDS = 3;
+const MAX_NOTE_BYTES = 128;
+/** Labels are few: room types times messages. More than that are not told apart. */
+const MAX_LABELS = 100_000;
+/** Message types are short. */
+const MAX_TEXT = 100;
+
+export interface LabelText {
+  roomId: string;
+  what: string;
+}
+
+export interface Activity {
+  /** A name for what the room will do again and again. */
+  label(roomId: string, what: string): Label;
+  /** Runs code of a room, on behalf of this session if there is one. */
+  run<T>(label: Label, sessionId: string, code: () => T): T;
+}
+
+/** Where nobody watches: in a guest, whose machine is its only room's, and in tests. */
+export const unwatched: Activity = { label: () => 0, run: (_label, _sessionId, code) => code() };
+
+const encoder = new TextEncoder();
+
+export class SharedActivity implements Activity {
+  readonly shared = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT + MAX_NOTE_BYTES);
+  readonly #words = new Int32Array(this.shared, 0, WORDS);
+  readonly #note = new Uint8Array(this.shared, WORDS * Int32Array.BYTES_PER_ELEMENT);
+  readonly #onLabel: (label: Label, text: LabelText) => void;
+  readonly #causes = new AsyncLocalStorage<{ label: Label; sessionId: string }>();
+  #labels = 0;
+
+  constructor(onLabel: (label: Label, text: LabelText) => void) {
+    this.#onLabel = onLabel;
+  }
+
+  label(roomId: string, what: string): Label {
+    if (this.#labels >= MAX_LABELS) return 0;
+    this.#onLabel(++this.#labels, { roomId, what: what.slice(0, MAX_TEXT) });
+    return this.#labels;
+  }
+
+  run<T>(label: Label, sessionId: string, code: () => T): T {
+    const before = this.#words[CURRENT] ?? 0;
+    this.#words[NOTE_BYTES] = encoder.encodeInto(sessionId, this.#note).written;
+    this.#words[CURRENT] = label;
+    try {
+      return this.#causes.run({ label, sessionId }, code);
+    } finally {
+      this.#words[CURRENT] = before;
+    }
+  }
+
+  /** What this code was begun by, timers and promises later too. */
+  get cause(): { label: Label; sessionId: string } | undefined {
+    return this.#causes.getStore();
+  }
+
+  /** The event loop turns. */
+  beat(): void {
+    Atomics.add(this.#words, BEATS, 1);
+  }
+}
+
+/** What the process does at this moment, if that is a room's code. */
+export function readActivity(
+  shared: SharedArrayBuffer,
+  labels: ReadonlyMap<Label, LabelText>,
+): (LabelText & { sessionId: string }) | undefined {
+  const words = new Int32Array(shared, 0, WORDS);
+  const text = labels.get(words[CURRENT] ?? 0);
+  if (text === undefined) return undefined;
+  const offset = WORDS * Int32Array.BYTES_PER_ELEMENT;
+  const sessionId = Buffer.from(shared, offset, Math.min(MAX_NOTE_BYTES, words[NOTE_BYTES] ?? 0)).toString();
+  return { ...text, sessionId };
+}
