@@ -1,6 +1,7 @@
-/** Brokers that share a Redis: seats a second with one and with three of them, and how soon joins work after Redis restarts. */
+/** Brokers that share a Redis: seats a second with one and with three of them, and how soon joins work after it failed. */
 import { Agent } from "node:http";
 import { ChaosWorld } from "../chaos/world.js";
+import { DOWN_AFTER_MS, WatchedRedis } from "../support/redis-groups.js";
 import { CONCURRENCY, call, load } from "./load.js";
 import { quantile, type Row } from "./row.js";
 
@@ -8,11 +9,45 @@ const ROOMS = 60;
 const JOINS = 3_000;
 const HOSTS = 2;
 const RESTARTS = 5;
+const FAILOVERS = 5;
 /** A join that has no answer by then is asked again. */
 const ASK_AGAIN_MS = 1_000;
 
 export async function distributed(): Promise<Row[]> {
-  return [...(await brokers(1)), ...(await brokers(3))];
+  return [...(await brokers(1)), ...(await brokers(3)), ...(await masterKilled(3))];
+}
+
+/** From the kill of a master that Sentinels watch until each broker has given a seat in a new room. */
+async function masterKilled(count: number): Promise<Row[]> {
+  const times: number[] = [];
+  const promotions: number[] = [];
+  for (let round = 0; round < FAILOVERS; round++) {
+    await using redis = await WatchedRedis.start();
+    await using world = await ChaosWorld.start({ store: "redis", brokers: count, hosts: HOSTS, redisUrl: redis.url });
+    await Promise.all(world.urls.map(joins));
+    const master = await redis.master();
+    const killedMs = performance.now();
+    await master.kill();
+    const promoted = async (): Promise<void> => {
+      while ((await redis.master()).port === master.port)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      promotions.push(performance.now() - killedMs);
+    };
+    await promoted();
+    await Promise.all(world.urls.map(joins));
+    times.push(performance.now() - killedMs);
+  }
+  const group = `${count} brokers, a master, two replicas, three Sentinels (down after ${DOWN_AFTER_MS} ms)`;
+  return [
+    { group, figure: "master killed until all seat again p50", value: quantile(times, 0.5), unit: "ms" },
+    { group, figure: "master killed until all seat again max", value: Math.max(...times), unit: "ms" },
+    {
+      group,
+      figure: "of it until the Sentinels name another p50",
+      value: quantile(promotions, 0.5),
+      unit: "ms",
+    },
+  ];
 }
 
 async function brokers(count: number): Promise<Row[]> {

@@ -26,6 +26,8 @@ export interface WorldOptions {
   store: "embedded" | "redis";
   brokers: number;
   hosts: number;
+  /** Of a Redis that is the caller's; one of the world's own if not given. */
+  redisUrl?: string;
   /** Whether all go to each other over links that can fail; straight if not. */
   links?: boolean;
 }
@@ -79,7 +81,7 @@ export class ChaosWorld implements AsyncDisposable {
   static async start(options: WorldOptions): Promise<ChaosWorld> {
     const folder = await mkdtemp(join(tmpdir(), "centroid-chaos-"));
     const rooms = await bundleRooms(join(import.meta.dirname, "../fixtures/rooms"), folder);
-    const redis = options.store === "redis" ? await TestRedis.start() : undefined;
+    const redis = options.store === "redis" && options.redisUrl === undefined ? await TestRedis.start() : undefined;
     const world = new ChaosWorld(options, redis, folder, rooms);
     try {
       for (let at = 0; at < options.brokers; at++) await world.#addBroker();
@@ -94,6 +96,11 @@ export class ChaosWorld implements AsyncDisposable {
   /** In the arguments or the environment of every process of this world but Redis. */
   get mark(): string {
     return this.#folder;
+  }
+
+  get redis(): TestRedis {
+    if (this.#redis === undefined) throw new Error("the Redis of this world is its caller's");
+    return this.#redis;
   }
 
   get urls(): string[] {
@@ -120,9 +127,10 @@ export class ChaosWorld implements AsyncDisposable {
   }
 
   #spawn({ port, stateDir, clock, redisLink }: Omit<ChaosBroker, "child" | "handled">): ChildProcess {
+    const redisUrl = this.#options.redisUrl ?? this.redis?.url;
     const args = ["up", "--hosts", "0", "--port", String(port), "--state-dir", stateDir];
     if (redisLink !== undefined) args.push("--redis", `redis://127.0.0.1:${redisLink.port}`);
-    else if (this.redis !== undefined) args.push("--redis", this.redis.url);
+    else if (redisUrl !== undefined) args.push("--redis", redisUrl);
     return spawn(process.execPath, ["--import", CLOCK, CLI, ...args], {
       stdio: ["ignore", "ignore", "inherit"],
       env: {

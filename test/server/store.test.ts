@@ -15,15 +15,25 @@ import {
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TestRedis } from "../support/redis.js";
+import { ClusteredRedis, WatchedRedis } from "../support/redis-groups.js";
 
 let redis: TestRedis;
+let watched: WatchedRedis;
+let clustered: ClusteredRedis;
 let redisClient: Awaited<ReturnType<typeof connectRedis>>;
+let sentinelClient: typeof redisClient;
+let clusterClient: typeof redisClient;
 beforeAll(async () => {
   redis = await TestRedis.start();
-  redisClient = await connectRedis(redis.url, pino({ level: "silent" }));
-});
+  [watched, clustered] = await Promise.all([WatchedRedis.start(), ClusteredRedis.start()]);
+  const logger = pino({ level: "silent" });
+  redisClient = await connectRedis(redis.url, logger);
+  sentinelClient = await connectRedis(watched.url, logger);
+  clusterClient = await connectRedis(`${clustered.url}?replicas=0`, logger);
+}, 30_000);
 afterAll(async () => {
-  redisClient.destroy();
+  await Promise.all([redisClient, sentinelClient, clusterClient].map((client) => client.destroy()));
+  await Promise.all([watched, clustered].map((group) => group[Symbol.asyncDispose]()));
   await redis[Symbol.asyncDispose]();
 });
 
@@ -37,6 +47,8 @@ const kinds: Kind[] = [
   { name: "memory", durable: false, open: () => new MemoryStore() },
   { name: "lmdb", durable: true, open: (place) => new LmdbStore(place) },
   { name: "redis", durable: true, open: async (place) => new RedisStore(redisClient, `${place}:`) },
+  { name: "redis+sentinel", durable: true, open: (place) => new RedisStore(sentinelClient, `${place}:`) },
+  { name: "redis+cluster", durable: true, open: (place) => new RedisStore(clusterClient, `${place}:`) },
 ];
 
 const room = (more: Partial<RoomRecord> = {}): RoomRecord => ({
@@ -127,6 +139,17 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
       await store.putRoom(room());
     }));
 
+  it("gives out an epoch once, above what the caller knows, also when asked twice at once", () =>
+    withStore(async (store) => {
+      expect(await store.nextEpoch("r", 1)).toBe(2);
+      const both = await Promise.all([store.nextEpoch("r", 1), store.nextEpoch("r", 1)]);
+      expect(both.toSorted()).toEqual([3, 4]);
+      expect(await store.nextEpoch("r", 10)).toBe(11);
+      expect(await store.nextEpoch("other", 1)).toBe(2);
+      await store.removeRoom("r");
+      expect(await store.nextEpoch("r", 1)).toBe(2);
+    }));
+
   it("keeps the latest checkpoint of a room, of its latest owner, as long as the room", () =>
     withStore(async (store) => {
       const save = (epoch: number, seq: number, text: string) =>
@@ -201,6 +224,7 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
     withStore(async (store, place) => {
       await store.secret("token", () => "kept");
       await store.putRoom(room());
+      await store.nextEpoch("r", 1);
       await store.journal(entry());
       await store.closeMigration(receipt({ migrationId: "old" }));
       await store.appendAudit(audited());
@@ -209,6 +233,7 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
       try {
         expect(await again.secret("token", () => "new")).toBe("kept");
         expect(await again.rooms()).toEqual([room()]);
+        expect(await again.nextEpoch("r", 1)).toBe(3);
         expect(await again.openMigrations()).toEqual([entry()]);
         expect(await again.receipts({ limit: 10 })).toEqual([receipt({ migrationId: "old" })]);
         expect(await again.audit({ limit: 10 })).toEqual([audited()]);

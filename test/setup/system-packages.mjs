@@ -12,6 +12,7 @@ const LIBVIRT_HEADER = "/usr/include/libvirt/libvirt.h";
 const NEEDED = [
   ["chromium", "chromium"],
   ["redis-server", "redis-server"],
+  ["redis-sentinel", "redis-sentinel"],
   ["libvirt-daemon", "libvirtd"],
   [
     "libvirt-daemon-driver-qemu",

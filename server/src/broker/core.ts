@@ -331,8 +331,10 @@ export function assemble(o: CoreOptions) {
     for (const room of [...rooms.values()]) {
       if (!taken.has(shardOf(room.roomId))) continue;
       const record = records.get(room.roomId);
-      if (record?.epoch === room.epoch) room.standby = record.standby;
-      else if (record === undefined || record.epoch < room.epoch)
+      if (record?.epoch === room.epoch) {
+        room.standby = record.standby;
+        room.fencedEpoch = Math.max(room.fencedEpoch, record.fencedEpoch);
+      } else if (record === undefined || record.epoch < room.epoch)
         onOwner(room).catch((cause: unknown) => logger.error({ cause }, "room taken over is not stored"));
       loop.mark(room.roomId);
       if (room.stage.state === "restoring" && !undecided.has(room.roomId)) failover.rescue(room, "wait");

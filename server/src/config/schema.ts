@@ -1,9 +1,16 @@
 /** The shape of a configuration, and its defaults. */
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { carrierKindSchema, idSchema, latitudeSchema, longitudeSchema } from "@centroid/protocol";
+import {
+  CentroidError,
+  carrierKindSchema,
+  idSchema,
+  latitudeSchema,
+  longitudeSchema,
+} from "@centroid/protocol";
 import { z } from "zod";
 import { DEFAULT_LIMITS } from "../broker/limits.js";
+import { parseRedisAddress } from "../broker/redis/address.js";
 
 export const hostSchema = z.strictObject({
   hostId: idSchema,
@@ -62,7 +69,16 @@ export const configSchema = z.strictObject({
     .regex(/^[0-9a-fA-F:./]+(,[0-9a-fA-F:./]+)*$/, "addresses or networks, with commas between")
     .optional(),
   /** Shared by several brokers; alone on an embedded store if not given. */
-  redis: z.url({ protocol: /^rediss?$/, error: "must look like redis://host:port" }).optional(),
+  redis: z
+    .string()
+    .superRefine((text, context) => {
+      try {
+        parseRedisAddress(text);
+      } catch (cause) {
+        context.addIssue({ code: "custom", message: CentroidError.from(cause).message });
+      }
+    })
+    .optional(),
   /** `http://host:port` under which the other brokers reach this one. */
   clusterUrl: z.url({ protocol: /^https?$/, error: "must look like http://host:port" }).optional(),
   /** File that gets all that placement depends on and decides; see `centroid replay`. */

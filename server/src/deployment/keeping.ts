@@ -25,10 +25,9 @@ export async function openKeeping(config: Config, owned: Owned, clean = false): 
     };
   }
   const logger = pino({ level: "warn", serializers: LOG_SERIALIZERS }, pino.destination(2));
-  const client = await connectRedis(redis, logger);
-  owned.add({ [Symbol.asyncDispose]: async () => client.destroy() });
+  const connection = owned.add(await connectRedis(redis, logger));
   const cluster = owned.add(await RedisCluster.connect({ url: redis, logger }));
-  const store = new RedisStore(client, undefined, cluster);
+  const store = new RedisStore(connection, undefined, cluster);
   return {
     broker: { store, cluster, ...(clusterUrl !== undefined && { clusterUrl }) },
     async token(name) {

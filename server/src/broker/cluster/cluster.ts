@@ -43,8 +43,8 @@ export interface Cluster extends AsyncDisposable {
   owns(roomId: string): boolean;
   /** Who holds it, if that is known. */
   ownerOf(roomId: string): Member | undefined;
-  /** Fencing token of the shard as this broker holds it: grows with every change of holder. */
-  tokenOf(roomId: string): number;
+  /** Fencing token of the shard as this broker holds it: that of one grant, never given again. Empty if it does not. */
+  tokenOf(roomId: string): string;
   members(): readonly Member[];
   /** To all other brokers, as soon as possible, at most once. */
   publish(kind: Bulletin["kind"], body: unknown): void;

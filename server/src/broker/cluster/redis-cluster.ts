@@ -1,12 +1,12 @@
 /**
  * Brokers that share a Redis: a lease per broker, a lease with a fencing token per shard, and a channel. All times
  * are Redis' own, so that brokers' clocks do not matter; a broker that could not renew in time stops owning by
- * its own monotonic clock before Redis lets another have its shards.
+ * its own monotonic clock before Redis lets another have its shards. A token is made by the broker that asks for it,
+ * so that none is given twice, whatever a Redis that was replaced remembers.
  */
-import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
 import type { Logger } from "../logger.js";
-import { connectRedis, type RedisClient } from "../redis.js";
+import { connectRedis, type RedisConnection } from "../redis/connection.js";
 import {
   type Bulletin,
   bulletinSchema,
@@ -25,17 +25,20 @@ const REFRESH_MS = 400;
 /** By so much earlier a broker stops by itself: more than a refresh may take on its way. */
 const MARGIN_MS = 500;
 
+/** No shard's: what is written with it is refused. */
+const NO_TOKEN = "-";
+
 const memberSchema = z.object({ brokerId: z.string(), url: z.string() });
 /** Members as JSON; for each shard `[holder, token]`, the empty string if nobody holds it. */
-const refreshedSchema = z.tuple([z.array(z.string()), z.array(z.tuple([z.string(), z.coerce.number()]))]);
+const refreshedSchema = z.tuple([z.array(z.string()), z.array(z.tuple([z.string(), z.string()]))]);
 
 interface Holding {
   brokerId: string;
-  token: number;
+  token: string;
 }
 
 export interface RedisClusterOptions {
-  /** `redis://host:port` */
+  /** `redis://`, `redis+sentinel://` or `redis+cluster://`; see `parseRedisAddress`. */
   url: string;
   logger: Logger;
   /** Of every key and channel. */
@@ -49,38 +52,37 @@ export class RedisCluster implements Cluster {
   readonly #o: RedisClusterOptions;
   readonly #prefix: string;
   readonly #now: () => number;
-  readonly #client: RedisClient;
-  readonly #subscriber: RedisClient;
+  readonly #redis: RedisConnection;
   #self: Member | undefined;
   #events: ClusterEvents | undefined;
   #members: Member[] = [];
   #holdings: (Holding | undefined)[] = [];
   /** Shards this broker decides about, with their tokens. */
-  #own = new Map<number, number>();
+  readonly #own = new Map<number, string>();
+  /** Those, and those that it has not given back but whose lease ran out. */
+  readonly #last = new Map<number, string>();
+  #refreshes = 0;
   #heldUntilMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
   #left = false;
 
-  private constructor(options: RedisClusterOptions, client: RedisClient, subscriber: RedisClient) {
+  private constructor(options: RedisClusterOptions, redis: RedisConnection) {
     this.#o = options;
     this.#prefix = options.prefix ?? "centroid:";
     this.#now = options.now ?? (() => performance.now());
-    this.#client = client;
-    this.#subscriber = subscriber;
+    this.#redis = redis;
   }
 
   /** @throws CentroidError CONFIG_INVALID if nothing answers at the URL */
   static async connect(options: RedisClusterOptions): Promise<RedisCluster> {
-    const client = await connectRedis(options.url, options.logger);
-    const subscriber = await connectRedis(options.url, options.logger);
-    return new RedisCluster(options, client, subscriber);
+    return new RedisCluster(options, await connectRedis(options.url, options.logger));
   }
 
   async join(self: Member, events: ClusterEvents): Promise<void> {
     this.#self = self;
     this.#events = events;
-    await this.#subscriber.subscribe(`${this.#prefix}bulletins`, (text) => this.#hear(text));
+    await this.#redis.subscribe(`${this.#prefix}bulletins`, (text) => this.#hear(text));
     await this.#refresh();
     this.#schedule();
   }
@@ -94,8 +96,8 @@ export class RedisCluster implements Cluster {
     return holding && this.#members.find(({ brokerId }) => brokerId === holding.brokerId);
   }
 
-  tokenOf(roomId: string): number {
-    return this.#own.get(shardOf(roomId)) ?? 0;
+  tokenOf(roomId: string): string {
+    return this.#own.get(shardOf(roomId)) ?? NO_TOKEN;
   }
 
   members(): readonly Member[] {
@@ -104,7 +106,8 @@ export class RedisCluster implements Cluster {
 
   publish(kind: Bulletin["kind"], body: unknown): void {
     const from = this.#self?.brokerId ?? "";
-    this.#client.publish(`${this.#prefix}bulletins`, JSON.stringify({ from, kind, body })).catch((cause) => {
+    const { commands } = this.#redis;
+    commands.publish(`${this.#prefix}bulletins`, JSON.stringify({ from, kind, body })).catch((cause) => {
       this.#o.logger.warn({ kind, cause }, "bulletin not sent");
     });
   }
@@ -120,17 +123,15 @@ export class RedisCluster implements Cluster {
     clearTimeout(this.#timer);
     clearTimeout(this.#expiry);
     this.#own.clear();
-    if (this.#self !== undefined && this.#client.isReady) {
-      await this.#client
-        .eval(LEAVE_SCRIPT, { keys: this.#keys(), arguments: [this.#self.brokerId, String(SHARDS)] })
-        .catch(() => undefined);
+    if (this.#self !== undefined && this.#redis.isReady) {
+      const args = [this.#self.brokerId, String(SHARDS)];
+      await this.#redis.script({ script: LEAVE_SCRIPT, keys: this.#keys(), args }).catch(() => undefined);
     }
-    if (this.#client.isOpen) this.#client.destroy();
-    if (this.#subscriber.isOpen) this.#subscriber.destroy();
+    await this.#redis.destroy();
   }
 
   #keys(): string[] {
-    return ["brokers", "broker-urls", "shards"].map((name) => this.#prefix + name);
+    return ["brokers", "broker-urls", "shards", "history"].map((name) => this.#redis.key(this.#prefix, name));
   }
 
   #schedule(): void {
@@ -153,12 +154,20 @@ export class RedisCluster implements Cluster {
     const wanted = wantedShards(self.brokerId, this.#members);
     // Before Redis can give them to another.
     this.#release(new Set(wanted));
-    const answer = await answered(
-      this.#client.eval(REFRESH_SCRIPT, {
-        keys: this.#keys(),
-        arguments: [self.brokerId, self.url, String(LEASE_MS), String(SHARDS), wanted.join(",")],
-      }),
-    );
+    const answer = await this.#redis.script({
+      script: REFRESH_SCRIPT,
+      keys: this.#keys(),
+      args: [
+        self.brokerId,
+        self.url,
+        String(LEASE_MS),
+        String(SHARDS),
+        wanted.join(","),
+        `${self.brokerId}/${++this.#refreshes}`,
+        [...this.#last].map(([shard, token]) => `${shard}=${token}`).join(","),
+        askedAtMs < this.#heldUntilMs ? "1" : "",
+      ],
+    });
     if (this.#left) return;
     const [members, shards] = refreshedSchema.parse(answer);
     const before = this.#members.length;
@@ -178,6 +187,12 @@ export class RedisCluster implements Cluster {
   }
 
   #release(kept: ReadonlySet<number>): void {
+    for (const shard of this.#last.keys()) if (!kept.has(shard)) this.#last.delete(shard);
+    this.#pause(kept);
+  }
+
+  /** Stops deciding about all but these, without giving them back. */
+  #pause(kept: ReadonlySet<number>): void {
     const released = [...this.#own.keys()].filter((shard) => !kept.has(shard));
     for (const shard of released) this.#own.delete(shard);
     if (released.length > 0) this.#events?.released(released);
@@ -190,6 +205,8 @@ export class RedisCluster implements Cluster {
       const holding = this.#holdings[shard];
       const mine = holding !== undefined && holding.brokerId === this.#self?.brokerId;
       const token = this.#own.get(shard);
+      if (mine) this.#last.set(shard, holding.token);
+      else this.#last.delete(shard);
       if (mine && token !== holding.token) {
         this.#own.set(shard, holding.token);
         acquired.push(shard);
@@ -204,7 +221,7 @@ export class RedisCluster implements Cluster {
 
   #watchExpiry(): void {
     clearTimeout(this.#expiry);
-    this.#expiry = setTimeout(() => this.#release(new Set()), this.#heldUntilMs - this.#now());
+    this.#expiry = setTimeout(() => this.#pause(new Set()), this.#heldUntilMs - this.#now());
     this.#expiry.unref();
   }
 
@@ -218,15 +235,6 @@ export class RedisCluster implements Cluster {
     }
     if (bulletin.from !== this.#self?.brokerId) this.#events?.bulletin(bulletin);
   }
-}
-
-/** A Redis that takes a command and says nothing must not keep the next one from being sent. */
-function answered<T>(reply: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const silent = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new CentroidError("INTERNAL", "Redis does not answer")), LEASE_MS);
-  });
-  return Promise.race([reply, silent]).finally(() => clearTimeout(timer));
 }
 
 /** Rendezvous hashing (Thaler, Ravishankar 1998): a member that comes or goes moves only the shards it takes or had. */

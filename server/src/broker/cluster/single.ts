@@ -18,8 +18,8 @@ export class SingleBroker implements Cluster {
     return this.#self;
   }
 
-  tokenOf(): number {
-    return 1;
+  tokenOf(): string {
+    return "single";
   }
 
   members(): readonly Member[] {

@@ -16,7 +16,7 @@ import type { Logger } from "../logger.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import { roomFacts } from "../placement/room-facts.js";
 import { type HostRegistry, peerOf } from "../state/host-registry.js";
-import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
+import { highestEpoch, type RoomEntry, type RoomRegistry } from "../state/room-registry.js";
 import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
 import type { Blame, Crashes } from "./crashes.js";
 import { FreezeReports } from "./freeze-reports.js";
@@ -244,11 +244,12 @@ export class Failover {
     }: { saved: StoredCheckpoint; standby?: never } | { saved?: never; standby: StandbyRecord },
     plan: { fromHostId: string; toHostId: string; startedAtMs: number },
   ): Promise<void> {
-    const { hosts, rooms, clock, onOwner, onView, onReceipt } = this.#o;
+    const { hosts, rooms, store, clock, onOwner, onView, onReceipt } = this.#o;
     const { roomId, name, carrier } = room;
     const { migrationId } = rescue;
     const { fromHostId, toHostId, startedAtMs } = plan;
-    const epoch = Math.max(room.epoch, room.fencedEpoch) + 1;
+    const epoch = await store.nextEpoch(roomId, highestEpoch(room));
+    if (rescue.cancelled || !this.#current(room)) return;
     const peer = peerOf(hosts.require(toHostId));
     rescue.committed = true;
     // Whatever becomes of this attempt, its epoch and the old host's are over.

@@ -17,7 +17,7 @@ import type { Clock } from "../clock.js";
 import type { NewId } from "../ids.js";
 import type { Logger } from "../logger.js";
 import { type HostRegistry, peerOf } from "../state/host-registry.js";
-import type { RoomEntry, RoomRegistry } from "../state/room-registry.js";
+import { highestEpoch, type RoomEntry, type RoomRegistry } from "../state/room-registry.js";
 import type { JournalEntry, Store } from "../store/store.js";
 import { assertCanMove } from "./checks.js";
 import { destinationOf } from "./destination.js";
@@ -88,23 +88,27 @@ export class Orchestrator {
     reason: MoveReason,
     mechanism?: VmMechanism,
   ): Promise<Receipt> {
-    const { hosts, rooms, clock, newId } = this.#o;
+    const { hosts, rooms, store, clock, newId } = this.#o;
     const room = rooms.require(roomId);
-    const to = hosts.require(toHostId);
-    assertCanMove(room, to);
+    assertCanMove(room, hosts.require(toHostId));
     this.#o.assertWritable();
     if (mechanism !== undefined && room.carrier !== "vm")
       throw new CentroidError(
         "BAD_REQUEST",
         `room ${roomId} runs in no virtual machine: it moves by hand-off`,
       );
+    const toEpoch = await store.nextEpoch(roomId, highestEpoch(room));
+    // Room and host may have changed while the store was asked.
+    assertCanMove(room, hosts.require(toHostId));
+    if (toEpoch <= highestEpoch(room))
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} has just moved; ask again`);
     const migration = new Migration(
       {
         migrationId: newId(),
         roomId,
         fromHostId: room.stage.hostId,
         toHostId,
-        toEpoch: Math.max(room.epoch, room.fencedEpoch) + 1,
+        toEpoch,
         reason,
         startedAtMs: clock.now(),
       },

@@ -42,6 +42,9 @@ export interface RoomEntry {
   standby: StandbyRecord | undefined;
 }
 
+/** An owner to come is above all that this broker knows a host to have, or to have had. */
+export const highestEpoch = ({ epoch, fencedEpoch }: RoomEntry): number => Math.max(epoch, fencedEpoch);
+
 export interface RoomChanges {
   changed(room: RoomEntry): void;
   removed(room: RoomEntry): void;

@@ -48,6 +48,8 @@ export class GuardedStore implements Store {
   #onRecovered: () => Promise<void> = () => Promise.resolve();
   /** Of moves and failovers that ended meanwhile. */
   readonly #owed = new Map<string, Receipt>();
+  /** Given out while it could not be written; by room. */
+  readonly #epochs = new Map<string, number>();
 
   constructor(options: GuardedStoreOptions) {
     this.#o = options;
@@ -87,7 +89,25 @@ export class GuardedStore implements Store {
   }
 
   removeRoom(roomId: string): Promise<void> {
+    this.#epochs.delete(roomId);
     return this.#writeOrOwe(() => this.#o.inner.removeRoom(roomId));
+  }
+
+  /**
+   * Rescues go on without a disk: this broker is the only one on its store, so its memory holds what it has given
+   * out. Moves were refused before they came here.
+   */
+  async nextEpoch(roomId: string, above: number): Promise<number> {
+    const least = Math.max(above, this.#epochs.get(roomId) ?? 0);
+    if (this.#refusal === undefined) {
+      try {
+        return await this.#o.inner.nextEpoch(roomId, least);
+      } catch (cause) {
+        if (this.#failed(cause) === undefined) throw cause;
+      }
+    }
+    this.#epochs.set(roomId, least + 1);
+    return least + 1;
   }
 
   putCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {

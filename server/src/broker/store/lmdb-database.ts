@@ -32,6 +32,7 @@ export class LmdbDatabase {
   readonly #root: RootDatabase;
   readonly #secrets: Database<string, string>;
   readonly #rooms: Database<RoomRecord, string>;
+  readonly #epochs: Database<number, string>;
   readonly #open: Database<JournalEntry, string>;
   readonly #receipts: Database<Receipt, TimedKey>;
   readonly #audit: Database<AuditEntry, TimedKey>;
@@ -47,6 +48,7 @@ export class LmdbDatabase {
     }
     this.#secrets = this.#root.openDB({ name: "secrets" });
     this.#rooms = this.#root.openDB({ name: "rooms" });
+    this.#epochs = this.#root.openDB({ name: "epochs" });
     this.#open = this.#root.openDB({ name: "journal" });
     this.#receipts = this.#root.openDB({ name: "receipts" });
     this.#audit = this.#root.openDB({ name: "audit" });
@@ -82,8 +84,15 @@ export class LmdbDatabase {
     this.#rooms.putSync(room.roomId, room);
   }
 
+  nextEpoch(roomId: string, above: number): number {
+    const epoch = Math.max(above, this.#epochs.get(roomId) ?? 0) + 1;
+    this.#epochs.putSync(roomId, epoch);
+    return epoch;
+  }
+
   removeRoom(roomId: string): void {
     this.#rooms.removeSync(roomId);
+    this.#epochs.removeSync(roomId);
     this.#checkpoints.removeSync(roomId);
   }
 

@@ -43,6 +43,10 @@ export class LmdbStore implements Store {
     return this.#call("putRoom", room);
   }
 
+  nextEpoch(roomId: string, above: number): Promise<number> {
+    return this.#call("nextEpoch", roomId, above);
+  }
+
   removeRoom(roomId: string): Promise<void> {
     return this.#call("removeRoom", roomId);
   }

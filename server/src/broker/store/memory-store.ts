@@ -14,6 +14,7 @@ import {
 export class MemoryStore implements Store {
   readonly #secrets = new Map<string, string>();
   readonly #rooms = new Map<string, RoomRecord>();
+  readonly #epochs = new Map<string, number>();
   readonly #open = new Map<string, JournalEntry>();
   readonly #receipts: Receipt[] = [];
   readonly #audit: AuditEntry[] = [];
@@ -33,8 +34,15 @@ export class MemoryStore implements Store {
     this.#rooms.set(room.roomId, { ...room });
   }
 
+  async nextEpoch(roomId: string, above: number): Promise<number> {
+    const epoch = Math.max(above, this.#epochs.get(roomId) ?? 0) + 1;
+    this.#epochs.set(roomId, epoch);
+    return epoch;
+  }
+
   async removeRoom(roomId: string): Promise<void> {
     this.#rooms.delete(roomId);
+    this.#epochs.delete(roomId);
     this.#checkpoints.delete(roomId);
   }
 

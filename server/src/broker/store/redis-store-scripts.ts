@@ -3,15 +3,18 @@
  * that stood still while another took the shard over finds a higher one there, and its write is refused.
  */
 
-/** Error reply of a write whose token is not the shard's any more. */
+/** Reply to a write whose token is not the shard's any more. */
 export const FENCED = "FENCED";
+
+/** Moves of one room that can be lost with a master: by far more than there are in the seconds that replicas lag. */
+const EPOCHS_PER_BAND = 1024;
 
 /** First key and arguments of every script below. KEYS: shards (hash). ARGV: shard, token, or "" for no check. */
 const FENCE = `
 if ARGV[2] ~= '' then
   local held = redis.call('HGET', KEYS[1], ARGV[1])
   if not held or string.match(held, '[^ ]*$') ~= ARGV[2] then
-    return redis.error_reply('${FENCED} shard ' .. ARGV[1] .. ' is with another broker')
+    return '${FENCED}'
   end
 end
 `;
@@ -22,6 +25,28 @@ local known = redis.call('HGET', KEYS[2], ARGV[3])
 if known and cjson.decode(known).epoch > tonumber(ARGV[4]) then return known end
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[5])
 return false
+`;
+
+/**
+ * KEYS: epochs (hash: room -> "epoch history"), history (hash). ARGV: roomId, highest epoch that the asker knows of.
+ * A replica that was promoted may lack the last epochs that were given out. It is a new history with an id of its own
+ * (Redis' replication id); its epochs begin in a band that the id chooses, beyond what can have been lost.
+ */
+export const NEXT_EPOCH = `${FENCE}
+local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+local first = redis.call('HGET', KEYS[3], 'first')
+local given = redis.call('HGET', KEYS[2], ARGV[3])
+local epoch, from = 0, false
+if given then
+  epoch, from = string.match(given, '(%d+) (%x+)')
+end
+local next = math.max(tonumber(epoch), tonumber(ARGV[4])) + 1
+if first and first ~= history and from ~= history then
+  next = next + (1 + tonumber(string.sub(history, 1, 6), 16)) * ${EPOCHS_PER_BAND}
+end
+local text = string.format('%.0f', next)
+redis.call('HSET', KEYS[2], ARGV[3], text .. ' ' .. history)
+return text
 `;
 
 /** KEYS: open moves (hash), journal (stream). ARGV: migrationId, entry, entries kept. */

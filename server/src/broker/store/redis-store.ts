@@ -8,9 +8,16 @@ import {
 } from "@centroid/protocol";
 import { z } from "zod";
 import { type Cluster, shardOf } from "../cluster/cluster.js";
-import type { RedisClient } from "../redis.js";
+import type { RedisConnection } from "../redis/connection.js";
 import { assertNotStale } from "./memory-store.js";
-import { CLOSE_MIGRATION, FENCED, JOURNAL, PUT_CHECKPOINT, PUT_ROOM } from "./redis-store-scripts.js";
+import {
+  CLOSE_MIGRATION,
+  FENCED,
+  JOURNAL,
+  NEXT_EPOCH,
+  PUT_CHECKPOINT,
+  PUT_ROOM,
+} from "./redis-store-scripts.js";
 import {
   type JournalEntry,
   journalEntrySchema,
@@ -34,24 +41,25 @@ const checkpointSchema = z.object({
 
 /** A store in Redis, shared by several brokers. */
 export class RedisStore implements Store {
-  readonly #client: RedisClient;
+  readonly #redis: RedisConnection;
   readonly #prefix: string;
   readonly #fence: Pick<Cluster, "tokenOf"> | undefined;
 
   /**
-   * @param client connected; it stays the caller's to close
+   * @param redis stays the caller's to close
    * @param prefix of every key: one per deployment on this Redis
    * @param fence whose tokens writes about rooms are checked by; no check if not given
    */
-  constructor(client: RedisClient, prefix = "centroid:", fence?: Pick<Cluster, "tokenOf">) {
-    this.#client = client;
+  constructor(redis: RedisConnection, prefix = "centroid:", fence?: Pick<Cluster, "tokenOf">) {
+    this.#redis = redis;
     this.#prefix = prefix;
     this.#fence = fence;
   }
 
   async secret(name: string, create: () => string): Promise<string> {
-    await this.#client.hSetNX(this.#key("secrets"), name, create());
-    const secret = await this.#client.hGet(this.#key("secrets"), name);
+    const { commands } = this.#redis;
+    await commands.hSetNX(this.#key("secrets"), name, create());
+    const secret = await commands.hGet(this.#key("secrets"), name);
     if (secret === null) throw new CentroidError("INTERNAL", `Redis lost the secret "${name}"; try again`);
     return secret;
   }
@@ -67,23 +75,28 @@ export class RedisStore implements Store {
     if (typeof newer === "string") assertNotStale(room, roomRecordSchema.parse(JSON.parse(newer)));
   }
 
+  async nextEpoch(roomId: string, above: number): Promise<number> {
+    const given = await this.#fenced(NEXT_EPOCH, roomId, ["epochs", "history"], [roomId, String(above)]);
+    return z.coerce.number().int().parse(given);
+  }
+
   async removeRoom(roomId: string): Promise<void> {
-    await this.#client
-      .multi()
-      .hDel(this.#key("rooms"), roomId)
-      .del(this.#key(`checkpoint:${roomId}`))
-      .exec();
+    const { commands } = this.#redis;
+    // As long as it is on record, somebody will try again.
+    await commands.del(this.#checkpointKey(roomId));
+    await Promise.all(["rooms", "epochs"].map((name) => commands.hDel(this.#key(name), roomId)));
   }
 
   async rooms(): Promise<RoomRecord[]> {
-    const rooms = await this.#client.hVals(this.#key("rooms"));
+    const rooms = await this.#redis.commands.hVals(this.#key("rooms"));
     return rooms.map((text) => roomRecordSchema.parse(JSON.parse(text)));
   }
 
   async putCheckpoint({ roomId, epoch, seq, takenAtMs, data }: StoredCheckpoint): Promise<void> {
-    await this.#client.eval(PUT_CHECKPOINT, {
-      keys: [this.#key(`checkpoint:${roomId}`)],
-      arguments: [
+    await this.#redis.script({
+      script: PUT_CHECKPOINT,
+      keys: [this.#checkpointKey(roomId)],
+      args: [
         String(epoch),
         String(seq),
         String(takenAtMs),
@@ -93,7 +106,7 @@ export class RedisStore implements Store {
   }
 
   async checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {
-    const found = await this.#client.hGetAll(this.#key(`checkpoint:${roomId}`));
+    const found = await this.#redis.commands.hGetAll(this.#checkpointKey(roomId));
     if (Object.keys(found).length === 0) return undefined;
     const { data, ...rest } = checkpointSchema.parse(found);
     return { roomId, ...rest, data: Buffer.from(data, "base64") };
@@ -111,7 +124,7 @@ export class RedisStore implements Store {
   }
 
   async openMigrations(): Promise<JournalEntry[]> {
-    const entries = await this.#client.hVals(this.#key("open"));
+    const entries = await this.#redis.commands.hVals(this.#key("open"));
     return entries.map((text) => journalEntrySchema.parse(JSON.parse(text)));
   }
 
@@ -130,11 +143,11 @@ export class RedisStore implements Store {
     const found: Receipt[] = [];
     const page = Math.max(limit, 100);
     for (let from = 0; found.length < limit; from += page) {
-      const ids = await this.#client.zRange(this.#key("receipts-by-time"), from, from + page - 1, {
+      const ids = await this.#redis.commands.zRange(this.#key("receipts-by-time"), from, from + page - 1, {
         REV: true,
       });
       if (ids.length === 0) break;
-      for (const text of await this.#client.hmGet(this.#key("receipts"), ids)) {
+      for (const text of await this.#redis.commands.hmGet(this.#key("receipts"), ids)) {
         if (text === null) continue;
         const receipt = receiptSchema.parse(JSON.parse(text));
         if (found.length < limit && (roomId === undefined || receipt.roomId === roomId)) found.push(receipt);
@@ -144,17 +157,16 @@ export class RedisStore implements Store {
   }
 
   async appendAudit(entry: AuditEntry, begun?: AuditEntry): Promise<void> {
-    await this.#client
-      .multi()
-      .zRem(this.#key("audit"), begun === undefined ? "" : JSON.stringify(begun))
-      .zAdd(this.#key("audit"), { score: entry.atMs, value: JSON.stringify(entry) })
-      .zRemRangeByRank(this.#key("audit"), 0, -MAX_AUDIT - 1)
-      .exec();
+    const { commands } = this.#redis;
+    await commands.zAdd(this.#key("audit"), { score: entry.atMs, value: JSON.stringify(entry) });
+    // Behind what replaces it: cut off in between, the order is on record twice rather than not at all.
+    if (begun !== undefined) await commands.zRem(this.#key("audit"), [JSON.stringify(begun)]);
+    await commands.zRemRangeByRank(this.#key("audit"), 0, -MAX_AUDIT - 1);
   }
 
   async audit({ beforeMs, limit }: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]> {
     const newest = beforeMs === undefined ? "+inf" : `(${beforeMs}`;
-    const entries = await this.#client.zRange(this.#key("audit"), newest, "-inf", {
+    const entries = await this.#redis.commands.zRange(this.#key("audit"), newest, "-inf", {
       BY: "SCORE",
       REV: true,
       LIMIT: { offset: 0, count: limit },
@@ -165,34 +177,33 @@ export class RedisStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #trim(): Promise<void> {
-    const beyond = await this.#client.zRange(this.#key("receipts-by-time"), 0, -MAX_RECEIPTS - 1);
+    const { commands } = this.#redis;
+    const beyond = await commands.zRange(this.#key("receipts-by-time"), 0, -MAX_RECEIPTS - 1);
     if (beyond.length === 0) return;
-    await this.#client
-      .multi()
-      .hDel(this.#key("receipts"), beyond)
-      .zRem(this.#key("receipts-by-time"), beyond)
-      .exec();
+    await commands.hDel(this.#key("receipts"), beyond);
+    await commands.zRem(this.#key("receipts-by-time"), beyond);
   }
 
   /** @throws CentroidError STALE_EPOCH if another broker decides about the room by now */
   async #fenced(script: string, roomId: string, keys: string[], args: string[]): Promise<unknown> {
-    const token = this.#fence === undefined ? "" : String(this.#fence.tokenOf(roomId));
-    try {
-      return await this.#client.eval(script, {
-        keys: ["shards", ...keys].map((name) => this.#key(name)),
-        arguments: [String(shardOf(roomId)), token, ...args],
-      });
-    } catch (cause) {
-      if (!(cause instanceof Error && cause.message.startsWith(FENCED))) throw cause;
-      throw new CentroidError(
-        "STALE_EPOCH",
-        `another broker decides about room ${roomId} by now and goes on from the journal; ask it`,
-        { cause },
-      );
-    }
+    const answer = await this.#redis.script({
+      script,
+      keys: ["shards", ...keys].map((name) => this.#key(name)),
+      args: [String(shardOf(roomId)), this.#fence === undefined ? "" : this.#fence.tokenOf(roomId), ...args],
+    });
+    if (answer !== FENCED) return answer;
+    throw new CentroidError(
+      "STALE_EPOCH",
+      `another broker decides about room ${roomId} by now and goes on from the journal; ask it`,
+    );
   }
 
   #key(name: string): string {
-    return this.#prefix + name;
+    return this.#redis.key(this.#prefix, name);
+  }
+
+  /** Checkpoints are most of what is stored: in a cluster they are spread over the nodes by shard. */
+  #checkpointKey(roomId: string): string {
+    return this.#redis.key(this.#prefix, `checkpoint:${roomId}`, String(shardOf(roomId)));
   }
 }

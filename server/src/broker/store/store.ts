@@ -70,7 +70,12 @@ export interface Store extends AsyncDisposable {
   secret(name: string, create: () => string): Promise<string>;
   /** @throws CentroidError STALE_EPOCH if the store has a newer owner of this room */
   putRoom(room: RoomRecord): Promise<void>;
-  /** With its checkpoint. */
+  /**
+   * An epoch above `above` that nobody was given for this room before; gone once it was given, used or not.
+   * @throws CentroidError STALE_EPOCH if another broker decides about the room by now
+   */
+  nextEpoch(roomId: string, above: number): Promise<number>;
+  /** With its checkpoint and the epochs given out. */
   removeRoom(roomId: string): Promise<void>;
   /** Resolves when it is durable. An older one than the store has is dropped without a word. */
   putCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;

@@ -48,7 +48,10 @@ export function registerUp(program: Command): void {
     .option("--no-limits", "let one address ask as much as it likes (for load tests)")
     .option("--checkpoint-ms <number>", "how often a changing room is saved (default 1000; 0: never)", Number)
     .option("--keep-rooms", "at the end, keep rooms for the next start (default: with --redis only)")
-    .option("--redis <url>", "shared by several brokers: redis://host:port")
+    .option(
+      "--redis <url>",
+      "shared by several brokers: redis://host:port, redis+sentinel://h1,h2/name or redis+cluster://h1,h2",
+    )
     .option("--cluster-url <url>", "under which the other brokers reach this one")
     .option("--trace <file>", "records what placement depends on and decides, for centroid replay")
     .option("--state-dir <dir>", "where tokens and the store are kept")
