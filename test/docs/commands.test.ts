@@ -1,23 +1,18 @@
 /** Every `centroid` command that README and docs show, in blocks and in text, exists with the flags it is shown with. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
+import { createProgram } from "../../server/dist/cli/program.js";
 import { codeBlocks } from "../support/markdown.js";
-import { Cli } from "../support/run-cli.js";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** Commands with commands of their own. */
 const NESTED = new Set(["lab", "image", "bench"]);
 
-let cli: Cli;
 let files: string[];
 beforeAll(async () => {
-  cli = await Cli.create();
   const docs = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md"));
   files = ["README.md", ...docs.map((name) => `docs/${name}`)];
-});
-afterAll(async () => {
-  await cli[Symbol.asyncDispose]();
 });
 
 it("exists, with its flags", async () => {
@@ -42,13 +37,17 @@ it("exists, with its flags", async () => {
   expect(shown.size).toBeGreaterThan(15);
   const wrong: string[] = [];
   for (const [name, flags] of shown) {
-    const { code, out } = await cli.run([...name.split(" "), "--help"]);
-    if (code !== 0 || !out.startsWith(`Usage: centroid ${name}`)) wrong.push(name);
-    for (const flag of flags)
-      if (flag !== "--help" && !new RegExp(`${flag}\\b`).test(out)) wrong.push(`${name} ${flag}`);
+    let command = createProgram();
+    for (const word of name.split(" ")) {
+      const next = command.commands.find((candidate) => candidate.name() === word);
+      if (next === undefined) wrong.push(name);
+      else command = next;
+    }
+    const known = new Set(["--help", ...command.options.map(({ long }) => long)]);
+    for (const flag of flags) if (!known.has(flag)) wrong.push(`${name} ${flag}`);
   }
   expect(wrong).toEqual([]);
-}, 180_000);
+});
 
 it("is typed through npx in every block, since nothing puts it on the PATH", async () => {
   for (const file of files)

@@ -60,8 +60,8 @@ export function registerDemo(program: Command): void {
           }
         })();
         await Promise.race([shown, bots]);
-        await bots;
         print(farewell(deployment, json));
+        await bots;
       } catch (cause) {
         if (!stop.aborted) fail(cause, json);
       }
