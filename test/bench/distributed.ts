@@ -23,7 +23,12 @@ async function masterKilled(count: number): Promise<Row[]> {
   const promotions: number[] = [];
   for (let round = 0; round < FAILOVERS; round++) {
     await using redis = await WatchedRedis.start();
-    await using world = await ChaosWorld.start({ store: "redis", brokers: count, hosts: HOSTS, redisUrl: redis.url });
+    await using world = await ChaosWorld.start({
+      store: "redis",
+      brokers: count,
+      hosts: HOSTS,
+      redisUrl: redis.url,
+    });
     await Promise.all(world.urls.map(joins));
     const master = await redis.master();
     const killedMs = performance.now();

@@ -81,7 +81,8 @@ export class ChaosWorld implements AsyncDisposable {
   static async start(options: WorldOptions): Promise<ChaosWorld> {
     const folder = await mkdtemp(join(tmpdir(), "centroid-chaos-"));
     const rooms = await bundleRooms(join(import.meta.dirname, "../fixtures/rooms"), folder);
-    const redis = options.store === "redis" && options.redisUrl === undefined ? await TestRedis.start() : undefined;
+    const redis =
+      options.store === "redis" && options.redisUrl === undefined ? await TestRedis.start() : undefined;
     const world = new ChaosWorld(options, redis, folder, rooms);
     try {
       for (let at = 0; at < options.brokers; at++) await world.#addBroker();
@@ -96,11 +97,6 @@ export class ChaosWorld implements AsyncDisposable {
   /** In the arguments or the environment of every process of this world but Redis. */
   get mark(): string {
     return this.#folder;
-  }
-
-  get redis(): TestRedis {
-    if (this.#redis === undefined) throw new Error("the Redis of this world is its caller's");
-    return this.#redis;
   }
 
   get urls(): string[] {
