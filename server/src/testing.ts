@@ -36,7 +36,7 @@ export async function startTestSystem({ rooms, hosts = ["a", "b"] }: TestSystemO
     const folder = await mkdtemp(join(tmpdir(), "centroid-test-"));
     owned.add({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
     const { path: roomsBundle, roomTypes } = await bundleRooms(rooms, folder);
-    const broker = owned.add(await startBroker({ port: 0, autoMove: false }));
+    const broker = owned.add(await startBroker({ port: 0, autoMove: false, limits: false }));
     const started = await Promise.allSettled(
       hosts.map((hostId, at) =>
         startAgent({

@@ -28,7 +28,7 @@ export async function broker(): Promise<Row[]> {
     capacityRooms: FIRST_ROOMS + MORE_ROOMS,
   }));
   await writeFile(config, `export default { hosts: ${JSON.stringify(hosts)} };\n`);
-  const up = cli.start(["up", "--port", "0", "--config", config, "--rooms", PLAIN_ROOMS]);
+  const up = cli.start(["up", "--port", "0", "--config", config, "--rooms", PLAIN_ROOMS, "--no-limits"]);
   const [, url = ""] = await up.says(/(http:\S+)/);
   await up.says(/rooms: /);
   await new Promise((resolve) => setTimeout(resolve, 3_000));

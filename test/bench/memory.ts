@@ -32,7 +32,7 @@ async function inBroker(): Promise<Row[]> {
   const collect = runInNewContext("gc") as () => void;
   const storeDir = await mkdtemp(join(tmpdir(), "centroid-bench-"));
   const token = "bench-agent-token-0123";
-  const broker = await startBroker({ port: 0, storeDir, agentToken: token, autoMove: false });
+  const broker = await startBroker({ port: 0, storeDir, agentToken: token, autoMove: false, limits: false });
   const host = fork(join(import.meta.dirname, "memory-agent.ts"), [broker.url, token], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

@@ -124,7 +124,7 @@ export class ChaosWorld implements AsyncDisposable {
 
   #spawn({ port, stateDir, clock, redisLink }: Omit<ChaosBroker, "child" | "handled">): ChildProcess {
     const redisUrl = this.#options.redisUrl ?? this.redis?.url;
-    const args = ["up", "--hosts", "0", "--port", String(port), "--state-dir", stateDir];
+    const args = ["up", "--no-limits", "--hosts", "0", "--port", String(port), "--state-dir", stateDir];
     if (redisLink !== undefined) args.push("--redis", `redis://127.0.0.1:${redisLink.port}`);
     else if (redisUrl !== undefined) args.push("--redis", redisUrl);
     return spawn(process.execPath, ["--import", CLOCK, CLI, ...args], {

@@ -13,6 +13,8 @@ const NEEDED = [
   ["chromium", "chromium"],
   ["redis-server", "redis-server"],
   ["redis-sentinel", "redis-sentinel"],
+  ["nginx-light", "nginx"],
+  ["caddy", "caddy"],
   ["libvirt-daemon", "libvirtd"],
   [
     "libvirt-daemon-driver-qemu",

@@ -18,7 +18,7 @@ export class DemoSystem implements AsyncDisposable {
 
   static async start(): Promise<DemoSystem> {
     const cli = await Cli.create();
-    const up = cli.start(["up", "--port", "0", "--emulate"], { CENTROID_TOKEN: ADMIN_TOKEN });
+    const up = cli.start(["up", "--port", "0", "--emulate", "--no-limits"], { CENTROID_TOKEN: ADMIN_TOKEN });
     const [, url = ""] = await up.says(/(http:\S+)/);
     return new DemoSystem(cli, up, url);
   }

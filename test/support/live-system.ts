@@ -85,6 +85,7 @@ export class LiveSystem implements AsyncDisposable {
       agentToken: TOKEN,
       addressBook: this.relay,
       emulated: true,
+      limits: false,
       ...this.#options,
     });
     const socket = new WebSocket(`${this.broker.url.replace("http", "ws")}/events`);
@@ -104,6 +105,7 @@ export class LiveSystem implements AsyncDisposable {
       agentToken: TOKEN,
       addressBook: this.relay,
       emulated: true,
+      limits: false,
       ...options,
     });
     this.others.push(broker);

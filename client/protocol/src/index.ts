@@ -19,6 +19,7 @@ export {
   type Where,
   whereSchema,
 } from "./player-api.js";
+export * from "./printable.js";
 export * from "./read.js";
 export * from "./session.js";
 export { TurnBatch } from "./turn-batch.js";

@@ -1,5 +1,5 @@
 /** Entry point of an edge agent process: config from CENTROID_AGENT (JSON); ends with its parent. */
-import { type CarrierKind, CentroidError } from "@centroid/protocol";
+import { type CarrierKind, CentroidError, printable } from "@centroid/protocol";
 import { z } from "zod";
 import type { Carrier, CarrierEvents } from "../carriers/carrier.js";
 import { ProcessCarrier } from "../carriers/process/process-carrier.js";
@@ -15,8 +15,9 @@ export type FromAgent =
 
 const tell = (message: FromAgent): void => {
   if (process.connected) process.send?.(message);
-  else if (message.type === "notice") process.stderr.write(`${message.line}\n`);
-  else if (message.type === "refused") process.stderr.write(`refused by the broker: ${message.message}\n`);
+  else if (message.type === "notice") process.stderr.write(`${printable(message.line)}\n`);
+  else if (message.type === "refused")
+    process.stderr.write(`refused by the broker: ${printable(message.message)}\n`);
 };
 
 function makeCarrier(kind: CarrierKind, config: ResolvedAgentConfig, events: CarrierEvents): Carrier {

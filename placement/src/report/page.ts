@@ -77,7 +77,7 @@ export class SimulationPage {
 <meta name="viewport" content="width=device-width">
 <title>Centroid: placement against the optimum</title>
 <body>
-<script type="application/json" id="data">${inScript(JSON.stringify(data))}</script>
+<script type="application/json" id="data">${JSON.stringify(data).replaceAll("<", "\\u003c")}</script>
 <script>${inScript(script)}</script>
 </body>
 </html>
@@ -85,7 +85,7 @@ export class SimulationPage {
   }
 }
 
-/** Text that cannot end the element it is in. */
+/** A program of ours that cannot end the element it is in. Data of others is written without any `<`. */
 const inScript = (text: string): string =>
   text.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
 

@@ -1,5 +1,5 @@
 /** How the CLI writes: tables and colours for people, JSON for programs, one line for an error. */
-import { CentroidError, type ErrorCode } from "@centroid/protocol";
+import { CentroidError, type ErrorCode, printable } from "@centroid/protocol";
 import Table from "cli-table3";
 import pc from "picocolors";
 
@@ -62,8 +62,22 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return made.toString();
 }
 
-export const print = (text: string): void => void process.stdout.write(`${text}\n`);
-export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+/** Whatever is left of others' strings by now: of all a terminal obeys, only our colours and ends of lines get through. */
+const tame = (text: string): string =>
+  text.replaceAll(/\p{Cc}(\[[\d;]*m)?/gu, (found, colour: string | undefined) => {
+    const [control = ""] = found;
+    const kept = control === "\n" || control === "\t" || (control === "\u001b" && colour !== undefined);
+    return kept ? found : `${printable(control)}${colour ?? ""}`;
+  });
+
+/** One text to stdout. What comes from others goes through {@link printable} before it is given colours. */
+export const print = (text: string): void => void process.stdout.write(`${tame(text)}\n`);
+/** One text to stderr. */
+export const notice = (text: string): void => void process.stderr.write(`${tame(text)}\n`);
+/** JSON keeps every string as it is: what a terminal would obey is escaped in it, which reads as the same string. */
+export const json = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).split("\n").map(printable).join("\n");
+export const printJson = (value: unknown): void => print(json(value, 2));
 
 export const ms = (value: number | undefined, digits = 0): string =>
   value === undefined || !Number.isFinite(value) ? "–" : `${value.toFixed(digits)} ms`;
@@ -74,9 +88,9 @@ export function fail(cause: unknown, json: boolean): void {
   process.exitCode = EXIT_BY_CODE[error.code] ?? EXIT.failed;
   if (json) printJson({ error: error.toWire() });
   else
-    process.stderr.write(
-      `${pc.red("error")} ${error.message.replaceAll("\n", " ")} ${pc.dim(`(${error.code})`)}\n`,
+    notice(
+      `${pc.red("error")} ${printable(error.message.replaceAll("\n", " "))} ${pc.dim(`(${error.code})`)}`,
     );
   if (process.env.CENTROID_DEBUG === "1" && error.stack !== undefined)
-    process.stderr.write(`${error.stack}\n`);
+    notice(error.stack.split("\n").map(printable).join("\n"));
 }

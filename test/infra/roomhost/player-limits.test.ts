@@ -2,7 +2,10 @@
 import { CLOSE_TOO_FAST } from "@centroid/protocol";
 import type { MigrateEvent } from "@centroid/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Budget } from "../../../infra/dist/roomhost/player-limits.js";
+import { Budget, limited } from "../../../infra/dist/roomhost/player-limits.js";
+import { SessionLink } from "../../../infra/dist/roomhost/session-link.js";
+import { EarlyFrames } from "../../../infra/dist/websocket/early-frames.js";
+import type { ServerSocket } from "../../../infra/dist/websocket/server-socket.js";
 import type { LedgerRoom, LedgerState } from "../../support/ledger.js";
 import { PairOfHosts } from "../../support/pair-of-hosts.js";
 
@@ -80,7 +83,66 @@ describe("the budget of a connection", () => {
     expect(admitted(budget, 2_000, 120_000)).toBe(BURST);
   });
 
+  it("counts bytes as it counts frames", () => {
+    const budget = new Budget(1_000, false, 0);
+    expect([budget.admit(0, 9_000), budget.admit(0, 1_001), budget.admit(0, 1_000)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect([budget.admit(500, 501), budget.admit(500, 500)]).toEqual([false, true]);
+  });
+
   it("admits everything where there is no limit", () => {
     expect(admitted(new Budget(0, false, 0), 100_000, 0)).toBe(100_000);
+  });
+});
+
+/** A socket that somebody else writes to. */
+function fakeSocket() {
+  let listener: (frame: Buffer) => void = () => undefined;
+  const closed: number[] = [];
+  const socket: ServerSocket = {
+    send: () => undefined,
+    close: (code) => void closed.push(code),
+    onMessage: (given) => {
+      listener = given;
+    },
+    onClose: () => undefined,
+  };
+  return { socket, closed, say: (bytes: number) => listener(Buffer.alloc(bytes, 1)) };
+}
+
+describe("a connection", () => {
+  it("is closed when it sends more bytes than it may, and what follows is not heard", () => {
+    const { socket, closed, say } = fakeSocket();
+    let heard = 0;
+    const limits = { maxFramesPerSecond: 0, maxBytesPerSecond: 10_000 };
+    limited(socket, limits, false).onMessage((frame) => {
+      heard += frame.byteLength;
+    });
+    for (let i = 0; i < 20; i++) say(10_000);
+    expect([heard, closed]).toEqual([100_000, [CLOSE_TOO_FAST]]);
+  });
+
+  it("has a budget while its room stands still", () => {
+    const { socket, closed, say } = fakeSocket();
+    const link = new SessionLink(true);
+    link.attach(socket);
+    link.freeze();
+    for (let i = 0; i < 70; i++) say(64 * 1024);
+    expect(closed[0]).toBe(CLOSE_TOO_FAST);
+    const kept = link.takeLate().reduce((sum, frame) => sum + frame.byteLength, 0);
+    expect(kept).toBe(4 * 1024 * 1024);
+  });
+
+  it("that is being closed is not read on", () => {
+    const ended: string[] = [];
+    const frames = new EarlyFrames(100, () => ended.push("too many"));
+    frames.received(Buffer.alloc(100), (frame) => frame);
+    frames.received(Buffer.alloc(1), (frame) => frame);
+    const heard: Buffer[] = [];
+    frames.listen((frame) => heard.push(frame));
+    expect([ended, heard]).toEqual([["too many"], []]);
   });
 });

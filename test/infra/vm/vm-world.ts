@@ -98,6 +98,7 @@ export class VmWorld implements AsyncDisposable {
       port: this.#port,
       storeDir: this.stateDir,
       carrier: "vm",
+      limits: false,
       adminToken: token,
       agentToken: token,
       addressBook: this.#relay,

@@ -17,12 +17,14 @@ import { emulationRoutes } from "./emulation-routes.js";
 import { callerOf, type Guard } from "./guard.js";
 import { httpStatus, toCentroidError, withRetryAfter } from "./http-errors.js";
 import { type OperatorRoutesOptions, operatorRoutes } from "./operator-routes.js";
+import { pagePolicy } from "./page-policy.js";
 import type { RateLimiter } from "./rate-limit.js";
 
 /** A head, and a whole request, that has not come by then is not waited for. */
 const HEAD_TIMEOUT_MS = 8_000;
 const BODY_TIMEOUT_MS = 15_000;
 const TIMEOUT_CHECK_MS = 2_000;
+const REFUSAL_DELAY_MS = 250;
 /** Whoever watches over this broker must hear from it even if others at the same address ask too much. */
 const UNLIMITED_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
 
@@ -61,9 +63,15 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
   // First of all: whoever asks too much is not worth looking at.
   app.addHook("onRequest", async ({ ip, url, raw }) => {
     if (UNLIMITED_PATHS.has(url) || o.limiter.admit(addressKey(ip))) return;
-    if (o.guard.roleOf(callerOf(raw)) === undefined)
-      throw new LimitReached("too many requests from this address; slow down", 1);
+    if (o.guard.roleOf(callerOf(raw)) !== undefined) return;
+    throw new LimitReached("too many requests from this address; slow down", 1);
   });
+  // Who asks as fast as it is answered is answered slowly: refusals cost others' time too.
+  app.addHook("onSend", async (_request, { statusCode }) => {
+    if (statusCode === httpStatus("RATE_LIMITED"))
+      await new Promise<void>((resolve) => o.client.clock.after(REFUSAL_DELAY_MS, resolve));
+  });
+  pagePolicy(app, o.pagesDir);
   app.setValidatorCompiler((route) => {
     const validate = validatorCompiler(route as never);
     return (data) => {

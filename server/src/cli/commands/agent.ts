@@ -10,11 +10,11 @@ import {
   startAgent,
   vmCapacity,
 } from "@centroid/infra";
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, printable } from "@centroid/protocol";
 import { type Command, Option } from "commander";
 import { loadConfig } from "../../config/config.js";
 import { noticeSlowTransport } from "../../deployment/transport-notice.js";
-import { fail, print, printJson } from "../output.js";
+import { fail, notice, print, printJson } from "../output.js";
 import { untilStopped } from "../until-stopped.js";
 
 interface AgentFlags {
@@ -89,11 +89,11 @@ export function registerAgent(program: Command): void {
       const json = flags.json === true;
       const stop = untilStopped();
       try {
-        const notice = (line: string): void => void (stop.aborted || process.stderr.write(`${line}\n`));
-        const config = await agentConfig(flags, notice);
-        if (flags.carrier === "process") await noticeSlowTransport(notice);
+        const say = (line: string): void => void (stop.aborted || notice(printable(line)));
+        const config = await agentConfig(flags, say);
+        if (flags.carrier === "process") await noticeSlowTransport(say);
         stop.throwIfAborted();
-        await using agent = await startAgent(config, { onNotice: notice, signal: stop });
+        await using agent = await startAgent(config, { onNotice: say, signal: stop });
         if (json) printJson({ type: "started", hostId: agent.hostId, roomTypes: config.roomTypes });
         else print(`${agent.hostId} has joined; rooms: ${config.roomTypes?.join(", ")}`);
         const stopped = new Promise<undefined>((resolve) => {

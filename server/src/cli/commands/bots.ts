@@ -9,7 +9,7 @@ import {
   SCENARIO_NAMES,
   type ScenarioName,
 } from "@centroid/bots";
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, printableValues } from "@centroid/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { BrokerClient, type BrokerFlags, withBroker } from "../broker-client.js";
@@ -58,7 +58,7 @@ export function registerBots(program: Command): void {
         if (flags.html !== undefined) await writeFile(flags.html, renderHtmlReport(report));
         if (flags.json === true) printJson(report);
         else {
-          print(table(["", ""], reportRows(report)));
+          print(table(["", ""], reportRows(printableValues(report))));
           if (report.emulated) print(color.dim("distances are emulated"));
           if (flags.html !== undefined) print(color.dim(`plots: ${flags.html}`));
         }

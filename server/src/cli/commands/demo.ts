@@ -3,13 +3,14 @@
  * emulated on the wire, bots that join, play and travel, and a line for every room that follows them.
  */
 import { runBots } from "@centroid/bots";
+import { printable, printableValues } from "@centroid/protocol";
 import type { Command } from "commander";
 import { loadConfig } from "../../config/config.js";
 import type { Deployment } from "../../deployment/deployment.js";
 import { BrokerClient } from "../broker-client.js";
 import { EventLines } from "../event-lines.js";
 import { farewell } from "../farewell.js";
-import { color, fail, print } from "../output.js";
+import { color, fail, json, notice, print } from "../output.js";
 import { untilStopped } from "../until-stopped.js";
 
 interface DemoFlags {
@@ -34,7 +35,7 @@ export function registerDemo(program: Command): void {
     .option("--games <number>", "rooms they play in", Number, 4)
     .option("--state-dir <dir>", "where tokens and the store are kept")
     .option("--json", "events as JSON lines")
-    .action(async ({ players, games, json = false, ...flags }: DemoFlags) => {
+    .action(async ({ players, games, json: asJson = false, ...flags }: DemoFlags) => {
       const stop = untilStopped();
       try {
         const config = await loadConfig({ ...flags, emulate: true, hosts: 6 });
@@ -42,12 +43,12 @@ export function registerDemo(program: Command): void {
         const { startDeployment } = await import("../../deployment/deployment.js");
         await using deployment = await startDeployment(config, {
           // What ends because everything ends is no news.
-          notice: (line) => void (stop.aborted || process.stderr.write(`${line}\n`)),
+          notice: (line) => void (stop.aborted || notice(printable(line))),
           signal: stop,
           clean: true,
         });
         const { broker, relay, adminToken } = deployment;
-        if (json) print(JSON.stringify({ type: "started", url: broker.url, emulated: true }));
+        if (asJson) print(JSON.stringify({ type: "started", url: broker.url, emulated: true }));
         else print(welcome(deployment, players, games));
         const bots = play(broker.url, relay?.controlUrl, players, games, stop);
         const lines = new EventLines();
@@ -55,15 +56,15 @@ export function registerDemo(program: Command): void {
           for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(
             stop,
           )) {
-            const line = json ? JSON.stringify(event) : lines.line(event);
+            const line = asJson ? json(event) : lines.line(printableValues(event));
             if (line !== undefined) print(line);
           }
         })();
         await Promise.race([shown, bots]);
-        print(farewell(deployment, json));
+        print(farewell(deployment, asJson));
         await bots;
       } catch (cause) {
-        if (!stop.aborted) fail(cause, json);
+        if (!stop.aborted) fail(cause, asJson);
       }
     });
 }

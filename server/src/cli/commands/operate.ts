@@ -4,6 +4,7 @@ import {
   decisionSchema,
   hostSchema,
   type MoveRequest,
+  printableValues,
   receiptSchema,
   roomSchema,
   vmMechanismSchema,
@@ -12,7 +13,7 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { BrokerClient, type BrokerFlags, withBroker } from "../broker-client.js";
 import { EventLines } from "../event-lines.js";
-import { color, fail, ms, print, printJson, table } from "../output.js";
+import { color, fail, json, ms, print, printJson, table } from "../output.js";
 import { untilStopped } from "../until-stopped.js";
 
 /** Runs an action, prints JSON or text, turns errors into one line and an exit code. */
@@ -24,7 +25,7 @@ async function run<T>(
   try {
     const answer = await ask(new BrokerClient(flags));
     if (flags.json === true) printJson(answer);
-    else print(show(answer));
+    else print(show(printableValues(answer)));
   } catch (cause) {
     fail(cause, flags.json === true);
   }
@@ -183,15 +184,15 @@ export function registerOperate(program: Command): void {
   );
   withBroker(program.command("watch").description("what happens, one line each")).action(
     async (flags: BrokerFlags) => {
-      const json = flags.json === true;
+      const asJson = flags.json === true;
       try {
         const lines = new EventLines();
         for await (const event of new BrokerClient(flags).events(untilStopped())) {
-          const line = json ? JSON.stringify(event) : lines.line(event);
+          const line = asJson ? json(event) : lines.line(printableValues(event));
           if (line !== undefined) print(line);
         }
       } catch (cause) {
-        fail(cause, json);
+        fail(cause, asJson);
       }
     },
   );

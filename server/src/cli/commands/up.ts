@@ -1,10 +1,11 @@
 /** `centroid up`: broker and edge agents on this machine, until Ctrl-C. */
+import { printable, printableValues } from "@centroid/protocol";
 import type { Command } from "commander";
 import { loadConfig } from "../../config/config.js";
 import { BrokerClient } from "../broker-client.js";
 import { EventLines } from "../event-lines.js";
 import { farewell } from "../farewell.js";
-import { color, fail, print } from "../output.js";
+import { color, fail, json, notice, print } from "../output.js";
 import { untilStopped } from "../until-stopped.js";
 
 interface UpFlags {
@@ -57,7 +58,7 @@ export function registerUp(program: Command): void {
     .option("--state-dir <dir>", "where tokens and the store are kept")
     .option("--config <file>", "instead of ./centroid.config.ts")
     .option("--json", "events as JSON lines")
-    .action(async ({ json = false, config: file, limits, ...rest }: UpFlags) => {
+    .action(async ({ json: asJson = false, config: file, limits, ...rest }: UpFlags) => {
       // The flag that is not there says true, and so would hide what environment and file say.
       const flags = limits === false ? { ...rest, limits } : rest;
       const stop = untilStopped();
@@ -67,11 +68,11 @@ export function registerUp(program: Command): void {
         const { startDeployment } = await import("../../deployment/deployment.js");
         await using deployment = await startDeployment(config, {
           // What ends because everything ends is no news.
-          notice: (line) => void (stop.aborted || process.stderr.write(`${line}\n`)),
+          notice: (line) => void (stop.aborted || notice(printable(line))),
           signal: stop,
         });
         const { broker, roomTypes, adminToken, tokenIsFresh } = deployment;
-        if (json) print(JSON.stringify({ type: "started", url: broker.url, roomTypes }));
+        if (asJson) print(JSON.stringify({ type: "started", url: broker.url, roomTypes }));
         else {
           print(`${color.bold("centroid")} ${broker.url}   ${color.dim(`rooms: ${roomTypes.join(", ")}`)}`);
           if (config.emulate) print(color.dim("distances between players and hosts are emulated"));
@@ -83,12 +84,12 @@ export function registerUp(program: Command): void {
         }
         const lines = new EventLines();
         for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(stop)) {
-          const line = json ? JSON.stringify(event) : lines.line(event);
+          const line = asJson ? json(event) : lines.line(printableValues(event));
           if (line !== undefined) print(line);
         }
-        print(farewell(deployment, json));
+        print(farewell(deployment, asJson));
       } catch (cause) {
-        if (!stop.aborted) fail(cause, json);
+        if (!stop.aborted) fail(cause, asJson);
       }
     });
 }
