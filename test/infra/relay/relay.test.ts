@@ -188,7 +188,7 @@ describe("refusals", () => {
     const put = (host: string) =>
       rawRequest(
         relay.port,
-        `PUT /control/labels HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 30\r\nConnection: close\r\n\r\n{"label":"me","siteId":"far" } `,
+        `PUT /control/labels HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 31\r\nConnection: close\r\n\r\n{"label":"me","siteId":"far" } `,
       );
     expect(await put(`evil.example:${relay.port}`)).toMatch(/^HTTP\/1.1 403 /);
     expect(await put(`127.0.0.1:${relay.port}`)).toMatch(/^HTTP\/1.1 200 /);
