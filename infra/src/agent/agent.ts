@@ -4,7 +4,7 @@ import { type AgentRequest, CentroidError, type RoomCheckpoint, type RoomReport 
 import type { Carrier, CarrierEvents } from "../carriers/carrier.js";
 import type { RunningServer } from "../websocket/server-socket.js";
 import { startBeacon } from "./beacon.js";
-import { BrokerLink } from "./broker-link.js";
+import { BrokerLink, type BrokerLinkState } from "./broker-link.js";
 import type { ResolvedAgentConfig } from "./config.js";
 
 /** A newcomer's measurements are over by then. */
@@ -21,8 +21,11 @@ export interface AgentOptions {
   config: ResolvedAgentConfig;
   carriers: (events: CarrierEvents) => Carrier[];
   notice: (line: string) => void;
+  /** Every broker has refused this agent and none has ever welcomed it: it has nothing to stay for. */
   onRefused: (error: CentroidError) => void;
   onConnected: () => void;
+  /** How it stands with a broker has changed. */
+  onBroker: (url: string, state: BrokerLinkState) => void;
 }
 
 export class Agent implements AsyncDisposable {
@@ -31,6 +34,9 @@ export class Agent implements AsyncDisposable {
   readonly #links: BrokerLink[];
   /** The broker that keeps a room's checkpoints, once one has said so. */
   readonly #keepers = new Map<string, BrokerLink>();
+  /** True from the first welcome of any broker on: from then on rooms may run here, and no refusal ends them. */
+  #welcomed = false;
+  readonly #refusals = new Map<BrokerLink, CentroidError>();
   #beacon: RunningServer | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
   /** The lease has run out: rooms may be elsewhere by now, whoever has ended since. */
@@ -88,12 +94,43 @@ export class Agent implements AsyncDisposable {
       onPublished: (said) => {
         for (const carrier of this.#carriers) carrier.published(said);
       },
-      onRefused: options.onRefused,
       notice: options.notice,
-      onState: (state) =>
-        state === "connected" ? options.onConnected() : options.notice("broker is away; rooms go on"),
+      onState: (state) => this.#onBroker(link, state),
     });
     return link;
+  }
+
+  #onBroker(link: BrokerLink, state: BrokerLinkState): void {
+    const { notice, onBroker, onConnected, onRefused } = this.#o;
+    onBroker(link.url, state);
+    switch (state.state) {
+      case "dialling":
+        return;
+      case "connected":
+        this.#welcomed = true;
+        this.#refusals.delete(link);
+        onConnected();
+        return;
+      case "away":
+        this.#refusals.delete(link);
+        notice(`broker ${link.url} is away; rooms go on`);
+        return;
+      case "refused": {
+        const { error } = state;
+        notice(`refused at ${link.url}, trying on: ${error.code} ${error.message}`);
+        // Others at this address have guessed too often: it will be heard later.
+        if (error.code === "RATE_LIMITED") return;
+        this.#refusals.set(link, error);
+        if (this.#welcomed || this.#refusals.size < this.#links.length) return;
+        const all = [...this.#refusals].map(([{ url }, { message }]) => `${url}: ${message}`);
+        onRefused(all.length === 1 ? error : new CentroidError(error.code, all.join("; ")));
+        return;
+      }
+      default: {
+        const never: never = state;
+        throw new CentroidError("INTERNAL", JSON.stringify(never));
+      }
+    }
   }
 
   /** To the broker that kept the last one, else to all: only the one that decides about the room keeps it. */

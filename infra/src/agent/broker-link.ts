@@ -19,8 +19,19 @@ import { type Challenge, newNonce, prove, proves } from "./proof.js";
 /** Redial delays: a restarting broker is back within a second, a dead one need not be hammered. */
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2_000;
+/** A refusal is not over within a second; these stay below the rate at which brokers stop listening to guesses. */
+const FIRST_REFUSED_RETRY_MS = 500;
+const MAX_REFUSED_RETRY_MS = 15_000;
 /** What hello cannot tell again: how a move ended, who lost whom. */
 const UNREPEATED = new Set<RoomEvent["event"]>(["owned", "report", "standby-broken", "standby-orphaned"]);
+
+/** How an agent stands with one of its brokers. */
+export type BrokerLinkState =
+  | { state: "dialling" }
+  | { state: "connected" }
+  | { state: "away" }
+  /** Somebody answers there and does not take this agent; it goes on trying. */
+  | { state: "refused"; error: CentroidError };
 
 export interface BrokerLinkOptions {
   url: string;
@@ -34,10 +45,9 @@ export interface BrokerLinkOptions {
   handle: (request: AgentRequest) => Promise<unknown>;
   onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
   onPublished: (said: Published) => void;
-  /** The broker will not have this agent; it must not try again. */
-  onRefused: (error: CentroidError) => void;
   notice: (line: string) => void;
-  onState: (state: "connected" | "disconnected") => void;
+  /** Told at every change, and at every further refusal. */
+  onState: (state: BrokerLinkState) => void;
 }
 
 export class BrokerLink implements AsyncDisposable {
@@ -47,6 +57,8 @@ export class BrokerLink implements AsyncDisposable {
   #heartbeat: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
+  #refusedRetryMs = FIRST_REFUSED_RETRY_MS;
+  #state: BrokerLinkState = { state: "dialling" };
   #closed = false;
   #heardAtMs = 0;
   #beatAtMs = 0;
@@ -64,6 +76,14 @@ export class BrokerLink implements AsyncDisposable {
     this.#o = options;
   }
 
+  get url(): string {
+    return this.#o.url;
+  }
+
+  get state(): BrokerLinkState {
+    return this.#state;
+  }
+
   connect(): void {
     if (this.#closed) return;
     const socket = new WebSocket(`${this.#o.url}/agent`, {
@@ -79,27 +99,48 @@ export class BrokerLink implements AsyncDisposable {
       this.#gone = cause.code === "ECONNREFUSED" || cause.code === "ECONNRESET";
     });
     socket.on("close", () => {
+      if (this.#socket !== socket) return;
       // Nobody but the other end, or the system that buried it, closes an open connection.
       if (this.#heartbeat !== undefined) this.#gone = true;
-      if (this.#socket !== socket) return;
       this.#socket = undefined;
       clearInterval(this.#heartbeat);
       this.#heartbeat = undefined;
       if (this.#closed) return;
-      this.#o.onState("disconnected");
-      this.#retry = setTimeout(() => this.connect(), this.#retryMs);
-      this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
+      if (this.#state.state === "refused") {
+        this.#redial(this.#refusedRetryMs);
+        this.#refusedRetryMs = Math.min(this.#refusedRetryMs * 2, MAX_REFUSED_RETRY_MS);
+      } else {
+        this.#become({ state: "away" });
+        this.#redial(this.#retryMs);
+        this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
+      }
     });
   }
 
-  #refused(error: CentroidError): void {
-    // Others at this address have guessed too often: it will be heard later.
-    if (error.code === "RATE_LIMITED") {
-      this.#o.notice(error.message);
-      return;
-    }
-    this.#closed = true;
-    this.#o.onRefused(error);
+  #redial(afterMs: number): void {
+    this.#retry = setTimeout(() => {
+      if (this.#state.state === "refused") this.#state = { state: "dialling" };
+      this.connect();
+    }, afterMs);
+  }
+
+  #become(state: BrokerLinkState): void {
+    if (state.state === this.#state.state && state.state !== "refused") return;
+    this.#state = state;
+    this.#o.onState(state);
+  }
+
+  /**
+   * Whoever answers does not take this agent, or is no broker: it is tried again, and rooms run on while they may.
+   * @param by a stranger's words say nothing of the broker; a broker that lives may have given rooms to others
+   */
+  #refused(socket: WebSocket, by: "broker" | "stranger", error: CentroidError): void {
+    if (this.#closed || this.#socket !== socket) return;
+    if (by === "broker") this.#gone = false;
+    clearInterval(this.#heartbeat);
+    this.#heartbeat = undefined;
+    this.#become({ state: "refused", error });
+    socket.terminate();
   }
 
   #certificate(): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
@@ -147,10 +188,10 @@ export class BrokerLink implements AsyncDisposable {
 
   /** Only a broker that knows the token hears what runs here, and is obeyed. */
   #accepted(socket: WebSocket, proof: string): void {
-    const { url, token, hello, notice } = this.#o;
+    const { url, token, hello } = this.#o;
     if (this.#challenge === undefined || !proves(proof, token, "broker", this.#challenge)) {
-      notice(`who answers at ${url} does not know the agent token; not joining it`);
-      socket.terminate();
+      const message = `who answers at ${url} does not know the agent token; not joining it`;
+      this.#refused(socket, "stranger", new CentroidError("UNAUTHORIZED", message));
       return;
     }
     this.#trusted = socket;
@@ -171,21 +212,22 @@ export class BrokerLink implements AsyncDisposable {
   }
 
   #onMessage(socket: WebSocket, data: Buffer): void {
+    if (this.#socket !== socket || this.#state.state === "refused") return;
     let message: BrokerToAgent;
     try {
       message = brokerToAgentSchema.parse(JSON.parse(data.toString()));
     } catch (cause) {
       const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
-      this.#o.onRefused(
-        new CentroidError("PROTOCOL_VERSION", `the broker speaks another protocol: ${detail}`),
-      );
-      socket.close();
+      const message = `the broker speaks another protocol: ${detail.slice(0, 500)}`;
+      const by = this.#trusted === socket ? "broker" : "stranger";
+      this.#refused(socket, by, new CentroidError("PROTOCOL_VERSION", message));
       return;
     }
     if (this.#trusted !== socket) {
       if (message.type === "challenge") this.#answer(message.challenge);
       else if (message.type === "accepted") this.#accepted(socket, message.proof);
-      else if (message.type === "refused") this.#refused(CentroidError.fromWire(message.error));
+      else if (message.type === "refused")
+        this.#refused(socket, "broker", CentroidError.fromWire(message.error));
       else socket.terminate();
       return;
     }
@@ -195,13 +237,14 @@ export class BrokerLink implements AsyncDisposable {
         return;
       case "welcome":
         this.#retryMs = FIRST_RETRY_MS;
+        this.#refusedRetryMs = FIRST_REFUSED_RETRY_MS;
         clearInterval(this.#heartbeat);
         this.#heartbeat = setInterval(() => this.#beat(), message.heartbeatIntervalMs);
         this.#leaseMs = message.leaseMs;
         this.#heardAtMs = performance.now();
         this.#beat();
         for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
-        this.#o.onState("connected");
+        this.#become({ state: "connected" });
         return;
       case "heard":
         // The lease counts from when the beat was sent: the broker cannot have missed it before that.
@@ -214,7 +257,7 @@ export class BrokerLink implements AsyncDisposable {
         this.#o.onPublished(message);
         return;
       case "refused":
-        this.#refused(CentroidError.fromWire(message.error));
+        this.#refused(socket, "broker", CentroidError.fromWire(message.error));
         return;
       case "request": {
         const { requestId } = message;

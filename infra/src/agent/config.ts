@@ -1,6 +1,7 @@
 /** What an edge agent must know to start. Passed by whoever starts it, checked here. */
 import { carrierKindSchema, idSchema, latitudeSchema, longitudeSchema } from "@centroid/protocol";
 import { z } from "zod";
+import { roomVariableSchema } from "../carriers/room-environment.js";
 import { vmConfigSchema } from "../carriers/vm/config.js";
 import { DEFAULT_MAX_BYTES_PER_SECOND, DEFAULT_MAX_FRAMES_PER_SECOND } from "../roomhost/player-limits.js";
 
@@ -31,6 +32,8 @@ export const agentConfigSchema = z.strictObject({
   maxFramesPerSecond: z.number().int().nonnegative().default(DEFAULT_MAX_FRAMES_PER_SECOND),
   /** The same in bytes. */
   maxBytesPerSecond: z.number().int().nonnegative().default(DEFAULT_MAX_BYTES_PER_SECOND),
+  /** Variables of this process's environment that room code gets to see, beyond what every program needs. */
+  roomEnv: z.array(roomVariableSchema).default([]),
   roomTypes: z.array(z.string()).default([]),
   carriers: z.array(carrierKindSchema).default(["process"]),
   /** Needed for the carrier `vm`. */

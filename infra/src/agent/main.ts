@@ -1,16 +1,23 @@
-/** Entry point of an edge agent process: config from CENTROID_AGENT (JSON); ends with its parent. */
+/**
+ * Entry point of an edge agent process: config from CENTROID_AGENT (JSON), the token from its parent over IPC, since
+ * other programs of the same user can read an environment. Without a parent the token is in the config. Ends with its
+ * parent.
+ */
 import { type CarrierKind, CentroidError, printable } from "@centroid/protocol";
 import { z } from "zod";
 import type { Carrier, CarrierEvents } from "../carriers/carrier.js";
 import { ProcessCarrier } from "../carriers/process/process-carrier.js";
+import { roomEnvironment } from "../carriers/room-environment.js";
 import { VmCarrier } from "../carriers/vm/vm-carrier.js";
 import { Agent } from "./agent.js";
+import type { BrokerLinkState } from "./broker-link.js";
 import { agentConfigSchema, type ResolvedAgentConfig } from "./config.js";
 
 /** What the starter may hear over IPC. */
 export type FromAgent =
   | { type: "connected" }
   | { type: "notice"; line: string }
+  | { type: "broker"; url: string; state: BrokerLinkState["state"] }
   | { type: "refused"; code: string; message: string };
 
 const tell = (message: FromAgent): void => {
@@ -33,6 +40,7 @@ function makeCarrier(kind: CarrierKind, config: ResolvedAgentConfig, events: Car
         checkpointIntervalMs,
         maxFramesPerSecond,
         maxBytesPerSecond,
+        environment: roomEnvironment(process.env, config.roomEnv),
         events,
       });
     case "vm":
@@ -48,8 +56,20 @@ function makeCarrier(kind: CarrierKind, config: ResolvedAgentConfig, events: Car
   }
 }
 
+const fromParentSchema = z.strictObject({ token: z.string() });
+
+/** What the parent says first; nothing without a parent, or once it has gone. */
+function fromParent(): Promise<z.infer<typeof fromParentSchema> | undefined> {
+  if (!process.connected) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    process.once("message", (raw) => resolve(fromParentSchema.parse(raw)));
+    process.once("disconnect", () => resolve(undefined));
+  });
+}
+
 async function main(): Promise<void> {
-  const parsed = agentConfigSchema.safeParse(JSON.parse(process.env.CENTROID_AGENT ?? "{}"));
+  const given: unknown = JSON.parse(process.env.CENTROID_AGENT ?? "{}");
+  const parsed = agentConfigSchema.safeParse({ ...Object(given), ...(await fromParent()) });
   if (!parsed.success) throw new CentroidError("CONFIG_INVALID", z.prettifyError(parsed.error));
   const config = parsed.data;
   const agent = new Agent({
@@ -61,6 +81,9 @@ async function main(): Promise<void> {
       void stop(1);
     },
     onConnected: () => tell({ type: "connected" }),
+    onBroker: (url, { state }) => {
+      if (process.connected) tell({ type: "broker", url, state });
+    },
   });
   let stopping = false;
   const stop = async (code: number): Promise<void> => {

@@ -3,6 +3,8 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { CentroidError, errorCodeSchema } from "@centroid/protocol";
 import { z } from "zod";
+import { withoutSecrets } from "../carriers/room-environment.js";
+import type { BrokerLinkState } from "./broker-link.js";
 import { type AgentConfig, agentConfigSchema } from "./config.js";
 
 const AGENT_MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
@@ -12,12 +14,19 @@ const STOP_TIMEOUT_MS = 8_000;
 const fromAgentSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("connected") }),
   z.object({ type: z.literal("notice"), line: z.string() }),
+  z.object({
+    type: z.literal("broker"),
+    url: z.string(),
+    state: z.enum(["dialling", "connected", "away", "refused"]),
+  }),
   z.object({ type: z.literal("refused"), code: errorCodeSchema, message: z.string() }),
 ]);
 
 export interface AgentProcess extends AsyncDisposable {
   readonly hostId: string;
   readonly pid: number;
+  /** How it stands with each of its brokers, by URL. */
+  readonly brokers: ReadonlyMap<string, BrokerLinkState["state"]>;
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   kill(signal: NodeJS.Signals): void;
 }
@@ -36,8 +45,9 @@ export async function startAgent(
 ): Promise<AgentProcess> {
   const parsed = agentConfigSchema.safeParse(config);
   if (!parsed.success) throw new CentroidError("CONFIG_INVALID", `agent: ${z.prettifyError(parsed.error)}`);
+  const { token, ...open } = parsed.data;
   const child = fork(AGENT_MAIN, [], {
-    env: { ...process.env, CENTROID_AGENT: JSON.stringify(parsed.data) },
+    env: { ...withoutSecrets(process.env), CENTROID_AGENT: JSON.stringify(open) },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     ...(options.namespace !== undefined && {
       execPath: "ip",
@@ -47,8 +57,12 @@ export async function startAgent(
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once("exit", (code, signal) => resolve({ code, signal }));
   });
+  // One that could not be started has no channel; that is told by its error.
+  child.send({ token }, () => undefined);
+  const brokers = new Map<string, BrokerLinkState["state"]>();
   const agent: AgentProcess = {
     hostId: config.hostId,
+    brokers,
     pid: child.pid ?? -1,
     exited,
     kill: (signal) => void child.kill(signal),
@@ -67,6 +81,7 @@ export async function startAgent(
       const message = fromAgentSchema.parse(raw);
       if (message.type === "connected") resolve();
       else if (message.type === "notice") options.onNotice?.(message.line);
+      else if (message.type === "broker") brokers.set(message.url, message.state);
       else reject(new CentroidError(message.code, message.message));
     });
     child.once("error", reject);

@@ -66,6 +66,7 @@ const ENVIRONMENT: Record<string, { key: keyof ConfigInput; read: (text: string)
   CENTROID_REDIS: { key: "redis", read: String },
   CENTROID_CLUSTER_URL: { key: "clusterUrl", read: String },
   CENTROID_TRACE: { key: "trace", read: String },
+  CENTROID_ROOM_ENV: { key: "roomEnv", read: (text) => text.split(",").map((name) => name.trim()) },
   CENTROID_AGENT_TOKEN: { key: "agentToken", read: String },
 };
 

@@ -1,6 +1,7 @@
 /** The shape of a configuration, and its defaults. */
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { roomVariableSchema } from "@centroid/infra";
 import {
   CentroidError,
   carrierKindSchema,
@@ -41,6 +42,8 @@ export const configSchema = z.strictObject({
   adminToken: z.string().min(16, "at least 16 characters").optional(),
   viewerToken: z.string().min(16, "at least 16 characters").optional(),
   agentToken: z.string().min(16, "at least 16 characters").optional(),
+  /** Variables of the environment that room code gets to see, beyond what every program needs. */
+  roomEnv: z.array(roomVariableSchema).default([]),
   /** How often a changing room is saved; 0 is never. */
   checkpointMs: z.number().int().min(0).default(1_000),
   /** At the end: keep rooms as last saved. True with `redis`, where other brokers go on; otherwise they end with their hooks. */

@@ -155,7 +155,12 @@ function brokerLimits(config: Config): BrokerLimits {
   };
 }
 
-function assertReachable({ bindHost, advertiseHost, emulate, carrier }: Config): void {
+function assertReachable({ bindHost, advertiseHost, emulate, carrier, roomEnv }: Config): void {
+  if (carrier === "vm" && roomEnv.length > 0)
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "roomEnv: a virtual machine sees nothing of its host's environment; leave it out with the carrier vm",
+    );
   if (EVERY_ADDRESS.has(bindHost) && advertiseHost === undefined && !emulate) {
     throw new CentroidError(
       "CONFIG_INVALID",
@@ -273,6 +278,7 @@ async function startAgents(
           checkpointIntervalMs: config.checkpointMs,
           maxFramesPerSecond: config.maxFramesPerSecond,
           maxBytesPerSecond: config.maxBytesPerSecond,
+          roomEnv: config.roomEnv,
           carriers: [config.carrier],
         },
         {

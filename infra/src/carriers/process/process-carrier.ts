@@ -32,6 +32,8 @@ export interface ProcessCarrierOptions {
   /** Of one player; 0 is no limit. */
   maxFramesPerSecond: number;
   maxBytesPerSecond: number;
+  /** All that room code finds in its environment. */
+  environment: Record<string, string>;
   events: CarrierEvents;
 }
 
@@ -203,7 +205,7 @@ export class ProcessCarrier implements Carrier {
     const processId = `${hostId}-${this.#nextProcess++}`.replaceAll(/[^A-Za-z0-9_-]/g, "-");
     const child = fork(ROOM_HOST_MAIN, [], {
       env: {
-        ...process.env,
+        ...this.#o.environment,
         CENTROID_ROOM_HOST: JSON.stringify({
           bindHost,
           advertiseHost,

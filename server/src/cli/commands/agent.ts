@@ -34,6 +34,7 @@ interface AgentFlags {
   advertiseHost?: string;
   port?: number;
   stateDir?: string;
+  roomEnv?: string[];
   tlsCa?: string;
   tlsCert?: string;
   tlsKey?: string;
@@ -81,6 +82,13 @@ export function registerAgent(program: Command): void {
       optional("--port <number>", "of the beacon (default: any)", "CENTROID_BEACON_PORT").argParser(Number),
     )
     .addOption(optional("--state-dir <dir>", "where built rooms are kept", "CENTROID_STATE_DIR"))
+    .addOption(
+      optional(
+        "--room-env <names>",
+        "variables that rooms get from here, comma between",
+        "CENTROID_ROOM_ENV",
+      ).argParser((names: string) => names.split(",").map((name) => name.trim())),
+    )
     .addOption(optional("--tls-ca <file>", "who signs brokers, for mutual TLS", "CENTROID_TLS_CA"))
     .addOption(optional("--tls-cert <file>", "this agent's certificate", "CENTROID_TLS_CERT"))
     .addOption(optional("--tls-key <file>", "its key", "CENTROID_TLS_KEY"))
@@ -115,9 +123,10 @@ export function registerAgent(program: Command): void {
 
 /** @throws CentroidError CONFIG_INVALID, CARRIER_UNAVAILABLE */
 async function agentConfig(flags: AgentFlags, notice: (line: string) => void): Promise<AgentConfig> {
-  const { stateDir, checkpointMs, maxFramesPerSecond, maxBytesPerSecond } = await loadConfig(
-    flags.stateDir === undefined ? {} : { stateDir: flags.stateDir },
-  );
+  const { stateDir, checkpointMs, maxFramesPerSecond, maxBytesPerSecond, roomEnv } = await loadConfig({
+    ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
+    ...(flags.roomEnv !== undefined && { roomEnv: flags.roomEnv }),
+  });
   const { region, capacity, cost, bindHost, advertiseHost, port } = flags;
   const tls = certificate(flags);
   const token = await agentToken(flags.tokenFile);
@@ -139,6 +148,7 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
     checkpointIntervalMs: checkpointMs,
     maxFramesPerSecond,
     maxBytesPerSecond,
+    roomEnv,
     roomsBundle: rooms.path,
     roomTypes: rooms.roomTypes,
     ...(await carrier(flags, rooms, stateDir, notice)),
@@ -157,6 +167,11 @@ async function carrier(
   }
   if (flags.vm === undefined)
     throw new CentroidError("CONFIG_INVALID", "--carrier vm needs --vm FILE: docs/vm.md, Hosts of your own");
+  if (flags.roomEnv !== undefined)
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "--room-env is for --carrier process: a virtual machine sees nothing of its host's environment; leave it out",
+    );
   const settings = await readVmSettings(flags.vm);
   const vm = await prepareVmHost(settings, { rooms, stateDir: resolve(stateDir), notice });
   return { carriers: ["vm"], vm, capacityRooms: flags.capacity ?? vmCapacity(vm) };

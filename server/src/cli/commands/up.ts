@@ -23,6 +23,7 @@ interface UpFlags {
   limits?: boolean;
   checkpointMs?: number;
   keepRooms?: boolean;
+  roomEnv?: string[];
   redis?: string;
   clusterUrl?: string;
   trace?: string;
@@ -49,6 +50,9 @@ export function registerUp(program: Command): void {
     .option("--no-limits", "let one address ask as much as it likes (for load tests)")
     .option("--checkpoint-ms <number>", "how often a changing room is saved (default 1000; 0: never)", Number)
     .option("--keep-rooms", "at the end, keep rooms for the next start (default: with --redis only)")
+    .option("--room-env <names>", "variables that rooms get from here, comma between", (names: string) =>
+      names.split(",").map((name) => name.trim()),
+    )
     .option(
       "--redis <url>",
       "shared by several brokers: redis://host:port, redis+sentinel://h1,h2/name or redis+cluster://h1,h2",
