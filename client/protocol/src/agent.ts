@@ -34,6 +34,8 @@ const seatRequestSchema = z.object({
   network: networkSchema.optional(),
   options: z.unknown(),
   authToken: z.string().optional(),
+  /** The request for this seat as the broker received it, for the room's static onAuth. */
+  request: z.object({ headers: z.record(z.string(), z.string()), address: z.string() }).optional(),
 });
 export type SeatRequest = z.infer<typeof seatRequestSchema>;
 

@@ -15,7 +15,7 @@ export type ProbeReport = z.infer<typeof probeReportSchema>;
 export const joinHintsSchema = z.object({
   protocol: z.number().int(),
   playerId: idSchema.optional(),
-  /** Proves that this is the player it says it is; needed once the broker knows the player. */
+  /** Proves that this is the player it says it is; needed for an id that was given to somebody before. */
   playerToken: z.string().max(200).optional(),
   /** Which of a host's addresses to hand out, for hosts reachable over several networks. */
   network: networkSchema.optional(),

@@ -36,7 +36,7 @@ export const seatReservationSchema = z.object({
     host: hostSummarySchema,
     epoch: z.int(),
     playerId: id,
-    /** Authorises probe reports of this player and nothing else. */
+    /** Proves to be this player, for a day: to report what it measured, and to be given the same id again. */
     playerToken: z.string(),
   }),
 });
@@ -56,6 +56,8 @@ export const probeResponseSchema = z.object({
   intervalMs: z.number(),
   /** Reports not used, with the reason. */
   rejected: z.array(z.object({ hostId: id, reason: z.string() })),
+  /** In place of the player's token, once that has half its life behind it. */
+  playerToken: z.optional(z.string()),
 });
 export type ProbeResponse = z.infer<typeof probeResponseSchema>;
 

@@ -11,6 +11,7 @@ import {
   whereSchema,
   wireErrorSchema,
 } from "@centroid/protocol";
+import type { ClientOptions, FetchFn } from "@colyseus/sdk";
 import * as z from "zod/mini";
 
 const errorSchema = z.object({ error: wireErrorSchema });
@@ -19,9 +20,17 @@ export class BrokerApi {
   /** The one that answered last comes first. */
   readonly #bases: string[];
   readonly #network: string | undefined;
+  readonly #headers: Record<string, string>;
+  readonly #fetch: FetchFn;
 
   /** @param brokerUrls all know the same; the next is asked when one cannot be reached */
-  constructor(brokerUrls: readonly string[], network: string | undefined) {
+  constructor(
+    brokerUrls: readonly string[],
+    network: string | undefined,
+    { headers, fetchFn }: Pick<ClientOptions, "headers" | "fetchFn"> = {},
+  ) {
+    this.#headers = headers ?? {};
+    this.#fetch = fetchFn ?? ((url, init) => fetch(url, init));
     this.#bases = brokerUrls.map((url) => url.replace(/^ws/, "http").replace(/\/$/, ""));
     this.#network = network;
   }
@@ -75,9 +84,10 @@ export class BrokerApi {
   }
 
   async #request<T>(path: string, init: RequestInit, schema: z.core.$ZodType<T>): Promise<T> {
-    const headers = init.body === undefined ? {} : { "content-type": "application/json" };
+    const headers =
+      init.body === undefined ? this.#headers : { ...this.#headers, "content-type": "application/json" };
     const response = await this.reach(
-      (base) => fetch(`${base}${path}`, { ...init, headers }),
+      (base) => this.#fetch(`${base}${path}`, { ...init, headers }),
       () => true,
     );
     const body: unknown = await response.json().catch(() => undefined);

@@ -11,18 +11,34 @@ import {
   seatReservationSchema,
   tryRead,
 } from "@centroid/protocol";
-import { Client, MatchMakeError } from "@colyseus/sdk";
+import {
+  Client,
+  type ClientOptions,
+  type SeatReservation as ColyseusReservation,
+  MatchMakeError,
+} from "@colyseus/sdk";
 import * as z from "zod/mini";
 import { BrokerApi } from "./broker-api.js";
 import { ProbeLoop } from "./probe-loop.js";
 import { Prober } from "./prober.js";
 import type { Located } from "./recovery.js";
 import { CentroidRoom } from "./room.js";
+import type {
+  Joined as JoinedRoom,
+  OptionsOf,
+  RoomName,
+  RoomOf,
+  ServerRoomLike,
+  ServerTypes,
+  UntypedServer,
+} from "./typed-rooms.js";
 
 /** What a client may be told; all of it is optional. */
-export interface CentroidClientOptions {
-  /** Stable id of this player; made by the broker if not given. */
+export interface CentroidClientOptions extends Pick<ClientOptions, "headers" | "fetchFn"> {
+  /** Stable id of this player; made by the broker if not given. What it proves: docs/sdk.md, Who a player is. */
   playerId?: string;
+  /** Proves a `playerId` that this client was given earlier: {@link CentroidClient.playerToken}. */
+  playerToken?: string;
   /** Which of a host's addresses to use, for hosts reachable over several networks. */
   network?: string;
   /** Coarse place, if the player shares it: a better first guess before anything is measured. */
@@ -43,10 +59,11 @@ class StockClient extends Client {
 
   constructor(
     url: string,
+    options: ClientOptions,
     makeRoom: (name: string, schema: unknown, reservation: SeatReservation) => CentroidRoom,
     joined: (joined: Joined) => void,
   ) {
-    super(url);
+    super(url, options);
     this.#makeRoom = makeRoom;
     this.#joined = joined;
   }
@@ -79,71 +96,199 @@ function unreached(cause: unknown): boolean {
   return cause instanceof MatchMakeError && cause.code === undefined;
 }
 
+/** As Colyseus' own. */
+const DEFAULT_LATENCY_TIMEOUT_MS = 1_500;
+
 type Options = Record<string, unknown>;
 type SchemaOf<State> = new (...args: never[]) => State;
 
-/** Joins rooms through a broker, measures how far hosts are while in them, and follows rooms that move. */
-export class CentroidClient {
+/**
+ * Colyseus' client for rooms that move: joins through a broker, measures how far hosts are while in rooms, follows them.
+ * @typeParam Server `typeof server` of Colyseus' `defineServer`, for typed rooms and routes
+ */
+export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   readonly #options: CentroidClientOptions;
   readonly #api: BrokerApi;
   readonly #loops = new Set<ProbeLoop>();
   readonly #beacons = new Map<string, Beacon>();
+  /** Colyseus' own, for what has nothing to do with moves; speaks to the broker that answered last. */
+  readonly #colyseus: Client<Server>;
   #prober = new Prober();
   #location: Location | undefined;
   #playerId: string | undefined;
-  #playerToken: string | undefined;
+  /** By player id: the latest that the broker gave. */
+  readonly #tokens = new Map<string, string>();
   #first: Promise<ProbeReport[]> | undefined;
 
   /** @param brokers `http(s)://host:port`, or several brokers of one deployment: any of them will do */
   constructor(brokers: string | readonly string[], options: CentroidClientOptions = {}) {
+    const urls = typeof brokers === "string" ? [brokers] : brokers;
+    const [url] = urls;
+    if (url === undefined)
+      throw new CentroidError("BAD_REQUEST", "a client needs a broker: http://host:port, or a list of them");
     this.#options = options;
     this.#location = options.location;
     this.#playerId = options.playerId;
-    this.#api = new BrokerApi(typeof brokers === "string" ? [brokers] : brokers, options.network);
+    if (options.playerId !== undefined && options.playerToken !== undefined)
+      this.#tokens.set(options.playerId, options.playerToken);
+    this.#colyseus = new Client<Server>(url, this.#clientOptions());
+    this.#api = new BrokerApi(urls, options.network, options);
   }
 
-  /** Known after the first join. */
+  /** Colyseus' HTTP client of the broker: `client.http.get("/path")`. */
+  get http(): Client<Server>["http"] {
+    return this.#colyseus.http;
+  }
+
+  /** Colyseus' authentication: `client.auth.token` is what a room's static `onAuth` is given. */
+  get auth(): Client<Server>["auth"] {
+    return this.#colyseus.auth;
+  }
+
+  /** Where the broker is that answered last. */
+  get settings(): Client<Server>["settings"] {
+    return this.#colyseus.settings;
+  }
+
+  /** Known after the first join, if it was not given. */
   get playerId(): string | undefined {
     return this.#playerId;
   }
 
+  /**
+   * Proves {@link playerId} to the broker; renewed while this client is in a room. Keep the latest one to be the same
+   * player after a reload; it ends a day after it was given.
+   */
+  get playerToken(): string | undefined {
+    return this.#playerId === undefined ? undefined : this.#tokens.get(this.#playerId);
+  }
+
+  /** The client that is nearest to its broker's hosts, of several deployments. @throws what all of them do */
+  static async selectByLatency<Server extends ServerTypes = UntypedServer>(
+    deployments: readonly (string | readonly string[])[],
+    options?: CentroidClientOptions,
+    latency?: { timeout?: number },
+  ): Promise<CentroidClient<Server>> {
+    const measured = await Promise.allSettled(
+      deployments.map(async (brokers) => {
+        const client = new CentroidClient<Server>(brokers, options);
+        return { client, rttMs: await client.getLatency(latency) };
+      }),
+    );
+    const reached = measured.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    const [nearest] = reached.sort((one, other) => one.rttMs - other.rttMs);
+    if (nearest !== undefined) return nearest.client;
+    throw new CentroidError("NO_HOST", "none of these deployments answers", {
+      cause: new AggregateError(
+        measured.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])),
+      ),
+    });
+  }
+
+  joinOrCreate<Name extends RoomName<Server>>(
+    name: Name,
+    options?: OptionsOf<RoomOf<Server, Name>>,
+  ): Promise<JoinedRoom<RoomOf<Server, Name>>>;
+  joinOrCreate<ServerRoom extends ServerRoomLike>(
+    name: string,
+    options?: OptionsOf<ServerRoom>,
+  ): Promise<JoinedRoom<ServerRoom>>;
   joinOrCreate<State = unknown>(
     name: string,
-    options: Options = {},
+    options?: Options,
     schema?: SchemaOf<State>,
-  ): Promise<CentroidRoom<State>> {
+  ): Promise<CentroidRoom<State>>;
+  joinOrCreate(name: string, options: object = {}, schema?: SchemaOf<unknown>): Promise<unknown> {
     return this.#join((client, hints) =>
       client.joinOrCreate(name, { ...options, ...hints }, schema as never),
     );
   }
 
+  create<Name extends RoomName<Server>>(
+    name: Name,
+    options?: OptionsOf<RoomOf<Server, Name>>,
+  ): Promise<JoinedRoom<RoomOf<Server, Name>>>;
+  create<ServerRoom extends ServerRoomLike>(
+    name: string,
+    options?: OptionsOf<ServerRoom>,
+  ): Promise<JoinedRoom<ServerRoom>>;
   create<State = unknown>(
     name: string,
-    options: Options = {},
+    options?: Options,
     schema?: SchemaOf<State>,
-  ): Promise<CentroidRoom<State>> {
+  ): Promise<CentroidRoom<State>>;
+  create(name: string, options: object = {}, schema?: SchemaOf<unknown>): Promise<unknown> {
     return this.#join((client, hints) => client.create(name, { ...options, ...hints }, schema as never));
   }
 
+  join<Name extends RoomName<Server>>(
+    name: Name,
+    options?: OptionsOf<RoomOf<Server, Name>>,
+  ): Promise<JoinedRoom<RoomOf<Server, Name>>>;
+  join<ServerRoom extends ServerRoomLike>(
+    name: string,
+    options?: OptionsOf<ServerRoom>,
+  ): Promise<JoinedRoom<ServerRoom>>;
   join<State = unknown>(
     name: string,
-    options: Options = {},
+    options?: Options,
     schema?: SchemaOf<State>,
-  ): Promise<CentroidRoom<State>> {
+  ): Promise<CentroidRoom<State>>;
+  join(name: string, options: object = {}, schema?: SchemaOf<unknown>): Promise<unknown> {
     return this.#join((client, hints) => client.join(name, { ...options, ...hints }, schema as never));
   }
 
+  joinById<Name extends RoomName<Server>>(
+    roomId: string,
+    options?: OptionsOf<RoomOf<Server, Name>>,
+  ): Promise<JoinedRoom<RoomOf<Server, Name>>>;
+  joinById<ServerRoom extends ServerRoomLike>(
+    roomId: string,
+    options?: OptionsOf<ServerRoom>,
+  ): Promise<JoinedRoom<ServerRoom>>;
   joinById<State = unknown>(
     roomId: string,
-    options: Options = {},
+    options?: Options,
     schema?: SchemaOf<State>,
-  ): Promise<CentroidRoom<State>> {
+  ): Promise<CentroidRoom<State>>;
+  joinById(roomId: string, options: object = {}, schema?: SchemaOf<unknown>): Promise<unknown> {
     return this.#join((client, hints) => client.joinById(roomId, { ...options, ...hints }, schema as never));
   }
 
   /** @param token `room.reconnectionToken` of an earlier connection; works wherever the room is by now. */
-  reconnect<State = unknown>(token: string, schema?: SchemaOf<State>): Promise<CentroidRoom<State>> {
+  reconnect<ServerRoom extends ServerRoomLike>(token: string): Promise<JoinedRoom<ServerRoom>>;
+  reconnect<State = unknown>(token: string, schema?: SchemaOf<State>): Promise<CentroidRoom<State>>;
+  reconnect(token: string, schema?: SchemaOf<unknown>): Promise<unknown> {
     return this.#join((client) => client.reconnect(token, schema as never));
+  }
+
+  /** Takes a seat that was reserved elsewhere: what the broker answered to somebody's `POST /matchmake/...`. */
+  consumeSeatReservation<State = unknown>(
+    reservation: ColyseusReservation,
+    schema?: SchemaOf<State>,
+  ): Promise<CentroidRoom<State>> {
+    return this.#join((client) => client.consumeSeatReservation(reservation, schema as never));
+  }
+
+  /**
+   * Round trip to the nearest host, ms: rooms are there and not at the broker.
+   * @throws CentroidError NO_HOST if none answers within `timeout` (1500 ms if not given)
+   */
+  async getLatency({ timeout = DEFAULT_LATENCY_TIMEOUT_MS }: { timeout?: number } = {}): Promise<number> {
+    const prober = new Prober();
+    const late = setTimeout(() => prober[Symbol.dispose](), timeout);
+    try {
+      const { beacons } = await this.#api.beacons();
+      const reports = await prober.measureSoon(beacons);
+      const means = reports.flatMap(({ rttsMs }) =>
+        rttsMs.length === 0 ? [] : [rttsMs.reduce((sum, rttMs) => sum + rttMs, 0) / rttsMs.length],
+      );
+      if (means.length === 0) throw new CentroidError("NO_HOST", `no host answered within ${timeout} ms`);
+      return Math.min(...means);
+    } finally {
+      clearTimeout(late);
+      prober[Symbol.dispose]();
+    }
   }
 
   /** The player is elsewhere now; the next measurements carry it. */
@@ -166,6 +311,11 @@ export class CentroidClient {
     this.#prober = new Prober();
   }
 
+  #clientOptions(): ClientOptions {
+    const { headers, fetchFn } = this.#options;
+    return { ...(headers !== undefined && { headers }), ...(fetchFn !== undefined && { fetchFn }) };
+  }
+
   async #join<State>(
     call: (client: StockClient, hints: Options) => Promise<unknown>,
   ): Promise<CentroidRoom<State>> {
@@ -174,29 +324,37 @@ export class CentroidClient {
       protocol: PROTOCOL_VERSION,
       probes,
       ...(this.#playerId !== undefined && { playerId: this.#playerId }),
-      ...(this.#playerToken !== undefined && { playerToken: this.#playerToken }),
+      ...(this.playerToken !== undefined && { playerToken: this.playerToken }),
       ...(this.#options.network !== undefined && { network: this.#options.network }),
       ...(this.#location !== undefined && { location: this.#location }),
     };
     let seat: SeatReservation | undefined;
-    const stock = (url: string): StockClient =>
-      new StockClient(
+    let settings = this.#colyseus.settings;
+    const stock = (url: string): StockClient => {
+      const client = new StockClient(
         url,
+        this.#clientOptions(),
         (name, schema, { roomId, centroid }) =>
           new CentroidRoom(name, schema as never, centroid, (url) => this.#locate(roomId, url)),
         ({ reservation }) => {
           seat = reservation;
         },
       );
+      client.http.options = this.#colyseus.http.options;
+      client.http.authToken = this.#colyseus.http.authToken;
+      ({ settings } = client);
+      return client;
+    };
     const room = (await this.#api
       .reach((url) => call(stock(url), { [CENTROID_OPTIONS_KEY]: hints }), unreached)
       .catch((cause: unknown) => {
         this.#rest();
         throw cause;
       })) as CentroidRoom<State>;
+    this.#colyseus.settings = settings;
     if (seat !== undefined) {
       this.#playerId = seat.centroid.playerId;
-      this.#playerToken = seat.centroid.playerToken;
+      this.#tokens.set(seat.centroid.playerId, seat.centroid.playerToken);
       this.#watch(room as CentroidRoom, seat);
     }
     return room;
@@ -219,17 +377,19 @@ export class CentroidClient {
 
   #watch(room: CentroidRoom, seat: SeatReservation): void {
     if (this.#options.probing === false) return;
+    const { playerId, playerToken } = seat.centroid;
     const loop = new ProbeLoop({
       api: this.#api,
       beacons: this.#beacons,
       prober: this.#prober,
       room,
       identity: () => ({
-        playerId: seat.centroid.playerId,
-        playerToken: seat.centroid.playerToken,
+        playerId,
+        playerToken: this.#tokens.get(playerId) ?? playerToken,
         ...(this.#options.network !== undefined && { network: this.#options.network }),
         ...(this.#location !== undefined && { location: this.#location }),
       }),
+      onRenewed: (token) => this.#tokens.set(playerId, token),
       intervalMs: this.#options.probing?.intervalMs,
     });
     this.#loops.add(loop);

@@ -2,3 +2,12 @@
 export { CentroidError, type HostSummary, type Location } from "@centroid/protocol";
 export { CentroidClient, type CentroidClientOptions } from "./client.js";
 export { CentroidRoom, type MigrateEvent, type RoomStats } from "./room.js";
+export type {
+  Joined,
+  OptionsOf,
+  RoomName,
+  RoomOf,
+  ServerRoomLike,
+  ServerTypes,
+  UntypedServer,
+} from "./typed-rooms.js";

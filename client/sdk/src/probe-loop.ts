@@ -14,6 +14,8 @@ export interface ProbeLoopOptions {
   prober: Prober;
   room: CentroidRoom;
   identity: () => Omit<ProbeRequest, "probes">;
+  /** The broker gave this player a token in place of the one that it has. */
+  onRenewed: (playerToken: string) => void;
   /** Overrides the broker's adaptive interval. */
   intervalMs: number | undefined;
 }
@@ -63,7 +65,11 @@ export class ProbeLoop {
       const own = reports.find(({ hostId }) => hostId === current);
       if (own !== undefined && this.#o.room.host.hostId === current)
         this.#o.room.measured(own.rttsMs, own.lost);
-      const { next, intervalMs } = await this.#o.api.probes({ ...this.#o.identity(), probes: reports });
+      const { next, intervalMs, playerToken } = await this.#o.api.probes({
+        ...this.#o.identity(),
+        probes: reports,
+      });
+      if (playerToken !== undefined) this.#o.onRenewed(playerToken);
       for (const beacon of next) this.#o.beacons.set(beacon.hostId, beacon);
       this.#wanted = next.map(({ hostId }) => hostId);
       nextMs = this.#o.intervalMs ?? intervalMs;

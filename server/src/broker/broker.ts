@@ -30,6 +30,7 @@ import {
   DEFAULT_PORT,
   DEFAULT_REJOIN_GRACE_MS,
 } from "./options.js";
+import { PlayerIdentity } from "./players/player-identity.js";
 import { PlayerTokens } from "./players/player-tokens.js";
 import { endRooms } from "./shutdown.js";
 import { hostView } from "./state/host-registry.js";
@@ -123,7 +124,7 @@ async function start(
   const adminToken = options.adminToken ?? (await store.secret("admin-token", secret));
   const viewerToken = options.viewerToken ?? (await store.secret("viewer-token", secret));
   const agentToken = options.agentToken ?? (await store.secret("agent-token", secret));
-  const tokens = new PlayerTokens(await store.secret("player-tokens", secret));
+  const playerKey = await store.secret("player-tokens", secret);
   const cluster = options.cluster ?? new SingleBroker();
   const newId = options.newId ?? randomIds();
   // Alone, a broker that starts again is the same one; among others each start is a broker of its own.
@@ -145,7 +146,9 @@ async function start(
     cluster,
     adminToken,
   });
-  const { clock, hosts, orchestrator, loop, hub, hostDesk, logger } = core;
+  const { clock, hosts, orchestrator, loop, hub, hostDesk, logger, players } = core;
+  const tokens = new PlayerTokens(playerKey, clock, newId, options.playerTokenLifeMs);
+  const identity = new PlayerIdentity({ tokens, players, store, clock, logger });
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
   const lostAfterMs = options.lostAfterMs ?? DEFAULT_LOST_AFTER_MS;
 
@@ -183,7 +186,7 @@ async function start(
       brokerId,
       adminToken,
       viewerToken,
-      tokens,
+      identity,
       ready,
       limits,
       ofAddress,
@@ -270,7 +273,7 @@ function build(
     brokerId: string;
     adminToken: string;
     viewerToken: string;
-    tokens: PlayerTokens;
+    identity: PlayerIdentity;
     limits: BrokerLimits | undefined;
     ofAddress: Allowance;
     ofPlayer: Allowance;
@@ -287,7 +290,7 @@ function build(
   const matchmaker = new Matchmaker({
     ...core,
     factory,
-    tokens: own.tokens,
+    identity: own.identity,
     ready: own.ready,
     addressAllowance: own.ofAddress,
     playerAllowance: own.ofPlayer,
@@ -297,7 +300,7 @@ function build(
     isReady = true;
   });
   return httpServer({
-    client: { ...core, matchmaker, tokens: own.tokens, closing: own.closing },
+    client: { ...core, matchmaker, identity: own.identity, closing: own.closing },
     operator: {
       ...core,
       brokerId: own.brokerId,

@@ -73,7 +73,7 @@ export function assemble(o: CoreOptions) {
   const views = new Views(engine, players);
   const { cluster } = o;
   const owns = (roomId: string): boolean => cluster.owns(roomId);
-  const desk = new ProbeDesk(engine, players, clock, ({ playerId, network, location }, probes) => {
+  const desk = new ProbeDesk(engine, players, clock, newId, ({ playerId, network, location }, probes) => {
     const body: ProbesBody = {
       playerId,
       probes: [...probes],

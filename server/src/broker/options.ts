@@ -32,6 +32,8 @@ export interface BrokerOptions {
   agentToken?: string;
   /** True: nobody reads without a token. Else programs of this machine may, while `bindHost` is a loopback address. */
   requireReadToken?: boolean;
+  /** How long a player's token proves its id; renewed while it plays. A day if not given. */
+  playerTokenLifeMs?: number;
   addressBook?: AddressBook;
   /** True when distances between players and hosts are emulated; shown wherever they are. */
   emulated?: boolean;

@@ -1,6 +1,6 @@
 /** Room types and seats on this process, through Colyseus' match maker (its only user beside movable-room). */
 import { CentroidError, type SeatRequest } from "@centroid/protocol";
-import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
+import { createAuthContext, LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
 import { type Activity, unwatched } from "../activity/activity.js";
 import { type MovableRoom, movable } from "./movable-room.js";
 import type { PresenceBus } from "./room-presence.js";
@@ -57,14 +57,15 @@ export type Auth = unknown;
 export async function authenticate(klass: RoomClass, seat: SeatRequest): Promise<Auth> {
   const { onAuth } = klass as unknown as typeof Room;
   if (onAuth === Room.onAuth) return true;
-  const { authToken: token, options } = seat;
+  const { authToken: token = "", options, request } = seat;
+  const context = createAuthContext({
+    token,
+    headers: new Headers(request?.headers),
+    ...(request !== undefined && { remoteAddress: request.address }),
+  });
   let auth: unknown;
   try {
-    auth = await onAuth.call(klass, token ?? "", options, {
-      headers: new Headers(),
-      ip: undefined,
-      ...(token !== undefined && { token }),
-    });
+    auth = await onAuth.call(klass, token, options, context);
   } catch (cause) {
     throw new CentroidError("UNAUTHORIZED", cause instanceof Error ? cause.message : "onAuth failed", {
       cause,

@@ -19,14 +19,14 @@ import { type AddressBook, translateUrl } from "../address-book.js";
 import type { Clock } from "../clock.js";
 import { addressKey } from "../limits.js";
 import { colyseusBody } from "../matchmaking/colyseus-errors.js";
-import type { Matchmaker } from "../matchmaking/matchmaker.js";
+import type { Caller, Matchmaker } from "../matchmaking/matchmaker.js";
 import type { Metrics } from "../metrics.js";
 import type { Crashes } from "../migration/crashes.js";
 import type { PlacementEngine, RoomFacts } from "../placement/engine.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
 import { roomFacts } from "../placement/room-facts.js";
+import type { PlayerIdentity } from "../players/player-identity.js";
 import type { Player, PlayerRegistry } from "../players/player-registry.js";
-import type { PlayerTokens } from "../players/player-tokens.js";
 import type { ProbeDesk } from "../players/probe-desk.js";
 import { shuttingDown } from "../shutdown.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../state/host-registry.js";
@@ -49,7 +49,7 @@ export interface ClientRoutesOptions {
   desk: ProbeDesk;
   engine: PlacementEngine;
   loop: PlacementLoop;
-  tokens: PlayerTokens;
+  identity: PlayerIdentity;
   addresses: AddressBook;
   crashes: Crashes;
   clock: Clock;
@@ -105,7 +105,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
         method,
         target,
         request.body,
-        bearer(request),
+        caller(request),
         addressKey(request.ip),
       );
       o.metrics.matchmake.inc({ method, outcome: "ok" });
@@ -123,8 +123,12 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
 
   app.post("/centroid/v1/probes", { bodyLimit: MAX_BODY_BYTES }, async (request): Promise<ProbeResponse> => {
     const { playerId, playerToken, network, location, probes } = parse(probeRequestSchema, request.body);
-    if (!o.tokens.valid(playerId, playerToken))
-      throw new CentroidError("UNAUTHORIZED", "this token is not that player's; join to get one");
+    const renewed = await o.identity.renew(playerId, playerToken);
+    if (renewed === undefined)
+      throw new CentroidError(
+        "UNAUTHORIZED",
+        "this token is not, or no more, that player's; join to get one",
+      );
     if (!reporters.admit(playerId))
       throw new CentroidError(
         "RATE_LIMITED",
@@ -145,7 +149,12 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       .nextProbes(playerId, seatedIn(o.rooms, player), MAX_NEXT, o.clock.now())
       .flatMap((hostId) => o.hosts.get(hostId) ?? [])
       .map((host) => beacon(o.addresses, host, network));
-    return { next, intervalMs: player.intervalMs, rejected };
+    return {
+      next,
+      intervalMs: player.intervalMs,
+      rejected,
+      ...(renewed !== playerToken && { playerToken: renewed }),
+    };
   });
 
   app.get<{ Params: { roomId: string } }>("/centroid/v1/where/:roomId", async (request): Promise<Where> => {
@@ -178,8 +187,17 @@ function seatedIn(rooms: RoomRegistry, player: Player): RoomFacts[] {
   });
 }
 
-function bearer({ headers: { authorization } }: FastifyRequest): string | undefined {
-  return authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length) : undefined;
+/** The request as a room's static onAuth sees it on bare Colyseus. */
+function caller({ headers, ip }: FastifyRequest): Caller {
+  const { authorization } = headers;
+  const said: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) said[name] = Array.isArray(value) ? value.join(", ") : value;
+  return {
+    authToken:
+      authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length) : undefined,
+    request: { headers: said, address: ip },
+  };
 }
 
 /** Labels of a metric must not be made up by strangers. */

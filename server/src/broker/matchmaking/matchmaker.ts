@@ -17,8 +17,8 @@ import { within } from "../clock.js";
 import type { NewId } from "../ids.js";
 import type { Orchestrator } from "../migration/orchestrator.js";
 import type { PlacementEngine } from "../placement/engine.js";
+import type { Identified, PlayerIdentity } from "../players/player-identity.js";
 import type { Player, PlayerRegistry } from "../players/player-registry.js";
-import type { PlayerTokens } from "../players/player-tokens.js";
 import type { ProbeDesk } from "../players/probe-desk.js";
 import { type HostRegistry, hostSummary, peerOf } from "../state/host-registry.js";
 import { hasFreeSeat, type RoomEntry, type RoomRegistry, type Session } from "../state/room-registry.js";
@@ -43,7 +43,7 @@ export interface MatchmakerOptions {
   factory: RoomFactory;
   seats: SeatExpiry;
   orchestrator: Orchestrator;
-  tokens: PlayerTokens;
+  identity: PlayerIdentity;
   addresses: AddressBook;
   clock: Clock;
   newId: NewId;
@@ -55,10 +55,18 @@ export interface MatchmakerOptions {
 
 interface Joiner {
   player: Player;
+  playerToken: string;
   party: Player[];
   options: Record<string, unknown>;
-  authToken: string | undefined;
+  caller: Caller;
   visits: readonly Visit[];
+}
+
+/** Who asks for a seat, as a room's static onAuth gets to know it. */
+export interface Caller {
+  authToken: string | undefined;
+  /** The request's headers and the address it came from; unknown if the seat was not asked for over HTTP. */
+  request: SeatRequest["request"];
 }
 
 type Seat = RoomAddress & { sessionId: string };
@@ -75,6 +83,7 @@ export class Matchmaker {
   /**
    * @param target room name, or room id for `joinById` and `reconnect`
    * @param body the client's options, with the SDK's hints among them
+   * @param caller for the room's static onAuth
    * @param address who asks, as {@link addressKey} has it
    * @throws CentroidError
    */
@@ -82,7 +91,7 @@ export class Matchmaker {
     method: MatchmakeMethod,
     target: string,
     body: unknown,
-    authToken: string | undefined,
+    caller: Caller,
     address: string,
   ): Promise<SeatReservation> {
     await this.#o.ready;
@@ -91,7 +100,7 @@ export class Matchmaker {
     const { [CENTROID_OPTIONS_KEY]: rawHints, ...options } = parsed.data;
     if (method === "reconnect") return this.#reconnect(target, options.reconnectionToken);
     const hints = rawHints === undefined ? undefined : parseHints(rawHints);
-    const playerId = this.#identity(hints);
+    const { playerId, playerToken } = await this.#o.identity.identify(hints);
     using ofAddress = this.#o.addressAllowance.enter(address);
     using ofPlayer = this.#o.playerAllowance.enter(playerId);
     const visits = [ofAddress, ofPlayer];
@@ -101,7 +110,7 @@ export class Matchmaker {
     try {
       if (hints === undefined) this.#o.desk.locate(player, undefined, undefined);
       else ({ party } = this.#o.desk.hints(player, hints));
-      return await this.#join(method, target, { player, party, options, authToken, visits });
+      return await this.#join(method, target, { player, playerToken, party, options, caller, visits });
     } finally {
       for (const waiting of [player, ...party]) {
         waiting.joining--;
@@ -188,15 +197,6 @@ export class Matchmaker {
     }
   }
 
-  /** A player that is here already must prove to be it; whoever cannot gets an id of its own. */
-  #identity(hints: JoinHints | undefined): string {
-    const { players, tokens, newId } = this.#o;
-    const claimed = hints?.playerId;
-    if (claimed === undefined) return newId();
-    const proven = hints?.playerToken !== undefined && tokens.valid(claimed, hints.playerToken);
-    return proven || players.get(claimed) === undefined ? claimed : newId();
-  }
-
   #take(room: RoomEntry, { playerId, network }: Player): Session {
     const { rooms, players, clock, newId } = this.#o;
     const session = rooms.reserve(room, { sessionId: newId(), playerId, network }, clock.now());
@@ -235,8 +235,9 @@ export class Matchmaker {
           }),
         ));
       if (room.sessions.get(sessionId) === session) seats.watch(session);
-      const { playerId, network } = joiner.player;
-      return this.#reservation(room, { ...granted, sessionId }, playerId, network);
+      const { player, playerToken } = joiner;
+      const { playerId, network } = player;
+      return this.#reservation(room, { ...granted, sessionId }, { playerId, playerToken }, network);
     } catch (cause) {
       rooms.left(room, sessionId);
       throw cause;
@@ -256,7 +257,9 @@ export class Matchmaker {
       }),
     );
     const session = room.sessions.get(seat.sessionId);
-    const reservation = this.#reservation(room, seat, session?.playerId ?? this.#o.newId(), session?.network);
+    // The reconnection token proves whose session it is.
+    const player = await this.#o.identity.of(session?.playerId);
+    const reservation = this.#reservation(room, seat, player, session?.network);
     return { ...reservation, reconnectionToken: token };
   }
 
@@ -289,10 +292,10 @@ export class Matchmaker {
   #reservation(
     room: RoomEntry,
     { sessionId, processId, address }: Seat,
-    playerId: string,
+    { playerId, playerToken }: Identified,
     network: string | undefined,
   ): SeatReservation {
-    const { hosts, addresses, tokens } = this.#o;
+    const { hosts, addresses } = this.#o;
     const host = hosts.require(room.stage.hostId);
     return {
       name: room.name,
@@ -305,19 +308,21 @@ export class Matchmaker {
         host: hostSummary(host),
         epoch: room.epoch,
         playerId,
-        playerToken: tokens.issue(playerId),
+        playerToken,
       },
     };
   }
 }
 
-function seatRequest({ player, options, authToken }: Joiner): Omit<SeatRequest, "sessionId"> {
+function seatRequest({ player, options, caller }: Joiner): Omit<SeatRequest, "sessionId"> {
   const { playerId, network } = player;
+  const { authToken, request } = caller;
   return {
     playerId,
     options,
     ...(network !== undefined && { network }),
     ...(authToken !== undefined && { authToken }),
+    ...(request !== undefined && { request }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Takes players' measurements in, tells which to make next and when. What is not believed is never used. */
 import type { JoinHints, Location, ProbeReport, ProbeResponse } from "@centroid/protocol";
 import type { Clock } from "../clock.js";
+import type { NewId } from "../ids.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { Player, PlayerRegistry } from "./player-registry.js";
 
@@ -15,6 +16,7 @@ export class ProbeDesk {
   readonly #engine: PlacementEngine;
   readonly #players: PlayerRegistry;
   readonly #clock: Clock;
+  readonly #newId: NewId;
   readonly #share: (player: Player, reports: readonly ProbeReport[]) => void;
 
   /** @param share tells the other brokers what a player measured */
@@ -22,12 +24,14 @@ export class ProbeDesk {
     engine: PlacementEngine,
     players: PlayerRegistry,
     clock: Clock,
+    newId: NewId,
     share: (player: Player, reports: readonly ProbeReport[]) => void,
   ) {
     this.#share = share;
     this.#engine = engine;
     this.#players = players;
     this.#clock = clock;
+    this.#newId = newId;
   }
 
   /** The player says where it is. @returns true if that is news */
@@ -71,8 +75,9 @@ export class ProbeDesk {
   hints(player: Player, hints: JoinHints): { rejected: Rejected; party: Player[] } {
     const moved = this.locate(player, hints.location, hints.network);
     const rejected = this.take(player, hints.probes, moved);
-    const party = (hints.party ?? []).map(({ probes, location }, index) => {
-      const member = this.#players.of(`${player.playerId.slice(0, 40)}:party:${index}`);
+    const party = (hints.party ?? []).map(({ probes, location }) => {
+      // Of this request only: an id that could be foretold might be some player's.
+      const member = this.#players.of(this.#newId());
       member.joining++;
       this.take(member, probes, this.locate(member, location, undefined));
       return member;

@@ -12,7 +12,9 @@ import {
   isNewer,
   type JournalEntry,
   MAX_AUDIT,
+  MAX_PLAYER_IDS,
   MAX_RECEIPTS,
+  PLAYER_ID_SWEEP,
   type RoomRecord,
   type StoredCheckpoint,
 } from "./store.js";
@@ -37,11 +39,14 @@ export class LmdbDatabase {
   readonly #receipts: Database<Receipt, TimedKey>;
   readonly #audit: Database<AuditEntry, TimedKey>;
   readonly #checkpoints: Database<StoredCheckpoint, string>;
+  /** With until when each is given out. */
+  readonly #playerIds: Database<number, string>;
+  #playerIdsTaken = 0;
 
   /** @param path directory; made if it does not exist */
   constructor(path: string) {
     this.#path = path;
-    this.#root = open({ path, maxDbs: 8 });
+    this.#root = open({ path, maxDbs: 16 });
     for (const file of FILES) {
       const name = join(path, file);
       if (existsSync(name)) chmodSync(name, FILE_MODE);
@@ -53,6 +58,7 @@ export class LmdbDatabase {
     this.#receipts = this.#root.openDB({ name: "receipts" });
     this.#audit = this.#root.openDB({ name: "audit" });
     this.#checkpoints = this.#root.openDB({ name: "checkpoints" });
+    this.#playerIds = this.#root.openDB({ name: "player-ids" });
   }
 
   /**
@@ -142,14 +148,35 @@ export class LmdbDatabase {
     return [...this.#audit.getRange({ ...from, reverse: true, limit }).map(({ value }) => value)];
   }
 
+  takePlayerId(playerId: string, untilMs: number, nowMs: number): boolean {
+    if ((this.#playerIds.get(playerId) ?? 0) > nowMs) return false;
+    if (++this.#playerIdsTaken % PLAYER_ID_SWEEP === 0) this.#freePlayerIds(nowMs);
+    if (countOf(this.#playerIds) >= MAX_PLAYER_IDS) return false;
+    this.#playerIds.putSync(playerId, untilMs);
+    return true;
+  }
+
+  #freePlayerIds(nowMs: number): void {
+    const ended = this.#playerIds.getRange().filter(({ value }) => value <= nowMs);
+    for (const key of [...ended.map(({ key }) => key)]) this.#playerIds.removeSync(key);
+  }
+
+  extendPlayerId(playerId: string, untilMs: number): void {
+    if ((this.#playerIds.get(playerId) ?? 0) < untilMs) this.#playerIds.putSync(playerId, untilMs);
+  }
+
   close(): Promise<void> {
     return this.#root.close();
   }
 }
 
+function countOf(entries: { getStats(): unknown }): number {
+  return statsSchema.parse(entries.getStats()).entryCount;
+}
+
 /** @param max entries that may stay */
 function dropOldest<V>(entries: Database<V, TimedKey>, max: number): void {
-  const { entryCount } = statsSchema.parse(entries.getStats());
+  const entryCount = countOf(entries);
   if (entryCount <= max) return;
   for (const oldest of [...entries.getKeys({ limit: entryCount - max })]) entries.removeSync(oldest);
 }

@@ -87,6 +87,14 @@ export class LmdbStore implements Store {
     return this.#call("audit", filter);
   }
 
+  takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean> {
+    return this.#call("takePlayerId", playerId, untilMs, nowMs);
+  }
+
+  extendPlayerId(playerId: string, untilMs: number): Promise<void> {
+    return this.#call("extendPlayerId", playerId, untilMs);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;

@@ -4,7 +4,9 @@ import {
   isNewer,
   type JournalEntry,
   MAX_AUDIT,
+  MAX_PLAYER_IDS,
   MAX_RECEIPTS,
+  PLAYER_ID_SWEEP,
   type RoomRecord,
   type Store,
   type StoredCheckpoint,
@@ -19,6 +21,9 @@ export class MemoryStore implements Store {
   readonly #receipts: Receipt[] = [];
   readonly #audit: AuditEntry[] = [];
   readonly #checkpoints = new Map<string, StoredCheckpoint>();
+  /** With until when each is given out. */
+  readonly #playerIds = new Map<string, number>();
+  #taken = 0;
 
   async secret(name: string, create: () => string): Promise<string> {
     let secret = this.#secrets.get(name);
@@ -90,6 +95,19 @@ export class MemoryStore implements Store {
   async audit({ beforeMs, limit }: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]> {
     const earlier = this.#audit.filter(({ atMs }) => beforeMs === undefined || atMs < beforeMs);
     return earlier.slice(-limit).reverse();
+  }
+
+  async takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean> {
+    if ((this.#playerIds.get(playerId) ?? 0) > nowMs) return false;
+    if (++this.#taken % PLAYER_ID_SWEEP === 0)
+      for (const [id, until] of this.#playerIds) if (until <= nowMs) this.#playerIds.delete(id);
+    if (this.#playerIds.size >= MAX_PLAYER_IDS) return false;
+    this.#playerIds.set(playerId, untilMs);
+    return true;
+  }
+
+  async extendPlayerId(playerId: string, untilMs: number): Promise<void> {
+    this.#playerIds.set(playerId, Math.max(untilMs, this.#playerIds.get(playerId) ?? 0));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -174,6 +174,20 @@ export class RedisStore implements Store {
     return entries.map((text) => auditEntrySchema.parse(JSON.parse(text)));
   }
 
+  async takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean> {
+    const expiration = { type: "PX", value: Math.max(1, Math.ceil(untilMs - nowMs)) } as const;
+    const taken = await this.#client.set(this.#key(`player:${playerId}`), "1", {
+      condition: "NX",
+      expiration,
+    });
+    return taken !== null;
+  }
+
+  async extendPlayerId(playerId: string, untilMs: number, nowMs: number): Promise<void> {
+    const expiration = { type: "PX", value: Math.max(1, Math.ceil(untilMs - nowMs)) } as const;
+    await this.#client.set(this.#key(`player:${playerId}`), "1", { expiration });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #trim(): Promise<void> {

@@ -99,10 +99,21 @@ export interface Store extends AsyncDisposable {
    * @param begun the entry of the same order from before it was carried out, whose place this one takes
    */
   appendAudit(entry: AuditEntry, begun?: AuditEntry): Promise<void>;
+  /**
+   * Gives out a player id until `untilMs`, in one step. Resolves when it is durable.
+   * @returns false if somebody has it at `nowMs`, or too many are given out
+   */
+  takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean>;
+  /** It stays whose it is for longer. */
+  extendPlayerId(playerId: string, untilMs: number, nowMs: number): Promise<void>;
   /** Newest first. `beforeMs`: only entries from earlier than that. */
   audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]>;
 }
 
+/** Player ids that are given out at a time, a hundred bytes each; players without one get an id made for them. */
+export const MAX_PLAYER_IDS = 1_000_000;
+/** Ids that were taken between two looks for those that are free again. */
+export const PLAYER_ID_SWEEP = 10_000;
 /** Receipts kept; older ones are dropped. */
 export const MAX_RECEIPTS = 10_000;
 /** Audit entries kept: years of operators, some tens of MB. */
