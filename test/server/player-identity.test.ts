@@ -125,7 +125,7 @@ it("stores free ids that have ended", async () => {
     expect(await store.takePlayerId("p1", 10, 5)).toBe(false);
     expect(await store.takePlayerId("last", 100, 20)).toBe(true);
     expect(await store.takePlayerId("p1", 100, 20)).toBe(true);
-    await store.extendPlayerId("p1", 200, 20);
+    await (store as Store).extendPlayerId("p1", 200, 20);
     expect(await store.takePlayerId("p1", 300, 150)).toBe(false);
     await store[Symbol.asyncDispose]();
   }

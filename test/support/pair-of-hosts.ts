@@ -45,6 +45,7 @@ export class PairOfHosts implements AsyncDisposable {
         advertiseHost: "127.0.0.1",
         roomsBundle: bundle,
         checkpointIntervalMs: 0,
+        environment: {},
         maxFramesPerSecond,
         maxBytesPerSecond,
         events: {

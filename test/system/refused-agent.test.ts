@@ -32,7 +32,7 @@ afterEach(async () => {
 
 async function broker(port = 0, agentToken = TOKEN): Promise<Broker> {
   const started = await startBroker({ port, agentToken });
-  things.push(() => started[Symbol.asyncDispose]());
+  things.push(async () => started[Symbol.asyncDispose]());
   return started;
 }
 const ws = (url: string) => url.replace("http", "ws");
@@ -50,7 +50,7 @@ async function agent(urls: string[], token = TOKEN): Promise<AgentProcess> {
     },
     { onNotice: (line) => notices.push(line) },
   );
-  things.push(() => started[Symbol.asyncDispose]());
+  things.push(async () => started[Symbol.asyncDispose]());
   void started.exited.then((exit) => exits.push(exit));
   return started;
 }

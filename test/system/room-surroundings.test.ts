@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AgentProcess, bundleRooms, startAgent } from "@centroid/infra";
-import { CentroidClient, type CentroidRoom } from "@centroid/sdk";
+import { CentroidClient, type Joined } from "@centroid/sdk";
 import { type Broker, startBroker } from "@centroid/server";
-import { Client } from "@colyseus/sdk";
+import { Client, type Room, type SeatReservation } from "@colyseus/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type SurroundingsRoom from "../fixtures/trust-rooms/surroundings.js";
 
@@ -44,9 +44,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-type Asked = { send(type: string): void; onMessage(type: string, heard: (what: never) => void): unknown };
+type Asked = Pick<Room, "send" | "onMessage">;
 function ask<T>(room: Asked, what: string): Promise<T> {
-  const answer = new Promise<T>((resolve) => void room.onMessage(what, resolve as never));
+  const answer = new Promise<T>((resolve) => void room.onMessage(what, resolve));
   room.send(what);
   return answer;
 }
@@ -131,7 +131,7 @@ describe("CentroidClient is Colyseus' client", () => {
       body: "{}",
       headers: { "content-type": "application/json" },
     });
-    const seat = (await reserved.json()) as { roomId: string; sessionId: string } & never;
+    const seat = (await reserved.json()) as never as SeatReservation;
     const client = new CentroidClient(broker.url, { probing: false });
     const room = await client.consumeSeatReservation(seat);
     expect([room.roomId, room.sessionId, room.host.hostId]).toEqual([seat.roomId, seat.sessionId, "here"]);
@@ -160,7 +160,7 @@ describe("CentroidClient is Colyseus' client", () => {
       "~routes": unknown;
     }>(["http://127.0.0.1:1", broker.url], { probing: false });
     const room = await client.create("surroundings");
-    const typed: CentroidRoom<unknown, SurroundingsRoom> = room;
+    const typed: Joined<SurroundingsRoom> = room;
     expect(typed.host.hostId).toBe("here");
     // HTTP goes where the join went.
     expect(client.settings.port).toBe(broker.port);

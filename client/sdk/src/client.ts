@@ -24,6 +24,7 @@ import { Prober } from "./prober.js";
 import type { Located } from "./recovery.js";
 import { CentroidRoom } from "./room.js";
 import type {
+  IfNamed,
   Joined as JoinedRoom,
   OptionsOf,
   RoomName,
@@ -189,7 +190,8 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     name: Name,
     options?: OptionsOf<RoomOf<Server, Name>>,
   ): Promise<JoinedRoom<RoomOf<Server, Name>>>;
-  joinOrCreate<ServerRoom extends ServerRoomLike>(
+  joinOrCreate<ServerRoom extends ServerRoomLike = never>(
+    this: IfNamed<ServerRoom, CentroidClient<Server>>,
     name: string,
     options?: OptionsOf<ServerRoom>,
   ): Promise<JoinedRoom<ServerRoom>>;
@@ -208,7 +210,8 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     name: Name,
     options?: OptionsOf<RoomOf<Server, Name>>,
   ): Promise<JoinedRoom<RoomOf<Server, Name>>>;
-  create<ServerRoom extends ServerRoomLike>(
+  create<ServerRoom extends ServerRoomLike = never>(
+    this: IfNamed<ServerRoom, CentroidClient<Server>>,
     name: string,
     options?: OptionsOf<ServerRoom>,
   ): Promise<JoinedRoom<ServerRoom>>;
@@ -225,7 +228,8 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     name: Name,
     options?: OptionsOf<RoomOf<Server, Name>>,
   ): Promise<JoinedRoom<RoomOf<Server, Name>>>;
-  join<ServerRoom extends ServerRoomLike>(
+  join<ServerRoom extends ServerRoomLike = never>(
+    this: IfNamed<ServerRoom, CentroidClient<Server>>,
     name: string,
     options?: OptionsOf<ServerRoom>,
   ): Promise<JoinedRoom<ServerRoom>>;
@@ -242,7 +246,8 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     roomId: string,
     options?: OptionsOf<RoomOf<Server, Name>>,
   ): Promise<JoinedRoom<RoomOf<Server, Name>>>;
-  joinById<ServerRoom extends ServerRoomLike>(
+  joinById<ServerRoom extends ServerRoomLike = never>(
+    this: IfNamed<ServerRoom, CentroidClient<Server>>,
     roomId: string,
     options?: OptionsOf<ServerRoom>,
   ): Promise<JoinedRoom<ServerRoom>>;
@@ -256,7 +261,10 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   }
 
   /** @param token `room.reconnectionToken` of an earlier connection; works wherever the room is by now. */
-  reconnect<ServerRoom extends ServerRoomLike>(token: string): Promise<JoinedRoom<ServerRoom>>;
+  reconnect<ServerRoom extends ServerRoomLike = never>(
+    this: IfNamed<ServerRoom, CentroidClient<Server>>,
+    token: string,
+  ): Promise<JoinedRoom<ServerRoom>>;
   reconnect<State = unknown>(token: string, schema?: SchemaOf<State>): Promise<CentroidRoom<State>>;
   reconnect(token: string, schema?: SchemaOf<unknown>): Promise<unknown> {
     return this.#join((client) => client.reconnect(token, schema as never));

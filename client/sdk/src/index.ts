@@ -3,6 +3,7 @@ export { CentroidError, type HostSummary, type Location } from "@centroid/protoc
 export { CentroidClient, type CentroidClientOptions } from "./client.js";
 export { CentroidRoom, type MigrateEvent, type RoomStats } from "./room.js";
 export type {
+  IfNamed,
   Joined,
   OptionsOf,
   RoomName,

@@ -45,3 +45,6 @@ export type OptionsOf<ServerRoom> = ServerRoom extends { onJoin?: infer OnJoin }
   : never;
 /** A joined room of that class. */
 export type Joined<ServerRoom> = CentroidRoom<StateOf<ServerRoom>, ServerRoom>;
+
+/** Takes a call that names no room class to the next overload. */
+export type IfNamed<ServerRoom, This> = [ServerRoom] extends [never] ? never : This;
