@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { MemoryStore } from "@centroid/server";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { RoomGrants } from "../../server/dist/broker/agents/room-grants.js";
 import { systemClock } from "../../server/dist/broker/clock.js";
 import { FakeAgent } from "./support/fake-agent.js";
 import { until, World } from "./support/world.js";
@@ -276,6 +277,9 @@ describe("a broker that starts again", () => {
     const room = world.agent(from).rooms.get(roomId);
     if (room === undefined) throw new Error("not created");
     world.agent(to).rooms.set(roomId, { ...room, epoch: 2 });
+    // The order for it is on record with the host, not with the broker.
+    const grants = new RoomGrants(await store.secret("room-grants", () => "none"));
+    world.agent(to).grants.set(roomId, { epoch: 2, grant: grants.issue({ roomId, hostId: to, epoch: 2 }) });
     await world.restart();
     await world.agent(from).connect(world.broker.url);
     await world.agent(to).connect(world.broker.url);

@@ -187,7 +187,7 @@ describe("a move that fails", () => {
     const receipt = await world.move(roomId, "b");
     expect(receipt).toMatchObject({ outcome: "rolled-back", error: { message: "no memory" }, epoch: 1 });
     world.agent("b").scripts.clear();
-    expect(await world.move(roomId, "b")).toMatchObject({ outcome: "completed", epoch: 2 });
+    expect(await world.move(roomId, "b")).toMatchObject({ outcome: "completed", epoch: 3 });
   });
 
   it("because the source never answers is settled by asking both", async () => {

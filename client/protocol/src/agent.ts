@@ -60,6 +60,8 @@ export const roomReportSchema = z.object({
   epoch,
   processId: z.string(),
   address,
+  /** What came with the order that gave the room to this host; an agent that was started again has it no more. */
+  grant: z.string().max(64).optional(),
   /** True while the room is still owned elsewhere (a destination being filled). */
   passive: z.boolean(),
   locked: z.boolean(),
@@ -266,7 +268,13 @@ export const brokerToAgentSchema = z.discriminatedUnion("type", [
   /** Answers a heartbeat. */
   z.object({ type: z.literal("heard") }),
   z.object({ type: z.literal("refused"), error: wireErrorSchema }),
-  z.object({ type: z.literal("request"), requestId: z.number().int(), request: agentRequestSchema }),
+  z.object({
+    type: z.literal("request"),
+    requestId: z.number().int(),
+    request: agentRequestSchema,
+    /** With orders that give the host a room: to be shown when it says that it runs it. */
+    grant: z.string().max(64).optional(),
+  }),
   publishedSchema,
   /** This checkpoint survives the host from now on. */
   z.object({ type: z.literal("checkpointed"), roomId: idSchema, epoch, seq: z.number().int() }),

@@ -6,6 +6,7 @@ import type { RunningServer } from "../websocket/server-socket.js";
 import { startBeacon } from "./beacon.js";
 import { BrokerLink, type BrokerLinkState } from "./broker-link.js";
 import type { ResolvedAgentConfig } from "./config.js";
+import { Grants } from "./grants.js";
 
 /** A newcomer's measurements are over by then. */
 const WARM_UP_DELAY_MS = 2_500;
@@ -32,6 +33,7 @@ export class Agent implements AsyncDisposable {
   readonly #o: AgentOptions;
   readonly #carriers: Carrier[];
   readonly #links: BrokerLink[];
+  readonly #grants = new Grants();
   /** The broker that keeps a room's checkpoints, once one has said so. */
   readonly #keepers = new Map<string, BrokerLink>();
   /** True from the first welcome of any broker on: from then on rooms may run here, and no refusal ends them. */
@@ -50,8 +52,13 @@ export class Agent implements AsyncDisposable {
     this.#o = options;
     this.#carriers = options.carriers({
       room: (roomId, epoch, change) => {
-        if (change.event === "disposed" || change.event === "lost") this.#keepers.delete(roomId);
-        for (const link of this.#links) link.room({ type: "room", roomId, epoch, change });
+        if (change.event === "disposed" || change.event === "lost") {
+          this.#keepers.delete(roomId);
+          this.#grants.forget(roomId);
+        }
+        const shown =
+          change.event === "running" ? { ...change, report: this.#grants.shown(change.report) } : change;
+        for (const link of this.#links) link.room({ type: "room", roomId, epoch, change: shown });
       },
       checkpoint: (saved) => this.#save(saved),
       // Any broker reaches every host.
@@ -83,7 +90,7 @@ export class Agent implements AsyncDisposable {
         rooms: await this.#reports(),
       }),
       heartbeat: () => ({ type: "heartbeat", ...this.#usage() }),
-      handle: (request) => this.#handle(request),
+      handle: (request, grant) => this.#handle(request, grant),
       onCheckpointed: ({ roomId, epoch, seq }) => {
         for (const carrier of this.#carriers) {
           if (!carrier.has(roomId)) continue;
@@ -179,10 +186,11 @@ export class Agent implements AsyncDisposable {
   }
 
   async #reports(): Promise<RoomReport[]> {
-    return (await Promise.all(this.#carriers.map((carrier) => carrier.reports()))).flat();
+    const reports = await Promise.all(this.#carriers.map((carrier) => carrier.reports()));
+    return reports.flat().map((report) => this.#grants.shown(report));
   }
 
-  #handle(request: AgentRequest): Promise<unknown> {
+  async #handle(request: AgentRequest, grant: string | undefined): Promise<unknown> {
     const carrier =
       "carrier" in request
         ? this.#carriers.find(({ kind }) => kind === request.carrier)
@@ -193,7 +201,12 @@ export class Agent implements AsyncDisposable {
         `host ${this.#o.config.hostId} does not offer this carrier`,
       );
     }
-    return carrier.handle(request);
+    this.#grants.remember(request, grant);
+    try {
+      return await carrier.handle(request);
+    } finally {
+      if (!this.#carriers.some((each) => each.has(request.roomId))) this.#grants.forget(request.roomId);
+    }
   }
 
   /** Load and memory, measured anew once a window is over. */

@@ -42,7 +42,7 @@ export interface BrokerLinkOptions {
   hostId: string;
   hello: () => Promise<Extract<AgentToBroker, { type: "hello" }>>;
   heartbeat: () => Extract<AgentToBroker, { type: "heartbeat" }>;
-  handle: (request: AgentRequest) => Promise<unknown>;
+  handle: (request: AgentRequest, grant: string | undefined) => Promise<unknown>;
   onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
   onPublished: (said: Published) => void;
   notice: (line: string) => void;
@@ -261,7 +261,7 @@ export class BrokerLink implements AsyncDisposable {
         return;
       case "request": {
         const { requestId } = message;
-        this.#o.handle(message.request).then(
+        this.#o.handle(message.request, message.grant).then(
           (result) => this.#send({ type: "reply", requestId, result }),
           (cause: unknown) =>
             this.#send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),

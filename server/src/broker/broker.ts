@@ -6,6 +6,7 @@ import { CentroidError, type Host } from "@centroid/protocol";
 import { pino } from "pino";
 import { AgentServer } from "./agents/agent-server.js";
 import { anyHostTakesRooms } from "./agents/host-desk.js";
+import { RoomGrants } from "./agents/room-grants.js";
 import { EventSocket } from "./api/event-socket.js";
 import { Guard, isLoopback } from "./api/guard.js";
 import { httpServer } from "./api/http-server.js";
@@ -124,6 +125,7 @@ async function start(
   const adminToken = options.adminToken ?? (await store.secret("admin-token", secret));
   const viewerToken = options.viewerToken ?? (await store.secret("viewer-token", secret));
   const agentToken = options.agentToken ?? (await store.secret("agent-token", secret));
+  const grants = new RoomGrants(await store.secret("room-grants", secret));
   const playerKey = await store.secret("player-tokens", secret);
   const cluster = options.cluster ?? new SingleBroker();
   const newId = options.newId ?? randomIds();
@@ -142,6 +144,7 @@ async function start(
     store,
     remembered,
     openMoves: new OpenMoves(open),
+    grants,
     recentReceipts,
     cluster,
     adminToken,
@@ -156,6 +159,7 @@ async function start(
     brokerId,
     token: agentToken,
     heartbeatIntervalMs,
+    grants,
     leaseMs: lostAfterMs * LEASE_SHARE,
     clock,
     logger: options.logger,

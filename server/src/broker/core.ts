@@ -2,6 +2,7 @@
 import type { Decision, MoveRequest, Receipt } from "@centroid/protocol";
 import { directAddresses } from "./address-book.js";
 import { HostDesk } from "./agents/host-desk.js";
+import type { RoomGrants } from "./agents/room-grants.js";
 import { systemClock } from "./clock.js";
 import { heed, type ProbesBody } from "./cluster/bulletins.js";
 import { type Bulletin, type Cluster, shardOf } from "./cluster/cluster.js";
@@ -24,6 +25,7 @@ import {
   DEFAULT_FORGET_AFTER_MS,
   DEFAULT_LOST_AFTER_MS,
   DEFAULT_REDIAL_MS,
+  DEFAULT_REJOIN_GRACE_MS,
 } from "./options.js";
 import { DecisionLog } from "./placement/decisions.js";
 import { PlacementEngine, type Recording } from "./placement/engine.js";
@@ -47,6 +49,7 @@ export interface CoreOptions extends BrokerOptions {
   store: GuardedStore;
   remembered: Map<string, RoomRecord>;
   openMoves: OpenMoves;
+  grants: RoomGrants;
   cluster: Cluster;
   adminToken: string;
   recentReceipts: Receipt[];
@@ -246,6 +249,10 @@ export function assemble(o: CoreOptions) {
     logger,
     remembered: o.remembered,
     openMoves: o.openMoves,
+    grants: o.grants,
+    owns,
+    onRefusedClaim: () => metrics.refusedClaims.inc(),
+    rejoinGraceMs: o.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
     lostAfterMs: o.lostAfterMs ?? DEFAULT_LOST_AFTER_MS,
     forgetAfterMs: o.forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS,
     onHost: (host) => {

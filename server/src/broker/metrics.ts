@@ -46,6 +46,11 @@ export class Metrics {
     help: "Messages that clients missed in migrations",
     registers: [this.registry],
   });
+  readonly refusedClaims = new Counter({
+    name: "centroid_room_claims_refused_total",
+    help: "Rooms that hosts said they run and that no order on record gave them",
+    registers: [this.registry],
+  });
   readonly slowSubscribers = new Counter({
     name: "centroid_event_subscribers_dropped_total",
     help: "Subscribers of the event stream dropped because they were too slow",

@@ -54,6 +54,8 @@ export class FakeAgent {
   readonly requests: AgentRequest[] = [];
   /** Answers in place of the usual one; return `undefined` to let the usual one through. */
   readonly scripts = new Map<AgentMethod, Script>();
+  /** By room: what came with the order for it. */
+  readonly grants = new Map<string, { epoch: number; grant: string }>();
   refused: CentroidError | undefined;
   readonly #o: FakeAgentOptions;
   #socket: WebSocket | undefined;
@@ -128,6 +130,9 @@ export class FakeAgent {
       processId: `${this.hostId}-1`,
       address: this.address,
       passive: room.role === "arriving",
+      ...(this.grants.get(room.roomId)?.epoch === room.epoch && {
+        grant: this.grants.get(room.roomId)?.grant,
+      }),
       locked: false,
       ...(this.#o.maxPlayers !== undefined && { maxPlayers: this.#o.maxPlayers }),
       sessions: [...room.sessions].map(([sessionId, { playerId }]) => ({ sessionId, playerId })),
@@ -206,8 +211,10 @@ export class FakeAgent {
         this.refused = CentroidError.fromWire(message.error);
         return;
       case "request": {
-        const { requestId, request } = message;
+        const { requestId, request, grant } = message;
         this.requests.push(request);
+        if (grant !== undefined && "epoch" in request)
+          this.grants.set(request.roomId, { epoch: request.epoch, grant });
         void this.#answer(request).then(
           (result) => {
             if (socket.readyState === WebSocket.OPEN)

@@ -14,6 +14,7 @@ import type { WebSocket } from "ws";
 import { z } from "zod";
 import type { Clock } from "../clock.js";
 import type { AgentPeer } from "../state/host-registry.js";
+import type { RoomGrants } from "./room-grants.js";
 
 /** An agent that does not answer within this is treated as hung for this request. */
 const REPLY_TIMEOUT_MS = 10_000;
@@ -32,15 +33,17 @@ export class AgentLink implements AgentPeer {
   readonly #socket: WebSocket;
   readonly #batch: TurnBatch;
   readonly #clock: Clock;
+  readonly #grants: RoomGrants;
   readonly #pending = new Map<number, Pending>();
   #nextRequestId = 1;
   #closed = false;
 
-  constructor(hostId: string, socket: WebSocket, batch: TurnBatch, clock: Clock) {
+  constructor(hostId: string, socket: WebSocket, batch: TurnBatch, clock: Clock, grants: RoomGrants) {
     this.hostId = hostId;
     this.#socket = socket;
     this.#batch = batch;
     this.#clock = clock;
+    this.#grants = grants;
   }
 
   request<M extends AgentMethod>(
@@ -65,7 +68,8 @@ export class AgentLink implements AgentPeer {
         reject,
         cancelTimeout,
       });
-      this.send({ type: "request", requestId, request });
+      const grant = this.#grants.forOrder(this.hostId, request);
+      this.send({ type: "request", requestId, request, ...(grant !== undefined && { grant }) });
     });
   }
 

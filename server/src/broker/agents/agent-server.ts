@@ -22,6 +22,7 @@ import type { Clock } from "../clock.js";
 import type { Logger } from "../logger.js";
 import { AgentLink } from "./agent-link.js";
 import { type Answer, Handshake } from "./handshake.js";
+import type { RoomGrants } from "./room-grants.js";
 import { Strangers } from "./strangers.js";
 
 /** A hello lists every room and session of a host; an inspected state may be large too. */
@@ -39,6 +40,7 @@ export interface AgentServerOptions {
   token: string;
   heartbeatIntervalMs: number;
   leaseMs: number;
+  grants: RoomGrants;
   clock: Clock;
   logger: Logger;
   onHello: (hello: Hello, link: AgentLink) => void;
@@ -136,7 +138,13 @@ export class AgentServer implements Disposable {
       this.#o.onClosed(known);
     }
     if (socket.readyState !== socket.OPEN) return undefined;
-    const link = new AgentLink(hostId, socket, new TurnBatch(tcp, setImmediate), this.#o.clock);
+    const link = new AgentLink(
+      hostId,
+      socket,
+      new TurnBatch(tcp, setImmediate),
+      this.#o.clock,
+      this.#o.grants,
+    );
     this.#links.set(hostId, link);
     link.send({
       type: "welcome",

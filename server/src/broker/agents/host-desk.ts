@@ -15,6 +15,7 @@ import type { RoomAddress } from "../state/room-stage.js";
 import type { RoomRecord, StoredCheckpoint } from "../store/store.js";
 import type { AgentLink } from "./agent-link.js";
 import type { Hello, RoomMessage } from "./agent-server.js";
+import type { RoomGrants } from "./room-grants.js";
 
 /** Of the silence that counts: a broker that has not listened for so long was not there itself. */
 const STOOD_STILL_SHARE = 1 / 4;
@@ -36,6 +37,13 @@ export interface HostDeskOptions {
   /** Rooms known from before this broker started; taken out as their hosts say hello. */
   remembered: Map<string, RoomRecord>;
   openMoves: OpenMoves;
+  grants: RoomGrants;
+  /** True if this broker decides about the room. */
+  owns: (roomId: string) => boolean;
+  /** A host said that it runs a room to which nothing on record leads it. */
+  onRefusedClaim: () => void;
+  /** So long after the start, hosts are still coming back. */
+  rejoinGraceMs: number;
   lostAfterMs: number;
   /** An agent that does not dial again within this after its connection broke has died. */
   redialMs: number;
@@ -64,6 +72,9 @@ export class HostDesk {
   readonly #o: HostDeskOptions;
   #stopped = false;
   #sweptAtMs: number;
+  readonly #startedAtMs: number;
+  /** Rooms that were on no record when a host said that it runs them. */
+  readonly #unproved = new WeakSet<RoomEntry>();
   #awakeSinceMs = 0;
   /** Hosts that are silent, with when they were heard last. */
   readonly #suspected = new WeakMap<HostEntry, number>();
@@ -75,6 +86,7 @@ export class HostDesk {
   constructor(options: HostDeskOptions) {
     this.#o = options;
     this.#sweptAtMs = options.clock.now();
+    this.#startedAtMs = this.#sweptAtMs;
   }
 
   hello(hello: Hello, link: AgentLink): void {
@@ -185,7 +197,7 @@ export class HostDesk {
       return;
     }
     if (change.event === "standby-orphaned") {
-      standbys.orphaned(roomId, change.standbyId);
+      standbys.orphaned(hostId, roomId, change.standbyId);
       return;
     }
     if (change.event === "running") {
@@ -257,7 +269,10 @@ export class HostDesk {
         this.#dispose(host, roomId, Math.max(record.epoch, epoch + 1));
         return;
       }
-      this.#adopt(host, report, record);
+      const known = record !== undefined && record.hostId === hostId && record.epoch === epoch;
+      // A room that nobody has on record is whose it says: so they all come back after the store was lost.
+      if (record === undefined || known || this.#ledTo(hostId, report)) this.#adopt(host, report, record);
+      else this.#refuseClaim(host, report, record);
       return;
     }
     if (room.stage.hostId === hostId && epoch === room.epoch) {
@@ -275,10 +290,15 @@ export class HostDesk {
       return;
     }
     if (epoch > room.epoch && epoch > fenced && room.stage.state !== "migrating") {
+      if (!this.#ledTo(hostId, report) && !this.#bothUnproved(room)) {
+        this.#refuseClaim(host, report, { hostId: room.stage.hostId, epoch: room.epoch });
+        return;
+      }
       // The owner changed and another broker, or none, saw it: the newer epoch is right.
       const former = this.#o.hosts.get(room.stage.hostId);
       rooms.apply(room, { type: "relocated", hostId, at, epoch });
-      if (former !== undefined && former !== host) this.#dispose(former, roomId, epoch);
+      if (former !== undefined && former !== host && this.#o.owns(roomId))
+        this.#dispose(former, roomId, epoch);
       this.#sessions(room, report);
       onOwner(room).catch((cause: unknown) =>
         logger.error({ roomId, cause }, "the room's new host could not be stored"),
@@ -288,12 +308,42 @@ export class HostDesk {
     this.#dispose(host, roomId, Math.max(room.epoch, epoch + 1));
   }
 
+  /** True if an order to this host, or a move that was under way, gave it the room at this epoch. */
+  #ledTo(hostId: string, { roomId, epoch, grant }: RoomReport): boolean {
+    const claim = { roomId, hostId, epoch };
+    return this.#o.grants.valid(claim, grant) || this.#o.openMoves.leadsTo(claim);
+  }
+
+  /**
+   * Of hosts that come back after the store was lost none can prove anything: the higher epoch is right as long as
+   * they are coming back, since a move may have ended meanwhile; after that the first has it.
+   */
+  #bothUnproved(room: RoomEntry): boolean {
+    return this.#unproved.has(room) && this.#o.clock.now() - this.#startedAtMs < this.#o.rejoinGraceMs;
+  }
+
+  /** Only the broker that decides about the room ends the copy: others may not know yet what it has ordered. */
+  #refuseClaim(
+    host: HostEntry,
+    { roomId, epoch }: RoomReport,
+    recorded: Pick<RoomRecord, "hostId" | "epoch">,
+  ): void {
+    const { hostId } = host.facts;
+    this.#o.logger.error(
+      { hostId, roomId, epoch, recorded: { hostId: recorded.hostId, epoch: recorded.epoch } },
+      "host claims a room that no move, restore or takeover on record gave it; refused",
+    );
+    this.#o.onRefusedClaim();
+    if (this.#o.owns(roomId)) this.#dispose(host, roomId, epoch + 1);
+  }
+
   #adopt(host: HostEntry, report: RoomReport, record: RoomRecord | undefined): void {
     const { clock, onOwner, logger } = this.#o;
     const { roomId, processId, address } = report;
     const { hostId } = host.facts;
     const createdAtMs = record?.createdAtMs ?? clock.now();
     const room = this.#enter({ ...report, hostId, createdAtMs }, { processId, address }, record);
+    if (record === undefined && !this.#ledTo(hostId, report)) this.#unproved.add(room);
     this.#sessions(room, report);
     onOwner(room).catch((cause: unknown) =>
       logger.error({ roomId, cause }, "found room could not be stored"),

@@ -18,6 +18,13 @@ export class OpenMoves {
     return false;
   }
 
+  /** True if one of them would give the room to this host at this epoch. */
+  leadsTo({ roomId, hostId, epoch }: { roomId: string; hostId: string; epoch: number }): boolean {
+    for (const entry of this.#byId.values())
+      if (entry.roomId === roomId && entry.toHostId === hostId && entry.toEpoch === epoch) return true;
+    return false;
+  }
+
   /** Moves whose two hosts are both connected, so that they can be asked. */
   askable(hosts: HostRegistry): JournalEntry[] {
     return [...this.#byId.values()].filter(

@@ -51,6 +51,8 @@ export class Settler {
           if (settlement === "roll-back-fenced") room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
           else if (!(await this.#sides.abort(toHostId, migration.plan))) break;
           if (migration.owned || !(await this.#sides.abort(fromHostId, migration.plan))) break;
+          // The destination says that it has let go; its order for this epoch is worth nothing any more.
+          room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
           rooms.apply(room, { type: "rolled-back", migrationId });
           await this.#o.onOwner(room);
           migration.enter("rolled-back", 0);

@@ -50,7 +50,7 @@ interface Watch {
   looking: boolean;
   /** The standby that this broker made and that the room's host confirms by. */
   armed: string | undefined;
-  orphaned: string | undefined;
+  orphaned: StandbyRecord | undefined;
   notBeforeMs: number;
   rankedAtMs: number;
 }
@@ -118,11 +118,11 @@ export class Standbys {
     this.#lookAgain(roomId, watch);
   }
 
-  /** The standby says that the room's host is gone. */
-  orphaned(roomId: string, standbyId: string): void {
+  /** The standby's host says that the room's host is gone. */
+  orphaned(hostId: string, roomId: string, standbyId: string): void {
     const watch = this.#watches.get(roomId);
     if (watch === undefined) return;
-    watch.orphaned = standbyId;
+    watch.orphaned = { hostId, standbyId };
     const room = this.#o.rooms.get(roomId);
     if (room !== undefined) this.#check(room, watch);
   }
@@ -139,7 +139,8 @@ export class Standbys {
   #check(room: RoomEntry, watch: Watch): void {
     const { hosts, owns, rescue } = this.#o;
     const { standby, stage, roomId } = room;
-    if (standby === undefined || watch.orphaned !== standby.standbyId) return;
+    if (standby === undefined || watch.orphaned?.standbyId !== standby.standbyId) return;
+    if (watch.orphaned.hostId !== standby.hostId) return;
     if (stage.state !== "running" || hosts.get(stage.hostId)?.peer !== undefined || !owns(roomId)) return;
     rescue(room);
   }
