@@ -14,6 +14,7 @@ import type { WebSocket } from "ws";
 import { z } from "zod";
 import type { Clock } from "../clock.js";
 import type { AgentPeer } from "../state/host-registry.js";
+import { type AgentPlace, assertAnswer } from "./reported-addresses.js";
 import type { RoomGrants } from "./room-grants.js";
 
 /** An agent that does not answer within this is treated as hung for this request. */
@@ -34,16 +35,25 @@ export class AgentLink implements AgentPeer {
   readonly #batch: TurnBatch;
   readonly #clock: Clock;
   readonly #grants: RoomGrants;
+  readonly place: AgentPlace;
   readonly #pending = new Map<number, Pending>();
   #nextRequestId = 1;
   #closed = false;
 
-  constructor(hostId: string, socket: WebSocket, batch: TurnBatch, clock: Clock, grants: RoomGrants) {
+  constructor(
+    hostId: string,
+    socket: WebSocket,
+    batch: TurnBatch,
+    clock: Clock,
+    grants: RoomGrants,
+    place: AgentPlace,
+  ) {
     this.hostId = hostId;
     this.#socket = socket;
     this.#batch = batch;
     this.#clock = clock;
     this.#grants = grants;
+    this.place = place;
   }
 
   request<M extends AgentMethod>(
@@ -90,8 +100,14 @@ export class AgentLink implements AgentPeer {
       return;
     }
     const parsed = tryRead(agentResultSchemas[pending.method], result);
-    if (parsed.success) pending.resolve(parsed.data);
-    else {
+    if (parsed.success) {
+      try {
+        assertAnswer(parsed.data, this.place);
+        pending.resolve(parsed.data);
+      } catch (cause) {
+        pending.reject(CentroidError.from(cause));
+      }
+    } else {
       const detail = z.prettifyError(parsed.error);
       pending.reject(
         new CentroidError("INTERNAL", `host ${this.hostId} answered ${pending.method} wrongly: ${detail}`),

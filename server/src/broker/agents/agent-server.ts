@@ -22,6 +22,7 @@ import type { Clock } from "../clock.js";
 import type { Logger } from "../logger.js";
 import { AgentLink } from "./agent-link.js";
 import { type Answer, Handshake } from "./handshake.js";
+import { assertHello, assertReport, placeOf } from "./reported-addresses.js";
 import type { RoomGrants } from "./room-grants.js";
 import { Strangers } from "./strangers.js";
 
@@ -98,6 +99,7 @@ export class AgentServer implements Disposable {
         } else if (message.type === "hello") {
           if (greeted || handshake.hostId !== message.hostId)
             throw new CentroidError("BAD_REQUEST", "say hello once, as the host that answered the challenge");
+          assertHello(message, placeOf(tcp.remoteAddress));
           greeted = true;
           cancelHello();
           this.#hello(socket, tcp, message).then((accepted) => {
@@ -144,6 +146,7 @@ export class AgentServer implements Disposable {
       new TurnBatch(tcp, setImmediate),
       this.#o.clock,
       this.#o.grants,
+      placeOf(tcp.remoteAddress),
     );
     this.#links.set(hostId, link);
     link.send({
@@ -166,6 +169,7 @@ export class AgentServer implements Disposable {
         link.reply(message.requestId, message.result, message.error);
         return;
       case "room":
+        if (message.change.event === "running") assertReport(message.change.report, link.place);
         this.#o.onRoom(link.hostId, message);
         return;
       case "published":
