@@ -145,6 +145,14 @@ export class GuardedStore implements Store {
     return this.#o.inner.receipts(filter);
   }
 
+  takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean> {
+    return this.#mustWrite(() => this.#o.inner.takePlayerId(playerId, untilMs, nowMs));
+  }
+
+  extendPlayerId(playerId: string, untilMs: number, nowMs: number): Promise<void> {
+    return this.#mustWrite(() => this.#o.inner.extendPlayerId(playerId, untilMs, nowMs));
+  }
+
   appendAudit(entry: AuditEntry, begun?: AuditEntry): Promise<void> {
     return this.#mustWrite(() => this.#o.inner.appendAudit(entry, begun));
   }
