@@ -141,12 +141,11 @@ const mistakes: Mistake[] = [
       from: /return destinationAnswered \? "roll-back" : "roll-back-fenced";/,
       to: 'return "wait";',
     },
-    actions: [
-      move(200, "h1"),
-      { atMs: at(260), type: "crash room host", hostId: "h1" },
-      move(5_000, "h2"),
-      { atMs: at(5_060), type: "crash room host", hostId: "h2" },
-    ],
+    // At several moments of a move: how long its phases take differs between seeds.
+    actions: [150, 300, 450].flatMap((laterMs, round) => [
+      move(200 + round * 3_000, "h1"),
+      { atMs: at(200 + round * 3_000 + laterMs), type: "crash room host", hostId: "h1" },
+    ]),
   },
 ];
 
