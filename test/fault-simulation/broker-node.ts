@@ -110,10 +110,13 @@ export class BrokerNode {
   }
 }
 
+/** Joins of the simulation are not asked for over HTTP. */
+const NOBODY = { authToken: undefined, request: undefined };
+
 async function handle({ client, operator }: Served, call: Call): Promise<unknown> {
   switch (call.method) {
     case "match":
-      return client.matchmaker.match(call.how, call.target, {}, undefined, "players");
+      return client.matchmaker.match(call.how, call.target, {}, NOBODY, "players");
     case "move":
       return operator.move(call.roomId, { hostId: call.hostId });
     case "where": {

@@ -56,6 +56,17 @@ export class Disk {
       receipts: (filter) => memory.receipts(filter),
       audit: (filter) => memory.audit(filter),
       putRoom: (room) => keep((store) => store.putRoom(room)),
+      nextEpoch: async (roomId, above) => {
+        const given: number[] = [];
+        await keep(async (store) => void given.push(await store.nextEpoch(roomId, above)));
+        return given[0] ?? above + 1;
+      },
+      takePlayerId: async (playerId, untilMs, nowMs) => {
+        const taken: boolean[] = [];
+        await keep(async (store) => void taken.push(await store.takePlayerId(playerId, untilMs, nowMs)));
+        return taken[0] === true;
+      },
+      extendPlayerId: (playerId, untilMs) => keep((store) => store.extendPlayerId(playerId, untilMs)),
       removeRoom: (roomId) => keep((store) => store.removeRoom(roomId)),
       putCheckpoint: (checkpoint) => keep((store) => store.putCheckpoint(checkpoint)),
       journal: (entry) => keep((store) => store.journal(entry)),

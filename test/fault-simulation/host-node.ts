@@ -102,7 +102,9 @@ export class HostNode {
     const { hostId, bindHost } = config;
     const made = new Agent({
       config,
-      carriers: (events) => [new ProcessCarrier({ ...config, advertiseHost: bindHost, events })],
+      carriers: (events) => [
+        new ProcessCarrier({ ...config, environment: {}, advertiseHost: bindHost, events }),
+      ],
       notice: (line) => record({ type: "note", text: `${hostId}: ${line}` }),
       onRefused: ({ message }) => {
         record({ type: "note", text: `${hostId} was refused and ends: ${message}` });
@@ -112,6 +114,7 @@ export class HostNode {
         });
       },
       onConnected: () => undefined,
+      onBroker: () => undefined,
     });
     void made.start();
   }

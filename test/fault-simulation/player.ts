@@ -79,6 +79,7 @@ export class Player {
       {
         moving: () => undefined,
         cancelled: () => undefined,
+        undelivered: () => undefined,
         moved: ({ restored, lost, duplicated, to }) => {
           this.#fresh ||= restored;
           record({

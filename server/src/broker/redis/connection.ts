@@ -23,6 +23,11 @@ export interface RedisCommands {
   hSetNX(key: string, field: string, value: string): Promise<number>;
   hVals(key: string): Promise<string[]>;
   publish(channel: string, message: string): Promise<number>;
+  set(
+    key: string,
+    value: string,
+    options: { expiration: { type: "PX"; value: number }; condition?: "NX" },
+  ): Promise<string | null>;
   zAdd(key: string, member: { score: number; value: string }): Promise<number>;
   zRange(
     key: string,

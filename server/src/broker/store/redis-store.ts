@@ -176,7 +176,7 @@ export class RedisStore implements Store {
 
   async takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean> {
     const expiration = { type: "PX", value: Math.max(1, Math.ceil(untilMs - nowMs)) } as const;
-    const taken = await this.#client.set(this.#key(`player:${playerId}`), "1", {
+    const taken = await this.#redis.commands.set(this.#key(`player:${playerId}`), "1", {
       condition: "NX",
       expiration,
     });
@@ -185,7 +185,7 @@ export class RedisStore implements Store {
 
   async extendPlayerId(playerId: string, untilMs: number, nowMs: number): Promise<void> {
     const expiration = { type: "PX", value: Math.max(1, Math.ceil(untilMs - nowMs)) } as const;
-    await this.#client.set(this.#key(`player:${playerId}`), "1", { expiration });
+    await this.#redis.commands.set(this.#key(`player:${playerId}`), "1", { expiration });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
