@@ -49,7 +49,12 @@ export class Disk {
       });
     };
     return {
-      secret: (name, create) => memory.secret(name, create),
+      // Made at the first start, before anything else happens: on the disk at once.
+      secret: async (name, create) => {
+        const secret = await memory.secret(name, create);
+        this.#durable.push((store) => store.secret(name, () => secret).then(() => undefined));
+        return secret;
+      },
       rooms: () => memory.rooms(),
       checkpoint: (roomId) => memory.checkpoint(roomId),
       openMigrations: () => memory.openMigrations(),
@@ -72,6 +77,9 @@ export class Disk {
       journal: (entry) => keep((store) => store.journal(entry)),
       closeMigration: (receipt) => keep((store) => store.closeMigration(receipt)),
       appendAudit: (entry) => keep((store) => store.appendAudit(entry)),
+      // Players choose no ids here.
+      takePlayerId: (...id) => memory.takePlayerId(...id),
+      extendPlayerId: (playerId, untilMs) => memory.extendPlayerId(playerId, untilMs),
       [Symbol.asyncDispose]: async () => undefined,
     };
   }

@@ -54,7 +54,7 @@ export class Agent implements AsyncDisposable {
       room: (roomId, epoch, change) => {
         if (change.event === "disposed" || change.event === "lost") {
           this.#keepers.delete(roomId);
-          this.#grants.forget(roomId);
+          this.#grants.forget(roomId, epoch);
         }
         const shown =
           change.event === "running" ? { ...change, report: this.#grants.shown(change.report) } : change;
@@ -205,7 +205,7 @@ export class Agent implements AsyncDisposable {
     try {
       return await carrier.handle(request);
     } finally {
-      if (!this.#carriers.some((each) => each.has(request.roomId))) this.#grants.forget(request.roomId);
+      if (!this.#carriers.some((each) => each.has(request.roomId))) this.#grants.forgetAll(request.roomId);
     }
   }
 

@@ -10,8 +10,13 @@ export class Grants {
     this.#byRoom.set(order.roomId, { epoch: order.epoch, grant });
   }
 
-  /** The room is not here any more. */
-  forget(roomId: string): void {
+  /** The room is not here any more at this epoch; by then a later order may have brought it back. */
+  forget(roomId: string, epoch: number): void {
+    if ((this.#byRoom.get(roomId)?.epoch ?? epoch) <= epoch) this.#byRoom.delete(roomId);
+  }
+
+  /** The room is not here in any form. */
+  forgetAll(roomId: string): void {
     this.#byRoom.delete(roomId);
   }
 
