@@ -8,4 +8,4 @@ export * from "./relay/index.js";
 export type { MoveHooks } from "./roomhost/colyseus/core-internals.js";
 export type { RoomMarks } from "./roomhost/colyseus/movable-room.js";
 export { bundleRooms, type RoomsBundle } from "./rooms/bundle-rooms.js";
-export { explain as explainUwsFailure, uwsProblem } from "./websocket/native.js";
+export { explainUwsFailure, uwsProblem } from "./websocket/native.js";

@@ -77,9 +77,6 @@ export class Disk {
       journal: (entry) => keep((store) => store.journal(entry)),
       closeMigration: (receipt) => keep((store) => store.closeMigration(receipt)),
       appendAudit: (entry) => keep((store) => store.appendAudit(entry)),
-      // Players choose no ids here.
-      takePlayerId: (...id) => memory.takePlayerId(...id),
-      extendPlayerId: (playerId, untilMs) => memory.extendPlayerId(playerId, untilMs),
       [Symbol.asyncDispose]: async () => undefined,
     };
   }

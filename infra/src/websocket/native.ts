@@ -21,7 +21,7 @@ export async function loadUws(): Promise<Native> {
     const loaded = await import("uWebSockets.js");
     return { state: "loaded", uws: loaded.default ?? loaded };
   } catch (cause) {
-    return { state: "missing", reason: explain(String(cause), thisRuntime()) };
+    return { state: "missing", reason: explainUwsFailure(String(cause), thisRuntime()) };
   }
 }
 
@@ -35,7 +35,7 @@ export async function uwsProblem(): Promise<string | undefined> {
  * The cause in one sentence. The package's own message blames the version of Node whatever it was; what the system's
  * loader or Node said is in the lines below it.
  */
-export function explain(message: string, { node, abi, platform, arch, glibc }: Runtime): string {
+export function explainUwsFailure(message: string, { node, abi, platform, arch, glibc }: Runtime): string {
   const [major] = node.split(".");
   const [, wanted] = /version `GLIBC_([\d.]+)' not found/.exec(message) ?? [];
   if (wanted !== undefined)
