@@ -14,9 +14,9 @@ const OUT = join(ROOT, "docs/api");
 export const PUBLIC = [
   { name: "@centroid/sdk", file: "client/sdk/dist/index.d.ts" },
   { name: "@centroid/sdk/hud", file: "client/sdk/dist/hud.d.ts" },
-  { name: "@centroid/server", file: "server/dist/index.d.ts" },
-  { name: "@centroid/server/config", file: "server/dist/config/config.d.ts" },
-  { name: "@centroid/server/testing", file: "server/dist/testing.d.ts" },
+  { name: "@centroid/server", file: "server/broker/dist/index.d.ts" },
+  { name: "@centroid/server/config", file: "server/cli/dist/config/config.d.ts" },
+  { name: "@centroid/server/testing", file: "server/cli/dist/testing.d.ts" },
 ] as const;
 
 /** Every public export, by the module it is imported from. */

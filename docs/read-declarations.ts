@@ -14,7 +14,10 @@ export interface Entry {
 /** Where our packages keep the declarations of their main entry. */
 const PACKAGES: Readonly<Record<string, string>> = {
   "@centroid/protocol": "client/protocol/dist/index.d.ts",
-  "@centroid/infra": "infra/dist/index.d.ts",
+  "@centroid/agent": "infra/agent/dist/index.d.ts",
+  "@centroid/broker": "server/broker/dist/index.d.ts",
+  "@centroid/cli/config": "server/cli/dist/config/config.d.ts",
+  "@centroid/room": "client/room/dist/index.d.ts",
 };
 
 type Named = { type: string; name?: string; value?: string };

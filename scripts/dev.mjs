@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { build } from "./build.mjs";
 
 const ROOT = join(import.meta.dirname, "..");
-const CENTROID = join(ROOT, "server/dist/cli/main.js");
+const CENTROID = join(ROOT, "server/cli/dist/main.js");
 const WATCHED = ["client", "infra", "placement", "server"];
 const OUTPUT = /(^|[/\\])(node_modules|dist|dist-web|\.types|build)([/\\]|$)|\.tsbuildinfo|(~|\.sw[px])$/;
 /** Editors and git write many files at once. */

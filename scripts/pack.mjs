@@ -16,7 +16,14 @@ rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
 const packed = execFileSync(
   "npm",
-  ["pack", "--json", "--ignore-scripts", "--pack-destination", OUT, ...workspaces.map((path) => `./${path}`)],
+  [
+    "pack",
+    "--json",
+    "--ignore-scripts",
+    "--pack-destination",
+    OUT,
+    ...workspaces.filter((path) => path !== "test").map((path) => `./${path}`),
+  ],
   { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
 );
 console.log(

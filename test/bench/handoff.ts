@@ -1,6 +1,6 @@
 /** What players feel of a hand-off: silence beyond the tick, by client, over many moves. */
 import { join } from "node:path";
-import { startRelay } from "@centroid/infra";
+import { startRelay } from "@centroid/emulation";
 import type { CentroidRoom, MigrateEvent } from "@centroid/sdk";
 import { RecordedSystem } from "../history/recorded-system.js";
 import type { LedgerRoom } from "../support/ledger.js";

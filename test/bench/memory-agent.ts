@@ -1,5 +1,5 @@
 /** A host of records in a process of its own: whoever gets a seat there sits down at once. */
-import { FakeAgent } from "../server/support/fake-agent.js";
+import { FakeAgent } from "../broker/support/fake-agent.js";
 
 const [url = "", token = ""] = process.argv.slice(2);
 const agent = await FakeAgent.start({ url, token, hostId: "host", net: new Map(), roomTypes: ["plain"] });

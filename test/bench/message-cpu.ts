@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleRooms } from "@centroid/infra";
+import { bundleRooms } from "@centroid/room-host/bundling";
 import { Client, type Room } from "@colyseus/sdk";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 import { quantile, type Row } from "./row.js";

@@ -10,13 +10,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type AgentProcess, bundleRooms, startAgent } from "@centroid/infra";
+import { type AgentProcess, startAgent } from "@centroid/agent";
+import { bundleRooms } from "@centroid/room-host/bundling";
 import { descendants } from "../support/processes.js";
 import { freePort, TestRedis } from "../support/redis.js";
 import { OneWayLink } from "./one-way-link.js";
 import { SmallDisk } from "./small-disk.js";
 
-const CLI = join(import.meta.dirname, "../../server/dist/cli/main.js");
+const CLI = join(import.meta.dirname, "../../server/cli/dist/main.js");
 const CLOCK = pathToFileURL(join(import.meta.dirname, "settable-clock.mjs")).href;
 const AGENT_TOKEN = "chaos-agent-token-0123";
 export const ADMIN_TOKEN = "chaos-admin-token-0123";

@@ -86,7 +86,7 @@ it("every command of docs/cli.md exists, and the configuration file of docs/conf
     ([, name]) => name,
   );
   for (const name of new Set(named)) expect(help).toMatch(new RegExp(`^ {2}${name}\\b`, "m"));
-  const { loadConfig } = await import("../../server/dist/config/config.js");
+  const { loadConfig } = await import("../../server/cli/dist/config/config.js");
   const block = codeBlocks(join(DOCS, "configuration.md")).find(
     ({ title }) => title === "centroid.config.ts",
   );

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { printable, printableValues } from "@centroid/protocol";
 import { expect, it } from "vitest";
-import { World } from "../server/support/world.js";
+import { World } from "../broker/support/world.js";
 
-const CLI = join(import.meta.dirname, "../../server/dist/cli/main.js");
+const CLI = join(import.meta.dirname, "../../server/cli/dist/main.js");
 const run = promisify(execFile);
 /** Clears the screen, renames the window, turns the text around, and C1's way to begin a sequence. */
 const EVIL = "\u001b[2J\u001b]0;owned\u0007\u202eadmin\u009b31m\r\n";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { until, World } from "../server/support/world.js";
+import { until, World } from "../broker/support/world.js";
 import { Cli } from "../support/run-cli.js";
 
 const SCRIPT = join(import.meta.dirname, "../../infra/deploy/make-certificates.sh");

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { World } from "../server/support/world.js";
+import { World } from "../broker/support/world.js";
 import { codeBlocks } from "../support/markdown.js";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -14,7 +14,7 @@ const DEPLOY = join(ROOT, "infra/deploy");
 const read = (path: string): string => readFileSync(join(DEPLOY, path), "utf8");
 
 function flagsOf(command: string): Set<string> {
-  const help = execFileSync(process.execPath, [join(ROOT, "server/dist/cli/main.js"), command, "--help"], {
+  const help = execFileSync(process.execPath, [join(ROOT, "server/cli/dist/main.js"), command, "--help"], {
     encoding: "utf8",
   });
   return new Set(help.match(/--[a-z-]+/g) ?? []);

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { until, World } from "../server/support/world.js";
+import { until, World } from "../broker/support/world.js";
 
 const FILES = join(import.meta.dirname, "../../infra/deploy/proxy");
 const installed = (program: string): boolean =>

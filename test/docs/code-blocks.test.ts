@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { startBroker } from "@centroid/server";
+import { startBroker } from "@centroid/broker";
 import { expect, it } from "vitest";
 import { codeBlocks } from "../support/markdown.js";
 

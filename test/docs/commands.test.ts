@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
-import { createProgram } from "../../server/dist/cli/program.js";
+import { createProgram } from "../../server/cli/dist/program.js";
 import { codeBlocks } from "../support/markdown.js";
 
 const ROOT = join(import.meta.dirname, "../..");

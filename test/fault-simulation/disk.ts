@@ -2,7 +2,7 @@
  * The embedded store on a simulated disk: a write can be read at once and is durable a moment later, in the order in
  * which it was made. A crash loses what is not durable yet; a full disk refuses.
  */
-import { MemoryStore, type Store } from "@centroid/server";
+import { MemoryStore, type Store } from "@centroid/broker";
 import type { Draw } from "../support/draw.js";
 import type { Buggify } from "./buggify.js";
 import type { Scheduler, SimProcess } from "./scheduler.js";

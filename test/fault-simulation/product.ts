@@ -10,14 +10,14 @@ import type * as protocol from "@centroid/protocol";
 import type { getMessageBytes, Room } from "@colyseus/core";
 import { build } from "esbuild";
 import type { MigratingTransport } from "../../client/sdk/dist/migrating-transport.js";
-import type { Agent } from "../../infra/dist/agent/agent.js";
-import type { agentConfigSchema } from "../../infra/dist/agent/config.js";
-import type { ProcessCarrier } from "../../infra/dist/carriers/process/process-carrier.js";
-import type { PresenceBus } from "../../infra/dist/roomhost/colyseus/room-presence.js";
-import type { RoomTypes } from "../../infra/dist/roomhost/colyseus/seats.js";
-import type { Lease } from "../../infra/dist/roomhost/lease.js";
-import type { RoomHost } from "../../infra/dist/roomhost/room-host.js";
-import type { startBroker } from "../../server/dist/broker/broker.js";
+import type { Agent } from "../../infra/agent/dist/agent.js";
+import type { ProcessCarrier } from "../../infra/agent/dist/carrier/process-carrier.js";
+import type { agentConfigSchema } from "../../infra/agent/dist/config.js";
+import type { PresenceBus } from "../../infra/room-host/dist/colyseus/room-presence.js";
+import type { RoomTypes } from "../../infra/room-host/dist/colyseus/seats.js";
+import type { Lease } from "../../infra/room-host/dist/lease.js";
+import type { RoomHost } from "../../infra/room-host/dist/room-host.js";
+import type { startBroker } from "../../server/broker/dist/broker.js";
 
 export interface Product {
   startBroker: typeof startBroker;
@@ -36,14 +36,14 @@ export interface Product {
 
 const ROOT = join(import.meta.dirname, "../..");
 const ENTRY = `
-export { startBroker } from "./server/dist/broker/broker.js";
-export { Agent } from "./infra/dist/agent/agent.js";
-export { agentConfigSchema } from "./infra/dist/agent/config.js";
-export { ProcessCarrier } from "./infra/dist/carriers/process/process-carrier.js";
-export { RoomHost } from "./infra/dist/roomhost/room-host.js";
-export { Lease } from "./infra/dist/roomhost/lease.js";
-export { RoomTypes } from "./infra/dist/roomhost/colyseus/seats.js";
-export { PresenceBus } from "./infra/dist/roomhost/colyseus/room-presence.js";
+export { startBroker } from "./server/broker/dist/broker.js";
+export { Agent } from "./infra/agent/dist/agent.js";
+export { agentConfigSchema } from "./infra/agent/dist/config.js";
+export { ProcessCarrier } from "./infra/agent/dist/carrier/process-carrier.js";
+export { RoomHost } from "./infra/room-host/dist/room-host.js";
+export { Lease } from "./infra/room-host/dist/lease.js";
+export { RoomTypes } from "./infra/room-host/dist/colyseus/seats.js";
+export { PresenceBus } from "./infra/room-host/dist/colyseus/room-presence.js";
 export { MigratingTransport } from "./client/sdk/dist/migrating-transport.js";
 export * as protocol from "@centroid/protocol";
 export { Room, getMessageBytes } from "@colyseus/core";

@@ -1,6 +1,6 @@
 /** One simulated process' copy of the product. It serves run after run: what it has begun ends with each. */
 
-import type { HttpServerOptions } from "../../server/dist/broker/api/http-server.js";
+import type { HttpServerOptions } from "../../server/broker/dist/api/http-server.js";
 import { Draw } from "../support/draw.js";
 import type { Instantiate, Product } from "./product.js";
 import { Scheduler, SimProcess } from "./scheduler.js";

@@ -1,6 +1,6 @@
 /** One end of a simulated connection, as `ws` has it (events) and as browsers have it (`on...` slots). */
 import { EventEmitter } from "node:events";
-import type { ServerSocket } from "../../infra/dist/websocket/server-socket.js";
+import type { ServerSocket } from "../../infra/room-host/dist/sockets/server-socket.js";
 import type { Network } from "./network.js";
 import type { SimProcess } from "./scheduler.js";
 

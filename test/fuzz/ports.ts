@@ -5,7 +5,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { bundleRooms, startAgent, startRelay } from "@centroid/infra";
+import { startAgent } from "@centroid/agent";
+import { startRelay } from "@centroid/emulation";
+import { bundleRooms } from "@centroid/room-host/bundling";
 import { WebSocket } from "ws";
 
 export interface Port {
@@ -29,7 +31,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const FREE = { maxFramesPerSecond: 0, maxBytesPerSecond: 0 };
 /** A broker in a process of its own: its end must be seen, not suffered. */
 const BROKER = `
-  import { startBroker } from "@centroid/server";
+  import { startBroker } from "@centroid/broker";
   const broker = await startBroker({ port: 0, autoMove: false, limits: false,
     dashboardDir: ${JSON.stringify(join(ROOT, "client/dashboard/dist"))} });
   console.log(JSON.stringify({ url: broker.url, agentToken: broker.agentToken, adminToken: broker.adminToken }));

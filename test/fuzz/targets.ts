@@ -18,12 +18,12 @@ import {
 } from "@centroid/protocol";
 import { Packr } from "msgpackr";
 import type { z } from "zod";
-import { decodeCheckpoint } from "../../infra/dist/roomhost/checkpoint/checkpoint.js";
-import { decodeFromDestination, decodeFromSource } from "../../infra/dist/roomhost/handoff/wire.js";
-import { decodeFromPrimary, decodeFromStandby } from "../../infra/dist/roomhost/standby/wire.js";
-import { journalEntrySchema, roomRecordSchema } from "../../server/dist/broker/store/store.js";
-import { explainIssue } from "../../server/dist/config/explain.js";
-import { configSchema } from "../../server/dist/config/schema.js";
+import { decodeCheckpoint } from "../../infra/room-host/dist/checkpoint/checkpoint.js";
+import { decodeFromDestination, decodeFromSource } from "../../infra/room-host/dist/handoff/handoff-wire.js";
+import { decodeFromPrimary, decodeFromStandby } from "../../infra/room-host/dist/standby/standby-wire.js";
+import { journalEntrySchema, roomRecordSchema } from "../../server/broker/dist/store/store.js";
+import { explainIssue } from "../../server/cli/dist/config/explain.js";
+import { configSchema } from "../../server/cli/dist/config/schema.js";
 import type { Draw } from "../support/draw.js";
 import { mutateBytes, mutateText, mutateValue } from "./mutate.js";
 import * as samples from "./samples.js";

@@ -101,7 +101,7 @@ it(
 it(
   "npm test -- FILE runs that file, without looking for system packages",
   async () => {
-    const { stdout } = await bash("npm test -- test/infra/native-transport.test.ts");
+    const { stdout } = await bash("npm test -- test/room-host/native-transport.test.ts");
     expect(stdout).toMatch(/Tests .*3 passed/);
     expect(stdout).not.toMatch(/apt-get|installing/);
   },

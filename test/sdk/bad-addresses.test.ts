@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { NextHost } from "../../client/sdk/dist/next-host.js";
 import { Prober } from "../../client/sdk/dist/prober.js";
 import { Standby } from "../../client/sdk/dist/standby.js";
-import { playerUrl } from "../../infra/dist/roomhost/player-url.js";
+import { playerUrl } from "../../infra/room-host/dist/sessions/player-url.js";
 
 const BAD = ["", "x", "ws://[object Object]/p/r", "http//:", "ws://h:99999/", "javascript:1"];
 const host = { hostId: "h", name: "h", latitude: 0, longitude: 0 };

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
 import { Prober } from "../../client/sdk/src/prober.js";
-import { startBeacon } from "../../infra/src/agent/beacon.js";
+import { startBeacon } from "../../infra/agent/src/beacon.js";
 
 const owned: (AsyncDisposable | Disposable)[] = [];
 afterEach(async () => {

@@ -2,7 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AgentProcess, bundleRooms, type Relay, startAgent, startRelay } from "@centroid/infra";
+import { type AgentProcess, startAgent } from "@centroid/agent";
+import { type Broker, type BrokerOptions, startBroker } from "@centroid/broker";
+import { type Relay, startRelay } from "@centroid/emulation";
 import {
   type BrokerEvent,
   type Decision,
@@ -11,8 +13,8 @@ import {
   type Receipt,
   type Room,
 } from "@centroid/protocol";
+import { bundleRooms } from "@centroid/room-host/bundling";
 import { CentroidClient, type CentroidClientOptions } from "@centroid/sdk";
-import { type Broker, type BrokerOptions, startBroker } from "@centroid/server";
 import { WebSocket } from "ws";
 
 export interface LiveHost {

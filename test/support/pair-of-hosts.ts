@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CENTROID_OPTIONS_KEY, PROTOCOL_VERSION, type RoomEvent, type Transfer } from "@centroid/protocol";
 import { CentroidClient } from "@centroid/sdk";
-import { ProcessCarrier } from "../../infra/dist/carriers/process/process-carrier.js";
-import { bundleRooms } from "../../infra/dist/rooms/bundle-rooms.js";
+import { ProcessCarrier } from "../../infra/agent/dist/carrier/process-carrier.js";
+import { bundleRooms } from "../../infra/room-host/dist/bundling/bundle-rooms.js";
 
 export type HostId = "a" | "b";
 const host = (hostId: HostId) => ({ hostId, name: hostId.toUpperCase(), latitude: 0, longitude: 0 });

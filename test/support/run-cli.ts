@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const MAIN = join(import.meta.dirname, "../../server/dist/cli/main.js");
+const MAIN = join(import.meta.dirname, "../../server/cli/dist/main.js");
 
 export class Cli implements AsyncDisposable {
   readonly #running: RunningCli[] = [];

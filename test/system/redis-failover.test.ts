@@ -1,9 +1,10 @@
 /** The master of Redis is killed while rooms move and players talk: nothing is lost, and brokers decide again. */
+
+import { type Broker, connectRedis, RedisCluster, RedisStore } from "@centroid/broker";
 import { CentroidClient } from "@centroid/sdk";
-import { type Broker, connectRedis, RedisCluster, RedisStore } from "@centroid/server";
 import { pino } from "pino";
 import { afterEach, expect, it } from "vitest";
-import { Owned } from "../../server/dist/deployment/owned.js";
+import { Owned } from "../../server/cli/dist/deployment/owned.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { ADMIN_TOKEN, HOSTS, LiveSystem } from "../support/live-system.js";
 import { WatchedRedis } from "../support/redis-groups.js";

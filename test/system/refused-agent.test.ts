@@ -4,9 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AgentProcess, bundleRooms, startAgent } from "@centroid/infra";
+import { type AgentProcess, startAgent } from "@centroid/agent";
+import { type Broker, startBroker } from "@centroid/broker";
+import { bundleRooms } from "@centroid/room-host/bundling";
 import { CentroidClient } from "@centroid/sdk";
-import { type Broker, startBroker } from "@centroid/server";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
 

@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AgentProcess, bundleRooms, startAgent } from "@centroid/infra";
+import { type AgentProcess, startAgent } from "@centroid/agent";
+import { type Broker, startBroker } from "@centroid/broker";
+import { bundleRooms } from "@centroid/room-host/bundling";
 import { CentroidClient, type Joined } from "@centroid/sdk";
-import { type Broker, startBroker } from "@centroid/server";
 import { Client, type Room, type SeatReservation } from "@colyseus/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type SurroundingsRoom from "../fixtures/trust-rooms/surroundings.js";

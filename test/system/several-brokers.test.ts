@@ -1,7 +1,7 @@
 /** Three brokers on one Redis: any answers any player, one decides about a room, and the others go on without it. */
 
+import { type Broker, connectRedis, RedisCluster, RedisStore } from "@centroid/broker";
 import { CentroidClient, type MigrateEvent } from "@centroid/sdk";
-import { type Broker, connectRedis, RedisCluster, RedisStore } from "@centroid/server";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { CuttableProxy } from "../support/cuttable-proxy.js";

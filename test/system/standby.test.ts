@@ -1,6 +1,7 @@
 /** Rooms marked `replicated`: their host is killed and their players notice a blink, not a pause. */
+
+import { MemoryStore } from "@centroid/broker";
 import type { MigrateEvent } from "@centroid/sdk";
-import { MemoryStore } from "@centroid/server";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type RecordedPlayer, RecordedSystem } from "../history/recorded-system.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";

@@ -8,10 +8,10 @@
  */
 
 import type { HostTable } from "../decide/host-table.js";
-import { normalDraw } from "../decide/normal-draws.js";
 import { hostCostMs, type ObjectiveParameters, score, worstShare } from "../decide/objective.js";
 import type { HostView, PlacementParameters, RoomView } from "../decide/types.js";
 import { factorOf, measuredAt, measuredP50Ms } from "../latency/player-model.js";
+import { normalDraw } from "../random/normal-draws.js";
 
 export interface Confirmation {
   hostId: string;

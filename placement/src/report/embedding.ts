@@ -3,7 +3,7 @@
  * weighted by 1/rtt^2, minimised pair by pair (Zheng, Pawar, Goodman: Graph Drawing by SGD, 2018).
  */
 import type { RttMatrix } from "../matrix/rtt-matrix.js";
-import { seededRandom } from "../simulate/random.js";
+import { seededRandom } from "../random/random.js";
 
 const PASSES = 40;
 /** Steps are annealed from where every pair is met in one go to a twentieth of it. */

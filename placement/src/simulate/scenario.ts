@@ -1,6 +1,6 @@
 /** Who is in a room, and where, step by step: the five kinds of play a room may see. */
 import type { RttMatrix } from "../matrix/rtt-matrix.js";
-import type { Random } from "./random.js";
+import type { Random } from "../random/random.js";
 
 export const SCENARIOS = ["regional", "follow-the-sun", "commute", "churn", "crowd"] as const;
 export type Scenario = (typeof SCENARIOS)[number];

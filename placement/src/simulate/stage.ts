@@ -7,10 +7,10 @@ import type { MoveCosts } from "../decide/migration-cost.js";
 import { DEFAULT_PARAMETERS, type HostView, type PlacementParameters } from "../decide/types.js";
 import { LatencyMap } from "../latency/latency-map.js";
 import { checkSlices, type RttMatrix } from "../matrix/rtt-matrix.js";
+import { type Random, seededRandom } from "../random/random.js";
 import { argmin, type Baseline, chooseBaseline } from "./baselines.js";
 import { EngineRoom, type Ping } from "./engine-player.js";
 import { checkParameters, type SimulationParameters } from "./parameters.js";
-import { type Random, seededRandom } from "./random.js";
 import { ABSENT, makeTrace, type RoomTrace, SCENARIOS } from "./scenario.js";
 import { type CostTable, costTable, sliceAt, trueScoreMs } from "./truth.js";
 

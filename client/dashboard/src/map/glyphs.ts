@@ -1,6 +1,6 @@
 /** The signs of hosts and rooms on the canvas. */
 import type { Host } from "@centroid/protocol";
-import type { Palette } from "./palette.js";
+import type { Palette } from "../ui/palette.js";
 import { CLOUD_LIFT_PX, type PlacedRoom, toScreen, type View } from "./scene.js";
 
 /** A square that holds a cloud and its stem. */

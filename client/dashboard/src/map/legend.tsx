@@ -1,5 +1,5 @@
 /** What the signs on the map mean, in words. */
-import { GRADE_WORDS } from "./palette.js";
+import { GRADE_WORDS } from "../ui/palette.js";
 
 export function Legend() {
   return (

@@ -4,20 +4,20 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { useStore } from "../live/store.js";
 import type { World } from "../live/world.js";
+import { readPalette } from "../ui/palette.js";
 import { REACHABLE_BY_KEYS } from "../ui/reachable.js";
 import { hostLink, type Route, roomLink, useRoute } from "../ui/route.js";
 import { useTheme } from "../ui/theme.js";
+import { useSize } from "../ui/use-size.js";
 import { Arcs } from "./arcs.js";
 import { HostLabels, layOutHosts } from "./labels.js";
 import { Legend } from "./legend.js";
 import { MapButtons } from "./map-buttons.js";
 import { type Focus, Painter } from "./painter.js";
-import { readPalette } from "./palette.js";
 import { createProjection, type Point } from "./projection.js";
 import { createScene, type PlacedPlayer, type PlacedThing, pick, type View } from "./scene.js";
 import { Tooltip } from "./tooltip.js";
 import { useArcs } from "./use-arcs.js";
-import { useSize } from "./use-size.js";
 import { useZoom } from "./use-zoom.js";
 
 interface MapViewProps {

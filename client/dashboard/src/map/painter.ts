@@ -1,7 +1,7 @@
 /** Draws the map on two canvases: the earth, and everything that moves. */
 import type { Host } from "@centroid/protocol";
+import type { Palette } from "../ui/palette.js";
 import { CLOUD_BOX_PX, cloudScale, drawHost, drawRoom, inked } from "./glyphs.js";
-import type { Palette } from "./palette.js";
 import type { Projection } from "./projection.js";
 import { type Line, type Scene, toScreen, type View } from "./scene.js";
 

@@ -1,7 +1,7 @@
 /** What is where on the map: hosts, rooms and players in unzoomed pixels, with fixed offsets where they crowd. */
 import type { Host, Location, Player, Room } from "@centroid/protocol";
 import type { World } from "../live/world.js";
-import { type Grade, gradeOf } from "./palette.js";
+import { type Grade, gradeOf } from "../ui/palette.js";
 import type { Point, Projection } from "./projection.js";
 
 /** `dx`, `dy` are screen pixels that do not grow with the zoom. */

@@ -3,9 +3,9 @@ import type { Decision } from "@centroid/protocol";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { useSize } from "../map/use-size.js";
 import { formatTime } from "../ui/format.js";
 import { useTheme } from "../ui/theme.js";
+import { useSize } from "../ui/use-size.js";
 
 const HEIGHT_PX = 150;
 

@@ -1,7 +1,7 @@
 /** States as sign and word: colour only underlines them. */
 import type { HostState, RoomState } from "@centroid/protocol";
-import { gradeOf } from "../map/palette.js";
 import { formatMs, formatPercent } from "./format.js";
+import { gradeOf } from "./palette.js";
 
 const HOST_SIGNS: Record<HostState, string> = { active: "●", draining: "→", lost: "×" };
 

@@ -2,8 +2,8 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useMemo, useRef } from "preact/hooks";
-import { useSize } from "../map/use-size.js";
 import { REACHABLE_BY_KEYS } from "./reachable.js";
+import { useSize } from "./use-size.js";
 
 export interface Column<Row> {
   readonly title: string;

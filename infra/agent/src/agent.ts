@@ -1,0 +1,242 @@
+/** One edge host: its carriers, its beacon and its link to the broker. */
+import { cpus } from "node:os";
+import { type AgentRequest, CentroidError, type RoomCheckpoint, type RoomReport } from "@centroid/protocol";
+import type { RunningServer } from "@centroid/room-host/sockets";
+import { startBeacon } from "./beacon.js";
+import { BrokerLink, type BrokerLinkState } from "./broker-link.js";
+import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
+import type { ResolvedAgentConfig } from "./config.js";
+import { Grants } from "./grants.js";
+
+/** A newcomer's measurements are over by then. */
+const WARM_UP_DELAY_MS = 2_500;
+
+/** Room hosts hear so often that the lease holds. */
+const LEASE_CHECK_MS = 100;
+/** Over which the load is taken; shorter ones say more of chance than of load. */
+const USAGE_WINDOW_MS = 1_000;
+/** While no broker runs, rooms may for as long as one would need to be noticed. */
+const ALONE_LEASE_MS = 2_000;
+
+export interface AgentOptions {
+  config: ResolvedAgentConfig;
+  carriers: (events: CarrierEvents) => Carrier[];
+  notice: (line: string) => void;
+  /** Every broker has refused this agent and none has ever welcomed it: it has nothing to stay for. */
+  onRefused: (error: CentroidError) => void;
+  onConnected: () => void;
+  /** How it stands with a broker has changed. */
+  onBroker: (url: string, state: BrokerLinkState) => void;
+}
+
+export class Agent implements AsyncDisposable {
+  readonly #o: AgentOptions;
+  readonly #carriers: Carrier[];
+  readonly #links: BrokerLink[];
+  readonly #grants = new Grants();
+  /** The broker that keeps a room's checkpoints, once one has said so. */
+  readonly #keepers = new Map<string, BrokerLink>();
+  /** True from the first welcome of any broker on: from then on rooms may run here, and no refusal ends them. */
+  #welcomed = false;
+  readonly #refusals = new Map<BrokerLink, CentroidError>();
+  #beacon: RunningServer | undefined;
+  #leaseTimer: NodeJS.Timeout | undefined;
+  /** The lease has run out: rooms may be elsewhere by now, whoever has ended since. */
+  #lapsed = false;
+  #warmUp: NodeJS.Timeout | undefined;
+  #cpuMicros = 0;
+  #cpuAtMs = performance.now();
+  #used = { load: 0, rssBytes: process.memoryUsage.rss() };
+
+  constructor(options: AgentOptions) {
+    this.#o = options;
+    this.#carriers = options.carriers({
+      room: (roomId, epoch, change) => {
+        if (change.event === "disposed" || change.event === "lost") {
+          this.#keepers.delete(roomId);
+          this.#grants.forget(roomId, epoch);
+        }
+        const shown =
+          change.event === "running" ? { ...change, report: this.#grants.shown(change.report) } : change;
+        for (const link of this.#links) link.room({ type: "room", roomId, epoch, change: shown });
+      },
+      checkpoint: (saved) => this.#save(saved),
+      // Any broker reaches every host.
+      published: (said) => void this.#links.some((link) => link.published(said)),
+      notice: options.notice,
+    });
+    this.#links = options.config.brokerUrls.map((url) => this.#connection(url));
+  }
+
+  #connection(url: string): BrokerLink {
+    const options = this.#o;
+    const link: BrokerLink = new BrokerLink({
+      url,
+      tls: options.config.tls,
+      token: options.config.token,
+      hostId: options.config.hostId,
+      hello: async () => ({
+        type: "hello",
+        hostId: options.config.hostId,
+        name: options.config.name,
+        latitude: options.config.latitude,
+        longitude: options.config.longitude,
+        region: options.config.region,
+        capacityRooms: options.config.capacityRooms,
+        ...(options.config.costPerHour !== undefined && { costPerHour: options.config.costPerHour }),
+        carriers: this.#carriers.map(({ kind }) => kind),
+        beaconUrl: this.#beaconUrl(),
+        roomTypes: options.config.roomTypes,
+        rooms: await this.#reports(),
+      }),
+      heartbeat: () => ({ type: "heartbeat", ...this.#usage() }),
+      handle: (request, grant) => this.#handle(request, grant),
+      onCheckpointed: ({ roomId, epoch, seq }) => {
+        for (const carrier of this.#carriers) {
+          if (!carrier.has(roomId)) continue;
+          this.#keepers.set(roomId, link);
+          carrier.checkpointed(roomId, epoch, seq);
+        }
+      },
+      onPublished: (said) => {
+        for (const carrier of this.#carriers) carrier.published(said);
+      },
+      notice: options.notice,
+      onState: (state) => this.#onBroker(link, state),
+    });
+    return link;
+  }
+
+  #onBroker(link: BrokerLink, state: BrokerLinkState): void {
+    const { notice, onBroker, onConnected, onRefused } = this.#o;
+    onBroker(link.url, state);
+    switch (state.state) {
+      case "dialling":
+        return;
+      case "connected":
+        this.#welcomed = true;
+        this.#refusals.delete(link);
+        onConnected();
+        return;
+      case "away":
+        this.#refusals.delete(link);
+        notice(`broker ${link.url} is away; rooms go on`);
+        return;
+      case "refused": {
+        const { error } = state;
+        notice(`refused at ${link.url}, trying on: ${error.code} ${error.message}`);
+        // Others at this address have guessed too often: it will be heard later.
+        if (error.code === "RATE_LIMITED") return;
+        this.#refusals.set(link, error);
+        if (this.#welcomed || this.#refusals.size < this.#links.length) return;
+        const all = [...this.#refusals].map(([{ url }, { message }]) => `${url}: ${message}`);
+        onRefused(all.length === 1 ? error : new CentroidError(error.code, all.join("; ")));
+        return;
+      }
+      default: {
+        const never: never = state;
+        throw new CentroidError("INTERNAL", JSON.stringify(never));
+      }
+    }
+  }
+
+  /** To the broker that kept the last one, else to all: only the one that decides about the room keeps it. */
+  #save(saved: RoomCheckpoint): void {
+    const keeper = this.#keepers.get(saved.roomId);
+    if (keeper?.checkpoint(saved) === true) {
+      // If another broker decides by now, this one does not answer and the next goes to all.
+      this.#keepers.delete(saved.roomId);
+      return;
+    }
+    for (const link of this.#links) link.checkpoint(saved);
+  }
+
+  async start(): Promise<void> {
+    const { config } = this.#o;
+    this.#beacon = await startBeacon(config.bindHost, config.port, () => this.#expectRooms(), this.#o.notice);
+    for (const link of this.#links) link.connect();
+    this.#leaseTimer = setInterval(() => this.#renew(), LEASE_CHECK_MS);
+    this.#leaseTimer.unref();
+  }
+
+  /**
+   * Rooms run while a broker answers, or while none is left that could have restored them elsewhere. Once the lease has
+   * run out only a broker can renew it: one that ends a silent host's connection has not ended itself.
+   */
+  #renew(): void {
+    const now = performance.now();
+    const leftMs = Math.max(...this.#links.map((link) => link.leaseLeftMs(now)));
+    const alone = this.#links.every((link) => link.gone);
+    const forMs = leftMs > 0 ? leftMs : alone && !this.#lapsed ? ALONE_LEASE_MS : 0;
+    this.#lapsed = forMs <= 0;
+    if (forMs > 0) for (const carrier of this.#carriers) carrier.renewLease(forMs);
+  }
+
+  /** Once, a moment after the first measurement began: starting processes while players measure spoils what they see. */
+  #expectRooms(): void {
+    this.#warmUp ??= setTimeout(() => {
+      for (const carrier of this.#carriers) carrier.warmUp();
+    }, WARM_UP_DELAY_MS);
+    this.#warmUp.unref();
+  }
+
+  #beaconUrl(): string {
+    const { config } = this.#o;
+    return `ws://${config.advertiseHost ?? config.bindHost}:${this.#beacon?.port ?? 0}/beacon`;
+  }
+
+  async #reports(): Promise<RoomReport[]> {
+    const reports = await Promise.all(this.#carriers.map((carrier) => carrier.reports()));
+    return reports.flat().map((report) => this.#grants.shown(report));
+  }
+
+  async #handle(request: AgentRequest, grant: string | undefined): Promise<unknown> {
+    const carrier =
+      "carrier" in request
+        ? this.#carriers.find(({ kind }) => kind === request.carrier)
+        : (this.#carriers.find((candidate) => candidate.has(request.roomId)) ?? this.#carriers[0]);
+    if (carrier === undefined) {
+      throw new CentroidError(
+        "CARRIER_UNAVAILABLE",
+        `host ${this.#o.config.hostId} does not offer this carrier`,
+      );
+    }
+    this.#grants.remember(request, grant);
+    try {
+      return await carrier.handle(request);
+    } finally {
+      if (!this.#carriers.some((each) => each.has(request.roomId))) this.#grants.forgetAll(request.roomId);
+    }
+  }
+
+  /** Load and memory, measured anew once a window is over. */
+  #usage(): { load: number; rssBytes: number } {
+    if (performance.now() - this.#cpuAtMs >= USAGE_WINDOW_MS)
+      this.#used = { load: this.#load(), rssBytes: this.#rssBytes() };
+    return this.#used;
+  }
+
+  /** CPU share of this machine that the agent and its rooms used since the last call, 0..1. */
+  #load(): number {
+    const now = performance.now();
+    const { user, system } = process.cpuUsage();
+    const cpuMicros = this.#carriers.reduce((sum, carrier) => sum + carrier.usage().cpuMicros, user + system);
+    const availableMicros = (now - this.#cpuAtMs) * 1000 * cpus().length;
+    const used = cpuMicros - this.#cpuMicros;
+    this.#cpuMicros = cpuMicros;
+    this.#cpuAtMs = now;
+    return availableMicros <= 0 ? 0 : Math.max(0, Math.min(1, used / availableMicros));
+  }
+
+  #rssBytes(): number {
+    return this.#carriers.reduce((sum, carrier) => sum + carrier.usage().rssBytes, process.memoryUsage.rss());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#warmUp);
+    clearInterval(this.#leaseTimer);
+    for (const link of this.#links) await link[Symbol.asyncDispose]();
+    for (const carrier of this.#carriers) await carrier[Symbol.asyncDispose]();
+    this.#beacon?.[Symbol.dispose]();
+  }
+}

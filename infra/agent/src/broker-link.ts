@@ -1,0 +1,284 @@
+/** The agent's connection to its broker: says hello, answers requests, reports; dials again when it breaks. */
+import { readFileSync } from "node:fs";
+import {
+  type AgentRequest,
+  type AgentToBroker,
+  type BrokerToAgent,
+  brokerToAgentSchema,
+  CentroidError,
+  PROTOCOL_VERSION,
+  type Published,
+  type RoomCheckpoint,
+  type RoomEvent,
+  TurnBatch,
+} from "@centroid/protocol";
+import { type Challenge, newNonce, prove, proves } from "@centroid/protocol/node";
+import { WebSocket } from "ws";
+import { z } from "zod";
+
+/** Redial delays: a restarting broker is back within a second, a dead one need not be hammered. */
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 2_000;
+/** A refusal is not over within a second; these stay below the rate at which brokers stop listening to guesses. */
+const FIRST_REFUSED_RETRY_MS = 500;
+const MAX_REFUSED_RETRY_MS = 15_000;
+/** What hello cannot tell again: how a move ended, who lost whom. */
+const UNREPEATED = new Set<RoomEvent["event"]>(["owned", "report", "standby-broken", "standby-orphaned"]);
+
+/** How an agent stands with one of its brokers. */
+export type BrokerLinkState =
+  | { state: "dialling" }
+  | { state: "connected" }
+  | { state: "away" }
+  /** Somebody answers there and does not take this agent; it goes on trying. */
+  | { state: "refused"; error: CentroidError };
+
+export interface BrokerLinkOptions {
+  url: string;
+  /** Files of a client certificate. */
+  tls?: { ca: string; cert: string; key: string } | undefined;
+  /** Known to both ends and said by neither. */
+  token: string;
+  hostId: string;
+  hello: () => Promise<Extract<AgentToBroker, { type: "hello" }>>;
+  heartbeat: () => Extract<AgentToBroker, { type: "heartbeat" }>;
+  handle: (request: AgentRequest, grant: string | undefined) => Promise<unknown>;
+  onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
+  onPublished: (said: Published) => void;
+  notice: (line: string) => void;
+  /** Told at every change, and at every further refusal. */
+  onState: (state: BrokerLinkState) => void;
+}
+
+export class BrokerLink implements AsyncDisposable {
+  readonly #o: BrokerLinkOptions;
+  #socket: WebSocket | undefined;
+  #batch: TurnBatch | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #refusedRetryMs = FIRST_REFUSED_RETRY_MS;
+  #state: BrokerLinkState = { state: "dialling" };
+  #closed = false;
+  #heardAtMs = 0;
+  #beatAtMs = 0;
+  #leaseMs = 0;
+  /** What is being signed on this connection. */
+  #challenge: Challenge | undefined;
+  /** The connection whose other end knows the token. */
+  #trusted: WebSocket | undefined;
+  /** True once the other end was seen to end, or to refuse: then there is no broker that could have taken over. */
+  #gone = true;
+  /** Told while the broker was away; hello carries the rest. */
+  #unsent: Extract<AgentToBroker, { type: "room" }>[] = [];
+
+  constructor(options: BrokerLinkOptions) {
+    this.#o = options;
+  }
+
+  get url(): string {
+    return this.#o.url;
+  }
+
+  get state(): BrokerLinkState {
+    return this.#state;
+  }
+
+  connect(): void {
+    if (this.#closed) return;
+    const socket = new WebSocket(`${this.#o.url}/agent`, {
+      perMessageDeflate: false,
+      ...this.#certificate(),
+    });
+    this.#socket = socket;
+    socket.on("upgrade", ({ socket: stream }) => {
+      this.#batch = new TurnBatch(stream, setImmediate);
+    });
+    socket.on("message", (data: Buffer) => this.#onMessage(socket, data));
+    socket.on("error", (cause: NodeJS.ErrnoException) => {
+      this.#gone = cause.code === "ECONNREFUSED" || cause.code === "ECONNRESET";
+    });
+    socket.on("close", () => {
+      if (this.#socket !== socket) return;
+      // Nobody but the other end, or the system that buried it, closes an open connection.
+      if (this.#heartbeat !== undefined) this.#gone = true;
+      this.#socket = undefined;
+      clearInterval(this.#heartbeat);
+      this.#heartbeat = undefined;
+      if (this.#closed) return;
+      if (this.#state.state === "refused") {
+        this.#redial(this.#refusedRetryMs);
+        this.#refusedRetryMs = Math.min(this.#refusedRetryMs * 2, MAX_REFUSED_RETRY_MS);
+      } else {
+        this.#become({ state: "away" });
+        this.#redial(this.#retryMs);
+        this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
+      }
+    });
+  }
+
+  #redial(afterMs: number): void {
+    this.#retry = setTimeout(() => {
+      if (this.#state.state === "refused") this.#state = { state: "dialling" };
+      this.connect();
+    }, afterMs);
+  }
+
+  #become(state: BrokerLinkState): void {
+    if (state.state === this.#state.state && state.state !== "refused") return;
+    this.#state = state;
+    this.#o.onState(state);
+  }
+
+  /**
+   * Whoever answers does not take this agent, or is no broker: it is tried again, and rooms run on while they may.
+   * @param by a stranger's words say nothing of the broker; a broker that lives may have given rooms to others
+   */
+  #refused(socket: WebSocket, by: "broker" | "stranger", error: CentroidError): void {
+    if (this.#closed || this.#socket !== socket) return;
+    if (by === "broker") this.#gone = false;
+    clearInterval(this.#heartbeat);
+    this.#heartbeat = undefined;
+    this.#become({ state: "refused", error });
+    socket.terminate();
+  }
+
+  #certificate(): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+    const { tls } = this.#o;
+    if (tls === undefined) return {};
+    return { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
+  }
+
+  room(message: Extract<AgentToBroker, { type: "room" }>): void {
+    if (this.#socket?.readyState === WebSocket.OPEN && this.#heartbeat !== undefined) this.#send(message);
+    else if (UNREPEATED.has(message.change.event)) this.#unsent.push(message);
+  }
+
+  /** How long this broker cannot have counted the host as lost; 0 if it may have. */
+  leaseLeftMs(nowMs: number): number {
+    return this.#heartbeat === undefined ? 0 : Math.max(0, this.#heardAtMs + this.#leaseMs - nowMs);
+  }
+
+  /** True if the broker is known to have ended: then it cannot have given rooms to others. */
+  get gone(): boolean {
+    return this.#gone && this.#heartbeat === undefined;
+  }
+
+  /** @returns false if the broker is away; nothing is kept for it, the next one has everything again */
+  checkpoint(saved: RoomCheckpoint): boolean {
+    if (this.#heartbeat === undefined || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#send(saved);
+    return true;
+  }
+
+  /** @returns false if this broker is away; then another may pass it on */
+  published(said: Published): boolean {
+    if (this.#heartbeat === undefined || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#send(said);
+    return true;
+  }
+
+  #answer(challenge: string): void {
+    const { token, hostId } = this.#o;
+    this.#challenge = { protocol: PROTOCOL_VERSION, hostId, challenge, nonce: newNonce() };
+    const { protocol, nonce } = this.#challenge;
+    const proof = prove(token, "agent", this.#challenge);
+    this.#send({ type: "answer", protocol, hostId, nonce, proof });
+  }
+
+  /** Only a broker that knows the token hears what runs here, and is obeyed. */
+  #accepted(socket: WebSocket, proof: string): void {
+    const { url, token, hello } = this.#o;
+    if (this.#challenge === undefined || !proves(proof, token, "broker", this.#challenge)) {
+      const message = `who answers at ${url} does not know the agent token; not joining it`;
+      this.#refused(socket, "stranger", new CentroidError("UNAUTHORIZED", message));
+      return;
+    }
+    this.#trusted = socket;
+    void hello().then((said) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(said));
+    });
+  }
+
+  #beat(): void {
+    this.#beatAtMs = performance.now();
+    this.#send(this.#o.heartbeat());
+  }
+
+  #send(message: AgentToBroker): void {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#batch?.open();
+    this.#socket.send(JSON.stringify(message));
+  }
+
+  #onMessage(socket: WebSocket, data: Buffer): void {
+    if (this.#socket !== socket || this.#state.state === "refused") return;
+    let message: BrokerToAgent;
+    try {
+      message = brokerToAgentSchema.parse(JSON.parse(data.toString()));
+    } catch (cause) {
+      const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
+      const message = `the broker speaks another protocol: ${detail.slice(0, 500)}`;
+      const by = this.#trusted === socket ? "broker" : "stranger";
+      this.#refused(socket, by, new CentroidError("PROTOCOL_VERSION", message));
+      return;
+    }
+    if (this.#trusted !== socket) {
+      if (message.type === "challenge") this.#answer(message.challenge);
+      else if (message.type === "accepted") this.#accepted(socket, message.proof);
+      else if (message.type === "refused")
+        this.#refused(socket, "broker", CentroidError.fromWire(message.error));
+      else socket.terminate();
+      return;
+    }
+    switch (message.type) {
+      case "challenge":
+      case "accepted":
+        return;
+      case "welcome":
+        this.#retryMs = FIRST_RETRY_MS;
+        this.#refusedRetryMs = FIRST_REFUSED_RETRY_MS;
+        clearInterval(this.#heartbeat);
+        this.#heartbeat = setInterval(() => this.#beat(), message.heartbeatIntervalMs);
+        this.#leaseMs = message.leaseMs;
+        this.#heardAtMs = performance.now();
+        this.#beat();
+        for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
+        this.#become({ state: "connected" });
+        return;
+      case "heard":
+        // The lease counts from when the beat was sent: the broker cannot have missed it before that.
+        this.#heardAtMs = this.#beatAtMs;
+        return;
+      case "checkpointed":
+        this.#o.onCheckpointed(message);
+        return;
+      case "published":
+        this.#o.onPublished(message);
+        return;
+      case "refused":
+        this.#refused(socket, "broker", CentroidError.fromWire(message.error));
+        return;
+      case "request": {
+        const { requestId } = message;
+        this.#o.handle(message.request, message.grant).then(
+          (result) => this.#send({ type: "reply", requestId, result }),
+          (cause: unknown) =>
+            this.#send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),
+        );
+        return;
+      }
+      default: {
+        const never: never = message;
+        throw new CentroidError("INTERNAL", JSON.stringify(never));
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    clearInterval(this.#heartbeat);
+    this.#socket?.close(1000, "agent stops");
+  }
+}

@@ -1,0 +1,27 @@
+/** How an agent program makes its carriers from its configuration. */
+import type { CarrierKind } from "@centroid/protocol";
+import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
+import { ProcessCarrier } from "./carrier/process-carrier.js";
+import { roomEnvironment } from "./carrier/room-environment.js";
+import type { ResolvedAgentConfig } from "./config.js";
+
+/** Makes a carrier of one kind. @throws CentroidError CONFIG_INVALID */
+export type CarrierFactory = (config: ResolvedAgentConfig, events: CarrierEvents) => Carrier;
+/** The carriers that a program has. */
+export type CarrierFactories = Partial<Record<CarrierKind, CarrierFactory>>;
+
+export const processCarrier: CarrierFactory = (config, events) => {
+  const { hostId, bindHost, advertiseHost = bindHost, roomsBundle } = config;
+  const { checkpointIntervalMs, maxFramesPerSecond, maxBytesPerSecond } = config;
+  return new ProcessCarrier({
+    hostId,
+    bindHost,
+    advertiseHost,
+    roomsBundle,
+    checkpointIntervalMs,
+    maxFramesPerSecond,
+    maxBytesPerSecond,
+    environment: roomEnvironment(process.env, config.roomEnv),
+    events,
+  });
+};

@@ -1,0 +1,52 @@
+/** Process entry of the relay: takes its options over IPC, says its port, ends with its owner. */
+import { Server } from "node:net";
+import { CentroidError } from "@centroid/protocol";
+import { ownerMessageSchema, type RelayMessage } from "./config.js";
+import { RelayServer } from "./emulator-server.js";
+
+if (!process.send) {
+  process.stderr.write("the relay is started by startRelay of @centroid/infra, not by hand\n");
+  process.exit(2);
+}
+
+let relay: RelayServer | undefined;
+const tell = (message: RelayMessage) => process.send?.(message);
+
+async function stop(): Promise<void> {
+  process.off("message", onMessage);
+  await relay?.[Symbol.asyncDispose]();
+  if (process.connected) process.disconnect();
+}
+
+async function onMessage(raw: unknown, listening?: unknown): Promise<void> {
+  const message = ownerMessageSchema.parse(raw);
+  switch (message.type) {
+    case "start": {
+      const starting = new RelayServer(message.options);
+      try {
+        const port = await starting.listen(listening instanceof Server ? listening : message.options.port);
+        relay = starting;
+        tell({ type: "listening", port });
+      } catch (cause) {
+        const error = CentroidError.from(cause);
+        tell({
+          type: "failed",
+          code: error.code === "PORT_IN_USE" ? "PORT_IN_USE" : "INTERNAL",
+          message: error.message,
+        });
+        await stop();
+      }
+      break;
+    }
+    case "target":
+      relay?.distances.addTarget(message.target.hostId, message.target.port);
+      break;
+    default:
+      message satisfies never;
+  }
+}
+
+process.on("message", onMessage);
+process.on("disconnect", () => void stop());
+// These reach the whole group, from a terminal or a service manager: the owner decides when players' connections end.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);

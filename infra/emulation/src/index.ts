@@ -1,0 +1,32 @@
+/** Emulated distance between players and hosts, and the namespaced test network. Never needed by an agent. */
+export type { RelayOptions, RelayStatus } from "./distance/config.js";
+export { RelayControl } from "./distance/control-client.js";
+export { type Relay, startRelay } from "./distance/start-distance-emulator.js";
+export {
+  benchVmMigration,
+  type VmBenchOptions,
+  type VmBenchRun,
+  type VmLoad,
+  vmLoads,
+} from "./lab/bench-migrate.js";
+export { socketBuffers } from "./lab/buffers.js";
+export { type DeployLab, startDeployLab } from "./lab/deploy-lab.js";
+export { GuestPair, type GuestPairOptions, type PairHost } from "./lab/guest-pair.js";
+export { hypervisorSettings } from "./lab/hypervisor.js";
+export { Lab, type LabHost } from "./lab/lab.js";
+export { labProblem } from "./lab/lab-problem.js";
+export type { LabPlace } from "./lab/lab-state.js";
+export { kernelSettings } from "./lab/namespaces.js";
+export { LabPlayer } from "./lab/player.js";
+export type { ProbeReport } from "./lab/probe.js";
+export type { LinkTraffic } from "./lab/switch.js";
+export {
+  defaultTopology,
+  type LabLink,
+  type LinkProperties,
+  labGuests,
+  labNetwork,
+  parseTopology,
+  readTopology,
+  type Topology,
+} from "./lab/topology.js";

@@ -1,0 +1,137 @@
+/** The lab under a deployment whose rooms run in virtual machines: one namespace and libvirt per edge host. */
+import { connect, createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { Connection } from "@centroid/node-libvirt";
+import { CentroidError } from "@centroid/protocol";
+import type { RoomsBundle } from "@centroid/room-host/bundling";
+import type { GuestImage, VmConfig } from "@centroid/vm-carrier";
+import { buildRoomsImage, detectAccelerator, GuestHost, roomsImageDirectory } from "@centroid/vm-carrier";
+import { Lab } from "./lab.js";
+import { labProblem } from "./lab-problem.js";
+import { labGuests, labNetwork, parseTopology } from "./topology.js";
+
+export interface DeployLabOptions {
+  readonly name: string;
+  readonly hostIds: readonly string[];
+  /** Round trips between hosts; none, and they are next to each other. */
+  readonly rttMs?: (from: string, to: string) => number;
+  readonly rooms: RoomsBundle;
+  /** Keeps guest images. */
+  readonly stateDir: string;
+  readonly memoryMebibytes?: number;
+  readonly notice: (line: string) => void;
+}
+
+/** Where players' traffic enters the lab. */
+const PLAYERS = "players";
+const BRIDGE = "br0";
+const MEMORY_MEBIBYTES = 256;
+
+export interface DeployLab extends AsyncDisposable {
+  readonly lab: Lab;
+  readonly playersNamespace: string;
+  /** Host addresses by id, for the relay. */
+  readonly hosts: Record<string, string>;
+  /** What the agent of a host is given, and where it runs. */
+  agent(hostId: string): { namespace: string; address: string; vm: VmConfig };
+  /** Lets agents inside reach the broker outside; returns its URL for them. */
+  openBroker(port: number): Promise<string>;
+}
+
+/** @throws CentroidError CARRIER_UNAVAILABLE with what is missing, CONFIG_INVALID for hosts a lab cannot have */
+export async function startDeployLab(options: DeployLabOptions): Promise<DeployLab> {
+  const problem = await labProblem();
+  if (problem !== undefined)
+    throw new CentroidError("CARRIER_UNAVAILABLE", `rooms cannot run in virtual machines here: ${problem}`);
+  const { name, hostIds, rttMs, notice } = options;
+  const imageDirectory = roomsImageDirectory(options.stateDir);
+  const image = await buildRoomsImage(options.rooms, options.stateDir, notice);
+  const { accelerator, notice: slow } = await detectAccelerator(image);
+  if (slow !== undefined) notice(slow);
+  const memoryMebibytes = options.memoryMebibytes ?? MEMORY_MEBIBYTES;
+  // Nobody else has our port, so a lab of this name is what a crash left behind.
+  await Lab.down(name);
+  const lab = await Lab.up(topologyOf(hostIds, rttMs), { name, onStep: notice });
+  let door: Server | undefined;
+  const close = async (): Promise<void> => {
+    door?.close();
+    await Lab.down(name);
+  };
+  try {
+    const vmOf = (hostId: string): VmConfig => {
+      const { uri, peerUri, guestDirectory, localGuestDirectory } = lab.host(hostId);
+      return {
+        libvirtUri: uri,
+        peerAddress: new URL(peerUri).host,
+        guestDirectory,
+        localGuestDirectory,
+        imageDirectory,
+        accelerator,
+        bridge: BRIDGE,
+        memoryMebibytes,
+        network: labNetwork,
+        addresses: labGuests(hostIds.indexOf(hostId)),
+      };
+    };
+    notice("making the template of all rooms");
+    await makeTemplates(hostIds.map(vmOf), image);
+    return {
+      lab,
+      playersNamespace: lab.sites[0]?.namespace ?? "",
+      hosts: Object.fromEntries(lab.hosts.map((host) => [host.name, host.address])),
+      agent: (hostId) => {
+        const { namespace, address } = lab.host(hostId);
+        return { namespace, address, vm: vmOf(hostId) };
+      },
+      openBroker: async (port) => {
+        const path = join(lab.directory, "broker.sock");
+        door = createServer((socket) => {
+          const broker = connect(port, "127.0.0.1");
+          socket.pipe(broker).pipe(socket);
+          for (const [one, other] of [
+            [socket, broker],
+            [broker, socket],
+          ] as const)
+            one.on("error", () => other.destroy()).on("close", () => other.destroy());
+        });
+        await new Promise<void>((resolve) => door?.listen(path, resolve));
+        return `ws+unix://${path}:`;
+      },
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
+}
+
+function topologyOf(hostIds: readonly string[], rttMs: DeployLabOptions["rttMs"]) {
+  const links = hostIds.flatMap((a, at) =>
+    hostIds.slice(at + 1).map((b) => ({ a, b, rttMs: rttMs?.(a, b) ?? 0 })),
+  );
+  try {
+    return parseTopology({
+      hosts: hostIds.map((name) => ({ name })),
+      sites: [{ name: PLAYERS }],
+      links: rttMs === undefined ? [] : links,
+    });
+  } catch (cause) {
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "hosts: with --carrier vm there are at most 16, with ids of lower-case letters, digits and - (up to 16)",
+      { cause },
+    );
+  }
+}
+
+/** Boots one guest for all hosts: they are alike, and so are their templates. */
+async function makeTemplates(hosts: readonly VmConfig[], image: GuestImage): Promise<void> {
+  const [first, ...others] = hosts;
+  if (first === undefined) return;
+  await using connection = await Connection.open(first.libvirtUri);
+  const guests = GuestHost.of(connection, image, first);
+  await guests.takeTemplateFrom(first.imageDirectory);
+  await guests.prepareTemplate();
+  await guests.copyTemplateTo(first.imageDirectory);
+  for (const { localGuestDirectory } of others) await guests.copyTemplateTo(localGuestDirectory);
+}

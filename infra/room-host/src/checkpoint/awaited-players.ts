@@ -1,0 +1,123 @@
+/**
+ * Players whom a room has and who are not connected to it yet, because it was built again after its host was lost.
+ * Each comes back in its own way: Centroid's SDK with its counters, so that nothing is lost; any other Colyseus client
+ * by `reconnect(token)`, for whom it is a reconnection. Until then the room is as it would be with them in it: patches
+ * are left out, messages wait, it is saved and it moves.
+ */
+import { ClientState, generateId } from "@colyseus/core";
+import type { MovableClient } from "../colyseus/movable-client.js";
+import type { MovableRoom } from "../colyseus/movable-room.js";
+import { SessionLink } from "../sessions/session-link.js";
+import type { ServerSocket } from "../sockets/server-socket.js";
+
+/** A player who has not come back by then has lost its connection like any other. */
+export const RETURN_WINDOW_MS = 30_000;
+
+export interface Ownership {
+  epoch: number;
+  /** Of the restoration, for the players' reports. */
+  migrationId?: string;
+}
+
+export class AwaitedPlayers {
+  readonly #room: MovableRoom;
+  readonly #clients = new Map<string, MovableClient>();
+  readonly #as: Ownership;
+
+  /** @param windowMs after which those who have not come are as if their connection broke */
+  constructor(room: MovableRoom, clients: Iterable<MovableClient>, as: Ownership, windowMs: number) {
+    this.#room = room;
+    this.#as = as;
+    const untilMs = performance.now() + windowMs;
+    for (const client of clients) {
+      this.#clients.set(client.sessionId, client);
+      room.move.awaited.set(client.sessionId, untilMs);
+      // As for a newcomer: patches are left out and messages wait until it has the whole state.
+      client.state = ClientState.JOINING;
+      client._enqueuedMessages ??= [];
+      client.link.once("close", () => this.#forget(client));
+    }
+    if (this.#clients.size > 0) setTimeout(() => this.#abandon(), windowMs).unref();
+  }
+
+  /** Whose token this is, if that player has not come yet. */
+  sessionOf(reconnectionToken: string): string | undefined {
+    for (const client of this.#clients.values())
+      if (client.reconnectionToken === reconnectionToken) return client.sessionId;
+    return undefined;
+  }
+
+  /** A session that goes on where it was. @returns false if this is not one of the players, or it is here already */
+  accept(socket: ServerSocket, sessionId: string, reconnectionToken: string): boolean {
+    const client = this.#take(sessionId, reconnectionToken);
+    if (client === undefined) return false;
+    const { received, sent } = client.link;
+    const resumed = {
+      type: "resumed",
+      ...this.#as,
+      received,
+      sent,
+      patchRateMs: this.#room.patchRate ?? 0,
+      restored: true,
+    } as const;
+    client.state = ClientState.JOINED;
+    client.link.attach(socket, client.link.centroid ? resumed : undefined);
+    this.#room.move.sendWhole(client);
+    const waiting = client._enqueuedMessages ?? [];
+    client._enqueuedMessages = undefined;
+    for (const message of waiting) client.raw(message);
+    return true;
+  }
+
+  /**
+   * A client that begins anew with the seat it had: counters start at zero and Colyseus' handshake follows.
+   * @returns the client, or undefined if this is not one of the players, or it is here already
+   */
+  rejoin(
+    socket: ServerSocket,
+    { sessionId, reconnectionToken, ...how }: Rejoining,
+  ): MovableClient | undefined {
+    const client = this.#take(sessionId, reconnectionToken);
+    if (client === undefined) return undefined;
+    client.link.removeAllListeners();
+    const link = new SessionLink(how.centroid);
+    client.ref = link;
+    this.#room.move.wire(client);
+    // As Colyseus does at each reconnection.
+    client.reconnectionToken = generateId();
+    link.attach(socket);
+    this.#room.move.sendHandshake(client, how.skipHandshake);
+    return client;
+  }
+
+  #take(sessionId: string, reconnectionToken: string): MovableClient | undefined {
+    const client = this.#clients.get(sessionId);
+    if (client === undefined || client.reconnectionToken !== reconnectionToken) return undefined;
+    this.#forget(client);
+    return client.link.closed ? undefined : client;
+  }
+
+  #forget({ sessionId }: MovableClient): void {
+    this.#clients.delete(sessionId);
+    this.#room.move.awaited.delete(sessionId);
+  }
+
+  #abandon(): void {
+    for (const client of [...this.#clients.values()]) {
+      // It has moved on and is awaited there.
+      if (client.link.closed) continue;
+      // Colyseus holds the seat of a player whose connection broke only if it had joined.
+      client.state = ClientState.JOINED;
+      client._enqueuedMessages = undefined;
+      client.link.abandon();
+    }
+  }
+}
+
+interface Rejoining {
+  sessionId: string;
+  reconnectionToken: string;
+  /** The client speaks control frames. */
+  centroid: boolean;
+  skipHandshake: boolean;
+}

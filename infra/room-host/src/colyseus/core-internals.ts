@@ -1,0 +1,35 @@
+/**
+ * The private side of a Colyseus room (@colyseus/core 0.18.17), as far as a move needs it. Only this folder touches
+ * it; the contract test names that version.
+ */
+import type { MoveHooks } from "@centroid/room";
+import type { Client, ClientArray, Room, SchemaSerializer } from "@colyseus/core";
+import type { Encoder, Schema } from "@colyseus/schema";
+
+type Seat = [options: unknown, auth: unknown, consumed: boolean, reconnecting: boolean];
+interface Listing {
+  metadata: unknown;
+  clients: number;
+  private: boolean;
+  maxClients: number;
+}
+export interface RoomInternals extends MoveHooks {
+  _serializer: SchemaSerializer<Schema> & { encoder: Encoder<Schema> };
+  /** What clients had staged for after the patch; before what was broadcast for then. */
+  _flushPendingClientFrames(): void;
+  _listing: Listing;
+  _reservedSeats: Record<string, Seat>;
+  _reservedSeatTimeouts: Record<string, NodeJS.Timeout>;
+  _reconnections: Record<string, [sessionId: string, deferred: unknown]>;
+  _autoDisposeTimeout: NodeJS.Timeout | undefined;
+  _inputController: unknown;
+  _lockedExplicitly: boolean;
+  _events: NodeJS.EventEmitter;
+  _onJoin(client: Client, ...rest: unknown[]): Promise<void>;
+  _onLeave(client: Client, code?: number): Promise<unknown>;
+  _onMessage(client: Client, buffer: Buffer): void;
+  sendFullState(client: Client): void;
+  _reserveSeat(sessionId: string, options?: unknown, auth?: unknown, seconds?: number): Promise<boolean>;
+  clients: ClientArray;
+}
+export const internals = (room: Room): RoomInternals => room as unknown as RoomInternals;

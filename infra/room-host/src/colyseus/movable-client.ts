@@ -1,0 +1,119 @@
+/** The server side of one player's seat: Colyseus' Client on a {@link SessionLink} that can change sockets. */
+import {
+  type Client,
+  type ClientPrivate,
+  ClientState,
+  enqueueClientRaw,
+  getMessageBytes,
+  type ISendOptions,
+  Protocol,
+} from "@colyseus/core";
+import type { StateView } from "@colyseus/schema";
+import { SessionLink } from "../sessions/session-link.js";
+import type { SessionRecord } from "./room-record.js";
+
+/** `readyState` as Colyseus reads it, from the WebSocket standard. */
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+
+export class MovableClient {
+  readonly id: string;
+  readonly sessionId: string;
+  state: ClientState = ClientState.JOINING;
+  readyState = OPEN;
+  reconnectionToken = "";
+  auth: unknown;
+  userData: unknown;
+  view: StateView | undefined;
+  _joinedAt = 0;
+  _enqueuedMessages: Uint8Array[] | undefined = [];
+  _pendingFrames: Uint8Array[] | undefined;
+  _pendingFrameClients: (Client & ClientPrivate)[] | undefined;
+  #link: SessionLink;
+
+  constructor(sessionId: string, link: SessionLink) {
+    this.id = this.sessionId = sessionId;
+    this.#link = link;
+    this.#closeWith(link);
+  }
+
+  get link(): SessionLink {
+    return this.#link;
+  }
+
+  get ref(): SessionLink {
+    return this.#link;
+  }
+
+  set ref(link: SessionLink) {
+    this.#link = link;
+    this.readyState = OPEN;
+    this.#closeWith(link);
+  }
+
+  #closeWith(link: SessionLink): void {
+    link.once("close", () => {
+      if (this.#link === link) this.readyState = CLOSED;
+    });
+  }
+
+  raw(data: Uint8Array): void {
+    if (this.readyState === OPEN) this.#link.send(data);
+  }
+
+  enqueueRaw(data: Uint8Array, options?: ISendOptions): void {
+    enqueueClientRaw(this.asClient(), data, options);
+  }
+
+  send(type: string | number, message?: unknown, options?: ISendOptions): void {
+    this.enqueueRaw(getMessageBytes.raw(Protocol.ROOM_DATA, type as never, message), options);
+  }
+
+  sendBytes(type: string | number, bytes: Uint8Array, options?: ISendOptions): void {
+    this.enqueueRaw(getMessageBytes.raw(Protocol.ROOM_DATA_BYTES, type as never, undefined, bytes), options);
+  }
+
+  error(code: number, message = "", done?: () => void): void {
+    this.raw(getMessageBytes[Protocol.ERROR](code, message));
+    if (done !== undefined) process.nextTick(done);
+  }
+
+  leave(code?: number, reason?: string): void {
+    if (this.readyState !== OPEN) return;
+    this.readyState = CLOSING;
+    this.#link.close(code ?? 1000, reason ?? "");
+  }
+
+  close(code?: number, reason?: string): void {
+    this.leave(code, reason);
+  }
+
+  /** As Colyseus types it; its interfaces cannot be implemented under exactOptionalPropertyTypes. */
+  asClient(): Client & ClientPrivate {
+    return this as unknown as Client & ClientPrivate;
+  }
+
+  /** Sends what `afterNextPatch` staged. */
+  flushPending(): void {
+    const frames = this._pendingFrames ?? [];
+    for (const frame of frames) this.raw(frame);
+    frames.length = 0;
+  }
+
+  toJSON(): object {
+    return { sessionId: this.sessionId, readyState: this.readyState };
+  }
+}
+
+/** A client as it was on another host: joined long ago, its frame counters where they were, no socket yet. */
+export function newClient(record: SessionRecord): MovableClient {
+  const link = new SessionLink(record.centroid, { sent: record.sent, received: record.received });
+  const client = new MovableClient(record.sessionId, link);
+  client.state = ClientState.JOINED;
+  client._enqueuedMessages = record.waiting === undefined ? undefined : [...record.waiting];
+  client.reconnectionToken = record.reconnectionToken;
+  client.auth = record.auth;
+  client.userData = record.userData;
+  return client;
+}

@@ -1,0 +1,170 @@
+/**
+ * Makes an author's Colyseus room movable: it can be held between two ticks, taken apart, put together
+ * elsewhere and resumed there, without the author's code knowing.
+ */
+import { CentroidError } from "@centroid/protocol";
+import type { RoomMarks } from "@centroid/room";
+import { type Client, matchMaker, Room } from "@colyseus/core";
+import type { Activity } from "../activity/activity.js";
+import type { RoomInternals } from "./core-internals.js";
+import type { MovableClient } from "./movable-client.js";
+import { RoomMove } from "./room-move.js";
+import { type PresenceBus, roomPresence } from "./room-presence.js";
+
+export const isReplicated = (room: Room): boolean => (room.constructor as RoomMarks).replicated === true;
+
+type RoomClass = new () => Room;
+/** Colyseus' default for setFixedTimestep (1000 / 16.6 ms, rounded). */
+const DEFAULT_TICK_RATE = 60;
+
+/** Called by a held room's overridden methods; one per room. */
+export interface MovableRoom extends Room {
+  readonly move: RoomMove;
+}
+
+/** Wraps an author's class. The author's `instanceof`, statics and methods stay as they are. */
+export function movable(author: RoomClass, bus: PresenceBus, activity: Activity): RoomClass {
+  const Base = author as unknown as new () => Room &
+    RoomInternals &
+    Record<string, (...args: never[]) => unknown>;
+  class Movable extends (Base as unknown as RoomClass) {
+    readonly move = new RoomMove(this);
+
+    constructor() {
+      super();
+      const presence = roomPresence(
+        bus,
+        () => !this.move.held,
+        (run) => this.move.events.once("dispose", run),
+      );
+      // Colyseus gives it one of this process when the room is made.
+      Object.defineProperty(this, "presence", { get: () => presence, set: () => undefined });
+    }
+
+    override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
+      const { move } = this;
+      const watched = step && this.#watched(step, "the simulation");
+      const guarded = watched && ((deltaMs: number): void => void (move.standsStill() || watched(deltaMs)));
+      move.rearm = () => super.setTimestep(guarded, delayMs);
+      move.stepNow = () => {
+        this.clock.tick();
+        guarded?.(this.clock.deltaTime);
+      };
+      move.rearm();
+    }
+
+    override setFixedTimestep(...[step, rate, options]: Parameters<Room["setFixedTimestep"]>): void {
+      const { move } = this;
+      const watched = this.#watched(step, "the simulation");
+      const counted: typeof step = (context) => {
+        if (move.standsStill()) return;
+        watched(Object.assign(context, { tick: move.fixedTick++ }));
+      };
+      move.rearm = () => super.setFixedTimestep(counted, rate, options);
+      move.stepNow = () => {
+        const dtMs = 1000 / (rate ?? DEFAULT_TICK_RATE);
+        const subSteps = options?.subSteps ?? 1;
+        this.clock.tick();
+        counted({
+          dt: dtMs / 1000,
+          dtMs,
+          tick: 0,
+          subSteps,
+          subDt: dtMs / 1000 / subSteps,
+          subDtMs: dtMs / subSteps,
+        });
+      };
+      move.rearm();
+    }
+
+    override broadcastPatch(): boolean {
+      if (this.move.standsStill()) return false;
+      const changed = super.broadcastPatch();
+      if (changed) this.move.patches++;
+      this.move.onPatched?.();
+      return changed;
+    }
+
+    override onMessage(...args: never[]): never {
+      const call = super.onMessage as unknown as (...a: unknown[]) => never;
+      return call.call(this, ...this.#tracked(args));
+    }
+
+    /** The same function; while it runs it is known which room's it is. */
+    #watched<A extends unknown[], T>(run: (...args: A) => T, what: string): (...args: A) => T {
+      let label: number | undefined;
+      return (...args) => {
+        label ??= activity.label(this.roomId, what);
+        return activity.run(label, "", () => run(...args));
+      };
+    }
+
+    override onMessageBytes(...args: never[]): never {
+      const call = super.onMessageBytes as unknown as (...a: unknown[]) => never;
+      return call.call(this, ...this.#tracked(args));
+    }
+
+    /** The same arguments with a handler, the last of them, of which it is known whether it still runs. */
+    #tracked(args: readonly unknown[]): unknown[] {
+      const handler = args[args.length - 1] as (...a: unknown[]) => unknown;
+      const { move } = this;
+      // Colyseus calls with client, message and, for "*", type first: never more than three.
+      const what = `message "${String(args[0])}"`;
+      let label: number | undefined;
+      const counted = (a: unknown, b: unknown, c: unknown): unknown => {
+        label ??= activity.label(this.roomId, what);
+        return activity.run(label, (a as Client).sessionId, () => move.track(handler(a, b, c)));
+      };
+      return [...args.slice(0, -1), counted];
+    }
+
+    override allowReconnection(
+      client: Client,
+      seconds: number | "manual",
+    ): ReturnType<Room["allowReconnection"]> {
+      this.move.reconnecting.set(client.sessionId, client);
+      const deferred = super.allowReconnection(client, seconds);
+      deferred.then(
+        () => this.move.reconnecting.delete(client.sessionId),
+        () => this.move.reconnecting.delete(client.sessionId),
+      );
+      return deferred;
+    }
+  }
+  const wrap = (name: "_onJoin" | "_onLeave"): void => {
+    const original = (Room.prototype as unknown as RoomInternals)[name] as (
+      ...a: unknown[]
+    ) => Promise<unknown>;
+    Object.defineProperty(Movable.prototype, name, {
+      value(this: MovableRoom, client: Client, ...rest: unknown[]): Promise<unknown> {
+        return this.move.trackSession(client.sessionId, original.call(this, client, ...rest));
+      },
+    });
+  };
+  const { _flushPendingClientFrames } = Room.prototype as unknown as RoomInternals;
+  Object.defineProperty(Movable.prototype, "_flushPendingClientFrames", {
+    value(this: MovableRoom): void {
+      _flushPendingClientFrames.call(this as never);
+      this.move.flushRestored();
+    },
+  });
+  wrap("_onJoin");
+  wrap("_onLeave");
+  Object.defineProperty(Movable, "name", { value: author.name });
+  return Movable;
+}
+
+/** Its clients as they are on a room host; a copy, so that they may leave while it is walked. */
+export const movableClients = (room: MovableRoom): MovableClient[] => [
+  ...(room.clients as unknown as MovableClient[]),
+];
+
+/** Builds a room under a given id on this process; `name` must be defined. Colyseus' own creation path. */
+export async function createRoom(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
+  await matchMaker.handleCreateRoom(name, (options ?? {}) as never, undefined, roomId);
+  const room = matchMaker.getLocalRoomById(roomId) as MovableRoom | undefined;
+  if (room === undefined)
+    throw new CentroidError("ROOM_ERROR", `room ${roomId} was disposed while it was created`);
+  room.move.created();
+  return room;
+}

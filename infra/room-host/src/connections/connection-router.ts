@@ -1,0 +1,137 @@
+/** Every new connection of a room host: players who come, follow or return, and other hosts' transfers. */
+import { CLOSE_REFUSED, CLOSE_ROOM_MOVED, CONTROL_QUERY, RESTORE_QUERY } from "@centroid/protocol";
+import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
+import { MovableClient } from "../colyseus/movable-client.js";
+import type { MovableRoom } from "../colyseus/movable-room.js";
+import type { Hosted } from "../hosted.js";
+import type { HostedRooms } from "../hosted-rooms.js";
+import { limited, type PlayerLimits } from "../sessions/player-limits.js";
+import { SessionLink } from "../sessions/session-link.js";
+import type { ServerSocket } from "../sockets/server-socket.js";
+import type { StandbyDesk } from "../standby/standby-manager.js";
+import type { Connection } from "./transport.js";
+
+export class PlayerDoor {
+  readonly #rooms: HostedRooms;
+  readonly #standbys: StandbyDesk;
+  readonly #limits: PlayerLimits;
+
+  constructor(rooms: HostedRooms, standbys: StandbyDesk, limits: PlayerLimits) {
+    this.#rooms = rooms;
+    this.#standbys = standbys;
+    this.#limits = limits;
+  }
+
+  accept(connection: Connection): void {
+    const [, first, second = ""] = connection.path.split("/");
+    const { socket, query } = connection;
+    switch (first) {
+      case "handoff":
+        this.#acceptTransfer(socket, second, query.get("ticket"));
+        return;
+      case "standby":
+        if (!this.#standbys.acceptFeed(second, socket, query.get("ticket")))
+          socket.close(CLOSE_REFUSED, "no such standby");
+        return;
+      default:
+        this.#acceptPlayer(connection, second);
+    }
+  }
+
+  #acceptTransfer(socket: ServerSocket, migrationId: string, ticket: string | null): void {
+    for (const { stage } of this.#rooms.values()) {
+      if (stage.name !== "arriving" || stage.migrationId !== migrationId) continue;
+      if (ticket !== stage.ticket) break;
+      stage.destination.acceptSource(socket);
+      return;
+    }
+    socket.close(CLOSE_REFUSED, "no such migration");
+  }
+
+  #acceptPlayer(connection: Connection, roomId: string): void {
+    const { socket, query } = connection;
+    const sessionId = query.get("sessionId");
+    if (sessionId === null) {
+      socket.close(CLOSE_REFUSED, "no sessionId");
+      return;
+    }
+    const hosted = this.#rooms.get(roomId);
+    const ticket = query.get("ticket");
+    const returning = query.get(RESTORE_QUERY);
+    if (hosted === undefined) this.#atStandby(socket, roomId, sessionId, returning);
+    else if (ticket !== null) this.#follow(socket, hosted, sessionId, ticket);
+    else if (returning !== null) this.#return(socket, hosted, sessionId, returning);
+    else if (hosted.stage.name === "arriving" || !isOpen(hosted))
+      socket.close(CLOSE_ROOM_MOVED, "room is being moved");
+    else void this.#join(connection, roomId, hosted, hosted.stage.room, sessionId);
+  }
+
+  /** A session that goes on here: its first frames are owed to it and do not count. */
+  #resuming(socket: ServerSocket): ServerSocket {
+    return limited(socket, this.#limits, true);
+  }
+
+  #atStandby(socket: ServerSocket, roomId: string, sessionId: string, returning: string | null): void {
+    const taken =
+      returning !== null &&
+      this.#standbys.acceptPlayer(roomId, () => this.#resuming(socket), sessionId, returning);
+    if (!taken) socket.close(CLOSE_ROOM_MOVED, "room is not here");
+  }
+
+  #follow(socket: ServerSocket, { stage }: Hosted, sessionId: string, ticket: string): void {
+    const destination =
+      stage.name === "arriving" ? stage.destination : stage.name === "running" ? stage.arrivals : undefined;
+    if (destination?.acceptPlayer(this.#resuming(socket), sessionId, ticket) !== true)
+      socket.close(CLOSE_ROOM_MOVED, "ticket is not valid here");
+  }
+
+  #return(socket: ServerSocket, { stage, awaited }: Hosted, sessionId: string, token: string): void {
+    const here = stage.name === "running" ? awaited : undefined;
+    if (here?.accept(this.#resuming(socket), sessionId, token) === true) return;
+    // A room on its way is asked for again; one that runs and does not wait for this session never will.
+    const code = stage.name === "running" ? CLOSE_REFUSED : CLOSE_ROOM_MOVED;
+    socket.close(code, "there is nothing to come back to");
+  }
+
+  async #join(
+    { socket, query, context }: Connection,
+    roomId: string,
+    hosted: Hosted,
+    room: MovableRoom,
+    sessionId: string,
+  ): Promise<void> {
+    const reconnectionToken = query.get("reconnectionToken");
+    const centroid = query.has(CONTROL_QUERY);
+    const skipHandshake = query.has("skipHandshake");
+    // Who comes back begins with what it could not send meanwhile.
+    const returns = reconnectionToken !== null && room.hasReservedSeat(sessionId, reconnectionToken);
+    const accepted = limited(socket, this.#limits, returns);
+    if (reconnectionToken !== null && hosted.awaited?.sessionOf(reconnectionToken) === sessionId) {
+      const how = { sessionId, reconnectionToken, centroid, skipHandshake };
+      // A room that is being copied is asked for again in a moment.
+      const back = hosted.stage.name === "running" ? hosted.awaited.rejoin(accepted, how) : undefined;
+      if (back === undefined) socket.close(CLOSE_ROOM_MOVED, "room is being moved");
+      else this.#rooms.listen(roomId, hosted, back);
+      return;
+    }
+    const link = new SessionLink(centroid);
+    const client = new MovableClient(sessionId, link);
+    link.attach(accepted);
+    this.#rooms.listen(roomId, hosted, client);
+    try {
+      await connectClientToRoom(room as Room, client.asClient(), context, {
+        ...(reconnectionToken !== null && { reconnectionToken }),
+        skipHandshake,
+      });
+    } catch (cause) {
+      const { code, message } = cause as { code?: number; message: string };
+      client.error(code ?? CloseCode.WITH_ERROR, message);
+      link.close(reconnectionToken === null ? CloseCode.WITH_ERROR : CloseCode.FAILED_TO_RECONNECT, "");
+    }
+  }
+}
+
+/** A room that is only being copied still takes players. */
+function isOpen({ stage }: Hosted): boolean {
+  return stage.name === "running" || (stage.name === "leaving" && stage.source.state === "copying");
+}

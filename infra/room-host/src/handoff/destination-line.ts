@@ -1,0 +1,159 @@
+/** A source's connection to the destination of a move: what is sent, what is awaited, and what breaks it. */
+import { CentroidError, type Destination } from "@centroid/protocol";
+import { WebSocket } from "ws";
+import {
+  decodeFromDestination,
+  encodeTransfer,
+  type FromDestination,
+  type FromSource,
+  MAX_TRANSFER_FRAME_BYTES,
+} from "./handoff-wire.js";
+
+/** What the destination says on its own accord. */
+export type Unasked = Extract<FromDestination, { type: "attached" | "replay" }>;
+type Awaited = Exclude<FromDestination["type"], "attached" | "replay" | "refused">;
+type AwaitedMessage = Extract<FromDestination, { type: Awaited }>;
+
+export interface DestinationLineOptions {
+  destination: Destination;
+  deadlineMs: number;
+  now: () => number;
+  onUnasked: (message: Unasked) => void;
+  /** Whoever waits for something else than a message must look again: {@link DestinationLine.check} throws. */
+  onFailed: () => void;
+}
+
+export class DestinationLine {
+  readonly #o: DestinationLineOptions;
+  readonly #inbox: AwaitedMessage[] = [];
+  #socket: WebSocket | undefined;
+  #waiting:
+    | { type: Awaited; resolve: (message: AwaitedMessage) => void; reject: (error: Error) => void }
+    | undefined;
+  #broken: CentroidError | undefined;
+  #settled = false;
+  #rttMs = 0;
+  #bytes = 0;
+
+  constructor(options: DestinationLineOptions) {
+    this.#o = options;
+  }
+
+  /** Sent so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Round trip to the destination, ms; 0 until it is known. */
+  get rttMs(): number {
+    return this.#rttMs;
+  }
+
+  /** @throws CentroidError HOST_LOST */
+  async connect(): Promise<void> {
+    const { destination, deadlineMs, now } = this.#o;
+    const { transferUrl, ticket } = destination;
+    const socket = new WebSocket(`${transferUrl}?ticket=${ticket}`, {
+      perMessageDeflate: false,
+      maxPayload: MAX_TRANSFER_FRAME_BYTES,
+      handshakeTimeout: deadlineMs,
+    });
+    socket.binaryType = "nodebuffer";
+    this.#socket = socket;
+    socket.on("message", (data: Buffer) => this.#onMessage(data));
+    socket.on("error", (cause) =>
+      this.fail(new CentroidError("HOST_LOST", `destination not reachable: ${cause.message}`, { cause })),
+    );
+    socket.on("close", () =>
+      this.fail(new CentroidError("HOST_LOST", "connection to the destination broke")),
+    );
+    await new Promise<void>((resolve, reject) => {
+      socket.once("open", resolve);
+      this.#waiting = { type: "ready", resolve: () => undefined, reject };
+    });
+    this.#waiting = undefined;
+    this.check();
+    const pingedAtMs = now();
+    socket.once("pong", () => {
+      this.#rttMs = now() - pingedAtMs;
+    });
+    socket.ping();
+  }
+
+  send(message: FromSource): void {
+    const bytes = encodeTransfer(message);
+    this.#bytes += bytes.byteLength;
+    this.#socket?.send(bytes);
+  }
+
+  /** The same, if the line still holds. */
+  trySend(message: FromSource): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.send(message);
+  }
+
+  /** The next message of that type, which may have come already. @throws CentroidError what broke the line */
+  receive<T extends Awaited>(type: T): Promise<Extract<FromDestination, { type: T }>> {
+    this.check();
+    type Wanted = Extract<FromDestination, { type: T }>;
+    const early = this.#inbox.findIndex((message) => message.type === type);
+    if (early >= 0) return Promise.resolve(this.#inbox.splice(early, 1)[0] as Wanted);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { type, resolve: resolve as (message: AwaitedMessage) => void, reject };
+    });
+  }
+
+  /** The move cannot go on. The first reason counts. */
+  fail(error: CentroidError): void {
+    if (this.#settled) return;
+    this.#broken ??= error;
+    this.#waiting?.reject(error);
+    this.#waiting = undefined;
+    this.#o.onFailed();
+  }
+
+  /** @throws CentroidError what broke the line */
+  check(): void {
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /** The move is decided: what happens to the line from here on changes nothing. */
+  settle(): void {
+    this.#settled = true;
+  }
+
+  close(): void {
+    this.#socket?.close();
+  }
+
+  #onMessage(data: Buffer): void {
+    let message: FromDestination;
+    try {
+      message = decodeFromDestination(data);
+    } catch (cause) {
+      this.fail(CentroidError.from(cause));
+      return;
+    }
+    switch (message.type) {
+      case "attached":
+      case "replay":
+        this.#o.onUnasked(message);
+        return;
+      case "refused":
+        this.fail(CentroidError.fromWire(message.error));
+        return;
+      case "ready":
+      case "built":
+      case "accepted":
+        if (this.#waiting?.type === message.type) {
+          const { resolve } = this.#waiting;
+          this.#waiting = undefined;
+          resolve(message);
+        } else this.#inbox.push(message);
+        return;
+      default: {
+        const never: never = message;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,340 @@
+/**
+ * The side of a hand-off that gets the room: builds it passive under the same id, applies what the source
+ * copies, and runs it from the moment the rest has arrived and its hash agrees.
+ */
+import { CentroidError, decodeClientControl, isControl } from "@centroid/protocol";
+import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
+import type { MovableClient } from "../colyseus/movable-client.js";
+import type { MovableRoom } from "../colyseus/movable-room.js";
+import type { SessionRecord } from "../colyseus/room-record.js";
+import { StateReader } from "../colyseus/schema/reader.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
+import { StateWriter } from "../colyseus/schema/writer.js";
+import { CLOSE_FRAME } from "../sessions/session-link.js";
+import type { ServerSocket } from "../sockets/server-socket.js";
+import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./handoff-wire.js";
+import { StateHash } from "./state-hash.js";
+
+/** A player who has not connected here so long after the switch has lost its connection. */
+const ATTACH_GRACE_MS = 10_000;
+/** WebSocket codes: normal end, and ours for a player whose move was called off. */
+const CLOSE_NORMAL = 1000;
+const CLOSE_CANCELLED = 4013;
+
+export interface DestinationOptions {
+  migrationId: string;
+  epoch: number;
+  createRoom: (options: unknown) => Promise<MovableRoom>;
+  onSessions: (
+    sessions: readonly { sessionId: string; playerId: string | undefined; network: string | undefined }[],
+  ) => void;
+  /** The room runs here from now on. */
+  onOwned: (
+    room: MovableRoom,
+    clients: Map<string, MovableClient>,
+    awaited: AwaitedPlayers | undefined,
+  ) => void;
+  /** A destination that is not the owner by then gives up. */
+  deadlineMs: number;
+  onEnded: (error: CentroidError) => void;
+  /** False while this host's lease is over. */
+  mayRun: () => boolean;
+  now: () => number;
+}
+
+type State =
+  | { name: "waiting" }
+  | { name: "building"; room: MovableRoom; writer: StateWriter | undefined; hash: StateHash }
+  | { name: "owner"; room: MovableRoom; clients: Map<string, MovableClient> }
+  | { name: "ended" };
+
+interface Arrival {
+  socket: ServerSocket;
+  /** Frames it has, if its old connection broke before the end. */
+  replayFrom: number | undefined;
+}
+
+export class HandoffDestination {
+  readonly #o: DestinationOptions;
+  readonly #tickets = new Map<string, string>();
+  readonly #arrivals = new Map<string, Arrival>();
+  #state: State = { name: "waiting" };
+  readonly #deadline: NodeJS.Timeout;
+  #source: ServerSocket | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #counters = new Map<string, { sent: number; received: number }>();
+
+  constructor(options: DestinationOptions) {
+    this.#o = options;
+    this.#deadline = setTimeout(
+      () => this.#end(new CentroidError("MIGRATION_TIMEOUT", "the source did not bring the room in time")),
+      options.deadlineMs,
+    );
+    this.#deadline.unref();
+  }
+
+  get state(): State["name"] {
+    return this.#state.name;
+  }
+
+  /** The source's connection. Messages are handled one after the other, in order. */
+  acceptSource(socket: ServerSocket): void {
+    if (this.#source !== undefined || this.#state.name !== "waiting") {
+      socket.close(CLOSE_CANCELLED, "this migration has its source already");
+      return;
+    }
+    this.#source = socket;
+    socket.onMessage((frame) => {
+      let message: FromSource;
+      try {
+        // A copy: uWebSockets.js takes its memory back when the callback returns.
+        message = decodeFromSource(Buffer.from(frame));
+      } catch (cause) {
+        this.#end(CentroidError.from(cause));
+        return;
+      }
+      this.#work = this.#work
+        .then(() => this.#handle(message, this.#o.now()))
+        .catch((cause: unknown) => this.#refuse(cause));
+    });
+    socket.onClose(() => {
+      this.#source = undefined;
+      this.#work = this.#work.then(() => {
+        if (this.#state.name !== "owner")
+          this.#end(new CentroidError("HOST_LOST", "the source went away before the switch"));
+      });
+    });
+  }
+
+  /** A player's socket with the ticket from its invitation. False if it is not expected here. */
+  acceptPlayer(socket: ServerSocket, sessionId: string, ticket: string): boolean {
+    if (this.#tickets.get(sessionId) !== ticket || this.#state.name === "ended") return false;
+    if (this.#state.name === "owner") {
+      const client = this.#state.clients.get(sessionId);
+      if (client === undefined || client.link.closed || client.link.connected) return false;
+      this.#connect(client, { socket, replayFrom: undefined });
+      return true;
+    }
+    const arrival: Arrival = { socket, replayFrom: undefined };
+    this.#arrivals.get(sessionId)?.socket.close(CLOSE_CANCELLED, "another connection took over");
+    this.#arrivals.set(sessionId, arrival);
+    socket.onMessage((frame) => this.#early(arrival, frame));
+    socket.onClose(() => {
+      if (this.#arrivals.get(sessionId) === arrival) this.#arrivals.delete(sessionId);
+    });
+    this.#send({ type: "attached", sessionId });
+    return true;
+  }
+
+  /** @returns false if the room already runs here. */
+  abort(): boolean {
+    if (this.#state.name === "owner") return false;
+    this.#end(new CentroidError("MIGRATION_FAILED", "the move was called off"));
+    return true;
+  }
+
+  /** Before the switch a player may only say that its old connection broke. */
+  #early(arrival: Arrival, frame: Buffer): void {
+    try {
+      if (!isControl(frame)) throw new CentroidError("FRAME_INVALID", "data before the switch");
+      const message = decodeClientControl(frame);
+      if (message.type === "replay") arrival.replayFrom = message.received;
+    } catch {
+      arrival.socket.close(CLOSE_FRAME, "invalid frame");
+    }
+  }
+
+  async #handle(message: FromSource, arrivedAtMs: number): Promise<void> {
+    const state = this.#state;
+    if (state.name === "ended") return;
+    switch (message.type) {
+      case "begin": {
+        if (state.name !== "waiting") throw new CentroidError("FRAME_INVALID", "begin twice");
+        const room = await this.#o.createRoom(message.options);
+        if (this.state === "ended") {
+          room.move.release();
+          return;
+        }
+        room.move.hold();
+        room.autoDispose = false;
+        const { encoder } = room.move;
+        if (message.hasState !== (encoder !== undefined)) {
+          throw new CentroidError(
+            "ROOM_ERROR",
+            "the room has a state on one host only; both must run the same rooms",
+          );
+        }
+        const writer = encoder === undefined ? undefined : new StateWriter(encoder as never);
+        this.#state = { name: "building", room, writer, hash: new StateHash() };
+        this.#send({ type: "ready" });
+        return;
+      }
+      case "invite":
+        for (const { sessionId, ticket } of message.invitations) this.#tickets.set(sessionId, ticket);
+        return;
+      case "uninvite":
+        this.#tickets.delete(message.sessionId);
+        this.#arrivals.get(message.sessionId)?.socket.close(CLOSE_NORMAL, "left");
+        return;
+      case "nodes":
+        if (state.name === "building") state.writer?.apply(message.nodes);
+        return;
+      case "built":
+        if (state.name !== "building") return;
+        state.writer?.attach(state.room.move.attachState() as never);
+        this.#hashNodes(state, undefined);
+        this.#send({ type: "built" });
+        return;
+      case "freeze":
+        if (state.name !== "building") throw new CentroidError("FRAME_INVALID", "freeze before begin");
+        await this.#take(state, message, arrivedAtMs);
+        return;
+      case "replayed":
+        this.#replayed(message.sessionId, message.frames);
+        return;
+      case "released":
+        return;
+      case "abort":
+        if (state.name !== "owner")
+          this.#end(new CentroidError("MIGRATION_FAILED", "the source called the move off"));
+        return;
+      default: {
+        const never: never = message;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  async #take(
+    state: Extract<State, { name: "building" }>,
+    message: Extract<FromSource, { type: "freeze" }>,
+    arrivedAtMs: number,
+  ): Promise<void> {
+    const { room, writer, hash } = state;
+    // A broker that has lost sight of this host may have given the room to a third by the time it is here.
+    if (!this.#o.mayRun())
+      throw new CentroidError(
+        "ROOM_ERROR",
+        "the destination has not heard of a broker lately; move it later",
+      );
+    writer?.apply(message.nodes);
+    writer?.finish(message.removed, message.nextRefId);
+    for (const refId of message.removed) hash.delete(refId);
+    this.#hashNodes(state, message.nodes);
+    if (hash.toString() !== message.stateHash) {
+      throw new CentroidError(
+        "ROOM_ERROR",
+        `state differs after the copy: ${message.stateHash} there, ${hash.toString()} here`,
+      );
+    }
+    this.#o.onSessions([...message.room.sessions, ...message.room.seats]);
+    const clients = await room.move.import(message.room);
+    if (this.state === "ended") return;
+    clearTimeout(this.#deadline);
+    this.#state = { name: "owner", room, clients };
+    this.#send({ type: "accepted", stateHash: hash.toString() });
+    for (const client of clients.values()) {
+      this.#counters.set(client.sessionId, { sent: client.link.sent, received: client.link.received });
+    }
+    this.#o.onOwned(room, clients, this.#awaited(message.room.sessions, room, clients));
+    const arrivals = [...this.#arrivals];
+    this.#arrivals.clear();
+    for (const [sessionId, arrival] of arrivals) {
+      const client = clients.get(sessionId);
+      if (client === undefined) arrival.socket.close(CLOSE_NORMAL, "left");
+      else this.#connect(client, arrival);
+    }
+    const patchRateMs = room.patchRate ?? 0;
+    room.move.resume(patchRateMs - message.sinceTickMs - (this.#o.now() - arrivedAtMs));
+    for (const session of message.room.sessions) {
+      const client = clients.get(session.sessionId);
+      if (client !== undefined && session.dropped) room.move.dropAgain(client);
+    }
+    setTimeout(() => {
+      for (const client of clients.values())
+        if (!client.link.connected && !client.link.closed && !room.move.awaited.has(client.sessionId))
+          client.link.abandon();
+    }, ATTACH_GRACE_MS).unref();
+  }
+
+  /** Players who were still to come back when the room left: they are waited for here. */
+  #awaited(
+    sessions: readonly SessionRecord[],
+    room: MovableRoom,
+    clients: ReadonlyMap<string, MovableClient>,
+  ): AwaitedPlayers | undefined {
+    const windows = sessions.flatMap(({ sessionId, awaitedMs }) => {
+      const client = clients.get(sessionId);
+      return client === undefined || awaitedMs === undefined ? [] : [{ client, awaitedMs }];
+    });
+    if (windows.length === 0) return undefined;
+    const longestMs = Math.max(...windows.map(({ awaitedMs }) => awaitedMs));
+    const awaited = windows.map(({ client }) => client);
+    return new AwaitedPlayers(room, awaited, { epoch: this.#o.epoch }, longestMs);
+  }
+
+  #connect(client: MovableClient, arrival: Arrival): void {
+    if (arrival.replayFrom !== undefined) {
+      this.#arrivals.set(client.sessionId, arrival);
+      this.#send({ type: "replay", sessionId: client.sessionId, received: arrival.replayFrom });
+      return;
+    }
+    const sent = this.#counters.get(client.sessionId)?.sent ?? client.link.sent;
+    this.#attach(client, arrival.socket, sent, []);
+  }
+
+  /** What the source had kept for a player whose old connection broke; the rest follows behind it. */
+  #replayed(sessionId: string, frames: readonly Uint8Array[] | undefined): void {
+    const arrival = this.#arrivals.get(sessionId);
+    const client = this.#state.name === "owner" ? this.#state.clients.get(sessionId) : undefined;
+    if (arrival === undefined || client === undefined) return;
+    this.#arrivals.delete(sessionId);
+    const sent = this.#counters.get(sessionId)?.sent ?? 0;
+    this.#attach(client, arrival.socket, frames === undefined ? sent : sent - frames.length, frames ?? []);
+  }
+
+  #attach(client: MovableClient, socket: ServerSocket, sent: number, before: readonly Uint8Array[]): void {
+    const received = this.#counters.get(client.sessionId)?.received ?? client.link.received;
+    const patchRateMs = (this.#state.name === "owner" ? this.#state.room.patchRate : undefined) ?? 0;
+    const resumed = { type: "resumed", epoch: this.#o.epoch, received, sent, patchRateMs } as const;
+    client.link.attach(socket, client.link.centroid ? resumed : undefined, before);
+  }
+
+  /** Hashes what is really in the instances here, not what was received. */
+  #hashNodes(state: Extract<State, { name: "building" }>, only: readonly NodeRecord[] | undefined): void {
+    const { encoder } = state.room.move;
+    if (encoder === undefined) return;
+    const reader = new StateReader(encoder as never);
+    for (const refId of only === undefined ? reader.refIds() : only.map(([id]) => id)) {
+      const record = reader.read(refId);
+      if (record !== undefined) state.hash.set(record);
+    }
+  }
+
+  #refuse(cause: unknown): void {
+    const error = CentroidError.from(cause);
+    if (this.#state.name === "owner" || this.#state.name === "ended") return;
+    this.#send({
+      type: "refused",
+      error: error.code === "INTERNAL" ? { ...error.toWire(), code: "ROOM_ERROR" } : error.toWire(),
+    });
+    this.#end(error);
+  }
+
+  #end(error: CentroidError): void {
+    const state = this.#state;
+    clearTimeout(this.#deadline);
+    if (state.name === "ended" || state.name === "owner") return;
+    this.#state = { name: "ended" };
+    if (state.name === "building") state.room.move.release();
+    for (const { socket } of this.#arrivals.values())
+      socket.close(CLOSE_CANCELLED, "the move was called off");
+    this.#arrivals.clear();
+    this.#source?.close(CLOSE_NORMAL, "");
+    this.#o.onEnded(error);
+  }
+
+  #send(message: FromDestination): void {
+    this.#source?.send(encodeTransfer(message));
+  }
+}

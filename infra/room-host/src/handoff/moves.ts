@@ -1,0 +1,175 @@
+/** Moves of a room host's rooms, out and in, as the broker asks for them. */
+import { type AgentRequest, type AgentResults, CentroidError, type RoomEvent } from "@centroid/protocol";
+import { createRoom, type MovableRoom } from "../colyseus/movable-room.js";
+import type { RoomTypes } from "../colyseus/seats.js";
+import type { Hosted, Seat } from "../hosted.js";
+import type { HostedRooms } from "../hosted-rooms.js";
+import type { StandbyDesk } from "../standby/standby-manager.js";
+import { HandoffDestination } from "./destination.js";
+import { HandoffSource } from "./source.js";
+
+/** A finished destination keeps admitting late players by ticket so long. */
+const ARRIVAL_WINDOW_MS = 15_000;
+/** A room that has not arrived by then will not. */
+const ARRIVAL_DEADLINE_MS = 15_000;
+
+export interface MovesOptions {
+  rooms: HostedRooms;
+  standbys: StandbyDesk;
+  types: RoomTypes;
+  emit: (roomId: string, epoch: number, change: RoomEvent) => void;
+  newTicket: () => string;
+  /** False while this host's lease is over: another may have its rooms. */
+  mayRun: () => boolean;
+  /** The room was to leave and goes on here. */
+  onStays: (room: MovableRoom) => void;
+  now: () => number;
+}
+
+type Request<M extends AgentRequest["method"]> = Extract<AgentRequest, { method: M }>;
+
+export class Moves {
+  readonly #o: MovesOptions;
+
+  constructor(options: MovesOptions) {
+    this.#o = options;
+  }
+
+  /** Makes ready to be the destination. @throws CentroidError ROOM_MOVING | ROOM_TYPE_UNKNOWN */
+  migrateIn({ roomId, migrationId, name, epoch }: Request<"migrateIn">): AgentResults["migrateIn"] {
+    const { rooms, types, emit, newTicket, mayRun, now } = this.#o;
+    const present = rooms.get(roomId);
+    // A newer move supersedes one that was called off and has not ended here yet.
+    if (present?.stage.name === "arriving" && present.epoch <= epoch) present.stage.destination.abort();
+    else if (present !== undefined)
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} is on this host already`);
+    types.require(name);
+    const ticket = newTicket();
+    const seats = new Map<string, Seat>();
+    let options: unknown;
+    const destination = new HandoffDestination({
+      migrationId,
+      epoch,
+      deadlineMs: ARRIVAL_DEADLINE_MS,
+      mayRun,
+      now,
+      createRoom: (given) => {
+        options = given;
+        return createRoom(name, given, roomId);
+      },
+      onSessions: (sessions) => {
+        for (const { sessionId, playerId, network } of sessions) {
+          if (playerId !== undefined) seats.set(sessionId, { playerId, network });
+        }
+      },
+      onOwned: (room, clients, awaited) => {
+        hosted.options = options;
+        hosted.awaited = awaited;
+        hosted.stage = { name: "running", room, arrivals: destination };
+        rooms.adopt(roomId, room, hosted);
+        for (const client of clients.values()) rooms.listen(roomId, hosted, client);
+        emit(roomId, epoch, { event: "owned", migrationId });
+        setTimeout(() => {
+          if (hosted.stage.name === "running") hosted.stage.arrivals = undefined;
+        }, ARRIVAL_WINDOW_MS).unref();
+      },
+      onEnded: () => rooms.remove(roomId, hosted),
+    });
+    const hosted: Hosted = {
+      name,
+      options: undefined,
+      epoch,
+      seats,
+      protection: undefined,
+      awaited: undefined,
+      stage: { name: "arriving", migrationId, ticket, destination },
+    };
+    rooms.set(roomId, hosted);
+    const { where } = rooms;
+    return { ...where, transferUrl: `ws://${where.address}/handoff/${migrationId}`, ticket };
+  }
+
+  /** Moves a room to where `migrateIn` said. Answers when the move is over. @throws CentroidError */
+  async migrateOut(request: Request<"migrateOut">): Promise<AgentResults["migrateOut"]> {
+    const { rooms, standbys, emit, now } = this.#o;
+    const { roomId, migrationId, epoch, destination, deadlineMs } = request;
+    const hosted = rooms.require(roomId);
+    if (hosted.stage.name !== "running")
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} is being moved already`);
+    const { room } = hosted.stage;
+    if (hosted.protection !== undefined) standbys.goAlone(hosted.protection, room);
+    // What ends the pause would set the room going while another host has it already.
+    if (room.move.held)
+      throw new CentroidError(
+        "ROOM_BUSY",
+        `room ${roomId} stands still: its host has not heard of a broker lately`,
+      );
+    const source = new HandoffSource({
+      migrationId,
+      room,
+      options: hosted.options,
+      epoch,
+      destination,
+      deadlineMs,
+      networkOf: (sessionId) => hosted.seats.get(sessionId)?.network,
+      onPhase: (phase, bytes) => emit(roomId, hosted.epoch, { event: "phase", migrationId, phase, bytes }),
+      now,
+    });
+    const abort = new AbortController();
+    const stage = { name: "leaving", room, migrationId, source, abort } as const;
+    hosted.stage = stage;
+    try {
+      const transfer = await source.run(abort.signal);
+      hosted.protection?.[Symbol.dispose]();
+      rooms.remove(roomId, hosted);
+      return transfer;
+    } finally {
+      if (source.state === "rolled-back") this.#stays(hosted, stage);
+    }
+  }
+
+  /** This host may not run its rooms just now: one that is only being copied stays, to stand still like the others. */
+  callOffCopies(): void {
+    for (const hosted of this.#o.rooms.values()) {
+      const { stage } = hosted;
+      if (stage.name !== "leaving" || stage.source.state !== "copying") continue;
+      stage.abort.abort();
+      stage.source.rollBack();
+      this.#stays(hosted, stage);
+    }
+  }
+
+  #stays(hosted: Hosted, stage: Extract<Hosted["stage"], { name: "leaving" }>): void {
+    if (hosted.stage !== stage) return;
+    hosted.stage = { name: "running", room: stage.room, arrivals: undefined };
+    this.#o.onStays(stage.room);
+  }
+
+  /** @returns false if no such move is under way. @throws CentroidError MIGRATION_FAILED after the point of no return */
+  abort(roomId: string, migrationId: string): boolean {
+    const hosted = this.#o.rooms.get(roomId);
+    if (hosted === undefined) return false;
+    const { stage } = hosted;
+    if (stage.name === "arriving" && stage.migrationId === migrationId) return stage.destination.abort();
+    if (stage.name === "leaving" && stage.migrationId === migrationId) {
+      stage.abort.abort();
+      if (stage.source.state === "undecided") {
+        stage.source.rollBack();
+        this.#stays(hosted, stage);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** Which side of a move this host is. */
+  status(roomId: string): AgentResults["migrationStatus"] {
+    const hosted = this.#o.rooms.get(roomId);
+    if (hosted === undefined) return { role: "none", epoch: 0 };
+    const { stage } = hosted;
+    const passive =
+      stage.name === "arriving" ||
+      (stage.name === "leaving" && (stage.source.state === "undecided" || stage.source.state === "frozen"));
+    return { role: passive ? "passive" : "owner", epoch: hosted.epoch };
+  }
+}

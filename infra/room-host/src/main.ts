@@ -1,0 +1,166 @@
+/**
+ * Entry point of a room host process. Forked by the agent's process carrier; speaks `AgentRequest` over IPC
+ * and ends when its parent does.
+ */
+import { randomBytes } from "node:crypto";
+import { pathToFileURL } from "node:url";
+import { type AgentToBroker, agentRequestSchema, CentroidError, publishedSchema } from "@centroid/protocol";
+import type { Room } from "@colyseus/core";
+import { z } from "zod";
+import { watchThisProcess } from "./activity/watch.js";
+import type { SavedRoom } from "./checkpoint/checkpointer.js";
+import { Lease } from "./lease.js";
+import { monotonicMs } from "./monotonic.js";
+import type { RoomHost } from "./room-host.js";
+
+const configSchema = z.object({
+  bindHost: z.string(),
+  advertiseHost: z.string(),
+  processId: z.string(),
+  roomsBundle: z.string(),
+  /** How often a changing room is saved; 0 is never. */
+  checkpointIntervalMs: z.number().nonnegative(),
+  /** Of one player; 0 is no limit. */
+  maxFramesPerSecond: z.number().nonnegative(),
+  maxBytesPerSecond: z.number().nonnegative(),
+});
+const requestSchema = z.union([
+  z.object({ leaseMs: z.number().positive() }),
+  z.object({ leaseUntilMs: z.number() }),
+  z.object({ published: publishedSchema }),
+  z.object({ checkpointed: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number() }) }),
+  z.object({ requestId: z.number(), request: agentRequestSchema }),
+  z.object({ requestId: z.number(), reports: z.literal(true) }),
+  z.object({ requestId: z.number(), saveNow: z.string() }),
+]);
+/** What `onDispose` may take when this process ends; its agent waits a little longer. */
+const DISPOSE_TIMEOUT_MS = 5_000;
+/** How often the agent hears what this process uses. */
+const USAGE_INTERVAL_MS = 1_000;
+/** How often players hear that this process is there; three missing in a row are what they notice. */
+const ALIVE_INTERVAL_MS = 500;
+
+/** Seats that nobody takes cost little; there are only many of them over time. */
+const SEAT_SWEEP_MS = 10_000;
+
+type ToAgent =
+  | { type: "checkpoint"; roomId: string; epoch: number; seq: number; takenAtMs: number; bytes: Uint8Array }
+  | { type: "ready"; address: string; transport: "uws" | "ws"; roomTypes: string[] }
+  | { type: "notice"; line: string }
+  | { type: "usage"; cpuMicros: number; rssBytes: number }
+  | Extract<AgentToBroker, { type: "reply" | "room" | "published" }>
+  | { type: "failed"; message: string };
+
+function send(message: ToAgent): void {
+  if (process.connected) process.send?.(message);
+}
+
+/** The agent lets go or has died: nothing runs on here, but what an author saves in `onDispose` is saved. */
+async function end(host: RoomHost | undefined): Promise<void> {
+  host?.pause();
+  setTimeout(() => process.exit(0), DISPOSE_TIMEOUT_MS).unref();
+  await host?.disposals();
+  process.exit(0);
+}
+
+async function main(): Promise<void> {
+  let host: RoomHost | undefined;
+  process.on("disconnect", () => void end(host));
+  // These reach the whole group, from a terminal or a service manager; the agent decides when this process ends.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
+  // The parent may have gone while this module was loading; nobody will tell that again.
+  if (!process.connected) process.exit(0);
+  const config = configSchema.parse(JSON.parse(process.env.CENTROID_ROOM_HOST ?? "{}"));
+  // Colyseus 0.18 reads the global when it loads; without it every reconnection on Node 20 fails.
+  const { WebSocket } = await import("ws");
+  globalThis.WebSocket ??= WebSocket as never;
+  const [{ RoomTypes }, { PresenceBus }, roomHost, { listenForPlayers }] = await Promise.all([
+    import("./colyseus/seats.js"),
+    import("./colyseus/room-presence.js"),
+    import("./room-host.js"),
+    import("./connections/transport.js"),
+  ]);
+  const bundle = (await import(pathToFileURL(config.roomsBundle).href)) as {
+    rooms: Record<string, new () => Room>;
+  };
+  const notice = (line: string): void => send({ type: "notice", line });
+  const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
+  const types = await RoomTypes.define(bundle.rooms, bus, watchThisProcess(notice));
+  const transport = await listenForPlayers(
+    config.bindHost,
+    (connection) => host?.accept(connection),
+    (line) => send({ type: "notice", line }),
+  );
+  const address = `${config.advertiseHost}:${transport.port}`;
+  host = new roomHost.RoomHost({
+    processId: config.processId,
+    address,
+    types,
+    newTicket: () => randomBytes(24).toString("base64url"),
+    emit: (roomId, epoch, change) => send({ type: "room", roomId, epoch, change }),
+    ...(config.checkpointIntervalMs > 0 && {
+      checkpoints: {
+        intervalMs: config.checkpointIntervalMs,
+        save: (roomId: string, epoch: number, saved: SavedRoom) =>
+          send({ type: "checkpoint", roomId, epoch, ...saved }),
+      },
+    }),
+    maxFramesPerSecond: config.maxFramesPerSecond,
+    maxBytesPerSecond: config.maxBytesPerSecond,
+    notice: (line) => send({ type: "notice", line }),
+    mayRun: () => lease.holds(),
+    now: () => performance.timeOrigin + performance.now(),
+  });
+  const rooms = host;
+  const lease: Lease = new Lease({ onExpired: () => rooms.pause(), onRenewed: () => rooms.goOn() });
+  process.on("message", (raw) => {
+    const message = requestSchema.parse(raw);
+    if ("leaseMs" in message) {
+      lease.renew(monotonicMs() + message.leaseMs);
+      return;
+    }
+    if ("leaseUntilMs" in message) {
+      lease.renew(message.leaseUntilMs);
+      return;
+    }
+    if ("published" in message) {
+      bus.heard(message.published.topic, message.published.data);
+      return;
+    }
+    if ("checkpointed" in message) {
+      const { roomId, epoch, seq } = message.checkpointed;
+      rooms.checkpointed(roomId, epoch, seq);
+      return;
+    }
+    const { requestId } = message;
+    if ("reports" in message) {
+      send({ type: "reply", requestId, result: rooms.reports() });
+      return;
+    }
+    const answer =
+      "saveNow" in message ? rooms.saveNow(message.saveNow).then(() => ({})) : rooms.handle(message.request);
+    answer.then(
+      (result) => send({ type: "reply", requestId, result }),
+      (cause: unknown) => send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),
+    );
+  });
+  // An author's stray error must not take every room of this process with it.
+  process.on("uncaughtException", (error) =>
+    send({ type: "notice", line: `uncaught in a room: ${error.stack ?? error.message}` }),
+  );
+  process.on("unhandledRejection", (reason) =>
+    send({ type: "notice", line: `unhandled rejection in a room: ${String(reason)}` }),
+  );
+  setInterval(() => {
+    const { user, system } = process.cpuUsage();
+    send({ type: "usage", cpuMicros: user + system, rssBytes: process.memoryUsage.rss() });
+  }, USAGE_INTERVAL_MS).unref();
+  setInterval(() => rooms.keepAlive(), ALIVE_INTERVAL_MS).unref();
+  setInterval(() => rooms.forgetUntakenSeats(), SEAT_SWEEP_MS).unref();
+  send({ type: "ready", address, transport: transport.kind, roomTypes: types.names });
+}
+
+main().catch((cause: unknown) => {
+  send({ type: "failed", message: cause instanceof Error ? cause.message : String(cause) });
+  process.exit(1);
+});

@@ -1,0 +1,220 @@
+/**
+ * One player's frame stream, on whatever socket carries it at the moment.
+ *
+ * Counts data frames both ways (see protocol/session.ts); holds outgoing frames while no socket is attached;
+ * keeps copies while a migration may still need them again.
+ */
+import { EventEmitter } from "node:events";
+import {
+  CLOSE_TOO_FAST,
+  type ClientControl,
+  decodeClientControl,
+  encodeControl,
+  isControl,
+  type ServerControl,
+} from "@centroid/protocol";
+import { CLOSE_ABNORMAL, type ServerSocket } from "../sockets/server-socket.js";
+
+/** After so many data frames from a client its kept copies are released by an `ack`. */
+const ACK_EVERY_FRAMES = 256;
+/** Frames held for a player who does not come; past this it is dropped like any dead connection. */
+const MAX_HELD_BYTES = 8 * 1024 * 1024;
+/** Put aside of one player while its room stands still; more than anybody sends in the seconds that a move may take. */
+const MAX_LATE_BYTES = 4 * 1024 * 1024;
+/** WebSocket close codes used here beside 1006, as which Colyseus sees a broken socket; the 4000 range is ours. */
+const CLOSE_SUPERSEDED = 4011;
+export const CLOSE_FRAME = 4012;
+
+export interface LinkCounters {
+  sent: number;
+  received: number;
+}
+
+/** Emits `message` (data frame), `control` (ClientControl) and `close` (code), once. */
+export class SessionLink extends EventEmitter {
+  /** Set by Colyseus on the reference of a client. */
+  onleave: ((code: number) => void) | undefined;
+  readonly centroid: boolean;
+  /** `receipt`: what arrived is confirmed. `checkpoint`: only what {@link durable} names is. */
+  acknowledge: "receipt" | "checkpoint" = "receipt";
+  sent: number;
+  received: number;
+  #socket: ServerSocket | undefined;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  #retained: Uint8Array[] | undefined;
+  #retainedFrom = 0;
+  /** While frozen: frames that arrived after the freeze, for the case that the room goes on here. */
+  #late: Buffer[] | undefined;
+  #lateBytes = 0;
+  #closed = false;
+  /** Confirmed to the client so far. */
+  #confirmed = 0;
+
+  constructor(centroid: boolean, counters: LinkCounters = { sent: 0, received: 0 }) {
+    super();
+    this.centroid = centroid;
+    this.sent = counters.sent;
+    this.received = counters.received;
+  }
+
+  get connected(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Frames go to this socket from now on, those held first. An older socket is closed. */
+  attach(socket: ServerSocket, first?: ServerControl, before: readonly Uint8Array[] = []): void {
+    this.#socket?.close(CLOSE_SUPERSEDED, "another connection took over");
+    this.#socket = socket;
+    socket.onMessage((frame) => {
+      if (this.#socket === socket) this.#receive(frame);
+    });
+    socket.onClose((code) => {
+      if (this.#socket === socket) this.#broke(code);
+    });
+    if (first !== undefined) socket.send(encodeControl(first));
+    for (const frame of [...before, ...this.#held]) socket.send(frame);
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+
+  /** One data frame to the client. The bytes may be reused by the caller. */
+  send(frame: Uint8Array): void {
+    if (this.#closed) return;
+    this.sent++;
+    if (this.#retained !== undefined) this.#retained.push(Buffer.from(frame));
+    if (this.#socket !== undefined) {
+      this.#socket.send(frame);
+      return;
+    }
+    this.#heldBytes += frame.byteLength;
+    if (this.#heldBytes > MAX_HELD_BYTES) this.#end(CLOSE_ABNORMAL);
+    else this.#held.push(Buffer.from(frame));
+  }
+
+  control(message: ServerControl): void {
+    if (this.centroid) this.#socket?.send(encodeControl(message));
+  }
+
+  /** Copies of frames sent from now on are kept until {@link forget}. */
+  retain(): void {
+    this.#retained = [];
+    this.#retainedFrom = this.sent;
+  }
+
+  forget(): void {
+    this.#retained = undefined;
+  }
+
+  /** Frames after the first `received`, or undefined if some of them were not kept. */
+  replay(received: number): Uint8Array[] | undefined {
+    if (received > this.sent || this.#retained === undefined || received < this.#retainedFrom)
+      return undefined;
+    return this.#retained.slice(received - this.#retainedFrom);
+  }
+
+  /** The first `received` frames of the client survive this host: it may forget them. */
+  durable(received: number): void {
+    if (received <= this.#confirmed) return;
+    this.#confirmed = received;
+    this.control({ type: "ack", received });
+  }
+
+  /** Data frames are put aside instead of being counted and delivered. */
+  freeze(): void {
+    this.#late = [];
+    this.#lateBytes = 0;
+  }
+
+  /** The room goes on here: what was put aside is delivered. */
+  thaw(): void {
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    for (const frame of late) this.#deliver(frame);
+  }
+
+  /** What was put aside, for whoever runs the room next. */
+  takeLate(): Buffer[] {
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    return late;
+  }
+
+  /** The session lives elsewhere now: no more events; the socket stays for the client to close. */
+  moveAway(): ServerSocket | undefined {
+    const socket = this.#socket;
+    this.removeAllListeners();
+    this.onleave = undefined;
+    this.#socket = undefined;
+    this.#closed = true;
+    return socket;
+  }
+
+  close(code: number, reason: string): void {
+    const socket = this.#socket;
+    this.#end(code);
+    socket?.close(code, reason);
+  }
+
+  /** The player did not come within its grace: as if the connection broke. */
+  abandon(): void {
+    this.#end(CLOSE_ABNORMAL);
+  }
+
+  #receive(frame: Buffer): void {
+    if (this.centroid && isControl(frame)) {
+      let message: ClientControl;
+      try {
+        message = decodeClientControl(frame);
+      } catch {
+        this.close(CLOSE_FRAME, "invalid control frame");
+        return;
+      }
+      this.emit("control", message);
+      return;
+    }
+    if (this.#late === undefined) {
+      this.#deliver(frame);
+      return;
+    }
+    this.#lateBytes += frame.byteLength;
+    if (this.#lateBytes > MAX_LATE_BYTES)
+      // What it said goes unheard from here on, so it must not go on as if it had been.
+      this.#socket?.close(CLOSE_TOO_FAST, "too much said while the room stands still; join again");
+    // uWebSockets.js takes its memory back when the callback returns.
+    else this.#late.push(Buffer.from(frame));
+  }
+
+  #deliver(frame: Buffer): void {
+    this.received++;
+    try {
+      this.emit("message", frame);
+    } catch (cause) {
+      // An author's handler threw: that ends neither the frames behind this one nor the other players'.
+      queueMicrotask(() => {
+        throw cause;
+      });
+    }
+    if (this.acknowledge === "receipt" && this.received % ACK_EVERY_FRAMES === 0)
+      this.control({ type: "ack", received: this.received });
+  }
+
+  #broke(code: number): void {
+    this.#socket = undefined;
+    this.emit("broken", code);
+    // While a migration is on, the room decides later: the client may already be at the destination.
+    if (this.#retained === undefined) this.#end(code);
+  }
+
+  #end(code: number): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket = undefined;
+    this.#held = [];
+    this.emit("close", code);
+  }
+}

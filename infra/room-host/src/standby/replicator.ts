@@ -1,0 +1,232 @@
+/**
+ * Feeds a running room to its standby: the whole of it once, then after each patch what has changed. The standby
+ * answers what it has; only that may be confirmed to players.
+ */
+import { CentroidError, type Destination } from "@centroid/protocol";
+import { WebSocket } from "ws";
+import { type Received, receivedSoFar, versionOf } from "../checkpoint/acknowledgements.js";
+import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
+import { MAX_TRANSFER_FRAME_BYTES } from "../handoff/handoff-wire.js";
+import { StateCopy } from "../handoff/state-copy.js";
+import { playerUrl } from "../sessions/player-url.js";
+import { decodeFromStandby, encodeFeed, type FromPrimary } from "./standby-wire.js";
+
+/** The standby must have the whole room by then. */
+const START_TIMEOUT_MS = 8_000;
+const CHUNK_NODES = 256;
+/** More records than that on their way mean a slow network: the next one carries all that came meanwhile. */
+const MAX_UNCONFIRMED = 8;
+/** A room that patches seldom, or only when told to, is looked at so often. */
+const FALLBACK_MS = 100;
+/** The clock and the timers of a room in which nothing happens are told so often. */
+const REFRESH_MS = 500;
+/** A room that cannot be read for so long, say because it waits for something all the time, has no standby. */
+const UNREADABLE_MS = 5_000;
+
+export interface ReplicatorOptions {
+  standbyId: string;
+  room: MovableRoom;
+  options: unknown;
+  destination: Destination;
+  networkOf: (sessionId: string) => string | undefined;
+  now: () => number;
+  onHas: (received: Received) => void;
+  /** The standby is gone or cannot be fed; told once, never after {@link Replicator[Symbol.dispose]}. */
+  onBroken: (error: CentroidError) => void;
+}
+
+export class Replicator implements Disposable {
+  readonly #o: ReplicatorOptions;
+  readonly #socket: WebSocket;
+  readonly #copied: StateCopy;
+  readonly #unconfirmed = new Map<number, Received>();
+  readonly #told = new Set<string>();
+  #seq = 0;
+  #version = "";
+  #shippedAtMs = 0;
+  #readableAtMs: number;
+  #scheduled: NodeJS.Immediate | undefined;
+  #fallback: NodeJS.Timeout | undefined;
+  #starting: { resolve: () => void; reject: (error: CentroidError) => void } | undefined;
+  #inviting = false;
+  #ended = false;
+
+  constructor(options: ReplicatorOptions) {
+    this.#o = options;
+    this.#copied = new StateCopy(options.room);
+    this.#readableAtMs = options.now();
+    const { transferUrl, ticket } = options.destination;
+    this.#socket = new WebSocket(`${transferUrl}?ticket=${ticket}`, {
+      perMessageDeflate: false,
+      maxPayload: MAX_TRANSFER_FRAME_BYTES,
+      handshakeTimeout: START_TIMEOUT_MS,
+    });
+  }
+
+  get standbyId(): string {
+    return this.#o.standbyId;
+  }
+
+  /**
+   * Resolves when the standby has the whole room.
+   * @throws CentroidError HOST_LOST | ROOM_NOT_MOVABLE | MIGRATION_TIMEOUT; then this has ended
+   */
+  async start(): Promise<void> {
+    const socket = this.#socket;
+    socket.binaryType = "nodebuffer";
+    const timer = setTimeout(
+      () => this.#broke(new CentroidError("MIGRATION_TIMEOUT", "the standby does not answer")),
+      START_TIMEOUT_MS,
+    );
+    try {
+      this.#o.room.move.assertMovable();
+      await new Promise<void>((resolve, reject) => {
+        this.#starting = { resolve, reject };
+        socket.on("open", () => this.#begin());
+        socket.on("message", (data: Buffer) => this.#hear(data));
+        socket.on("error", (cause) =>
+          this.#broke(new CentroidError("HOST_LOST", `standby not reachable: ${cause.message}`, { cause })),
+        );
+        socket.on("close", () =>
+          this.#broke(new CentroidError("HOST_LOST", "connection to the standby broke")),
+        );
+      });
+    } catch (cause) {
+      this.#end();
+      socket.terminate();
+      throw cause;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Players are told of the standby, each once it is known there. */
+  invitePlayers(): void {
+    this.#inviting = true;
+  }
+
+  /** The standby is told that it is not needed any more. */
+  [Symbol.dispose](): void {
+    if (this.#ended) return;
+    this.#end();
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeFeed({ type: "retired" }));
+    this.#socket.close();
+  }
+
+  #begin(): void {
+    const { room, options } = this.#o;
+    this.#send({ type: "begin", options, hasState: this.#copied.hasState });
+    room.move.beforePatch = () => this.#copied.collect();
+    // After the handler that may have asked for the patch, never in the middle of it.
+    room.move.onPatched = () => {
+      this.#scheduled ??= setImmediate(() => {
+        this.#scheduled = undefined;
+        this.#ship();
+      });
+    };
+    this.#fallback = setInterval(() => {
+      if (this.#o.now() - this.#shippedAtMs >= FALLBACK_MS) this.#ship();
+    }, FALLBACK_MS);
+    this.#fallback.unref();
+    this.#ship();
+  }
+
+  /** Runs between two handlers of the room, all in one step. */
+  #ship(): void {
+    const { room, now } = this.#o;
+    const nowMs = now();
+    if (this.#ended || room.move.held || this.#unconfirmed.size >= MAX_UNCONFIRMED) {
+      this.#readableAtMs = nowMs;
+      return;
+    }
+    const version = versionOf(room);
+    if (version === this.#version && nowMs - this.#shippedAtMs < REFRESH_MS) return;
+    if (room.move.busy) {
+      this.#unreadable(nowMs, new CentroidError("ROOM_BUSY", "the room's async handlers do not finish"));
+      return;
+    }
+    let record: ReturnType<MovableRoom["move"]["export"]>;
+    try {
+      record = room.move.export();
+    } catch (cause) {
+      this.#unreadable(nowMs, CentroidError.from(cause));
+      return;
+    }
+    this.#readableAtMs = nowMs;
+    this.#version = version;
+    this.#shippedAtMs = nowMs;
+    this.#copied.collect();
+    const { nodes, removed } = this.#copied.rest();
+    const first = this.#seq === 0;
+    // The whole state may be more than one frame holds.
+    for (let at = 0; first && at < nodes.length; at += CHUNK_NODES)
+      this.#send({ type: "nodes", nodes: nodes.slice(at, at + CHUNK_NODES) });
+    const seq = ++this.#seq;
+    this.#unconfirmed.set(seq, receivedSoFar(room));
+    this.#send({
+      type: "record",
+      seq,
+      nodes: first ? [] : nodes,
+      removed,
+      nextRefId: this.#copied.nextRefId,
+      stateHash: this.#copied.hash,
+      takenAtMs: nowMs,
+      room: record,
+    });
+  }
+
+  #unreadable(nowMs: number, error: CentroidError): void {
+    if (nowMs - this.#readableAtMs > UNREADABLE_MS) this.#broke(error);
+  }
+
+  #hear(data: Buffer): void {
+    let seq: number;
+    try {
+      ({ seq } = decodeFromStandby(data));
+    } catch (cause) {
+      this.#broke(CentroidError.from(cause));
+      return;
+    }
+    const received = this.#unconfirmed.get(seq);
+    if (received === undefined || this.#ended) return;
+    // Records arrive in order: it has the earlier ones too.
+    for (const earlier of this.#unconfirmed.keys()) if (earlier <= seq) this.#unconfirmed.delete(earlier);
+    this.#starting?.resolve();
+    this.#starting = undefined;
+    this.#o.onHas(received);
+    if (this.#inviting) this.#invite(received);
+  }
+
+  #invite(known: Received): void {
+    const { room, destination, networkOf } = this.#o;
+    const { hostId, name, latitude, longitude } = destination;
+    for (const { sessionId, link } of movableClients(room)) {
+      if (!known.has(sessionId) || this.#told.has(sessionId)) continue;
+      this.#told.add(sessionId);
+      const url = playerUrl(destination, room.roomId, sessionId, networkOf(sessionId));
+      link.control({ type: "standby", url, host: { hostId, name, latitude, longitude } });
+    }
+  }
+
+  #send(message: FromPrimary): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeFeed(message));
+  }
+
+  #broke(error: CentroidError): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#socket.terminate();
+    if (this.#starting === undefined) this.#o.onBroken(error);
+    else this.#starting.reject(error);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#copied[Symbol.dispose]();
+    clearInterval(this.#fallback);
+    clearImmediate(this.#scheduled);
+    if (this.#fallback === undefined) return;
+    this.#o.room.move.beforePatch = undefined;
+    this.#o.room.move.onPatched = undefined;
+  }
+}

@@ -1,0 +1,36 @@
+/** What a room's host and its standby say to each other, over one WebSocket that the room's host dials. */
+import { z } from "zod";
+import { nodeRecordSchema, pack, roomRecordSchema, unpack } from "../handoff/handoff-wire.js";
+
+const count = z.number().int().nonnegative();
+
+const fromPrimarySchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("begin"), options: z.unknown(), hasState: z.boolean() }),
+  /** A part of the state, before the first `record`. */
+  z.object({ type: z.literal("nodes"), nodes: z.array(nodeRecordSchema) }),
+  /** With it the standby has the room as it was at one instant between two of its handlers. */
+  z.object({
+    type: z.literal("record"),
+    seq: count,
+    nodes: z.array(nodeRecordSchema),
+    removed: z.array(count),
+    nextRefId: count,
+    stateHash: z.string(),
+    takenAtMs: z.number(),
+    room: roomRecordSchema,
+  }),
+  /** This standby is not needed any more. */
+  z.object({ type: z.literal("retired") }),
+]);
+export type FromPrimary = z.infer<typeof fromPrimarySchema>;
+
+const fromStandbySchema = z.object({ type: z.literal("has"), seq: count });
+export type FromStandby = z.infer<typeof fromStandbySchema>;
+
+export const encodeFeed = (message: FromPrimary | FromStandby): Buffer => pack(message);
+/** @throws CentroidError FRAME_INVALID */
+export const decodeFromPrimary = (frame: Uint8Array): FromPrimary =>
+  unpack(frame, fromPrimarySchema, "standby feed");
+/** @throws CentroidError FRAME_INVALID */
+export const decodeFromStandby = (frame: Uint8Array): FromStandby =>
+  unpack(frame, fromStandbySchema, "standby's answer");

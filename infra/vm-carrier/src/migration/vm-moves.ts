@@ -1,0 +1,135 @@
+/** Moves of rooms' machines from and to this host, as the broker orders them. */
+
+import type { CarrierEvents } from "@centroid/agent";
+import { type AgentRequest, type AgentResults, CentroidError } from "@centroid/protocol";
+import type { VmConfig } from "../base/config.js";
+import type { LocalLibvirt } from "../host/local-libvirt.js";
+import { domainNameOf, type RoomRecords, roomIdOf } from "../rooms/room-records.js";
+import { type Hosted, type HostedRooms, REPLY_TIMEOUT_MS } from "../rooms/vm-rooms.js";
+import { keepPredictor, type MigrationPredictor, readPredictor } from "./learned-costs.js";
+import { moveRoomVm } from "./move-room-vm.js";
+import { offerOf } from "./peer-offer.js";
+
+export interface VmMovesOptions {
+  readonly hostId: string;
+  readonly vm: VmConfig;
+  readonly events: CarrierEvents;
+  readonly rooms: HostedRooms;
+  readonly records: RoomRecords;
+  readonly libvirt: LocalLibvirt;
+}
+
+type Order<M extends AgentRequest["method"]> = Extract<AgentRequest, { method: M }>;
+
+export class VmMoves {
+  readonly #o: VmMovesOptions;
+  readonly #predictor: Promise<MigrationPredictor>;
+
+  constructor(options: VmMovesOptions) {
+    this.#o = options;
+    this.#predictor = readPredictor(options.vm.localGuestDirectory);
+  }
+
+  async migrateIn(request: Order<"migrateIn">): Promise<AgentResults["migrateIn"]> {
+    const { rooms, records, libvirt, vm } = this.#o;
+    const { roomId, migrationId, name, epoch, at } = request;
+    if (at === undefined)
+      throw new CentroidError("BAD_REQUEST", "a VM keeps its address; the broker must say which it has");
+    const present = rooms.get(roomId);
+    if (present !== undefined && present.stage.name !== "arriving")
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} is on this host already`);
+    await libvirt.open();
+    const record = { roomId, name, epoch, ...at };
+    await records.write(record);
+    rooms.add(record, 0, { name: "arriving", migrationId });
+    return { ...at, transferUrl: `tcp://${vm.peerAddress}`, ticket: await offerOf(vm) };
+  }
+
+  /** A VM begins to run here: of a room that is on its way, it has arrived. */
+  resumed(domainName: string): void {
+    const hosted = this.#o.rooms.get(roomIdOf(domainName) ?? "");
+    if (hosted?.stage.name !== "arriving") return;
+    const { migrationId } = hosted.stage;
+    hosted.stage = { name: "starting" };
+    void this.#arrived(hosted, migrationId);
+  }
+
+  /** It runs here: once it has said a word it is ours. */
+  async #arrived(hosted: Hosted, migrationId: string): Promise<void> {
+    const { events, rooms } = this.#o;
+    const { roomId, epoch } = hosted.record;
+    try {
+      const report = await rooms.hear(hosted);
+      if (report === undefined) throw new CentroidError("ROOM_NOT_FOUND", "the VM came without its room");
+      events.room(roomId, epoch, { event: "owned", migrationId });
+      events.room(roomId, epoch, { event: "running", report });
+    } catch (cause) {
+      events.notice(`room ${roomId} arrived dead: ${CentroidError.from(cause).message}`);
+      await rooms.remove(hosted);
+    }
+  }
+
+  async migrateOut(request: Order<"migrateOut">): Promise<AgentResults["migrateOut"]> {
+    const { rooms, hostId, vm, libvirt } = this.#o;
+    const predictor = await this.#predictor;
+    const { connection } = await libvirt.open();
+    const hosted = rooms.require(request.roomId);
+    const { stage, record } = hosted;
+    if (stage.name !== "running")
+      throw new CentroidError("ROOM_MOVING", `room ${record.roomId} is being moved already`);
+    const { guest } = stage;
+    const { migrationId } = request;
+    const abort = new AbortController();
+    const move = moveRoomVm({
+      request,
+      hostId,
+      vm,
+      address: record.address,
+      connection,
+      predictor,
+      signal: abort.signal,
+      save: () => guest.ask({ saveNow: record.roomId }, REPLY_TIMEOUT_MS),
+      onPhase: (phase, bytes) => rooms.emit(hosted, { event: "phase", migrationId, phase, bytes }),
+    });
+    hosted.stage = { name: "leaving", guest, migrationId, abort, over: move.catch(() => undefined) };
+    const { owner, transfer, error } = await move.catch((cause: unknown) => {
+      // It did not begin.
+      hosted.stage = { name: "running", guest };
+      throw cause;
+    });
+    await keepPredictor(vm.localGuestDirectory, predictor);
+    if (owner === "source") {
+      hosted.stage = { name: "running", guest };
+      throw error;
+    }
+    await rooms.forget(hosted);
+    if (error !== undefined) throw error;
+    return transfer;
+  }
+
+  /** @returns false if there is no such move here, or its source decides */
+  async abort(roomId: string, migrationId: string): Promise<boolean> {
+    const { rooms, libvirt } = this.#o;
+    const hosted = rooms.get(roomId);
+    const stage = hosted?.stage;
+    if (hosted === undefined || stage === undefined) return false;
+    if (stage.name === "leaving" && stage.migrationId === migrationId) {
+      stage.abort.abort(new CentroidError("MIGRATION_FAILED", "the move was called off"));
+      await stage.over;
+      return true;
+    }
+    if (stage.name !== "arriving" || stage.migrationId !== migrationId) return false;
+    // While there is something of it here, its source decides.
+    const { connection } = await libvirt.open();
+    const domains = await connection.listDomains();
+    if (domains.some(({ name }) => name === domainNameOf(roomId))) return false;
+    await rooms.remove(hosted);
+    return true;
+  }
+
+  status(roomId: string): AgentResults["migrationStatus"] {
+    const hosted = this.#o.rooms.get(roomId);
+    if (hosted === undefined) return { role: "none", epoch: 0 };
+    return { role: hosted.stage.name === "running" ? "owner" : "passive", epoch: hosted.record.epoch };
+  }
+}

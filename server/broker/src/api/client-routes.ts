@@ -1,0 +1,215 @@
+/** What players call: matchmaking as Colyseus has it, and the few routes of the SDK. Open to every origin. */
+import {
+  type Beacon,
+  type BeaconList,
+  CentroidError,
+  idSchema,
+  matchmakeMethodSchema,
+  networkSchema,
+  PROTOCOL_VERSION,
+  type ProbeResponse,
+  probeRequestSchema,
+  readWire,
+  type Where,
+} from "@centroid/protocol";
+import cors from "@fastify/cors";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Clock } from "../base/clock.js";
+import { addressKey } from "../base/limits.js";
+import { RateLimiter } from "../base/rate-limit.js";
+import { type AddressBook, translateUrl } from "../hosts/address-book.js";
+import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
+import type { Metrics } from "../metrics.js";
+import type { Crashes } from "../moves/crashes.js";
+import type { PlacementEngine, RoomFacts } from "../placement/engine.js";
+import type { PlacementLoop } from "../placement/placement-loop.js";
+import { roomFacts } from "../placement/room-facts.js";
+import type { PlayerIdentity } from "../probes/player-identity.js";
+import type { Player, PlayerRegistry } from "../probes/player-registry.js";
+import type { ProbeDesk } from "../probes/probe-intake.js";
+import type { RoomRegistry, Session } from "../rooms/room-registry.js";
+import { colyseusBody } from "../seats/colyseus-errors.js";
+import type { Caller, Matchmaker } from "../seats/matchmaker.js";
+import { shuttingDown } from "../shutdown.js";
+import { toCentroidError, withRetryAfter } from "./http-errors.js";
+
+/** Hosts to confirm per report. */
+const MAX_NEXT = 4;
+/** How long a browser remembers what it may ask. */
+const PREFLIGHT_S = 86_400;
+/** Options of a join are small. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+export interface ClientRoutesOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  players: PlayerRegistry;
+  matchmaker: Matchmaker;
+  desk: ProbeDesk;
+  engine: PlacementEngine;
+  loop: PlacementLoop;
+  identity: PlayerIdentity;
+  addresses: AddressBook;
+  crashes: Crashes;
+  clock: Clock;
+  metrics: Metrics;
+  /** Aborted: nobody may come in any more. */
+  closing: AbortSignal;
+  onPlayer: (session: Session) => void;
+}
+
+/** Reports of one player: several times what the SDK sends when it is told to hurry. */
+const REPORTS = { perSecond: 10, burst: 50 };
+
+const networkQuerySchema = z.object({
+  network: networkSchema.optional(),
+  hosts: z.string().max(2000).optional(),
+});
+const matchParamsSchema = z.object({ method: matchmakeMethodSchema, target: z.string().min(1).max(128) });
+
+export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions): Promise<void> {
+  // Colyseus' client sends credentials, so the origin itself must be named.
+  await app.register(cors, { origin: true, credentials: true, preflight: false });
+  // Asked beforehand (Fetch, 3.2.2), for these routes only: an answer for all would let foreign pages call operators' too.
+  for (const url of ["/matchmake/*", "/centroid/v1/*"])
+    app.options(url, { schema: { hide: true } }, async ({ headers }, reply) =>
+      reply
+        .code(204)
+        .header("access-control-allow-methods", "GET,HEAD,POST")
+        .header("access-control-allow-headers", headers["access-control-request-headers"] ?? "content-type")
+        .header("access-control-max-age", PREFLIGHT_S)
+        .send(),
+    );
+  const reporters = new RateLimiter(REPORTS, o.clock);
+
+  app.post<{ Params: { method: string; target: string } }>(
+    "/matchmake/:method/:target",
+    {
+      bodyLimit: MAX_BODY_BYTES,
+      errorHandler: (cause, request, reply) => {
+        const error = toCentroidError(cause as Error);
+        if (error.code === "INTERNAL") request.log.error(cause);
+        const body = colyseusBody(error, request.params.method);
+        o.metrics.matchmake.inc({ method: known(request.params.method), outcome: error.code });
+        return withRetryAfter(reply, error).code(body.code).send(body);
+      },
+    },
+    async (request, reply) => {
+      const params = matchParamsSchema.safeParse(request.params);
+      if (!params.success) throw new CentroidError("NOT_FOUND", `invalid method "${request.params.method}"`);
+      if (o.closing.aborted) throw shuttingDown();
+      const { method, target } = params.data;
+      const startedAtMs = o.clock.now();
+      const reservation = await o.matchmaker.match(
+        method,
+        target,
+        request.body,
+        caller(request),
+        addressKey(request.ip),
+      );
+      o.metrics.matchmake.inc({ method, outcome: "ok" });
+      o.metrics.matchmakeSeconds.observe({ method }, (o.clock.now() - startedAtMs) / 1000);
+      // Written at once: this is the busiest route and its shape is our own.
+      return reply.header("content-type", "application/json").send(JSON.stringify(reservation));
+    },
+  );
+
+  app.get("/centroid/v1/beacons", async (request): Promise<BeaconList> => {
+    const { network, hosts } = parse(networkQuerySchema, request.query);
+    const wanted = named(o.hosts, hosts === undefined ? o.engine.firstProbes() : hosts.split(","));
+    return { protocol: PROTOCOL_VERSION, beacons: wanted.map((host) => beacon(o.addresses, host, network)) };
+  });
+
+  app.post("/centroid/v1/probes", { bodyLimit: MAX_BODY_BYTES }, async (request): Promise<ProbeResponse> => {
+    const { playerId, playerToken, network, location, probes } = parse(probeRequestSchema, request.body);
+    const renewed = await o.identity.renew(playerId, playerToken);
+    if (renewed === undefined)
+      throw new CentroidError(
+        "UNAUTHORIZED",
+        "this token is not, or no more, that player's; join to get one",
+      );
+    if (!reporters.admit(playerId))
+      throw new CentroidError(
+        "RATE_LIMITED",
+        "this player reports too often; keep to intervalMs of the answer",
+      );
+    const player = o.players.get(playerId);
+    if (player === undefined)
+      throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
+    const rejected = o.desk.take(player, probes, o.desk.locate(player, location, network));
+    o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
+    o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
+    for (const session of player.sessions.values()) {
+      if (network !== undefined) session.network = network;
+      o.loop.mark(session.roomId);
+      o.onPlayer(session);
+    }
+    const next = o.engine
+      .nextProbes(playerId, seatedIn(o.rooms, player), MAX_NEXT, o.clock.now())
+      .flatMap((hostId) => o.hosts.get(hostId) ?? [])
+      .map((host) => beacon(o.addresses, host, network));
+    return {
+      next,
+      intervalMs: player.intervalMs,
+      rejected,
+      ...(renewed !== playerToken && { playerToken: renewed }),
+    };
+  });
+
+  app.get<{ Params: { roomId: string } }>("/centroid/v1/where/:roomId", async (request): Promise<Where> => {
+    const { network } = parse(networkQuerySchema, request.query);
+    const wanted = parse(idSchema, request.params.roomId);
+    o.crashes.check(wanted);
+    const room = o.rooms.require(wanted);
+    const { stage, roomId, epoch } = room;
+    if (stage.state === "creating" || stage.state === "disposed")
+      throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not there (${stage.state})`);
+    const host = o.hosts.require(stage.hostId);
+    return {
+      roomId,
+      processId: stage.at.processId,
+      publicAddress: o.addresses.translate(stage.at.address, stage.hostId, network),
+      epoch,
+      host: hostSummary(host),
+    };
+  });
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  return readWire(schema, value, "BAD_REQUEST", "request");
+}
+
+function seatedIn(rooms: RoomRegistry, player: Player): RoomFacts[] {
+  return [...player.sessions.values()].flatMap(({ roomId }) => {
+    const room = rooms.get(roomId);
+    return room === undefined ? [] : [roomFacts(room)];
+  });
+}
+
+/** The request as a room's static onAuth sees it on bare Colyseus. */
+function caller({ headers, ip }: FastifyRequest): Caller {
+  const { authorization } = headers;
+  const said: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) said[name] = Array.isArray(value) ? value.join(", ") : value;
+  return {
+    authToken:
+      authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length) : undefined,
+    request: { headers: said, address: ip },
+  };
+}
+
+/** Labels of a metric must not be made up by strangers. */
+function known(method: string): string {
+  return matchmakeMethodSchema.safeParse(method).success ? method : "unknown";
+}
+
+function beacon(addresses: AddressBook, host: HostEntry, network: string | undefined): Beacon {
+  const { hostId, beaconUrl } = host.facts;
+  return { ...hostSummary(host), url: translateUrl(addresses, beaconUrl, hostId, network) };
+}
+
+function named(hosts: HostRegistry, hostIds: readonly string[]): HostEntry[] {
+  return hostIds.slice(0, 64).flatMap((hostId) => hosts.get(hostId) ?? []);
+}

@@ -1,0 +1,179 @@
+/** The broker's one port: HTTP routes, API description, dashboard, and the two WebSocket endpoints. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { CentroidError } from "@centroid/protocol";
+import { requestTarget } from "@centroid/protocol/node";
+import fastifyStatic from "@fastify/static";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import Fastify, { type FastifyInstance } from "fastify";
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { WebSocketServer } from "ws";
+import { addressKey, LimitReached } from "../base/limits.js";
+import type { Logger } from "../base/logger.js";
+import type { RateLimiter } from "../base/rate-limit.js";
+import type { Metrics } from "../metrics.js";
+import { type ClientRoutesOptions, clientRoutes } from "./client-routes.js";
+import { emulationRoutes } from "./emulation-routes.js";
+import { callerOf, type Guard } from "./guard.js";
+import { httpStatus, toCentroidError, withRetryAfter } from "./http-errors.js";
+import { type OperatorRoutesOptions, operatorRoutes } from "./operator-routes.js";
+import { pagePolicy } from "./page-policy.js";
+
+/** A head, and a whole request, that has not come by then is not waited for. */
+const HEAD_TIMEOUT_MS = 8_000;
+const BODY_TIMEOUT_MS = 15_000;
+const TIMEOUT_CHECK_MS = 2_000;
+const REFUSAL_DELAY_MS = 250;
+/** Whoever watches over this broker must hear from it even if others at the same address ask too much. */
+const UNLIMITED_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
+
+export interface HttpServerOptions {
+  client: ClientRoutesOptions;
+  operator: OperatorRoutesOptions;
+  guard: Guard;
+  /** Requests of one address. */
+  limiter: RateLimiter;
+  /** Addresses of proxies that are believed whom they ask for. */
+  trustProxy: readonly string[] | undefined;
+  metrics: Metrics;
+  logger: Logger;
+  agents: WebSocketServer;
+  events: WebSocketServer;
+  dashboardDir: string | undefined;
+  playDir: string | undefined;
+  pagesDir: string | undefined;
+  emulationUrl: string | undefined;
+  /** Why the broker cannot serve joins just now, if it cannot. */
+  notReady: () => string | undefined;
+  /** What it cannot do just now although it serves joins. */
+  degraded: () => string | undefined;
+}
+
+/** Builds the server; it does not listen yet. */
+export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 128 },
+    requestTimeout: BODY_TIMEOUT_MS,
+    http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    ...(o.trustProxy !== undefined && { trustProxy: [...o.trustProxy] }),
+  });
+  // First of all: whoever asks too much is not worth looking at.
+  app.addHook("onRequest", async ({ ip, url, raw }) => {
+    if (UNLIMITED_PATHS.has(url) || o.limiter.admit(addressKey(ip))) return;
+    if (o.guard.roleOf(callerOf(raw)) !== undefined) return;
+    throw new LimitReached("too many requests from this address; slow down", 1);
+  });
+  // Who asks as fast as it is answered is answered slowly: refusals cost others' time too.
+  app.addHook("onSend", async (_request, { statusCode }) => {
+    if (statusCode === httpStatus("RATE_LIMITED"))
+      await new Promise<void>((resolve) => o.client.clock.after(REFUSAL_DELAY_MS, resolve));
+  });
+  pagePolicy(app, o.pagesDir);
+  app.setValidatorCompiler((route) => {
+    const validate = validatorCompiler(route as never);
+    return (data) => {
+      try {
+        return validate(data);
+      } catch {
+        return { error: new CentroidError("BAD_REQUEST", "a value that cannot be read") };
+      }
+    };
+  });
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((cause, _request, reply) => {
+    const error = toCentroidError(cause as Error);
+    if (error.code === "INTERNAL") o.logger.error({ cause }, "request failed");
+    return withRetryAfter(reply, error)
+      .code(httpStatus(error.code))
+      .header("content-type", "application/json")
+      .serializer(JSON.stringify)
+      .send({ error: error.toWire() });
+  });
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send({ error: { code: "NOT_FOUND", message: `nothing at ${request.method} ${request.url}` } }),
+  );
+
+  await app.register(swagger, {
+    openapi: {
+      info: { title: "Centroid control API", version: "1", description: "Hosts, rooms and their moves." },
+      components: { securitySchemes: { adminToken: { type: "http", scheme: "bearer" } } },
+    },
+    transform: jsonSchemaTransform,
+  });
+  // Everything the page needs comes from here; the policy forbids anything else.
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: true, uiConfig: { validatorUrl: null } });
+  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+
+  app.get("/healthz", { schema: { hide: true } }, async () => ({ ok: true }));
+  app.get("/readyz", { schema: { hide: true } }, async (_request, reply) => {
+    const reason = o.notReady();
+    const degraded = o.degraded();
+    if (reason === undefined) return { ready: true, ...(degraded !== undefined && { degraded }) };
+    return reply.code(503).send({ ready: false, reason });
+  });
+  app.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
+    o.guard.read(callerOf(request.raw));
+    return reply
+      .header("content-type", o.metrics.registry.contentType)
+      .send(await o.metrics.registry.metrics());
+  });
+
+  await app.register(async (scope) => operatorRoutes(scope, o.operator), { prefix: "/api/v1" });
+  await app.register(async (scope) => clientRoutes(scope, o.client));
+  const { emulationUrl } = o;
+  if (emulationUrl !== undefined) await app.register(async (scope) => emulationRoutes(scope, emulationUrl));
+  const pages = [o.dashboardDir, o.pagesDir].filter((dir) => dir !== undefined);
+  if (pages.length > 0) await app.register(fastifyStatic, { root: pages, prefix: "/" });
+  if (o.playDir !== undefined) {
+    await app.register(fastifyStatic, {
+      root: o.playDir,
+      prefix: "/play/",
+      decorateReply: pages.length === 0,
+    });
+  }
+
+  app.server.on("upgrade", (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    try {
+      upgrade(o, request, socket, head);
+    } catch (cause) {
+      o.logger.error({ cause }, "a connection was closed after an error");
+      socket.destroy();
+    }
+  });
+  return app;
+}
+
+function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { path } = requestTarget(request.url);
+  const accept = (wss: WebSocketServer): void =>
+    wss.handleUpgrade(request, socket, head, (ws) => wss.emit("connection", ws, request));
+  switch (path) {
+    case "/agent":
+      accept(o.agents);
+      return;
+    case "/events":
+      try {
+        o.guard.read(callerOf(request));
+      } catch (cause) {
+        refuse(socket, "401 Unauthorized", CentroidError.from(cause));
+        return;
+      }
+      accept(o.events);
+      return;
+    default:
+      refuse(socket, "404 Not Found", new CentroidError("NOT_FOUND", "no WebSocket at this path"));
+  }
+}
+
+function refuse(socket: Duplex, status: string, error: CentroidError): void {
+  const body = JSON.stringify({ error: error.toWire() });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,343 @@
+/** The control API under /api/v1: what the CLI and the dashboard use. Described in /openapi.json. */
+import {
+  auditEntrySchema,
+  CentroidError,
+  decisionSchema,
+  hostSchema,
+  idSchema,
+  locationSchema,
+  type MoveRequest,
+  moveRequestSchema,
+  PROTOCOL_VERSION,
+  type Receipt,
+  receiptSchema,
+  roomMessageSchema,
+  roomSchema,
+  whoamiSchema,
+  wireErrorSchema,
+} from "@centroid/protocol";
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { Clock } from "../base/clock.js";
+import type { NewId } from "../base/ids.js";
+import type { Logger } from "../base/logger.js";
+import { type HostRegistry, hostView, peerOf } from "../hosts/host-registry.js";
+import type { Orchestrator } from "../moves/migrator.js";
+import type { DecisionLog } from "../placement/decision-log.js";
+import type { PlacementEngine } from "../placement/engine.js";
+import { roomFacts } from "../placement/room-facts.js";
+import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import type { Store } from "../store/store.js";
+import { auditOrders } from "./audit.js";
+import { callerOf, type Guard } from "./guard.js";
+import type { Views } from "./views.js";
+
+const MAX_RECEIPTS_PER_ANSWER = 1_000;
+/** What a room host takes from a player in one frame. */
+const MAX_MESSAGE_BODY_BYTES = 64 * 1024;
+const MAX_AUDIT_PER_ANSWER = 1_000;
+
+export interface OperatorRoutesOptions {
+  brokerId: string;
+  emulated: boolean;
+  emulationUrl: string | undefined;
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  views: Views;
+  engine: PlacementEngine;
+  decisions: DecisionLog;
+  orchestrator: Orchestrator;
+  /** By whichever broker decides about the room. */
+  move: (roomId: string, order: MoveRequest) => Promise<Receipt>;
+  store: Store;
+  guard: Guard;
+  clock: Clock;
+  newId: NewId;
+  logger: Logger;
+  setHostState: (hostId: string, to: "drain" | "activate") => void;
+}
+
+const statusSchema = z.object({
+  brokerId: idSchema,
+  protocol: z.number().int(),
+  emulated: z.boolean(),
+  emulationUrl: z.string().optional(),
+  hosts: z.number().int(),
+  rooms: z.number().int(),
+  players: z.number().int(),
+  migrations: z.number().int(),
+  uptimeMs: z.number(),
+  rssBytes: z.number(),
+});
+
+const errorSchema = z.object({ error: wireErrorSchema });
+const failures = {
+  400: errorSchema,
+  401: errorSchema,
+  403: errorSchema,
+  404: errorSchema,
+  409: errorSchema,
+  500: errorSchema,
+  503: errorSchema,
+};
+const roomParams = z.object({ roomId: idSchema });
+const hostParams = z.object({ hostId: idSchema });
+const sessionParams = roomParams.extend({ sessionId: z.string().min(1).max(64) });
+const whatIfSchema = z.object({
+  roomId: idSchema,
+  /** Where that player would be. */
+  location: locationSchema,
+  /** A player of the room who would be there instead of where it is; one more player if not given. */
+  playerId: idSchema.optional(),
+});
+
+export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoutesOptions): Promise<void> {
+  const app = instance.withTypeProvider<ZodTypeProvider>();
+  const startedAtMs = o.clock.now();
+  const { hosts, rooms, views, guard } = o;
+  /** The room's host, to be asked. */
+  const peer = (roomId: string) => peerOf(hosts.require(rooms.require(roomId).stage.hostId));
+
+  auditOrders(instance, o);
+  app.addHook("onRequest", async (request) => {
+    const caller = callerOf(request.raw);
+    const reads = request.method === "GET" || request.method === "HEAD" || request.routeOptions.config.reads;
+    if (reads === true) guard.read(caller);
+    else guard.admin(caller);
+  });
+
+  // Wherever an operator names a room, the beginning of its id is enough while no other begins so.
+  const completed = <T extends { roomId?: string | undefined }>(named: T): T => {
+    const roomId = named.roomId === undefined ? undefined : rooms.find(named.roomId)?.roomId;
+    return roomId === undefined ? named : { ...named, roomId };
+  };
+  app.addHook("preHandler", async (request) => {
+    const params = roomParams.partial().safeParse(request.params);
+    if (params.success) Object.assign(request.params as object, completed(params.data));
+  });
+
+  app.get(
+    "/hosts",
+    { schema: { summary: "Every host", response: { 200: z.array(hostSchema), ...failures } } },
+    async () => [...hosts.values()].map(hostView),
+  );
+
+  app.get(
+    "/rooms",
+    { schema: { summary: "Every room", response: { 200: z.array(roomSchema), ...failures } } },
+    async () => [...rooms.values()].map((room) => views.room(room)),
+  );
+
+  app.get(
+    "/rooms/:roomId",
+    { schema: { summary: "One room", params: roomParams, response: { 200: roomSchema, ...failures } } },
+    async ({ params }) => views.room(rooms.require(params.roomId)),
+  );
+
+  app.get(
+    "/rooms/:roomId/decisions",
+    {
+      schema: {
+        summary: "Why the room is where it is: its last decisions, newest first",
+        params: roomParams,
+        response: { 200: z.array(decisionSchema), ...failures },
+      },
+    },
+    async ({ params }) => {
+      rooms.require(params.roomId);
+      return o.decisions.of(params.roomId);
+    },
+  );
+
+  app.get(
+    "/rooms/:roomId/state",
+    {
+      schema: {
+        summary: "The room's state as its host has it now",
+        params: roomParams,
+        response: {
+          200: z.object({ state: z.unknown(), sessions: z.array(z.string()), clockMs: z.number() }),
+          ...failures,
+        },
+      },
+    },
+    async ({ params: { roomId } }) => peer(roomId).request({ method: "inspect", roomId }),
+  );
+
+  app.get(
+    "/receipts",
+    {
+      schema: {
+        summary: "Finished migrations, newest first",
+        querystring: z.object({
+          roomId: idSchema.optional(),
+          limit: z.coerce.number().int().min(1).max(MAX_RECEIPTS_PER_ANSWER).default(100),
+        }),
+        response: { 200: z.array(receiptSchema), ...failures },
+      },
+    },
+    async ({ query }) => o.store.receipts(completed(query)),
+  );
+
+  app.get(
+    "/status",
+    { schema: { summary: "This broker", response: { 200: statusSchema, ...failures } } },
+    async () => ({
+      brokerId: o.brokerId,
+      protocol: PROTOCOL_VERSION,
+      emulated: o.emulated,
+      ...(o.emulationUrl !== undefined && { emulationUrl: o.emulationUrl }),
+      hosts: hosts.size,
+      rooms: rooms.size,
+      players: rooms.players,
+      migrations: o.orchestrator.views().length,
+      uptimeMs: o.clock.now() - startedAtMs,
+      rssBytes: process.memoryUsage.rss(),
+    }),
+  );
+
+  app.get(
+    "/whoami",
+    { schema: { summary: "What the caller's token allows", response: { 200: whoamiSchema, ...failures } } },
+    async ({ raw, headers }) => {
+      const caller = callerOf(raw);
+      // Who shows a token wants to know about that token, not whether it may read without.
+      if (headers.authorization !== undefined && guard.roleOf(caller) === undefined)
+        throw new CentroidError("UNAUTHORIZED", "wrong token");
+      return { role: guard.read(caller) };
+    },
+  );
+
+  app.get(
+    "/audit",
+    {
+      schema: {
+        summary: "Who ordered what, when, and what became of it; newest first",
+        querystring: z.object({
+          beforeMs: z.coerce.number().optional(),
+          limit: z.coerce.number().int().min(1).max(MAX_AUDIT_PER_ANSWER).default(100),
+        }),
+        response: { 200: z.array(auditEntrySchema), ...failures },
+      },
+    },
+    async ({ query }) => o.store.audit(query),
+  );
+
+  app.post(
+    "/rooms/:roomId/move",
+    {
+      config: { audit: "move" },
+      schema: {
+        summary: "Move a room; answers with the receipt when it is there",
+        params: roomParams,
+        body: moveRequestSchema,
+        response: { 200: receiptSchema, ...failures },
+      },
+    },
+    async ({ params, body }) => o.move(params.roomId, body),
+  );
+
+  app.post(
+    "/rooms/:roomId/sessions/:sessionId/kick",
+    {
+      config: { audit: "kick" },
+      schema: {
+        summary: "Remove a player",
+        params: sessionParams,
+        response: { 200: z.object({}), ...failures },
+      },
+    },
+    async ({ params: { roomId, sessionId } }) => {
+      const room = rooms.require(roomId);
+      if (!room.sessions.has(sessionId))
+        throw new CentroidError("SESSION_NOT_FOUND", `no session "${sessionId}" in room ${roomId}`);
+      return peer(roomId).request({ method: "kick", roomId, sessionId });
+    },
+  );
+
+  for (const action of ["lock", "unlock"] as const) {
+    app.post(
+      `/rooms/:roomId/${action}`,
+      {
+        config: { audit: action },
+        schema: {
+          summary: action === "lock" ? "Nobody new can join; those inside stay" : "Players can join again",
+          params: roomParams,
+          response: { 200: z.object({ locked: z.boolean() }), ...failures },
+        },
+      },
+      async ({ params: { roomId } }) =>
+        peer(roomId).request({ method: "setLocked", roomId, locked: action === "lock" }),
+    );
+  }
+
+  app.post(
+    "/rooms/:roomId/message",
+    {
+      config: { audit: "message" },
+      bodyLimit: MAX_MESSAGE_BODY_BYTES,
+      schema: {
+        summary: "Send a test message: to everyone, to one player, or to the room as if a player had sent it",
+        params: roomParams,
+        body: roomMessageSchema,
+        response: { 200: z.object({ receivers: z.number().int() }), ...failures },
+      },
+    },
+    async ({ params: { roomId }, body }) =>
+      peer(roomId).request({ method: "message", roomId, message: body }),
+  );
+
+  for (const to of ["drain", "activate"] as const) {
+    app.post(
+      `/hosts/:hostId/${to}`,
+      {
+        config: { audit: to },
+        schema: {
+          summary: to === "drain" ? "Take no new rooms and move those there away" : "Take rooms again",
+          params: hostParams,
+          response: { 200: hostSchema, ...failures },
+        },
+      },
+      async ({ params: { hostId } }) => {
+        hosts.require(hostId);
+        o.setHostState(hostId, to);
+        return hostView(hosts.require(hostId));
+      },
+    );
+  }
+
+  app.post(
+    "/whatif",
+    {
+      config: { reads: true },
+      schema: {
+        summary: "What would be decided if a player were there; nothing is moved",
+        body: whatIfSchema,
+        response: { 200: decisionSchema, ...failures },
+      },
+    },
+    async ({ body }) => {
+      const { roomId, ...question } = completed(body);
+      return whatIf(o, rooms.require(roomId), question);
+    },
+  );
+}
+
+function whatIf(
+  o: OperatorRoutesOptions,
+  room: RoomEntry,
+  { location, playerId }: Omit<z.infer<typeof whatIfSchema>, "roomId">,
+) {
+  const facts = roomFacts(room);
+  if (playerId !== undefined && !facts.playerIds.includes(playerId))
+    throw new CentroidError("SESSION_NOT_FOUND", `no player "${playerId}" in room ${room.roomId}`);
+  const guest = `what-if:${room.roomId.slice(0, 40)}`;
+  o.engine.upsertPlayer(guest, location);
+  try {
+    const others = facts.playerIds.filter((id) => id !== playerId);
+    return o.engine.whatIf({ ...facts, playerIds: [...others, guest] }, o.clock.now());
+  } finally {
+    o.engine.removePlayer(guest);
+  }
+}

@@ -1,0 +1,52 @@
+/** What one address, or one player, may ask of a broker. On unless it is told otherwise. */
+import { CentroidError } from "@centroid/protocol";
+import type { RateLimit } from "./rate-limit.js";
+
+/** What is held without being used. */
+export interface HeldLimits {
+  /** Seats asked for and not yet taken. */
+  untakenSeats: number;
+  /** Rooms made in which nobody is yet. */
+  emptyRooms: number;
+}
+
+export interface BrokerLimits {
+  /** Requests of one address. */
+  requests: RateLimit;
+  perAddress: HeldLimits;
+  perPlayer: HeldLimits;
+}
+
+/** Requests at once: so many seconds' worth. */
+export const REQUEST_BURST_S = 10;
+/** Hundreds of players behind one address, all of whom come at once and report every other second, stay below. */
+export const DEFAULT_LIMITS: BrokerLimits = {
+  requests: { perSecond: 100, burst: 100 * REQUEST_BURST_S },
+  perAddress: { untakenSeats: 256, emptyRooms: 64 },
+  perPlayer: { untakenSeats: 16, emptyRooms: 4 },
+};
+
+/** RATE_LIMITED, and when to ask again. */
+export class LimitReached extends CentroidError {
+  readonly retryAfterS: number;
+
+  constructor(message: string, retryAfterS: number) {
+    super("RATE_LIMITED", message);
+    this.name = "LimitReached";
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** By which an address is counted: an IPv6 network as one, since its users have all of its addresses (RFC 6177). */
+export function addressKey(address: string | undefined): string {
+  // A connection that has broken meanwhile has none.
+  if (address === undefined) return "";
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(":")) return address;
+  const [head = "", tail] = address.split("%")[0]?.split("::") ?? [];
+  const before = head.split(":").filter((group) => group !== "");
+  const after = tail === undefined ? [] : tail.split(":").filter((group) => group !== "");
+  const zeros = new Array<string>(Math.max(0, 8 - before.length - after.length)).fill("0");
+  return `${[...before, ...zeros, ...after].slice(0, 4).join(":")}::/64`;
+}

@@ -1,0 +1,359 @@
+/** Starts a broker: store, parts, port; finds rooms and open moves of an earlier one again. */
+import { randomBytes } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { CentroidError, type Host } from "@centroid/protocol";
+import { pino } from "pino";
+import { EventSocket } from "./api/event-socket.js";
+import { Guard, isLoopback } from "./api/guard.js";
+import { httpServer } from "./api/http-server.js";
+import { systemClock } from "./base/clock.js";
+import { randomIds } from "./base/ids.js";
+import { type BrokerLimits, DEFAULT_LIMITS } from "./base/limits.js";
+import { LOG_SERIALIZERS, type Logger } from "./base/logger.js";
+import { RateLimiter } from "./base/rate-limit.js";
+import { SingleBroker } from "./cluster/single.js";
+import { assemble, type Core } from "./compose.js";
+import type { EventListener, Snapshot } from "./events/event-hub.js";
+import { AgentServer } from "./hosts/agent-server.js";
+import { anyHostTakesRooms } from "./hosts/host-desk.js";
+import { hostView } from "./hosts/host-registry.js";
+import { RoomGrants } from "./hosts/room-grants.js";
+import { LogFile } from "./log-file.js";
+import { OpenMoves } from "./moves/open-moves.js";
+import {
+  type BrokerOptions,
+  DEFAULT_BIND_HOST,
+  DEFAULT_HEARTBEAT_INTERVAL_MS,
+  DEFAULT_LOST_AFTER_MS,
+  DEFAULT_PORT,
+  DEFAULT_REJOIN_GRACE_MS,
+} from "./options.js";
+import { PlayerIdentity } from "./probes/player-identity.js";
+import { Allowance } from "./seats/allowance.js";
+import { Matchmaker } from "./seats/matchmaker.js";
+import { PlayerTokens } from "./seats/player-tokens.js";
+import { RoomFactory } from "./seats/room-factory.js";
+import { endRooms } from "./shutdown.js";
+import { FolderLock } from "./store/folder-lock.js";
+import { GuardedStore } from "./store/guarded-store.js";
+import { LmdbStore } from "./store/lmdb-store.js";
+import { MemoryStore } from "./store/memory-store.js";
+import type { JournalEntry, RoomRecord } from "./store/store.js";
+import { Teardown } from "./teardown.js";
+import { TraceFile } from "./trace-file.js";
+
+const RECENT_RECEIPTS = 50;
+/** A silent host stops by itself so much before the broker counts it as lost. */
+const LEASE_SHARE = 0.8;
+/** Of the silence that counts: it is noticed by so much late at most. */
+const SILENCE_SWEEP_SHARE = 1 / 16;
+const SWEEP_MS = 1_000;
+/** How often it is looked whether all hosts of before are back. */
+const REJOIN_POLL_MS = 20;
+
+/** A broker that listens. Disposing it ends it; rooms and players go on. */
+export interface Broker extends AsyncDisposable {
+  readonly brokerId: string;
+  /** `http://host:port` */
+  readonly url: string;
+  readonly port: number;
+  readonly adminToken: string;
+  /** Reads everything, orders nothing. */
+  readonly viewerToken: string;
+  readonly agentToken: string;
+  /** Hosts that had rooms before a restart are back, or were waited for long enough. At once on a fresh store. */
+  readonly ready: Promise<void>;
+  hosts(): Host[];
+  /**
+   * Lets nobody in any more and ends the rooms on these hosts, with their authors' hooks, as when Colyseus ends. To be
+   * called before these hosts and this broker end; without it, rooms are kept for the next start or other brokers.
+   */
+  endRooms(hostIds: readonly string[]): Promise<void>;
+  readonly events: {
+    snapshot(): Snapshot;
+    /** @returns what ends the subscription */
+    subscribe(listener: EventListener): () => void;
+  };
+}
+
+/**
+ * Starts a broker and resolves when it listens.
+ * @throws CentroidError PORT_IN_USE, or CONFIG_INVALID if its folder is another broker's or cannot be written
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const { storeDir, clock = systemClock } = options;
+  const teardown = new Teardown();
+  try {
+    if (storeDir !== undefined) {
+      const lock = await FolderLock.take(storeDir, `a broker on port ${options.port ?? DEFAULT_PORT}`);
+      teardown.defer(() => lock[Symbol.asyncDispose]());
+    }
+    const inner = options.store ?? (storeDir === undefined ? new MemoryStore() : new LmdbStore(storeDir));
+    const logger = options.logger ?? defaultLogger(storeDir, teardown);
+    if (options.store === undefined) teardown.defer(() => inner[Symbol.asyncDispose]());
+    const where = storeDir === undefined ? "the store" : `the folder ${storeDir}`;
+    const store = new GuardedStore({ inner, where, clock, logger });
+    teardown.defer(() => store.stop());
+    return await start({ ...options, clock, logger }, store, teardown);
+  } catch (cause) {
+    await teardown[Symbol.asyncDispose]();
+    throw cause;
+  }
+}
+
+/** Next to the store if there is one, so that operators' actions are on record and terminals stay quiet. */
+function defaultLogger(storeDir: string | undefined, teardown: Teardown): Logger {
+  if (storeDir === undefined)
+    return pino({ level: "error", serializers: LOG_SERIALIZERS }, pino.destination(2));
+  const file = new LogFile(join(storeDir, "broker.log"));
+  const logger = pino({ level: "info", serializers: LOG_SERIALIZERS }, file);
+  teardown.defer(() => {
+    // What ends later than its broker has nowhere to say so.
+    logger.level = "silent";
+    file[Symbol.dispose]();
+  });
+  return logger;
+}
+
+async function start(
+  options: BrokerOptions & { logger: Logger },
+  store: GuardedStore,
+  teardown: Teardown,
+): Promise<Broker> {
+  const secret = (): string => randomBytes(32).toString("base64url");
+  const adminToken = options.adminToken ?? (await store.secret("admin-token", secret));
+  const viewerToken = options.viewerToken ?? (await store.secret("viewer-token", secret));
+  const agentToken = options.agentToken ?? (await store.secret("agent-token", secret));
+  const grants = new RoomGrants(await store.secret("room-grants", secret));
+  const playerKey = await store.secret("player-tokens", secret);
+  const cluster = options.cluster ?? new SingleBroker();
+  const newId = options.newId ?? randomIds();
+  // Alone, a broker that starts again is the same one; among others each start is a broker of its own.
+  const brokerId = options.cluster === undefined ? await store.secret("broker-id", newId) : newId();
+  const remembered = new Map((await store.rooms()).map((room) => [room.roomId, room]));
+  const open = await store.openMigrations();
+  const recentReceipts = (await store.receipts({ limit: RECENT_RECEIPTS })).reverse();
+  const trace =
+    options.traceFile === undefined ? undefined : await TraceFile.create(options.traceFile, options.logger);
+  if (trace !== undefined) teardown.defer(() => trace[Symbol.asyncDispose]());
+  const core = assemble({
+    ...options,
+    record: trace?.write,
+    brokerId,
+    store,
+    remembered,
+    openMoves: new OpenMoves(open),
+    grants,
+    recentReceipts,
+    cluster,
+    adminToken,
+  });
+  const { clock, hosts, orchestrator, loop, hub, hostDesk, logger, players } = core;
+  const tokens = new PlayerTokens(playerKey, clock, newId, options.playerTokenLifeMs);
+  const identity = new PlayerIdentity({ tokens, players, store, clock, logger });
+  const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
+  const lostAfterMs = options.lostAfterMs ?? DEFAULT_LOST_AFTER_MS;
+
+  const agents = new AgentServer({
+    brokerId,
+    token: agentToken,
+    heartbeatIntervalMs,
+    grants,
+    leaseMs: lostAfterMs * LEASE_SHARE,
+    clock,
+    logger: options.logger,
+    onHello: (hello, link) => hostDesk.hello(hello, link),
+    onHeartbeat: (hostId, load, rssBytes) => hostDesk.heartbeat(hostId, load, rssBytes),
+    onRoom: (hostId, message) => hostDesk.room(hostId, message),
+    onCheckpoint: (hostId, saved) => hostDesk.checkpoint(hostId, saved),
+    onClosed: (link) => hostDesk.closed(link),
+  });
+  const stopping = new AbortController();
+  /** Rooms are ending: nobody else may come in. */
+  const closing = new AbortController();
+  const ready = rejoined(
+    core,
+    remembered,
+    open,
+    options.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
+    stopping.signal,
+  );
+  const limits = options.limits === false ? undefined : { ...DEFAULT_LIMITS, ...options.limits };
+  const ofAddress = new Allowance(limits?.perAddress, "address");
+  const ofPlayer = new Allowance(limits?.perPlayer, "player");
+  const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
+  const app = await build(
+    options,
+    core,
+    {
+      brokerId,
+      adminToken,
+      viewerToken,
+      identity,
+      ready,
+      limits,
+      ofAddress,
+      ofPlayer,
+      closing: closing.signal,
+    },
+    agents,
+    events,
+  );
+  const listen = setInterval(() => hostDesk.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
+  const sweep = setInterval(() => {
+    core.seats.sweep();
+    ofAddress.sweep();
+    ofPlayer.sweep();
+    core.standbys.sweep();
+  }, SWEEP_MS);
+  // Later ones go first: no new work, then the port and the agents' links, then the store.
+  teardown.defer(async () => {
+    events[Symbol.dispose]();
+    const closed = app.close();
+    // The port closes only when the agents' connections have ended.
+    agents[Symbol.dispose]();
+    await closed;
+  });
+  teardown.defer(() => {
+    clearInterval(listen);
+    clearInterval(sweep);
+    stopping.abort();
+    orchestrator.stop();
+    hostDesk.stop();
+    core.failover.stop();
+    core.standbys.stop();
+    loop[Symbol.dispose]();
+  });
+
+  const bindHost = options.bindHost ?? DEFAULT_BIND_HOST;
+  const wanted = options.port ?? DEFAULT_PORT;
+  await app.listen({ host: bindHost, port: wanted }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EADDRINUSE") throw cause;
+    throw new CentroidError(
+      "PORT_IN_USE",
+      `port ${wanted} on ${bindHost} is in use; choose another with --port or CENTROID_PORT`,
+      { cause },
+    );
+  });
+  const { port } = app.server.address() as AddressInfo;
+  const shown = bindHost === "0.0.0.0" || bindHost === "::" ? "127.0.0.1" : bindHost;
+  const url = `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
+  await cluster.join(
+    { brokerId, url: options.clusterUrl ?? url },
+    {
+      acquired: (shards) => {
+        ready
+          .then(() => (stopping.signal.aborted ? undefined : core.takeOver(shards)))
+          .catch((cause: unknown) => logger.error({ cause }, "open moves could not be read"));
+      },
+      released: (shards) => logger.info({ shards: shards.length }, "other brokers decide from now on"),
+      bulletin: (bulletin) => core.heed(bulletin),
+    },
+  );
+  return {
+    brokerId,
+    url,
+    port,
+    adminToken,
+    viewerToken,
+    agentToken,
+    ready,
+    hosts: () => [...hosts.values()].map(hostView),
+    async endRooms(hostIds) {
+      closing.abort();
+      loop[Symbol.dispose]();
+      await endRooms({ ...core, remembered, forget: core.onGone }, hostIds);
+    },
+    events: { snapshot: () => hub.snapshot(), subscribe: (listener) => hub.subscribe(listener) },
+    [Symbol.asyncDispose]: () => teardown[Symbol.asyncDispose](),
+  };
+}
+
+function build(
+  options: BrokerOptions,
+  core: Core,
+  own: {
+    brokerId: string;
+    adminToken: string;
+    viewerToken: string;
+    identity: PlayerIdentity;
+    limits: BrokerLimits | undefined;
+    ofAddress: Allowance;
+    ofPlayer: Allowance;
+    ready: Promise<void>;
+    closing: AbortSignal;
+  },
+  agents: AgentServer,
+  events: EventSocket,
+) {
+  const { hosts, metrics, logger, clock } = core;
+  const openReads = options.requireReadToken !== true && isLoopback(options.bindHost ?? DEFAULT_BIND_HOST);
+  const guard = new Guard({ admin: own.adminToken, viewer: own.viewerToken }, openReads);
+  const factory = new RoomFactory({ ...core, carrier: options.carrier ?? "process" });
+  const matchmaker = new Matchmaker({
+    ...core,
+    factory,
+    identity: own.identity,
+    ready: own.ready,
+    addressAllowance: own.ofAddress,
+    playerAllowance: own.ofPlayer,
+  });
+  let isReady = false;
+  void own.ready.then(() => {
+    isReady = true;
+  });
+  return httpServer({
+    client: { ...core, matchmaker, identity: own.identity, closing: own.closing },
+    operator: {
+      ...core,
+      brokerId: own.brokerId,
+      emulated: options.emulated ?? false,
+      emulationUrl: options.emulationUrl,
+      guard,
+    },
+    guard,
+    limiter: new RateLimiter(own.limits?.requests, clock),
+    trustProxy: options.trustProxy,
+    metrics,
+    logger,
+    agents: agents.wss,
+    events: events.wss,
+    dashboardDir: options.dashboardDir,
+    playDir: options.playDir,
+    pagesDir: options.pagesDir,
+    emulationUrl: options.emulationUrl,
+    degraded: () => core.store.trouble,
+    notReady: () => {
+      if (!isReady) return "waiting for hosts that had rooms before the restart";
+      return anyHostTakesRooms(hosts) ? undefined : "no active host has a free slot";
+    },
+  });
+}
+
+/** Waits for the hosts of remembered rooms and of open moves. */
+async function rejoined(
+  { hosts, clock, hostDesk, endAskableMoves, logger }: Core,
+  remembered: Map<string, RoomRecord>,
+  open: readonly JournalEntry[],
+  graceMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const awaited = new Set([
+    ...[...remembered.values()].map(({ hostId }) => hostId),
+    ...open.flatMap(({ fromHostId, toHostId }) => [fromHostId, toHostId]),
+  ]);
+  const until = clock.now() + graceMs;
+  while (
+    !signal.aborted &&
+    clock.now() < until &&
+    [...awaited].some((hostId) => hosts.get(hostId) === undefined)
+  ) {
+    await endAskableMoves().catch((cause: unknown) =>
+      logger.error({ cause }, "open moves could not be read"),
+    );
+    await new Promise<void>((resolve) => clock.after(REJOIN_POLL_MS, resolve));
+  }
+  if (signal.aborted) return;
+  for (const record of [...remembered.values()]) hostDesk.notFound(record);
+}

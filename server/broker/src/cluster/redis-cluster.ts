@@ -1,0 +1,253 @@
+/**
+ * Brokers that share a Redis: a lease per broker, a lease with a fencing token per shard, and a channel. All times
+ * are Redis' own, so that brokers' clocks do not matter; a broker that could not renew in time stops owning by
+ * its own monotonic clock before Redis lets another have its shards. A token is made by the broker that asks for it,
+ * so that none is given twice, whatever a Redis that was replaced remembers.
+ */
+import { z } from "zod";
+import type { Logger } from "../base/logger.js";
+import { connectRedis, type RedisConnection } from "../redis/connection.js";
+import {
+  type Bulletin,
+  bulletinSchema,
+  type Cluster,
+  type ClusterEvents,
+  hash32,
+  type Member,
+  SHARDS,
+  shardOf,
+} from "./cluster.js";
+import { LEAVE_SCRIPT, REFRESH_SCRIPT } from "./redis-scripts.js";
+
+/** Redis gives a broker's shards to others so long after its last refresh. */
+const LEASE_MS = 2_000;
+const REFRESH_MS = 400;
+/** By so much earlier a broker stops by itself: more than a refresh may take on its way. */
+const MARGIN_MS = 500;
+
+/** No shard's: what is written with it is refused. */
+const NO_TOKEN = "-";
+
+const memberSchema = z.object({ brokerId: z.string(), url: z.string() });
+/** Members as JSON; for each shard `[holder, token]`, the empty string if nobody holds it. */
+const refreshedSchema = z.tuple([z.array(z.string()), z.array(z.tuple([z.string(), z.string()]))]);
+
+interface Holding {
+  brokerId: string;
+  token: string;
+}
+
+export interface RedisClusterOptions {
+  /** `redis://`, `redis+sentinel://` or `redis+cluster://`; see `parseRedisAddress`. */
+  url: string;
+  logger: Logger;
+  /** Of every key and channel. */
+  prefix?: string;
+  /** Monotonic, ms. */
+  now?: () => number;
+}
+
+/** Brokers that find each other and deal out rooms through a Redis. */
+export class RedisCluster implements Cluster {
+  readonly #o: RedisClusterOptions;
+  readonly #prefix: string;
+  readonly #now: () => number;
+  readonly #redis: RedisConnection;
+  #self: Member | undefined;
+  #events: ClusterEvents | undefined;
+  #members: Member[] = [];
+  #holdings: (Holding | undefined)[] = [];
+  /** Shards this broker decides about, with their tokens. */
+  readonly #own = new Map<number, string>();
+  /** Those, and those that it has not given back but whose lease ran out. */
+  readonly #last = new Map<number, string>();
+  #refreshes = 0;
+  #heldUntilMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+  #left = false;
+
+  private constructor(options: RedisClusterOptions, redis: RedisConnection) {
+    this.#o = options;
+    this.#prefix = options.prefix ?? "centroid:";
+    this.#now = options.now ?? (() => performance.now());
+    this.#redis = redis;
+  }
+
+  /** @throws CentroidError CONFIG_INVALID if nothing answers at the URL */
+  static async connect(options: RedisClusterOptions): Promise<RedisCluster> {
+    return new RedisCluster(options, await connectRedis(options.url, options.logger));
+  }
+
+  async join(self: Member, events: ClusterEvents): Promise<void> {
+    this.#self = self;
+    this.#events = events;
+    await this.#redis.subscribe(`${this.#prefix}bulletins`, (text) => this.#hear(text));
+    await this.#refresh();
+    this.#schedule();
+  }
+
+  owns(roomId: string): boolean {
+    return this.#own.has(shardOf(roomId)) && this.#now() < this.#heldUntilMs;
+  }
+
+  ownerOf(roomId: string): Member | undefined {
+    const holding = this.#holdings[shardOf(roomId)];
+    return holding && this.#members.find(({ brokerId }) => brokerId === holding.brokerId);
+  }
+
+  tokenOf(roomId: string): string {
+    return this.#own.get(shardOf(roomId)) ?? NO_TOKEN;
+  }
+
+  members(): readonly Member[] {
+    return this.#members;
+  }
+
+  publish(kind: Bulletin["kind"], body: unknown): void {
+    const from = this.#self?.brokerId ?? "";
+    const { commands } = this.#redis;
+    commands.publish(`${this.#prefix}bulletins`, JSON.stringify({ from, kind, body })).catch((cause) => {
+      this.#o.logger.warn({ kind, cause }, "bulletin not sent");
+    });
+  }
+
+  /** Ends without giving anything back, as a crash would: the lease runs out. */
+  abandon(): void {
+    this.#self = undefined;
+    void this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#left = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#expiry);
+    this.#own.clear();
+    if (this.#self !== undefined && this.#redis.isReady) {
+      const args = [this.#self.brokerId, String(SHARDS)];
+      await this.#redis.script({ script: LEAVE_SCRIPT, keys: this.#keys(), args }).catch(() => undefined);
+    }
+    await this.#redis.destroy();
+  }
+
+  #keys(): string[] {
+    return ["brokers", "broker-urls", "shards", "history"].map((name) => this.#redis.key(this.#prefix, name));
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => {
+      this.#refresh()
+        .catch((cause: unknown) => this.#o.logger.warn({ cause }, "lease not renewed; Redis does not answer"))
+        .finally(() => {
+          if (!this.#left) this.#schedule();
+        });
+    }, REFRESH_MS);
+    this.#timer.unref();
+  }
+
+  /** One round trip: renews the lease, takes shards that are free, gives back those of others, reads the rest. */
+  async #refresh(): Promise<void> {
+    const self = this.#self;
+    if (self === undefined || this.#left) return;
+    // What Redis grants counts from before it was asked.
+    const askedAtMs = this.#now();
+    const wanted = wantedShards(self.brokerId, this.#members);
+    // Before Redis can give them to another.
+    this.#release(new Set(wanted));
+    const answer = await this.#redis.script({
+      script: REFRESH_SCRIPT,
+      keys: this.#keys(),
+      args: [
+        self.brokerId,
+        self.url,
+        String(LEASE_MS),
+        String(SHARDS),
+        wanted.join(","),
+        `${self.brokerId}/${++this.#refreshes}`,
+        [...this.#last].map(([shard, token]) => `${shard}=${token}`).join(","),
+        askedAtMs < this.#heldUntilMs ? "1" : "",
+      ],
+    });
+    if (this.#left) return;
+    const [members, shards] = refreshedSchema.parse(answer);
+    const before = this.#members.length;
+    this.#members = members.map((text) => memberSchema.parse(JSON.parse(text)));
+    this.#holdings = shards.map(([brokerId, token]) => (brokerId === "" ? undefined : { brokerId, token }));
+    this.#heldUntilMs = askedAtMs + LEASE_MS - MARGIN_MS;
+    this.#watchExpiry();
+    this.#settle();
+    // Who is there decides what to want: with that news ask again at once.
+    if (before === 0 || before !== this.#members.length) await this.#refreshSoon();
+  }
+
+  async #refreshSoon(): Promise<void> {
+    const wanted = wantedShards(this.#self?.brokerId ?? "", this.#members);
+    const same = wanted.length === this.#own.size && wanted.every((shard) => this.#own.has(shard));
+    if (!same) await this.#refresh();
+  }
+
+  #release(kept: ReadonlySet<number>): void {
+    for (const shard of this.#last.keys()) if (!kept.has(shard)) this.#last.delete(shard);
+    this.#pause(kept);
+  }
+
+  /** Stops deciding about all but these, without giving them back. */
+  #pause(kept: ReadonlySet<number>): void {
+    const released = [...this.#own.keys()].filter((shard) => !kept.has(shard));
+    for (const shard of released) this.#own.delete(shard);
+    if (released.length > 0) this.#events?.released(released);
+  }
+
+  #settle(): void {
+    const acquired: number[] = [];
+    const released: number[] = [];
+    for (let shard = 0; shard < SHARDS; shard++) {
+      const holding = this.#holdings[shard];
+      const mine = holding !== undefined && holding.brokerId === this.#self?.brokerId;
+      const token = this.#own.get(shard);
+      if (mine) this.#last.set(shard, holding.token);
+      else this.#last.delete(shard);
+      if (mine && token !== holding.token) {
+        this.#own.set(shard, holding.token);
+        acquired.push(shard);
+      } else if (!mine && token !== undefined) {
+        this.#own.delete(shard);
+        released.push(shard);
+      }
+    }
+    if (released.length > 0) this.#events?.released(released);
+    if (acquired.length > 0) this.#events?.acquired(acquired);
+  }
+
+  #watchExpiry(): void {
+    clearTimeout(this.#expiry);
+    this.#expiry = setTimeout(() => this.#pause(new Set()), this.#heldUntilMs - this.#now());
+    this.#expiry.unref();
+  }
+
+  #hear(text: string): void {
+    let bulletin: Bulletin;
+    try {
+      bulletin = bulletinSchema.parse(JSON.parse(text));
+    } catch (cause) {
+      this.#o.logger.warn({ cause }, "bulletin not understood");
+      return;
+    }
+    if (bulletin.from !== this.#self?.brokerId) this.#events?.bulletin(bulletin);
+  }
+}
+
+/** Rendezvous hashing (Thaler, Ravishankar 1998): a member that comes or goes moves only the shards it takes or had. */
+function wantedShards(brokerId: string, members: readonly Member[]): number[] {
+  const wanted: number[] = [];
+  for (let shard = 0; shard < SHARDS; shard++) {
+    let best = { brokerId, weight: hash32(`${brokerId}/${shard}`) };
+    for (const { brokerId: other } of members) {
+      const weight = hash32(`${other}/${shard}`);
+      if (weight > best.weight || (weight === best.weight && other < best.brokerId))
+        best = { brokerId: other, weight };
+    }
+    if (best.brokerId === brokerId) wanted.push(shard);
+  }
+  return wanted;
+}

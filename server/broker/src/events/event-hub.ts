@@ -1,0 +1,55 @@
+/** Everything that changed, in one numbered stream. Costs next to nothing while nobody listens. */
+import type { BrokerEvent } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+
+type Unnumbered<E> = E extends BrokerEvent ? Omit<E, "seq" | "atMs"> : never;
+export type Change = Exclude<Unnumbered<BrokerEvent>, { type: "snapshot" }>;
+export type SnapshotBody = Omit<Extract<BrokerEvent, { type: "snapshot" }>, "seq" | "atMs" | "type">;
+export type Snapshot = Extract<BrokerEvent, { type: "snapshot" }>;
+export type EventListener = (event: BrokerEvent) => void;
+
+export class EventHub {
+  readonly #clock: Clock;
+  readonly #snapshot: () => SnapshotBody;
+  readonly #listeners = new Set<EventListener>();
+  #seq = 0;
+
+  constructor(clock: Clock, snapshot: () => SnapshotBody) {
+    this.#clock = clock;
+    this.#snapshot = snapshot;
+  }
+
+  get subscribers(): number {
+    return this.#listeners.size;
+  }
+
+  /** The state of everything now; events with a larger `seq` come after it. */
+  snapshot(): Snapshot {
+    return { type: "snapshot", seq: this.#seq, atMs: this.#clock.now(), ...this.#snapshot() };
+  }
+
+  /**
+   * Hears every later event. A listener that throws is dropped; the others go on.
+   * @returns what ends the subscription
+   */
+  subscribe(listener: EventListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** `build` is called only if somebody listens. */
+  emit(build: () => Change | undefined): void {
+    this.#seq++;
+    if (this.#listeners.size === 0) return;
+    const change = build();
+    if (change === undefined) return;
+    const event: BrokerEvent = { ...change, seq: this.#seq, atMs: this.#clock.now() };
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch {
+        this.#listeners.delete(listener);
+      }
+    }
+  }
+}

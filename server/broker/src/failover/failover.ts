@@ -1,0 +1,310 @@
+/**
+ * Rooms whose host is gone: each goes on where its standby is or is built again from its last checkpoint on the best
+ * living host, at a new epoch, and its players find it there. A host that comes back too late hears that its copies are over.
+ */
+import {
+  type CarrierKind,
+  CentroidError,
+  type Decision,
+  type MigrationView,
+  type Receipt,
+  type RoomEvent,
+} from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { NewId } from "../base/ids.js";
+import type { Logger } from "../base/logger.js";
+import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import type { Blame, Crashes } from "../moves/crashes.js";
+import { FreezeReports } from "../moves/freeze-reports.js";
+import type { PlacementEngine } from "../placement/engine.js";
+import { roomFacts } from "../placement/room-facts.js";
+import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
+import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
+
+/** The first room of a host waits for its process to start, on a busy machine for long; a machine may have to boot. */
+const RESTORE_TIMEOUT_MS: Record<CarrierKind, number> = { process: 12_000, vm: 40_000, container: 12_000 };
+/** A standby has all it needs in memory. */
+const TAKE_OVER_TIMEOUT_MS = 3_000;
+/** Its agent may be dialling again just now. */
+const STANDBY_PATIENCE_MS = 1_000;
+const STANDBY_POLL_MS = 50;
+/** Between two looks for a host that takes the room. */
+const RETRY_MS = 250;
+const MAX_ATTEMPTS = 40;
+/** A room fell silent by so much before its host counted as lost, at most. */
+const NOTICED_WITHIN_MS = 60_000;
+/** Players who are back by then are in the receipt. */
+const REPORT_WINDOW_MS = 5_000;
+
+export interface FailoverOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  store: Store;
+  engine: PlacementEngine;
+  clock: Clock;
+  newId: NewId;
+  logger: Logger;
+  onDecision: (decision: Decision) => void;
+  /** Of hosts that are as good, the one that is quicker. */
+  preferReady: (decision: Decision) => Decision;
+  onView: (migration: MigrationView) => void;
+  onReceipt: (receipt: Receipt, room: RoomEntry | undefined) => void;
+  /** The room's owner changed: to be kept durably. */
+  onOwner: (room: RoomEntry) => Promise<void>;
+  /** No host has a slot for this room: others may make way. */
+  onNoSlot: (room: RoomEntry) => void;
+  crashes: Crashes;
+  /** True if this broker decides about the room; otherwise another rescues it. */
+  owns: (roomId: string) => boolean;
+  /** True while a move that is still open on record leaves it unknown who has the room. */
+  undecided: (roomId: string) => boolean;
+}
+
+interface Rescue {
+  migrationId: string;
+  reports: FreezeReports;
+  /** Set once a host was asked: from then on the old copy is over. */
+  committed: boolean;
+  cancelled: boolean;
+}
+
+export class Failover {
+  readonly #o: FailoverOptions;
+  readonly #byRoom = new Map<string, Rescue>();
+  readonly #byId = new Map<string, Rescue>();
+  #stopped = false;
+
+  constructor(options: FailoverOptions) {
+    this.#o = options;
+  }
+
+  /**
+   * Begins to rescue a room; does nothing if that is under way.
+   * @param without what to do if there is no checkpoint: `wait` for the host, or `dispose` if it surely lost the room
+   */
+  rescue(room: RoomEntry, without: "wait" | "dispose"): void {
+    if (this.#stopped || this.#byRoom.has(room.roomId)) return;
+    const { clock, rooms, newId, logger } = this.#o;
+    if (this.#o.crashes.isOver(room.roomId)) {
+      if (this.#o.owns(room.roomId)) this.#end(room);
+      return;
+    }
+    if (room.stage.state === "running") rooms.apply(room, { type: "host-lost", atMs: clock.now() });
+    if (room.stage.state !== "restoring" || !this.#o.owns(room.roomId)) return;
+    // Whoever ends the open move asks both of its hosts first.
+    if (this.#o.undecided(room.roomId)) return;
+    const rescue: Rescue = {
+      migrationId: newId(),
+      reports: new FreezeReports(clock, clock.now() - NOTICED_WITHIN_MS),
+      committed: false,
+      cancelled: false,
+    };
+    this.#byRoom.set(room.roomId, rescue);
+    this.#byId.set(rescue.migrationId, rescue);
+    this.#run(room, rescue, without)
+      .catch((cause: unknown) => logger.error({ roomId: room.roomId, cause }, "room could not be restored"))
+      .finally(() => {
+        if (this.#byRoom.get(room.roomId) === rescue) this.#byRoom.delete(room.roomId);
+        this.#byId.delete(rescue.migrationId);
+      });
+  }
+
+  /** This room's code ended or hung the process that it ran in. To be told before {@link rescue}. */
+  blame({ roomId, name }: RoomEntry, blame: Blame): void {
+    this.#o.logger.error({ roomId, name, ...blame }, "a room ended its host's process");
+    this.#o.crashes.add(roomId, blame);
+  }
+
+  /** It would do the same to the next host, and to all rooms there. */
+  #end(room: RoomEntry): void {
+    const { rooms, clock, newId, crashes, onReceipt } = this.#o;
+    const { roomId, epoch } = room;
+    const { hostId } = room.stage;
+    rooms.apply(room, { type: "dispose" });
+    const nowMs = clock.now();
+    onReceipt(
+      {
+        migrationId: newId(),
+        roomId,
+        fromHostId: hostId,
+        toHostId: hostId,
+        mechanism: "restore",
+        reason: "host-lost",
+        outcome: "failed",
+        error: crashes.reason(roomId)?.toWire(),
+        epoch,
+        startedAtMs: nowMs,
+        totalMs: 0,
+        phases: [],
+        bytes: 0,
+        messagesLost: 0,
+        messagesDuplicated: 0,
+      },
+      undefined,
+    );
+  }
+
+  /** True while this broker rescues the room. */
+  active(roomId: string): boolean {
+    return this.#byRoom.has(roomId);
+  }
+
+  /** The lost host is back with the room. @returns false if it comes too late and must let go */
+  giveBack(roomId: string): boolean {
+    const rescue = this.#byRoom.get(roomId);
+    if (rescue === undefined) return true;
+    if (rescue.committed) return false;
+    rescue.cancelled = true;
+    this.#byRoom.delete(roomId);
+    return true;
+  }
+
+  hear(change: Extract<RoomEvent, { event: "report" }>): void {
+    this.#byId.get(change.migrationId)?.reports.add(change);
+  }
+
+  /** Begins no more and gives up what is waiting for a host. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #run(room: RoomEntry, rescue: Rescue, without: "wait" | "dispose"): Promise<void> {
+    const { store, rooms, clock, logger } = this.#o;
+    const { roomId } = room;
+    const fromHostId = room.stage.hostId;
+    const startedAtMs = clock.now();
+    const { standby } = room;
+    if (standby !== undefined && (await this.#takeOver(room, rescue, standby, startedAtMs))) return;
+    const saved = await store.checkpoint(roomId);
+    if (saved === undefined) {
+      logger.warn({ roomId, fromHostId }, "host lost a room of which there is no checkpoint");
+      if (without === "dispose" && this.#current(room)) rooms.apply(room, { type: "dispose" });
+      return;
+    }
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      if (this.#stopped || rescue.cancelled || !this.#current(room)) return;
+      try {
+        const toHostId = this.#choose(room);
+        if (toHostId !== undefined) {
+          await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs });
+          return;
+        }
+      } catch (cause) {
+        logger.warn({ roomId, attempt, cause }, "room not restored yet");
+        if (CentroidError.from(cause).code === "FRAME_INVALID") break;
+      }
+      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+    }
+    if (this.#current(room) && (rescue.committed || without === "dispose"))
+      rooms.apply(room, { type: "dispose" });
+  }
+
+  /** @returns false if it could not; then what it had is lost and the last checkpoint must do */
+  async #takeOver(
+    room: RoomEntry,
+    rescue: Rescue,
+    standby: StandbyRecord,
+    startedAtMs: number,
+  ): Promise<boolean> {
+    const { hosts, clock } = this.#o;
+    const plan = { fromHostId: room.stage.hostId, toHostId: standby.hostId, startedAtMs };
+    const away = (): boolean => hosts.get(standby.hostId)?.peer === undefined;
+    while (away() && clock.now() < startedAtMs + STANDBY_PATIENCE_MS)
+      await new Promise<void>((resolve) => clock.after(STANDBY_POLL_MS, resolve));
+    if (rescue.cancelled || !this.#current(room)) return true;
+    try {
+      await this.#restore(room, rescue, { standby }, plan);
+      return true;
+    } catch (cause) {
+      this.#o.logger.error({ roomId: room.roomId, ...standby, cause }, "the standby could not take over");
+      // Its epoch is fenced: what it may have begun is over.
+      room.standby = undefined;
+      return false;
+    }
+  }
+
+  #current(room: RoomEntry): boolean {
+    return this.#o.rooms.get(room.roomId) === room && room.stage.state === "restoring";
+  }
+
+  #choose(room: RoomEntry): string | undefined {
+    const { engine, clock, onDecision } = this.#o;
+    const decision = this.#o.preferReady(engine.place(roomFacts(room), clock.now()));
+    onDecision(decision);
+    if (decision.toHostId === undefined) this.#o.onNoSlot(room);
+    return decision.toHostId;
+  }
+
+  async #restore(
+    room: RoomEntry,
+    rescue: Rescue,
+    {
+      saved,
+      standby,
+    }: { saved: StoredCheckpoint; standby?: never } | { saved?: never; standby: StandbyRecord },
+    plan: { fromHostId: string; toHostId: string; startedAtMs: number },
+  ): Promise<void> {
+    const { hosts, rooms, store, clock, onOwner, onView, onReceipt } = this.#o;
+    const { roomId, name, carrier } = room;
+    const { migrationId } = rescue;
+    const { fromHostId, toHostId, startedAtMs } = plan;
+    const epoch = await store.nextEpoch(roomId, highestEpoch(room));
+    if (rescue.cancelled || !this.#current(room)) return;
+    const peer = peerOf(hosts.require(toHostId));
+    rescue.committed = true;
+    // Whatever becomes of this attempt, its epoch and the old host's are over.
+    room.fencedEpoch = epoch;
+    const view = { migrationId, roomId, fromHostId, toHostId, reason: "host-lost", startedAtMs } as const;
+    const bytes = saved?.data.byteLength ?? 0;
+    onView({ ...view, phase: "preparing", bytes });
+    const from =
+      saved === undefined
+        ? ({ kind: "standby", standbyId: standby.standbyId } as const)
+        : ({ kind: "checkpoint", data: Buffer.from(saved.data).toString("base64") } as const);
+    const { roomIds } = hosts.require(toHostId);
+    // Its slot is nobody else's while it is restored there.
+    roomIds.add(roomId);
+    const slot = await peer
+      .request(
+        { method: "restoreRoom", migrationId, roomId, name, carrier, epoch, from },
+        saved === undefined ? TAKE_OVER_TIMEOUT_MS : RESTORE_TIMEOUT_MS[carrier],
+      )
+      .catch((cause: unknown) => {
+        if (room.stage.hostId !== toHostId) roomIds.delete(roomId);
+        throw cause;
+      });
+    if (!this.#current(room)) {
+      if (room.stage.hostId !== toHostId || room.stage.state === "disposed") roomIds.delete(roomId);
+      await peer.request({ method: "disposeRoom", roomId, epoch: epoch + 1 });
+      return;
+    }
+    const { processId, address, sessions, locked, maxPlayers, stateHash } = slot;
+    rooms.apply(room, { type: "restored", hostId: toHostId, at: { processId, address }, epoch });
+    rooms.listing(room, locked, maxPlayers);
+    rooms.reconcile(room, sessions);
+    await onOwner(room);
+    onView({ ...view, phase: "completed", bytes });
+    const endedAtMs = clock.now();
+    const freeze = await rescue.reports.collect(room.players, REPORT_WINDOW_MS);
+    onReceipt(
+      {
+        migrationId,
+        roomId,
+        fromHostId,
+        toHostId,
+        mechanism: saved === undefined ? "standby" : "restore",
+        reason: "host-lost",
+        outcome: "completed",
+        epoch,
+        startedAtMs,
+        totalMs: endedAtMs - startedAtMs,
+        phases: [{ phase: "preparing", atMs: startedAtMs, durationMs: endedAtMs - startedAtMs }],
+        bytes,
+        ...freeze,
+        stateHashAfter: stateHash,
+        ...(saved !== undefined && { checkpointAgeMs: Math.max(0, startedAtMs - saved.takenAtMs) }),
+      },
+      room,
+    );
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * Warm standbys of the rooms that ask for one: each is kept on the second-best host and fed by the room's own. Which
+ * standby would get the room is on record before the room relies on it, and off the record before the room goes on
+ * without it, so that a room is never given to a copy that has missed something.
+ */
+import { CentroidError } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { NewId } from "../base/ids.js";
+import type { Logger } from "../base/logger.js";
+import type { AddressBook } from "../hosts/address-book.js";
+import { type AgentPeer, type HostEntry, type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import { destinationOf } from "../moves/destination.js";
+import type { PlacementEngine } from "../placement/engine.js";
+import { roomFacts } from "../placement/room-facts.js";
+import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import type { StandbyRecord, StoredCheckpoint } from "../store/store.js";
+
+/** The first room of a host waits for its process to start, on a busy machine for long. */
+const PREPARE_TIMEOUT_MS = 12_000;
+/** After an attempt that failed. */
+const RETRY_MS = 2_000;
+/** How often it is looked whether another host has become the second best. */
+const RANK_INTERVAL_MS = 10_000;
+/** A standby moves only to a host that is so much better: feeding it anew costs more than a little distance. */
+const WORTH_MOVING = 0.8;
+
+export interface StandbysOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  engine: PlacementEngine;
+  addresses: AddressBook;
+  clock: Clock;
+  newId: NewId;
+  logger: Logger;
+  /** Resolves when it is durable. */
+  keep: (checkpoint: StoredCheckpoint) => Promise<void>;
+  /** To be kept durably: the room's owner and its standby. */
+  onOwner: (room: RoomEntry) => Promise<void>;
+  /** The room has a standby, or has none any more. */
+  onChanged: (room: RoomEntry) => void;
+  /** True if this broker decides about the room. */
+  owns: (roomId: string) => boolean;
+  /** The room's host is lost for all that its standby and this broker can see. */
+  rescue: (room: RoomEntry) => void;
+}
+
+interface Watch {
+  /** One thing at a time. */
+  work: Promise<void>;
+  looking: boolean;
+  /** The standby that this broker made and that the room's host confirms by. */
+  armed: string | undefined;
+  orphaned: StandbyRecord | undefined;
+  notBeforeMs: number;
+  rankedAtMs: number;
+}
+
+export class Standbys {
+  readonly #o: StandbysOptions;
+  readonly #watches = new Map<string, Watch>();
+  #stopped = false;
+
+  constructor(options: StandbysOptions) {
+    this.#o = options;
+  }
+
+  /** The room asks for a standby. */
+  watch(roomId: string): void {
+    if (this.#watches.has(roomId)) return;
+    this.#watches.set(roomId, {
+      work: Promise.resolve(),
+      looking: false,
+      armed: undefined,
+      orphaned: undefined,
+      notBeforeMs: 0,
+      rankedAtMs: 0,
+    });
+  }
+
+  forget(roomId: string): void {
+    this.#watches.delete(roomId);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** To be called every second or so. */
+  sweep(): void {
+    for (const [roomId, watch] of this.#watches) {
+      const room = this.#o.rooms.get(roomId);
+      if (room !== undefined) this.#look(room, watch);
+    }
+  }
+
+  /** A host came, went, broke off or changed its standing. */
+  hostChanged({ roomIds, facts: { hostId } }: HostEntry): void {
+    for (const [roomId, watch] of this.#watches) {
+      const room = this.#o.rooms.get(roomId);
+      if (room === undefined) continue;
+      if (roomIds.has(roomId)) this.#check(room, watch);
+      if (room.standby?.hostId !== hostId) continue;
+      watch.rankedAtMs = 0;
+      this.#look(room, watch);
+    }
+  }
+
+  /** The room's host says that the standby is gone; the room stands still until it hears that it may go on. */
+  broken(hostId: string, roomId: string, standbyId: string): void {
+    const watch = this.#watches.get(roomId);
+    if (watch === undefined) return;
+    this.#run(roomId, watch, async (room) => {
+      if (room.stage.hostId !== hostId || !this.#o.owns(roomId)) return;
+      if (room.standby !== undefined && room.standby.standbyId !== standbyId) return;
+      await this.#strike(room, watch);
+      await this.#owner(room).request({ method: "confirmBy", roomId, standbyId, where: "none" });
+    });
+    this.#lookAgain(roomId, watch);
+  }
+
+  /** The standby's host says that the room's host is gone. */
+  orphaned(hostId: string, roomId: string, standbyId: string): void {
+    const watch = this.#watches.get(roomId);
+    if (watch === undefined) return;
+    watch.orphaned = { hostId, standbyId };
+    const room = this.#o.rooms.get(roomId);
+    if (room !== undefined) this.#check(room, watch);
+  }
+
+  /** Before a move: what only the standby has goes into a checkpoint, then there is none. Does nothing for others. */
+  async retire(room: RoomEntry): Promise<void> {
+    const watch = this.#watches.get(room.roomId);
+    if (watch === undefined) return;
+    await watch.work;
+    if (room.standby !== undefined) await this.#end(room, watch, room.standby);
+  }
+
+  /** Both ends of the feed and the agent's connection broke: nobody runs the room. */
+  #check(room: RoomEntry, watch: Watch): void {
+    const { hosts, owns, rescue } = this.#o;
+    const { standby, stage, roomId } = room;
+    if (standby === undefined || watch.orphaned?.standbyId !== standby.standbyId) return;
+    if (watch.orphaned.hostId !== standby.hostId) return;
+    if (stage.state !== "running" || hosts.get(stage.hostId)?.peer !== undefined || !owns(roomId)) return;
+    rescue(room);
+  }
+
+  #look(room: RoomEntry, watch: Watch): void {
+    const { clock, hosts, owns } = this.#o;
+    const settled = room.standby !== undefined && watch.armed === room.standby.standbyId;
+    const ranked = settled && clock.now() - watch.rankedAtMs < RANK_INTERVAL_MS;
+    if (watch.looking || ranked || this.#stopped || clock.now() < watch.notBeforeMs) return;
+    // Only processes can be fed.
+    if (room.carrier !== "process" || room.stage.state !== "running" || !owns(room.roomId)) return;
+    if (hosts.get(room.stage.hostId)?.peer === undefined) return;
+    watch.looking = true;
+    watch.rankedAtMs = clock.now();
+    this.#run(room.roomId, watch, () => this.#reconcile(room, watch));
+    void watch.work.then(() => {
+      watch.looking = false;
+    });
+  }
+
+  #lookAgain(roomId: string, watch: Watch): void {
+    void watch.work.then(() => {
+      const room = this.#o.rooms.get(roomId);
+      if (room !== undefined) this.#look(room, watch);
+    });
+  }
+
+  /** After what is under way for this room. */
+  #run(roomId: string, watch: Watch, step: (room: RoomEntry) => Promise<void>): void {
+    watch.work = watch.work
+      .then(async () => {
+        const room = this.#o.rooms.get(roomId);
+        if (room !== undefined) await step(room);
+      })
+      .catch((cause: unknown) => {
+        watch.notBeforeMs = this.#o.clock.now() + RETRY_MS;
+        this.#o.logger.warn({ roomId, cause }, "the room's standby could not be changed yet");
+      });
+  }
+
+  async #reconcile(room: RoomEntry, watch: Watch): Promise<void> {
+    if (!this.#runs(room)) return;
+    const [best, ...others] = this.#ranked(room);
+    const { standby } = room;
+    if (standby !== undefined) {
+      const its = [best, ...others].find((candidate) => candidate?.hostId === standby.hostId);
+      const good = its !== undefined && best !== undefined && best.scoreMs >= its.scoreMs * WORTH_MOVING;
+      if (good && watch.armed === standby.standbyId) return;
+      await this.#end(room, watch, standby);
+    }
+    if (best !== undefined && this.#runs(room)) await this.#establish(room, watch, best.hostId);
+  }
+
+  /** Hosts that could run the room beside its own, best first. */
+  #ranked(room: RoomEntry): { hostId: string; scoreMs: number }[] {
+    const { engine, clock } = this.#o;
+    return engine
+      .place(roomFacts(room), clock.now())
+      .candidates.filter(
+        ({ hostId, rejected }) =>
+          hostId !== room.stage.hostId &&
+          (rejected === undefined || rejected === "score" || rejected === "cap"),
+      )
+      .toSorted((a, b) => a.scoreMs - b.scoreMs);
+  }
+
+  async #establish(room: RoomEntry, watch: Watch, hostId: string): Promise<void> {
+    const { hosts, addresses, newId, onOwner, onChanged } = this.#o;
+    const { roomId, name, carrier, epoch } = room;
+    const owner = this.#owner(room);
+    const to = hosts.require(hostId);
+    const peer = peerOf(to);
+    const standbyId = newId();
+    // None is on record: whatever the room waits for will not come.
+    await owner.request({ method: "confirmBy", roomId, standbyId, where: "none" });
+    try {
+      const slot = await peer.request(
+        { method: "standBy", standbyId, roomId, name, carrier },
+        PREPARE_TIMEOUT_MS,
+      );
+      const destination = destinationOf(addresses, room, slot, to);
+      await owner.request({ method: "replicate", standbyId, roomId, destination });
+      if (!this.#runs(room) || room.epoch !== epoch)
+        throw new CentroidError("ROOM_MOVING", "the room moved while its standby was made");
+    } catch (cause) {
+      peer.request({ method: "endStandby", standbyId, roomId, carrier }).catch(() => undefined);
+      throw cause;
+    }
+    room.standby = { standbyId, hostId };
+    await onOwner(room);
+    await owner.request({ method: "confirmBy", standbyId, roomId, where: "standby" });
+    watch.armed = standbyId;
+    onChanged(room);
+  }
+
+  async #end(room: RoomEntry, watch: Watch, { standbyId, hostId }: StandbyRecord): Promise<void> {
+    const { hosts, keep } = this.#o;
+    const { roomId, carrier } = room;
+    const owner = this.#owner(room);
+    try {
+      const { saved } = await owner.request({ method: "confirmBy", roomId, standbyId, where: "both" });
+      if (saved !== undefined) await keep({ roomId, ...saved, data: Buffer.from(saved.data, "base64") });
+    } catch (cause) {
+      // Of an earlier standby, or of a room that cannot be saved just now: there is nothing more to have.
+      const { code } = CentroidError.from(cause);
+      if (code !== "BAD_REQUEST" && code !== "ROOM_NOT_MOVABLE" && code !== "ROOM_ERROR") throw cause;
+    }
+    await this.#strike(room, watch);
+    await owner.request({ method: "confirmBy", roomId, standbyId, where: "none" });
+    const peer = hosts.get(hostId)?.peer;
+    peer?.request({ method: "endStandby", standbyId, roomId, carrier }).catch(() => undefined);
+  }
+
+  /** From here on the standby on record would not get the room. */
+  async #strike(room: RoomEntry, watch: Watch): Promise<void> {
+    watch.armed = undefined;
+    if (room.standby === undefined) return;
+    const struck = room.standby;
+    room.standby = undefined;
+    try {
+      await this.#o.onOwner(room);
+    } catch (cause) {
+      room.standby ??= struck;
+      throw cause;
+    }
+    this.#o.onChanged(room);
+  }
+
+  #owner(room: RoomEntry): AgentPeer {
+    return peerOf(this.#o.hosts.require(room.stage.hostId));
+  }
+
+  #runs(room: RoomEntry): boolean {
+    const { rooms, owns } = this.#o;
+    return rooms.get(room.roomId) === room && room.stage.state === "running" && owns(room.roomId);
+  }
+}

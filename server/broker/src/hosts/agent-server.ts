@@ -1,0 +1,232 @@
+/**
+ * The agents' end of the broker: challenge and answer, hello, then heartbeats, replies and room events.
+ * A frame that does not parse costs the agent its connection and nobody else anything.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import {
+  type AgentToBroker,
+  agentToBrokerSchema,
+  type BrokerToAgent,
+  CentroidError,
+  CLOSE_REFUSED,
+  PROTOCOL_VERSION,
+  type RoomCheckpoint,
+  TurnBatch,
+  tryRead,
+  type WireError,
+} from "@centroid/protocol";
+import { type WebSocket, WebSocketServer } from "ws";
+import { z } from "zod";
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
+import { AgentLink } from "./agent-link.js";
+import { type Answer, Handshake } from "./handshake.js";
+import { Strangers } from "./refused-agents.js";
+import { assertHello, assertReport, placeOf } from "./reported-addresses.js";
+import type { RoomGrants } from "./room-grants.js";
+
+/** A hello lists every room and session of a host; an inspected state may be large too. */
+const MAX_AGENT_FRAME_BYTES = 64 * 1024 * 1024;
+/** A challenge is not good for longer; an agent that is late dials again. */
+const HELLO_TIMEOUT_MS = 5_000;
+/** Until it has proved to know the token: request, answer, no more. */
+const MAX_STRANGER_BYTES = 16 * 1024;
+
+export type Hello = Extract<AgentToBroker, { type: "hello" }>;
+export type RoomMessage = Extract<AgentToBroker, { type: "room" }>;
+
+export interface AgentServerOptions {
+  brokerId: string;
+  token: string;
+  heartbeatIntervalMs: number;
+  leaseMs: number;
+  grants: RoomGrants;
+  clock: Clock;
+  logger: Logger;
+  onHello: (hello: Hello, link: AgentLink) => void;
+  onHeartbeat: (hostId: string, load: number, rssBytes: number) => void;
+  onRoom: (hostId: string, message: RoomMessage) => void;
+  /** Resolves when it is durable. */
+  onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
+  onClosed: (link: AgentLink) => void;
+}
+
+export class AgentServer implements Disposable {
+  readonly wss = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_AGENT_FRAME_BYTES,
+    perMessageDeflate: false,
+  });
+  readonly #o: AgentServerOptions;
+  readonly #strangers: Strangers;
+  readonly #links = new Map<string, AgentLink>();
+
+  constructor(options: AgentServerOptions) {
+    this.#o = options;
+    this.#strangers = new Strangers(options.clock, options.logger);
+    this.wss.on("connection", (socket, request) => this.#accept(socket, request));
+  }
+
+  #accept(socket: WebSocket, { socket: tcp }: IncomingMessage): void {
+    const address = tcp.remoteAddress ?? "";
+    const { token, clock } = this.#o;
+    const refuse = (cause: unknown): void =>
+      this.#refuse(socket, address, CentroidError.from(cause).toWire());
+    socket.on("error", () => socket.terminate());
+    if (!this.#strangers.mayTry(address)) {
+      refuse(
+        new CentroidError("RATE_LIMITED", "too many wrong agent tokens from this address; wait a while"),
+      );
+      return;
+    }
+    const handshake = new Handshake(token);
+    let link: AgentLink | undefined;
+    let greeted = false;
+    const cancelHello = clock.after(HELLO_TIMEOUT_MS, () => socket.close(CLOSE_REFUSED, "no hello"));
+    const countBytes = (): void => {
+      if (tcp.bytesRead > MAX_STRANGER_BYTES) socket.terminate();
+    };
+    tcp.on("data", countBytes);
+    socket.on("message", (data: Buffer) => {
+      try {
+        const message = parse(data);
+        if (message.type === "answer") {
+          if (handshake.hostId !== undefined) throw new CentroidError("BAD_REQUEST", "one answer is enough");
+          const proof = handshake.answer(message);
+          tcp.off("data", countBytes);
+          send(socket, { type: "accepted", proof });
+        } else if (message.type === "hello") {
+          if (greeted || handshake.hostId !== message.hostId)
+            throw new CentroidError("BAD_REQUEST", "say hello once, as the host that answered the challenge");
+          assertHello(message, placeOf(tcp.remoteAddress));
+          greeted = true;
+          cancelHello();
+          this.#hello(socket, tcp, message).then((accepted) => {
+            link = accepted;
+          }, refuse);
+        } else if (!greeted)
+          throw new CentroidError("BAD_REQUEST", "answer the challenge and say hello first");
+        else if (link !== undefined) this.#receive(link, message);
+      } catch (cause) {
+        refuse(cause);
+      }
+    });
+    socket.on("close", () => {
+      cancelHello();
+      if (link === undefined) return;
+      link.close();
+      if (this.#links.get(link.hostId) === link) {
+        this.#links.delete(link.hostId);
+        this.#o.onClosed(link);
+      }
+    });
+    send(socket, { type: "challenge", challenge: handshake.challenge });
+  }
+
+  async #hello(socket: WebSocket, tcp: Socket, hello: Hello): Promise<AgentLink | undefined> {
+    const { hostId } = hello;
+    const known = this.#links.get(hostId);
+    if (known !== undefined) {
+      if (await known.alive()) {
+        this.#refuse(socket, tcp.remoteAddress ?? "", {
+          code: "BAD_REQUEST",
+          message: `a host "${hostId}" is connected already; give every host an id of its own`,
+        });
+        return undefined;
+      }
+      known.close();
+      this.#links.delete(hostId);
+      this.#o.onClosed(known);
+    }
+    if (socket.readyState !== socket.OPEN) return undefined;
+    const link = new AgentLink(
+      hostId,
+      socket,
+      new TurnBatch(tcp, setImmediate),
+      this.#o.clock,
+      this.#o.grants,
+      placeOf(tcp.remoteAddress),
+    );
+    this.#links.set(hostId, link);
+    link.send({
+      type: "welcome",
+      brokerId: this.#o.brokerId,
+      heartbeatIntervalMs: this.#o.heartbeatIntervalMs,
+      leaseMs: this.#o.leaseMs,
+    });
+    this.#o.onHello(hello, link);
+    return link;
+  }
+
+  #receive(link: AgentLink, message: Exclude<AgentToBroker, Hello | Answer>): void {
+    switch (message.type) {
+      case "heartbeat":
+        link.send({ type: "heard" });
+        this.#o.onHeartbeat(link.hostId, message.load, message.rssBytes);
+        return;
+      case "reply":
+        link.reply(message.requestId, message.result, message.error);
+        return;
+      case "room":
+        if (message.change.event === "running") assertReport(message.change.report, link.place);
+        this.#o.onRoom(link.hostId, message);
+        return;
+      case "published":
+        // Every host has every broker, so this one reaches them all.
+        for (const other of this.#links.values()) if (other !== link) other.send(message);
+        return;
+      case "checkpoint": {
+        const { roomId, epoch, seq } = message;
+        this.#o.onCheckpoint(link.hostId, message).then(
+          (kept) => {
+            if (kept) link.send({ type: "checkpointed", roomId, epoch, seq });
+          },
+          (cause: unknown) => this.#o.logger.error({ roomId, cause }, "checkpoint could not be stored"),
+        );
+        return;
+      }
+      default: {
+        const never: never = message;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #refuse(socket: WebSocket, address: string, error: WireError): void {
+    this.#strangers.refused(address, error);
+    send(socket, { type: "refused", error });
+    socket.close(CLOSE_REFUSED, error.code);
+  }
+
+  [Symbol.dispose](): void {
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    for (const socket of this.wss.clients) socket.terminate();
+    this.wss.close();
+  }
+}
+
+function send(socket: WebSocket, message: BrokerToAgent): void {
+  socket.send(JSON.stringify(message));
+}
+
+function parse(data: Buffer): AgentToBroker {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(data.toString());
+  } catch (cause) {
+    throw new CentroidError("FRAME_INVALID", "agent frame is not JSON", { cause });
+  }
+  const parsed = tryRead(agentToBrokerSchema, raw);
+  if (parsed.success) return parsed.data;
+  // A peer of another version may well begin in another way: say so.
+  const version = tryRead(z.object({ type: z.enum(["answer", "hello"]), protocol: z.number() }), raw);
+  if (version.success && version.data.protocol !== PROTOCOL_VERSION) {
+    throw new CentroidError(
+      "PROTOCOL_VERSION",
+      `this broker speaks protocol ${PROTOCOL_VERSION}, the agent speaks ${version.data.protocol}; install the same version on both`,
+    );
+  }
+  throw new CentroidError("FRAME_INVALID", `agent frame: ${z.prettifyError(parsed.error).slice(0, 1000)}`);
+}

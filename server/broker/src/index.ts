@@ -1,0 +1,15 @@
+/** The broker: matchmaking, placement, moves, control API. */
+export { type BrokerLimits, DEFAULT_LIMITS, REQUEST_BURST_S } from "./base/limits.js";
+export { LOG_SERIALIZERS } from "./base/logger.js";
+export { type Broker, startBroker } from "./broker.js";
+export type { Bulletin, Cluster, ClusterEvents } from "./cluster/cluster.js";
+export { RedisCluster } from "./cluster/redis-cluster.js";
+export type { AddressBook } from "./hosts/address-book.js";
+export type { BrokerOptions } from "./options.js";
+export { parseRedisAddress } from "./redis/address.js";
+export { connectRedis } from "./redis/connection.js";
+export { assertWritable } from "./store/folder-lock.js";
+export { LmdbStore } from "./store/lmdb-store.js";
+export { MemoryStore } from "./store/memory-store.js";
+export { RedisStore } from "./store/redis-store.js";
+export type { JournalEntry, RoomRecord, Store } from "./store/store.js";

@@ -1,0 +1,128 @@
+/** Prometheus metrics of one broker, in a registry of its own. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { HostRegistry } from "./hosts/host-registry.js";
+import type { RoomRegistry } from "./rooms/room-registry.js";
+import type { GuardedStore } from "./store/guarded-store.js";
+
+/** From one patch interval's fraction to a visible stall, ms. */
+const FREEZE_BUCKETS_MS = [1, 2, 5, 10, 15, 25, 50, 100, 250, 1000];
+const MATCHMAKE_BUCKETS_S = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly matchmake = new Counter({
+    name: "centroid_matchmake_total",
+    help: "Matchmaking requests by method and outcome",
+    labelNames: ["method", "outcome"] as const,
+    registers: [this.registry],
+  });
+  readonly matchmakeSeconds = new Histogram({
+    name: "centroid_matchmake_seconds",
+    help: "Time to answer a matchmaking request",
+    labelNames: ["method"] as const,
+    buckets: MATCHMAKE_BUCKETS_S,
+    registers: [this.registry],
+  });
+  readonly probes = new Counter({
+    name: "centroid_probe_reports_total",
+    help: "Probe reports taken in or rejected",
+    labelNames: ["outcome"] as const,
+    registers: [this.registry],
+  });
+  readonly migrations = new Counter({
+    name: "centroid_migrations_total",
+    help: "Finished migrations by reason and outcome",
+    labelNames: ["reason", "outcome"] as const,
+    registers: [this.registry],
+  });
+  readonly freezeMs = new Histogram({
+    name: "centroid_migration_freeze_beyond_tick_ms",
+    help: "Median over clients of the silence that a migration added",
+    buckets: FREEZE_BUCKETS_MS,
+    registers: [this.registry],
+  });
+  readonly messagesLost = new Counter({
+    name: "centroid_migration_messages_lost_total",
+    help: "Messages that clients missed in migrations",
+    registers: [this.registry],
+  });
+  readonly refusedClaims = new Counter({
+    name: "centroid_room_claims_refused_total",
+    help: "Rooms that hosts said they run and that no order on record gave them",
+    registers: [this.registry],
+  });
+  readonly slowSubscribers = new Counter({
+    name: "centroid_event_subscribers_dropped_total",
+    help: "Subscribers of the event stream dropped because they were too slow",
+    registers: [this.registry],
+  });
+
+  watchStore(store: Pick<GuardedStore, "trouble" | "faults">): void {
+    const registers = [this.registry];
+    new Gauge({
+      name: "centroid_store_writable",
+      help: "0 while moves and orders are refused because the store cannot be written",
+      registers,
+      collect() {
+        this.set(store.trouble === undefined ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "centroid_store_faults_total",
+      help: "Writes to the store that failed since the broker started",
+      registers,
+      collect() {
+        this.set(store.faults);
+      },
+    });
+  }
+
+  /** Gauges read what they show when they are asked. */
+  watch(hosts: HostRegistry, rooms: RoomRegistry, evaluations: () => number, pending: () => number): void {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry, prefix: "centroid_broker_" });
+    new Gauge({
+      name: "centroid_hosts",
+      help: "Hosts by state",
+      labelNames: ["state"] as const,
+      registers,
+      collect() {
+        const count = { active: 0, draining: 0, lost: 0 };
+        for (const { stage } of hosts.values()) count[stage.state]++;
+        for (const [state, value] of Object.entries(count)) this.set({ state }, value);
+      },
+    });
+    new Gauge({
+      name: "centroid_rooms",
+      help: "Rooms",
+      registers,
+      collect() {
+        this.set(rooms.size);
+      },
+    });
+    new Gauge({
+      name: "centroid_players",
+      help: "Connected players",
+      registers,
+      collect() {
+        this.set(rooms.players);
+      },
+    });
+    new Gauge({
+      name: "centroid_placement_evaluations_total",
+      help: "Evaluations of rooms since the broker started",
+      registers,
+      collect() {
+        this.set(evaluations());
+      },
+    });
+    new Gauge({
+      name: "centroid_placement_pending_rooms",
+      help: "Rooms waiting for an evaluation",
+      registers,
+      collect() {
+        this.set(pending());
+      },
+    });
+  }
+}

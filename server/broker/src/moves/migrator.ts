@@ -1,0 +1,346 @@
+/**
+ * Moves rooms. `migrateIn` at the destination, `migrateOut` at the source; the destination's `owned` is the
+ * switch. Whatever goes wrong, both sides are asked and exactly one owner results. Every phase is journalled
+ * before it counts, so that a broker that starts again knows what was under way.
+ */
+import {
+  CentroidError,
+  type MigrationView,
+  type MoveReason,
+  type Receipt,
+  type RoomEvent,
+  type RoomReport,
+  type VmMechanism,
+} from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { NewId } from "../base/ids.js";
+import type { Logger } from "../base/logger.js";
+import type { AddressBook } from "../hosts/address-book.js";
+import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
+import type { JournalEntry, Store } from "../store/store.js";
+import { assertCanMove } from "./can-move.js";
+import { destinationOf } from "./destination.js";
+import { Migration, mechanismOf } from "./migration.js";
+import { Sides } from "./move-participants.js";
+import { Settler } from "./move-resolver.js";
+import type { MigrationTimes } from "./times.js";
+
+/** The agent answers after the source's own deadline; later than this its reply is lost. */
+const REPLY_SLACK_MS = 2_000;
+
+export interface OrchestratorOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  store: Store;
+  clock: Clock;
+  newId: NewId;
+  logger: Logger;
+  addresses: AddressBook;
+  times: MigrationTimes;
+  /** @throws CentroidError STORE_UNAVAILABLE while the journal cannot be written */
+  assertWritable: () => void;
+  onView: (migration: MigrationView) => void;
+  onReceipt: (receipt: Receipt, room: RoomEntry | undefined) => void;
+  /** The room's owner changed: to be kept durably. */
+  onOwner: (room: RoomEntry) => Promise<void>;
+  /** What has to be done before a room leaves its host. */
+  beforeMove: (room: RoomEntry) => Promise<void>;
+  /** The room is with a host that is away, or was lost with it. */
+  onAway: (room: RoomEntry, without: "wait" | "dispose") => void;
+}
+
+export class Orchestrator {
+  readonly #o: OrchestratorOptions;
+  readonly #sides: Sides;
+  readonly #settler: Settler;
+  readonly #active = new Map<string, Migration>();
+  readonly #settled = new Map<string, Promise<void>>();
+  #stopped = false;
+
+  constructor(options: OrchestratorOptions) {
+    this.#o = options;
+    this.#sides = new Sides(options.hosts, options.logger);
+    this.#settler = new Settler(options, this.#sides, {
+      commit: (migration, room) => this.#commit(migration, room),
+      close: (...end) => this.#close(...end),
+      stopped: () => this.#stopped,
+    });
+  }
+
+  views(): MigrationView[] {
+    return [...this.#active.values()].map((migration) => migration.view());
+  }
+
+  /** Resolves when the room is not moving any more, whichever way it went. */
+  whenSettled(roomId: string): Promise<void> {
+    return this.#settled.get(roomId) ?? Promise.resolve();
+  }
+
+  /**
+   * Moves a room and resolves with the receipt when the players have reported.
+   * A move that was rolled back resolves too: `outcome` tells.
+   * @throws CentroidError if the move cannot begin; see {@link assertCanMove}, STORE_UNAVAILABLE if it cannot be journalled
+   */
+  async move(
+    roomId: string,
+    toHostId: string,
+    reason: MoveReason,
+    mechanism?: VmMechanism,
+  ): Promise<Receipt> {
+    const { hosts, rooms, store, clock, newId } = this.#o;
+    const room = rooms.require(roomId);
+    assertCanMove(room, hosts.require(toHostId));
+    this.#o.assertWritable();
+    if (mechanism !== undefined && room.carrier !== "vm")
+      throw new CentroidError(
+        "BAD_REQUEST",
+        `room ${roomId} runs in no virtual machine: it moves by hand-off`,
+      );
+    const toEpoch = await store.nextEpoch(roomId, highestEpoch(room));
+    // Room and host may have changed while the store was asked.
+    assertCanMove(room, hosts.require(toHostId));
+    if (toEpoch <= highestEpoch(room))
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} has just moved; ask again`);
+    const migration = new Migration(
+      {
+        migrationId: newId(),
+        roomId,
+        fromHostId: room.stage.hostId,
+        toHostId,
+        toEpoch,
+        reason,
+        startedAtMs: clock.now(),
+      },
+      mechanism ?? mechanismOf(room.carrier),
+      clock,
+    );
+    return this.#track(migration, room, () => this.#run(migration, room));
+  }
+
+  /** Ends a move that an earlier broker left open. */
+  async resume(entry: JournalEntry): Promise<Receipt | undefined> {
+    if (this.#active.has(entry.migrationId)) return undefined;
+    const { rooms, clock, onOwner, onAway } = this.#o;
+    const room = rooms.get(entry.roomId);
+    const { phase, ...plan } = entry;
+    const migration = new Migration(plan, mechanismOf(room?.carrier), clock);
+    migration.enter(phase, 0);
+    const cause = new CentroidError("MIGRATION_FAILED", "the broker ended while this move was under way");
+    if (room === undefined) {
+      const lost = new CentroidError("ROOM_NOT_FOUND", "the room ended while the broker was away");
+      return this.#close(migration, undefined, "failed", lost);
+    }
+    const { stage } = room;
+    // Whichever side said hello first is taken for the owner until both have been asked.
+    if (stage.hostId === plan.toHostId && room.epoch === plan.toEpoch) {
+      const finish = async (): Promise<Receipt> => {
+        this.#sides.letGo(plan.fromHostId, plan.roomId, plan.toEpoch);
+        // It arrived, but its host does not have it any more.
+        if (stage.state === "restoring") onAway(room, "dispose");
+        await onOwner(room);
+        return this.#close(migration, room, "completed", undefined);
+      };
+      return this.#track(migration, room, finish, false);
+    }
+    if (room.epoch >= plan.toEpoch || (stage.state !== "running" && stage.state !== "restoring")) {
+      if (stage.state === "restoring") onAway(room, "dispose");
+      const over = new CentroidError(
+        "STALE_EPOCH",
+        "the room had moved on when this move was looked at again",
+      );
+      return this.#close(migration, room, "failed", over);
+    }
+    if (stage.state === "restoring") rooms.apply(room, { type: "host-back", at: stage.at });
+    return this.#track(migration, room, () => this.#settler.settle(migration, room, cause));
+  }
+
+  /** Something a host said about one of the moves under way. */
+  hear(hostId: string, change: Extract<RoomEvent, { event: "phase" | "owned" | "report" }>): void {
+    const migration = this.#active.get(change.migrationId);
+    if (migration === undefined) return;
+    switch (change.event) {
+      case "phase":
+        if (hostId !== migration.plan.fromHostId) return;
+        migration.enter(change.phase, change.bytes);
+        this.#journal(migration);
+        this.#o.onView(migration.view());
+        return;
+      case "owned":
+        if (hostId === migration.plan.toHostId) migration.setOwned();
+        return;
+      case "report":
+        if (hostId !== migration.plan.toHostId) return;
+        if (this.#o.rooms.get(migration.plan.roomId)?.sessions.has(change.sessionId) === true)
+          migration.reports.add(change);
+        return;
+      default: {
+        const never: never = change;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  /** A host says in its hello that it runs this room: the end of a move that we did not hear of. */
+  found(hostId: string, { roomId, epoch, processId, address }: RoomReport): void {
+    for (const migration of this.#active.values()) {
+      const { plan } = migration;
+      if (plan.roomId !== roomId || plan.toHostId !== hostId || plan.toEpoch !== epoch) continue;
+      migration.destination = { processId, address };
+      migration.setOwned();
+    }
+  }
+
+  /** Begins no more; moves under way go on at their hosts and are settled by the next broker. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #track(
+    migration: Migration,
+    room: RoomEntry,
+    run: () => Promise<Receipt>,
+    begin = true,
+  ): Promise<Receipt> {
+    const { migrationId, roomId, toHostId, toEpoch } = migration.plan;
+    if (begin) this.#o.rooms.apply(room, { type: "move", migrationId, toHostId, toEpoch });
+    this.#active.set(migrationId, migration);
+    let settled = (): void => undefined;
+    this.#settled.set(
+      roomId,
+      new Promise((resolve) => {
+        settled = resolve;
+      }),
+    );
+    const done = this.#settled.get(roomId);
+    migration.onSettled = () => {
+      if (this.#settled.get(roomId) === done) this.#settled.delete(roomId);
+      settled();
+    };
+    this.#o.onView(migration.view());
+    try {
+      return await run();
+    } finally {
+      migration.onSettled();
+      this.#active.delete(migrationId);
+    }
+  }
+
+  async #run(migration: Migration, room: RoomEntry): Promise<Receipt> {
+    const { hosts, addresses, store, times, beforeMove } = this.#o;
+    const { migrationId, roomId, fromHostId, toHostId, toEpoch } = migration.plan;
+    await this.#begin(migration, room, store);
+    try {
+      await beforeMove(room);
+      const to = hosts.require(toHostId);
+      const { name, carrier, stage } = room;
+      const at = "at" in stage ? stage.at : undefined;
+      const deadlineMs = carrier === "vm" ? times.vmDeadlineMs : times.deadlineMs;
+      const slot = await peerOf(to).request(
+        { method: "migrateIn", migrationId, roomId, name, carrier, epoch: toEpoch, ...(at && { at }) },
+        times.prepareMs,
+      );
+      migration.destination = slot;
+      const out = peerOf(hosts.require(fromHostId)).request(
+        {
+          method: "migrateOut",
+          migrationId,
+          roomId,
+          mechanism: migration.mechanism,
+          epoch: toEpoch,
+          destination: destinationOf(addresses, room, slot, to),
+          deadlineMs,
+        },
+        deadlineMs + REPLY_SLACK_MS,
+      );
+      // The switch is when the destination says so, not when the source has cleaned up.
+      void migration.whenOwned().then(() => this.#commit(migration, room));
+      migration.transfer = await out;
+      if (carrier === "vm") await this.#arrival(migration);
+      this.#commit(migration, room);
+    } catch (cause) {
+      const error = CentroidError.from(cause);
+      if (!migration.owned) return this.#settler.settle(migration, room, error);
+      // It arrived; what failed is only the source's farewell.
+      this.#sides.letGo(fromHostId, roomId, toEpoch);
+    }
+    return this.#close(migration, room, "completed", undefined);
+  }
+
+  /** No host was asked for anything yet: a move that cannot be journalled has not begun. */
+  async #begin(migration: Migration, room: RoomEntry, store: Store): Promise<void> {
+    try {
+      await store.journal(migration.journalEntry());
+    } catch (cause) {
+      const { migrationId } = migration.plan;
+      const { stage } = room;
+      if (stage.state === "migrating" && stage.migrationId === migrationId)
+        this.#o.rooms.apply(room, { type: "rolled-back", migrationId });
+      migration.enter("rolled-back", 0);
+      this.#o.onView(migration.view());
+      throw cause;
+    }
+  }
+
+  /** The source only knows that the machine has gone; that its room lives the destination must say. */
+  async #arrival(migration: Migration): Promise<void> {
+    const { clock, times } = this.#o;
+    await Promise.race([
+      migration.whenOwned(),
+      new Promise<void>((resolve) => clock.after(times.vmArrivalMs, resolve)),
+    ]);
+    if (!migration.owned)
+      throw new CentroidError("MIGRATION_FAILED", "the VM has arrived, but its room does not answer there");
+  }
+
+  #commit(migration: Migration, room: RoomEntry): void {
+    const { migrationId, toHostId } = migration.plan;
+    const { rooms, logger } = this.#o;
+    migration.owned = true;
+    if (rooms.get(room.roomId) !== room) return;
+    if (room.stage.state !== "migrating" || room.stage.migrationId !== migrationId) return;
+    const at = migration.destination ?? room.stage.at;
+    rooms.apply(room, { type: "committed", migrationId, at });
+    this.#o.onOwner(room).catch((cause: unknown) => {
+      logger.error({ roomId: room.roomId, toHostId, cause }, "the new owner could not be stored");
+    });
+    migration.onSettled();
+  }
+
+  #journal(migration: Migration): void {
+    this.#o.store.journal(migration.journalEntry()).catch((cause: unknown) => {
+      this.#o.logger.error(
+        { cause, migrationId: migration.plan.migrationId },
+        "phase could not be journalled",
+      );
+    });
+  }
+
+  async #close(
+    migration: Migration,
+    room: RoomEntry | undefined,
+    outcome: Receipt["outcome"],
+    cause: CentroidError | undefined,
+  ): Promise<Receipt> {
+    const { store, clock, times, onReceipt, onView } = this.#o;
+    const endedAtMs = clock.now();
+    const completed = outcome === "completed";
+    // Clients of a VM notice nothing that they could report.
+    const expected = completed && migration.mechanism === "handoff" ? (room?.players ?? 0) : 0;
+    const freeze = await migration.reports.collect(expected, times.reportWindowMs);
+    if (completed) {
+      migration.enter("completed", 0);
+      onView(migration.view());
+    }
+    const receipt = migration.receipt(
+      outcome,
+      room?.epoch ?? migration.plan.toEpoch,
+      endedAtMs,
+      freeze,
+      cause?.toWire(),
+    );
+    await store.closeMigration(receipt);
+    onReceipt(receipt, room);
+    return receipt;
+  }
+}

@@ -1,0 +1,233 @@
+/** The placement package as the broker uses it: live hosts in, protocol records out. */
+
+import {
+  DEFAULT_PARAMETERS,
+  type Decision as EngineDecision,
+  type Verdict as EngineVerdict,
+  type FleetAnswer,
+  type HostView,
+  type PlacementParameters,
+  PlacementWorld,
+  type PlannedMove,
+  type ProbeVerdict,
+  type Recording,
+  type RoomFacts,
+} from "@centroid/placement";
+import type { Decision, Latency, Location, MoveReason, Receipt } from "@centroid/protocol";
+import type { NewId } from "../base/ids.js";
+import type { HostEntry } from "../hosts/host-registry.js";
+
+export type { Recording, RoomFacts };
+
+/** Those left out, or undefined, keep their defaults. */
+export type ParameterOverrides = { [K in keyof PlacementParameters]?: PlacementParameters[K] | undefined };
+
+/** Beyond this, a late freeze report says more about the client than about the move. */
+const MAX_FREEZE_MS = 60_000;
+
+export interface Verdict {
+  reason: Decision["reason"];
+  verdict: Decision["verdict"];
+  toHostId: string | undefined;
+  /** The full record, every candidate included: O(hosts), to be taken before anything else happens. */
+  record: () => Decision;
+  /** Set when the room should move now. */
+  move: { toHostId: string; reason: MoveReason } | undefined;
+}
+
+export class PlacementEngine {
+  readonly #world: PlacementWorld;
+  readonly #parameters: PlacementParameters;
+  readonly #newId: NewId;
+
+  /** @param recording gets every input and every decision, from which `replay` makes the decisions again */
+  constructor(parameters: ParameterOverrides, newId: NewId, recording?: Recording) {
+    const given = Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined));
+    this.#parameters = { ...DEFAULT_PARAMETERS, ...given };
+    this.#world = new PlacementWorld(this.#parameters, recording);
+    this.#newId = newId;
+  }
+
+  /** The entry is kept and read whenever rooms are looked at, so its changes need not be told. */
+  upsertHost(host: HostEntry): void {
+    const { hostId, latitude, longitude } = host.facts;
+    this.#world.upsertHost({ hostId, latitude, longitude }, liveView(host));
+  }
+
+  hasHost(hostId: string): boolean {
+    return this.#world.hosts.get(hostId) !== undefined;
+  }
+
+  removeHost(hostId: string): void {
+    this.#world.removeHost(hostId);
+  }
+
+  upsertPlayer(playerId: string, location: Location | undefined): void {
+    this.#world.upsertPlayer({ playerId, ...location });
+  }
+
+  removePlayer(playerId: string): void {
+    this.#world.removePlayer(playerId);
+  }
+
+  /** @param rttMs undefined for a probe that got no answer */
+  addProbe(playerId: string, hostId: string, atMs: number, rttMs: number | undefined): ProbeVerdict {
+    return this.#world.addProbe(
+      rttMs === undefined ? { playerId, hostId, atMs, lost: true } : { playerId, hostId, atMs, rttMs },
+    );
+  }
+
+  latency(playerId: string, hostId: string): Latency {
+    const { source, p50Ms, p95Ms, jitterMs, loss } = this.#world.map.estimate(playerId, hostId);
+    return { source, p50Ms, p95Ms, jitterMs, loss };
+  }
+
+  /** Hosts that a newcomer measures before anything is known of it, most telling first. */
+  firstProbes(): string[] {
+    return this.#world.firstProbes();
+  }
+
+  /** What a player should measure next, most telling first. */
+  nextProbes(playerId: string, rooms: readonly RoomFacts[], count: number, atMs: number): string[] {
+    return this.#world.nextProbes(playerId, rooms, count, atMs);
+  }
+
+  /** Where a new room starts. */
+  place(room: Omit<RoomFacts, "hostId">, atMs: number): Decision {
+    return this.#record(this.#world.place({ ...room, hostId: undefined }, atMs));
+  }
+
+  /** Whether a running room should move. Regret accumulates between calls. */
+  evaluate(room: RoomFacts, atMs: number): Verdict {
+    return this.#verdict(this.#world.evaluate(room, atMs), room);
+  }
+
+  /** True if it is worth anything that a host rests. */
+  get saves(): boolean {
+    return this.#parameters.wakeWeightMs > 0 || this.#parameters.moneyWeightMs > 0;
+  }
+
+  /** Who moves where; see {@link PlacementWorld.plan}. */
+  plan(...question: Parameters<PlacementWorld["plan"]>): FleetAnswer {
+    return this.#world.plan(...question);
+  }
+
+  /** The record of a planned move. */
+  explainMove(move: PlannedMove, room: RoomFacts, atMs: number): Decision {
+    return this.#record(this.#world.explainMove(move, room, atMs));
+  }
+
+  /** The record of a room that must leave and has its turn later. */
+  waiting(room: RoomFacts, atMs: number): Decision {
+    return this.#record(this.#world.explainWaiting(room, atMs));
+  }
+
+  /** Whether a room that stays would be better off on a host that is full. */
+  isBlocked(room: RoomFacts): boolean {
+    return this.#world.isBlocked(room);
+  }
+
+  /** What would be decided for a room now, without touching its regret. */
+  whatIf(room: RoomFacts, atMs: number): Decision {
+    // Nobody measures from where nobody is: estimates must do, and noise has no time to average out.
+    const asked = { minDwellMs: 0, regretFactor: 0, confirmedShare: 0, noiseMargin: 0 };
+    return this.#record(this.#world.whatIf(room, atMs, asked));
+  }
+
+  migrated(receipt: Receipt, atMs: number): void {
+    if (receipt.outcome !== "completed") return;
+    const frozen = receipt.phases.find(({ phase }) => phase === "frozen")?.durationMs ?? 0;
+    this.#world.migrated(receipt.roomId, {
+      mechanism: receipt.mechanism,
+      fromHostId: receipt.fromHostId,
+      toHostId: receipt.toHostId,
+      freezeMs: Math.min(MAX_FREEZE_MS, receipt.freezeBeyondTickMs?.p50 ?? frozen),
+      degradedMs: Math.min(MAX_FREEZE_MS, receipt.totalMs),
+      bytes: receipt.bytes,
+      atMs,
+    });
+  }
+
+  forgetRoom(roomId: string): void {
+    this.#world.forgetRoom(roomId);
+  }
+
+  #verdict(engine: EngineVerdict, room: RoomFacts): Verdict {
+    const { verdict, toHostId, reason } = engine;
+    const move =
+      verdict === "move" && toHostId !== undefined ? { toHostId, reason: moveReason(reason) } : undefined;
+    return { verdict, reason, toHostId, move, record: () => this.#record(this.#world.explain(engine, room)) };
+  }
+
+  #record(engine: EngineDecision): Decision {
+    const { roomId, atMs, verdict, reason, fromHostId, toHostId, regret, threshold, text } = engine;
+    return {
+      decisionId: this.#newId(),
+      roomId,
+      atMs,
+      verdict,
+      reason,
+      ...(fromHostId !== undefined && { fromHostId }),
+      ...(toHostId !== undefined && { toHostId }),
+      regret,
+      threshold,
+      candidates: engine.candidates.map(({ hostId, scoreMs, meanMs, maxMs, load, source, rejected }) => ({
+        hostId,
+        scoreMs,
+        meanMs,
+        maxMs,
+        load,
+        source,
+        ...(rejected !== undefined && { rejected }),
+      })),
+      text,
+    };
+  }
+}
+
+/** One whose agent is not connected just now cannot take anything. */
+function liveView(host: HostEntry): HostView {
+  return {
+    get hostId() {
+      return host.facts.hostId;
+    },
+    get state() {
+      return host.stage.state === "active" && host.peer === undefined ? "lost" : host.stage.state;
+    },
+    get capacityRooms() {
+      return host.facts.capacityRooms;
+    },
+    get costPerHour() {
+      return host.facts.costPerHour ?? 0;
+    },
+    get rooms() {
+      return host.roomIds.size;
+    },
+    get load() {
+      return host.load;
+    },
+    get carriers() {
+      return host.facts.carriers;
+    },
+    get region() {
+      return host.facts.region;
+    },
+    get roomTypes() {
+      return host.facts.roomTypes;
+    },
+  };
+}
+
+function moveReason(reason: EngineDecision["reason"]): MoveReason {
+  switch (reason) {
+    case "make-way":
+    case "consolidate":
+    case "cap":
+    case "load":
+    case "drain":
+    case "evacuate":
+      return reason;
+    default:
+      return "latency";
+  }
+}

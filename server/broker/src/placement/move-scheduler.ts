@@ -1,0 +1,223 @@
+/**
+ * Rooms that are in each other's way: those that leave a draining or lost host, those whose best host is full, and
+ * those whose host could rest. What happens presses rooms; all that are pressed in one turn are planned together, and
+ * no host and no link gets more moves in a second than it may.
+ */
+import { linkKey, linkMovesLeft, movesLeft, type PlannedMove } from "@centroid/placement";
+import type { Decision, MoveReason } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { HostRegistry } from "../hosts/host-registry.js";
+import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import type { PlacementEngine } from "./engine.js";
+import { roomFacts } from "./room-facts.js";
+
+/** What a host, and the way from one host to another, bear in a second. */
+const MOVES_PER_HOST = 8;
+const MOVES_PER_LINK = 4;
+const BUDGET_MS = 1_000;
+/** A room that was moved is not moved for another's sake before this. */
+const SETTLE_MS = 30_000;
+/** A slot that was freed for a room is kept for it so long; one that is rescued looks for it four times a second. */
+const PROMISE_MS = 10_000;
+/** Hosts that empty are looked at together, and not more often. */
+const CONSOLIDATE_MS = 2_000;
+
+export interface FleetDeskOptions {
+  engine: PlacementEngine;
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  clock: Clock;
+  owns: (roomId: string) => boolean;
+  onDecision: (decision: Decision) => void;
+  /** A room that must leave could not be given a turn. */
+  onWaiting: (room: RoomEntry) => void;
+  /** @returns whether the room is where it should be */
+  carryOut: (roomId: string, toHostId: string, reason: MoveReason) => Promise<boolean>;
+  /** False: plans are made and shown, not carried out. */
+  enabled: boolean;
+}
+
+export class FleetDesk implements Disposable {
+  readonly #o: FleetDeskOptions;
+  readonly #pressed = new Set<string>();
+  /** Moves of the last second, oldest first. */
+  #spent: { atMs: number; from: string; to: string }[] = [];
+  readonly #movedAtMs = new Map<string, number>();
+  /** By room: the host where others make way for it. */
+  readonly #promised = new Map<string, { hostId: string; untilMs: number }>();
+  /** Rooms whose planned move is not over. */
+  readonly #underWay = new Set<string>();
+  #scheduled: NodeJS.Immediate | undefined;
+  #consolidation: (() => void) | undefined;
+  #disposed = false;
+
+  constructor(options: FleetDeskOptions) {
+    this.#o = options;
+  }
+
+  /** This room needs, or would like, a host that others may be on. */
+  press(roomId: string): void {
+    if (this.#disposed || this.#underWay.has(roomId)) return;
+    this.#pressed.add(roomId);
+    this.#scheduled ??= setImmediate(() => {
+      this.#scheduled = undefined;
+      this.#plan();
+    });
+  }
+
+  /** Takes a move that a room decided on alone out of the budgets. @returns false if it has to wait */
+  admit(roomId: string, from: string, to: string): boolean {
+    return this.#unpromised(roomId, to) > 0 && this.#spend(roomId, from, to);
+  }
+
+  #spend(roomId: string, from: string, to: string): boolean {
+    const budget = this.#budget();
+    const left = Math.min(movesLeft(budget, from), movesLeft(budget, to), linkMovesLeft(budget, from, to));
+    if (left <= 0) return false;
+    const atMs = this.#o.clock.now();
+    this.#spent.push({ atMs, from, to });
+    this.#movedAtMs.set(roomId, atMs);
+    return true;
+  }
+
+  /** Free slots that are not kept for other rooms. */
+  #unpromised(roomId: string, hostId: string): number {
+    const { hosts, clock } = this.#o;
+    const host = hosts.get(hostId);
+    if (host === undefined) return 0;
+    const now = clock.now();
+    let free = host.facts.capacityRooms - host.roomIds.size;
+    for (const [other, promise] of this.#promised) {
+      if (promise.untilMs < now || host.roomIds.has(other)) this.#promised.delete(other);
+      else if (promise.hostId === hostId && other !== roomId) free--;
+    }
+    return free;
+  }
+
+  forget(roomId: string): void {
+    this.#pressed.delete(roomId);
+    this.#promised.delete(roomId);
+    this.#movedAtMs.delete(roomId);
+  }
+
+  /** Rooms have ended or moved: some host may be empty enough to rest. */
+  consolidateSoon(): void {
+    if (this.#disposed || this.#consolidation !== undefined || !this.#o.engine.saves) return;
+    this.#consolidation = this.#o.clock.after(CONSOLIDATE_MS, () => {
+      this.#consolidation = undefined;
+      this.#consolidate();
+    });
+  }
+
+  #plan(): void {
+    const { engine, rooms, clock, owns, onWaiting } = this.#o;
+    const pressed = [...this.#pressed].flatMap((roomId) => {
+      const room = rooms.get(roomId);
+      return room !== undefined && owns(roomId) ? [room] : [];
+    });
+    this.#pressed.clear();
+    if (pressed.length === 0) return;
+    const { moves, waiting } = engine.plan(
+      pressed.map(roomFacts),
+      (hostId) => this.#others(hostId),
+      this.#budget(),
+      clock.now(),
+    );
+    this.#run(moves);
+    for (const roomId of waiting) {
+      const room = rooms.get(roomId);
+      if (room !== undefined) onWaiting(room);
+    }
+  }
+
+  #consolidate(): void {
+    const { engine, clock } = this.#o;
+    const { moves } = engine.plan(undefined, (hostId) => this.#others(hostId), this.#budget(), clock.now());
+    this.#run(moves);
+    // There may be another one.
+    if (moves.length > 0 && this.#o.enabled) this.consolidateSoon();
+  }
+
+  /** Rooms there that run, are this broker's to move and were not moved just now. */
+  #others(hostId: string): ReturnType<typeof roomFacts>[] {
+    const { hosts, rooms, clock } = this.#o;
+    const now = clock.now();
+    return [...(hosts.get(hostId)?.roomIds ?? [])].flatMap((roomId) => {
+      const room = rooms.get(roomId);
+      if (room === undefined || !this.#movable(room)) return [];
+      if (now - (this.#movedAtMs.get(roomId) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS) return [];
+      return [roomFacts(room)];
+    });
+  }
+
+  #movable({ roomId, stage }: RoomEntry): boolean {
+    return (
+      stage.state === "running" &&
+      !this.#underWay.has(roomId) &&
+      this.#o.owns(roomId) &&
+      this.#o.hosts.get(stage.hostId)?.peer !== undefined
+    );
+  }
+
+  /** Each as soon as those before it have freed its slot; all decisions are taken before anything moves. */
+  #run(moves: readonly PlannedMove[]): void {
+    const { engine, rooms, clock, onDecision, enabled } = this.#o;
+    const atMs = clock.now();
+    const planned = moves.flatMap((move) => {
+      const room = rooms.get(move.roomId);
+      // One that runs nowhere is brought up by those who rescue it, as soon as there is a slot.
+      if (room === undefined || !this.#movable(room)) return [];
+      onDecision(engine.explainMove(move, roomFacts(room), atMs));
+      return [move];
+    });
+    if (!enabled) return;
+    const untilMs = atMs + PROMISE_MS;
+    for (const { roomId, toHostId, afterRoomIds } of moves)
+      if (afterRoomIds.length > 0) this.#promised.set(roomId, { hostId: toHostId, untilMs });
+    const done = new Map<string, Promise<boolean>>();
+    for (const move of planned) {
+      const { roomId, fromHostId, toHostId } = move;
+      if (fromHostId === undefined || !this.#spend(roomId, fromHostId, toHostId)) continue;
+      const before = move.afterRoomIds.map((other) => done.get(other) ?? Promise.resolve(false));
+      this.#underWay.add(roomId);
+      done.set(
+        roomId,
+        this.#after(before, move).finally(() => this.#underWay.delete(roomId)),
+      );
+    }
+  }
+
+  async #after(
+    before: readonly Promise<boolean>[],
+    { roomId, toHostId, reason }: PlannedMove,
+  ): Promise<boolean> {
+    const freed = await Promise.all(before);
+    const arrived =
+      !freed.includes(false) && !this.#disposed && (await this.#o.carryOut(roomId, toHostId, reason));
+    this.#promised.delete(roomId);
+    return arrived;
+  }
+
+  #budget(): Parameters<PlacementEngine["plan"]>[2] {
+    const since = this.#o.clock.now() - BUDGET_MS;
+    this.#spent = this.#spent.filter(({ atMs }) => atMs > since);
+    const spentHosts: Record<string, number> = {};
+    const spentLinks: Record<string, number> = {};
+    const count = (of: Record<string, number>, key: string): void => {
+      of[key] = (of[key] ?? 0) + 1;
+    };
+    for (const { from, to } of this.#spent) {
+      count(spentHosts, from);
+      count(spentHosts, to);
+      count(spentLinks, linkKey(from, to));
+    }
+    return { movesPerHost: MOVES_PER_HOST, movesPerLink: MOVES_PER_LINK, spentHosts, spentLinks };
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    clearImmediate(this.#scheduled);
+    this.#consolidation?.();
+    this.#pressed.clear();
+  }
+}

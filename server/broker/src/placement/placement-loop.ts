@@ -1,0 +1,228 @@
+/**
+ * Evaluates rooms that something happened to. What happens marks a room; marked rooms are evaluated one by one
+ * in slices, each at most once per interval. The work per event does not grow with the number of rooms.
+ */
+import { CentroidError, type Decision, type MoveReason, type Receipt } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
+import type { HostRegistry } from "../hosts/host-registry.js";
+import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import type { DecisionLog } from "./decision-log.js";
+import type { PlacementEngine, Verdict } from "./engine.js";
+import { FleetDesk } from "./move-scheduler.js";
+import { roomFacts } from "./room-facts.js";
+
+/** Several players of a room report at about the same time; one evaluation serves all. */
+const MIN_INTERVAL_MS = 250;
+/** A room whose regret grows is looked at again without any event. */
+const RECHECK_MS = 500;
+/** A room that could not move is left alone for so long. */
+const AFTER_FAILURE_MS = 5_000;
+/** A room that stays is asked so often whether a full host would be better. */
+const BLOCKED_MS = 5_000;
+/** Evaluations in one go before other work gets its turn. */
+const SLICE = 32;
+
+export interface PlacementLoopOptions {
+  engine: PlacementEngine;
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  decisions: DecisionLog;
+  clock: Clock;
+  logger: Logger;
+  onDecision: (decision: Decision) => void;
+  move: (roomId: string, toHostId: string, reason: MoveReason) => Promise<Receipt>;
+  /** True if this broker decides about the room. */
+  owns: (roomId: string) => boolean;
+  /** False: decisions are made and shown, not carried out. */
+  enabled: boolean;
+}
+
+export class PlacementLoop implements Disposable {
+  readonly #o: PlacementLoopOptions;
+  readonly #dirty = new Set<string>();
+  /** Lately evaluated rooms, each with the timer that ends its rest. */
+  readonly #resting = new Map<string, { again: boolean; cancel: () => void }>();
+  /** When a room was last asked whether a full host would be better. */
+  readonly #askedAtMs = new Map<string, number>();
+  readonly #fleet: FleetDesk;
+  #scheduled: NodeJS.Immediate | undefined;
+  #disposed = false;
+  evaluations = 0;
+
+  constructor(options: PlacementLoopOptions) {
+    this.#o = options;
+    this.#fleet = new FleetDesk({
+      ...options,
+      onDecision: (decision) => this.#say(decision),
+      onWaiting: (room) => this.#waits(room),
+      carryOut: (roomId, toHostId, reason) => this.#move(roomId, toHostId, reason),
+    });
+  }
+
+  /** Rooms waiting for their turn. */
+  get pending(): number {
+    return this.#dirty.size;
+  }
+
+  /** Something happened to this room. */
+  mark(roomId: string): void {
+    if (this.#disposed) return;
+    const resting = this.#resting.get(roomId);
+    if (resting !== undefined) {
+      resting.again = true;
+      return;
+    }
+    this.#dirty.add(roomId);
+    this.#schedule();
+  }
+
+  /** This room runs nowhere and no host has a slot for it: others may make way. */
+  press(roomId: string): void {
+    this.#fleet.press(roomId);
+  }
+
+  /** A host is new or back: rooms that are elsewhere may be better off there. */
+  hostAdded(): void {
+    for (const { roomId } of this.#o.rooms.values()) this.mark(roomId);
+  }
+
+  /** A room ended or moved. */
+  left(): void {
+    this.#fleet.consolidateSoon();
+  }
+
+  forget(roomId: string): void {
+    this.#fleet.forget(roomId);
+    this.#askedAtMs.delete(roomId);
+    this.#rested(roomId);
+  }
+
+  #rested(roomId: string): void {
+    this.#dirty.delete(roomId);
+    this.#resting.get(roomId)?.cancel();
+    this.#resting.delete(roomId);
+  }
+
+  #schedule(): void {
+    this.#scheduled ??= setImmediate(() => {
+      this.#scheduled = undefined;
+      this.#slice();
+    });
+  }
+
+  #slice(): void {
+    let left = SLICE;
+    for (const roomId of this.#dirty) {
+      if (left-- === 0) break;
+      this.#dirty.delete(roomId);
+      const room = this.#o.rooms.get(roomId);
+      // A host that cannot be asked just now cannot send a room either; it will be back or be lost.
+      const asked = room !== undefined && this.#o.hosts.get(room.stage.hostId)?.peer !== undefined;
+      if (asked && room.stage.state === "running" && this.#o.owns(roomId)) this.#evaluate(room);
+    }
+    if (this.#dirty.size > 0) this.#schedule();
+  }
+
+  #evaluate(room: RoomEntry): void {
+    const { engine, decisions, clock } = this.#o;
+    const { roomId } = room;
+    this.evaluations++;
+    this.#fleet.consolidateSoon();
+    const found = engine.evaluate(roomFacts(room), clock.now());
+    const { verdict, reason, record, move } = found;
+    if (mustLeave(found) || (verdict === "no-host" && this.#leaves(room))) {
+      // Where to is decided for all that leave together.
+      this.#rest(roomId, RECHECK_MS, true);
+      this.#fleet.press(roomId);
+      return;
+    }
+    // The full record costs as much as a hundred evaluations: it is made when there is something new to say.
+    if (this.#isNews(roomId, found)) this.#say(record());
+    else decisions.repeated(roomId, record);
+    if (move === undefined) {
+      const growing = reason === "regret-too-small" || reason === "dwell" || verdict === "no-host";
+      this.#rest(roomId, growing ? RECHECK_MS : MIN_INTERVAL_MS, growing);
+      if (reason === "best" || reason === "gain-too-small") this.#askWhetherBlocked(room);
+      return;
+    }
+    if (!this.#o.enabled) {
+      this.#rest(roomId, MIN_INTERVAL_MS, false);
+      return;
+    }
+    const admitted = this.#fleet.admit(roomId, room.stage.hostId, move.toHostId);
+    this.#rest(roomId, admitted ? MIN_INTERVAL_MS : RECHECK_MS, !admitted);
+    if (admitted) void this.#move(roomId, move.toHostId, move.reason);
+  }
+
+  #isNews(roomId: string, { verdict, reason, toHostId }: Verdict): boolean {
+    const before = this.#o.decisions.last(roomId);
+    return verdict !== "stay" || before?.reason !== reason || before.toHostId !== toHostId;
+  }
+
+  #say(decision: Decision): void {
+    this.#o.decisions.add(decision);
+    this.#o.onDecision(decision);
+  }
+
+  #leaves({ stage }: RoomEntry): boolean {
+    return this.#o.hosts.get(stage.hostId)?.stage.state !== "active";
+  }
+
+  /** It must leave, and there is no slot or no move left for it just now. */
+  #waits(room: RoomEntry): void {
+    if (room.stage.state !== "running") return;
+    const { engine, decisions, clock } = this.#o;
+    const before = decisions.last(room.roomId);
+    if (before?.reason !== "waiting") this.#say(engine.waiting(roomFacts(room), clock.now()));
+  }
+
+  #askWhetherBlocked({ roomId, ...room }: RoomEntry): void {
+    const now = this.#o.clock.now();
+    if (now - (this.#askedAtMs.get(roomId) ?? Number.NEGATIVE_INFINITY) < BLOCKED_MS) return;
+    this.#askedAtMs.set(roomId, now);
+    if (this.#o.engine.isBlocked(roomFacts({ roomId, ...room }))) this.#fleet.press(roomId);
+  }
+
+  /** @returns whether it is where it should be */
+  async #move(roomId: string, toHostId: string, reason: MoveReason): Promise<boolean> {
+    let failure: { code: string; message: string } | undefined;
+    try {
+      failure = (await this.#o.move(roomId, toHostId, reason)).error;
+    } catch (cause) {
+      failure = CentroidError.from(cause).toWire();
+    }
+    if (failure === undefined) {
+      this.left();
+      return true;
+    }
+    this.#o.logger.warn({ roomId, toHostId, code: failure.code }, `room could not move: ${failure.message}`);
+    this.#rested(roomId);
+    if (this.#o.rooms.get(roomId) !== undefined) this.#rest(roomId, AFTER_FAILURE_MS, true);
+    return false;
+  }
+
+  #rest(roomId: string, forMs: number, again: boolean): void {
+    if (this.#disposed) return;
+    this.#resting.get(roomId)?.cancel();
+    const cancel = this.#o.clock.after(forMs, () => {
+      const resting = this.#resting.get(roomId);
+      this.#resting.delete(roomId);
+      if (resting?.again === true) this.mark(roomId);
+    });
+    this.#resting.set(roomId, { again, cancel });
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    clearImmediate(this.#scheduled);
+    this.#fleet[Symbol.dispose]();
+    for (const { cancel } of this.#resting.values()) cancel();
+    this.#resting.clear();
+    this.#dirty.clear();
+  }
+}
+
+function mustLeave({ move }: Verdict): boolean {
+  return move?.reason === "drain" || move?.reason === "evacuate";
+}

@@ -1,0 +1,20 @@
+/** A room as the placement knows it. */
+import type { RoomEntry } from "../rooms/room-registry.js";
+
+export function roomFacts(room: RoomEntry): {
+  roomId: string;
+  name: string;
+  carrier: string;
+  hostId: string;
+  playerIds: string[];
+} {
+  const playerIds = new Set<string>();
+  for (const { playerId } of room.sessions.values()) if (playerId !== undefined) playerIds.add(playerId);
+  return {
+    roomId: room.roomId,
+    name: room.name,
+    carrier: room.carrier,
+    hostId: room.stage.hostId,
+    playerIds: [...playerIds],
+  };
+}

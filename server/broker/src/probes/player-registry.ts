@@ -1,0 +1,67 @@
+/** What is known of a player beside its latencies: where it says it is, its network, its seats. */
+import type { Location } from "@centroid/protocol";
+import type { Session } from "../rooms/room-registry.js";
+
+export interface Player {
+  readonly playerId: string;
+  location: Location | undefined;
+  network: string | undefined;
+  /** Pause before its next report, ms; grows while nothing changes. */
+  intervalMs: number;
+  readonly sessions: Map<string, Session>;
+  /** Matchmaking requests in flight: a player without a seat yet is not forgotten. */
+  joining: number;
+}
+
+export class PlayerRegistry {
+  readonly #players = new Map<string, Player>();
+  readonly #forgotten: (playerId: string) => void;
+
+  /** @param forgotten called when a player has neither a seat nor a request in flight */
+  constructor(forgotten: (playerId: string) => void) {
+    this.#forgotten = forgotten;
+  }
+
+  get size(): number {
+    return this.#players.size;
+  }
+
+  get(playerId: string): Player | undefined {
+    return this.#players.get(playerId);
+  }
+
+  /** Finds or adds. */
+  of(playerId: string): Player {
+    let player = this.#players.get(playerId);
+    if (player === undefined) {
+      player = {
+        playerId,
+        location: undefined,
+        network: undefined,
+        intervalMs: 0,
+        sessions: new Map(),
+        joining: 0,
+      };
+      this.#players.set(playerId, player);
+    }
+    return player;
+  }
+
+  seated(session: Session): void {
+    if (session.playerId !== undefined) this.of(session.playerId).sessions.set(session.sessionId, session);
+  }
+
+  unseated(session: Session): void {
+    if (session.playerId === undefined) return;
+    const player = this.#players.get(session.playerId);
+    if (player === undefined) return;
+    player.sessions.delete(session.sessionId);
+    this.release(player);
+  }
+
+  /** Forgets the player if nothing holds it. */
+  release(player: Player): void {
+    if (player.sessions.size > 0 || player.joining > 0) return;
+    if (this.#players.delete(player.playerId)) this.#forgotten(player.playerId);
+  }
+}

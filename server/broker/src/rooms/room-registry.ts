@@ -1,0 +1,273 @@
+/**
+ * Rooms and the seats in them. Every lookup is by an index; nothing here grows with the number of rooms.
+ * Whoever changes a room does it through this class, which keeps the indexes and tells what changed.
+ */
+import { type CarrierKind, CentroidError, type Seated } from "@centroid/protocol";
+import type { HostRegistry } from "../hosts/host-registry.js";
+import type { StandbyRecord } from "../store/store.js";
+import { nextStage, type RoomStage, type RoomTransition } from "./room-stage.js";
+
+/** An error is one line. */
+const MAX_MATCHES_LISTED = 10;
+
+type SessionStage = { state: "reserved"; sinceMs: number } | { state: "connected" };
+
+export interface Session {
+  readonly sessionId: string;
+  readonly roomId: string;
+  readonly playerId: string | undefined;
+  network: string | undefined;
+  stage: SessionStage;
+}
+
+export interface RoomEntry {
+  readonly roomId: string;
+  readonly name: string;
+  readonly carrier: CarrierKind;
+  readonly createdAtMs: number;
+  stage: RoomStage;
+  epoch: number;
+  /** Highest epoch that a host may have taken without the broker's consent; never used for an owner. */
+  fencedEpoch: number;
+  locked: boolean;
+  maxPlayers: number | undefined;
+  migrations: number;
+  players: number;
+  readonly sessions: Map<string, Session>;
+  /** Host that owned it before the last switch: its last words may come late. */
+  previousHostId: string | undefined;
+  /** A move that its host has yet to hear is off. */
+  calledOff: string | undefined;
+  /** Gets the room if its host is lost; as it is on record. */
+  standby: StandbyRecord | undefined;
+}
+
+/** An owner to come is above all that this broker knows a host to have, or to have had. */
+export const highestEpoch = ({ epoch, fencedEpoch }: RoomEntry): number => Math.max(epoch, fencedEpoch);
+
+export interface RoomChanges {
+  changed(room: RoomEntry): void;
+  removed(room: RoomEntry): void;
+  joined(room: RoomEntry, session: Session): void;
+  left(room: RoomEntry, session: Session): void;
+}
+
+export class RoomRegistry {
+  readonly #hosts: HostRegistry;
+  readonly #changes: RoomChanges;
+  readonly #rooms = new Map<string, RoomEntry>();
+  readonly #openByName = new Map<string, Set<RoomEntry>>();
+  #players = 0;
+
+  constructor(hosts: HostRegistry, changes: RoomChanges) {
+    this.#hosts = hosts;
+    this.#changes = changes;
+  }
+
+  get size(): number {
+    return this.#rooms.size;
+  }
+
+  get players(): number {
+    return this.#players;
+  }
+
+  get(roomId: string): RoomEntry | undefined {
+    return this.#rooms.get(roomId);
+  }
+
+  /** @throws CentroidError ROOM_NOT_FOUND */
+  require(roomId: string): RoomEntry {
+    const room = this.#rooms.get(roomId);
+    if (room === undefined)
+      throw new CentroidError("ROOM_NOT_FOUND", `no room "${roomId}"; it may have ended`);
+    return room;
+  }
+
+  /**
+   * The room with this id, or the only one whose id begins so. Looks at every room, so it is for operators only.
+   * @throws CentroidError ROOM_AMBIGUOUS that lists the rooms it could be
+   */
+  find(idOrPrefix: string): RoomEntry | undefined {
+    const exact = this.#rooms.get(idOrPrefix);
+    if (exact !== undefined) return exact;
+    const matches = [...this.#rooms.values()].filter(({ roomId }) => roomId.startsWith(idOrPrefix));
+    if (matches.length <= 1) return matches[0];
+    const listed = matches.slice(0, MAX_MATCHES_LISTED).map(({ roomId }) => roomId);
+    const more = matches.length - listed.length;
+    throw new CentroidError(
+      "ROOM_AMBIGUOUS",
+      `"${idOrPrefix}" begins the ids of ${matches.length} rooms: ${listed.join(", ")}${more > 0 ? ` and ${more} more` : ""}; give more of the id`,
+    );
+  }
+
+  values(): IterableIterator<RoomEntry> {
+    return this.#rooms.values();
+  }
+
+  /** Rooms of a type with a free seat, oldest first. */
+  open(name: string): Iterable<RoomEntry> {
+    return this.#openByName.get(name) ?? [];
+  }
+
+  add(fresh: Pick<RoomEntry, "roomId" | "name" | "carrier" | "createdAtMs" | "stage" | "epoch">): RoomEntry {
+    if (this.#rooms.has(fresh.roomId))
+      throw new CentroidError("INTERNAL", `room ${fresh.roomId} is registered already`);
+    const room: RoomEntry = {
+      ...fresh,
+      fencedEpoch: 0,
+      locked: false,
+      maxPlayers: undefined,
+      migrations: 0,
+      players: 0,
+      sessions: new Map(),
+      previousHostId: undefined,
+      calledOff: undefined,
+      standby: undefined,
+    };
+    this.#rooms.set(room.roomId, room);
+    this.#hosts.get(room.stage.hostId)?.roomIds.add(room.roomId);
+    this.#updated(room);
+    return room;
+  }
+
+  /** @throws CentroidError INTERNAL on an illegal transition; then nothing has changed */
+  apply(room: RoomEntry, event: RoomTransition): void {
+    const before = room.stage;
+    const stage = nextStage(before, event);
+    room.stage = stage;
+    if (stage.state === "migrating") this.#hosts.get(stage.toHostId)?.roomIds.add(room.roomId);
+    if (before.state === "migrating" && stage.state !== "migrating") {
+      for (const hostId of [before.hostId, before.toHostId]) {
+        if (hostId !== stage.hostId) this.#hosts.get(hostId)?.roomIds.delete(room.roomId);
+      }
+    }
+    if (event.type === "committed" && before.state === "migrating") {
+      room.epoch = before.toEpoch;
+      room.migrations++;
+      room.standby = undefined;
+      room.previousHostId = before.hostId;
+      this.#countPlayers(before.hostId, -room.players);
+      this.#countPlayers(stage.hostId, room.players);
+    }
+    if (event.type === "restored" || event.type === "relocated") {
+      room.epoch = event.epoch;
+      room.standby = undefined;
+      if (event.type === "relocated") room.migrations++;
+      room.previousHostId = event.type === "relocated" ? before.hostId : undefined;
+      this.#hosts.get(before.hostId)?.roomIds.delete(room.roomId);
+      this.#hosts.get(stage.hostId)?.roomIds.add(room.roomId);
+      this.#countPlayers(before.hostId, -room.players);
+      this.#countPlayers(stage.hostId, room.players);
+    }
+    if (stage.state === "disposed") this.#remove(room);
+    else this.#updated(room);
+  }
+
+  /** Something that is shown of the room has changed. */
+  touched(room: RoomEntry): void {
+    if (this.#rooms.get(room.roomId) === room) this.#updated(room);
+  }
+
+  listing(room: RoomEntry, locked: boolean, maxPlayers: number | undefined): void {
+    room.locked = locked;
+    room.maxPlayers = maxPlayers;
+    this.#updated(room);
+  }
+
+  /** A seat is taken before the host is asked, so that two joiners never count on the same one. */
+  reserve(room: RoomEntry, seat: Omit<Session, "roomId" | "stage">, atMs: number): Session {
+    const session: Session = { ...seat, roomId: room.roomId, stage: { state: "reserved", sinceMs: atMs } };
+    room.sessions.set(session.sessionId, session);
+    this.#index(room);
+    return session;
+  }
+
+  /** The player is connected. Unknown sessions are added: their host knows better. */
+  joined(room: RoomEntry, sessionId: string, playerId: string | undefined): void {
+    const known = room.sessions.get(sessionId);
+    if (known?.stage.state === "connected") return;
+    const session: Session = known ?? {
+      sessionId,
+      roomId: room.roomId,
+      playerId,
+      network: undefined,
+      stage: { state: "connected" },
+    };
+    session.stage = { state: "connected" };
+    room.sessions.set(sessionId, session);
+    this.#count(room, 1);
+    this.#changes.joined(room, session);
+    this.#updated(room);
+  }
+
+  left(room: RoomEntry, sessionId: string): void {
+    const session = room.sessions.get(sessionId);
+    if (session === undefined) return;
+    room.sessions.delete(sessionId);
+    if (session.stage.state === "connected") this.#count(room, -1);
+    this.#changes.left(room, session);
+    this.#updated(room);
+  }
+
+  /** Takes over who is in the room as its host says it. */
+  reconcile(room: RoomEntry, seated: readonly Seated[]): void {
+    const there = new Set(seated.map(({ sessionId }) => sessionId));
+    for (const session of [...room.sessions.values()]) {
+      if (session.stage.state === "connected" && !there.has(session.sessionId))
+        this.left(room, session.sessionId);
+    }
+    for (const { sessionId, playerId, network } of seated) {
+      this.joined(room, sessionId, playerId);
+      const session = room.sessions.get(sessionId);
+      if (session !== undefined) session.network ??= network;
+    }
+  }
+
+  #count(room: RoomEntry, by: number): void {
+    room.players += by;
+    this.#players += by;
+    this.#countPlayers(room.stage.hostId, by);
+  }
+
+  #countPlayers(hostId: string, by: number): void {
+    const host = this.#hosts.get(hostId);
+    if (host !== undefined) host.players = Math.max(0, host.players + by);
+  }
+
+  #remove(room: RoomEntry): void {
+    const { hostId } = room.stage;
+    for (const session of [...room.sessions.values()]) {
+      room.sessions.delete(session.sessionId);
+      if (session.stage.state === "connected") this.#count(room, -1);
+      this.#changes.left(room, session);
+    }
+    this.#hosts.get(hostId)?.roomIds.delete(room.roomId);
+    this.#rooms.delete(room.roomId);
+    this.#index(room);
+    this.#changes.removed(room);
+  }
+
+  #updated(room: RoomEntry): void {
+    this.#index(room);
+    this.#changes.changed(room);
+  }
+
+  #index(room: RoomEntry): void {
+    let open = this.#openByName.get(room.name);
+    if (hasFreeSeat(room) && this.#rooms.has(room.roomId)) {
+      if (open === undefined) {
+        open = new Set();
+        this.#openByName.set(room.name, open);
+      }
+      open.add(room);
+    } else if (open?.delete(room) === true && open.size === 0) this.#openByName.delete(room.name);
+  }
+}
+
+/** True if matchmaking may send somebody there. */
+export function hasFreeSeat(room: RoomEntry): boolean {
+  const { state } = room.stage;
+  if (state !== "running" && state !== "migrating") return false;
+  return !room.locked && (room.maxPlayers === undefined || room.sessions.size < room.maxPlayers);
+}

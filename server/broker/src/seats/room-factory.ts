@@ -1,0 +1,167 @@
+/** New rooms: placed for those who will join, created there; one at a time per kind where one may suffice. */
+import { type CarrierKind, CentroidError, type Decision, type SeatRequest } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { NewId } from "../base/ids.js";
+import type { Logger } from "../base/logger.js";
+import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import type { PlacementEngine } from "../placement/engine.js";
+import type { RoomEntry, RoomRegistry, Session } from "../rooms/room-registry.js";
+import type { RoomAddress } from "../rooms/room-stage.js";
+
+/** Hosts tried before a joiner hears that none would take the room. */
+const MAX_ATTEMPTS = 3;
+/** A host has a room by then; an emulated machine that must boot first takes long. */
+const CREATE_TIMEOUT_MS: Record<CarrierKind, number> = { process: 10_000, vm: 40_000, container: 10_000 };
+
+/** Of ten brokers one draws an own id within so many attempts but for one case in 10^11. */
+const MAX_ID_ATTEMPTS = 256;
+
+export interface RoomFactoryOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  engine: PlacementEngine;
+  clock: Clock;
+  newId: NewId;
+  logger: Logger;
+  carrier: CarrierKind;
+  onDecision: (decision: Decision) => void;
+  onOwner: (room: RoomEntry) => Promise<void>;
+  /** True if this broker decides about rooms of that id. */
+  owns: (roomId: string) => boolean;
+}
+
+/** A seat taken, and if its host has granted it already, where. */
+export interface Seated {
+  session: Session;
+  at: RoomAddress | undefined;
+}
+
+export class RoomFactory {
+  readonly #o: RoomFactoryOptions;
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  constructor(options: RoomFactoryOptions) {
+    this.#o = options;
+  }
+
+  /**
+   * Runs `find` again when its turn comes and creates only if there still is nothing: many who join at once make
+   * as many rooms as they need. Both must take the seat before they return.
+   */
+  async findOrCreate<T>(name: string, find: () => T | undefined, create: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(name) ?? Promise.resolve();
+    const next = (): T | Promise<T> => find() ?? create();
+    const turn = before.then(next, next);
+    this.#queues.set(name, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#queues.get(name) === turn) this.#queues.delete(name);
+    }
+  }
+
+  /**
+   * @param take takes the creator's seat, before anybody else can find the room
+   * @param seat what its host needs to know of the creator
+   * @throws CentroidError ROOM_TYPE_UNKNOWN | NO_HOST, or what the host says
+   */
+  async create(
+    name: string,
+    playerIds: readonly string[],
+    take: (room: RoomEntry) => Session,
+    seat: Omit<SeatRequest, "sessionId">,
+  ): Promise<Seated> {
+    const { engine, clock, carrier, onDecision, logger } = this.#o;
+    this.#assertType(name);
+    const roomId = this.#ownId();
+    const decision = engine.place({ roomId, name, carrier, playerIds }, clock.now());
+    onDecision(decision);
+    const usable = decision.candidates.filter(
+      ({ rejected }) => rejected === undefined || rejected === "score" || rejected === "cap",
+    );
+    let failure: CentroidError | undefined;
+    // A host that answers too late may have made it all the same: the next one's room is the newer.
+    let epoch = 0;
+    for (const { hostId } of usable.slice(0, MAX_ATTEMPTS)) {
+      epoch++;
+      try {
+        return await this.#createAt(hostId, { roomId, name, epoch }, take, seat);
+      } catch (cause) {
+        failure = CentroidError.from(cause);
+        if (failure.code !== "HOST_LOST" && failure.code !== "HOST_FULL" && failure.code !== "HOST_NOT_FOUND")
+          throw failure;
+        logger.warn({ hostId, roomId, code: failure.code }, `room not created here: ${failure.message}`);
+      }
+    }
+    throw new CentroidError("NO_HOST", "no host can take a new room now; add a host or try again shortly", {
+      cause: failure,
+    });
+  }
+
+  /** An id of a room that this broker will decide about, so that no other has to be told. */
+  #ownId(): string {
+    const { newId, owns } = this.#o;
+    for (let attempt = 0; attempt < MAX_ID_ATTEMPTS; attempt++) {
+      const roomId = newId();
+      if (owns(roomId)) return roomId;
+    }
+    return newId();
+  }
+
+  async #createAt(
+    hostId: string,
+    { roomId, name, epoch }: { roomId: string; name: string; epoch: number },
+    take: (room: RoomEntry) => Session,
+    creator: Omit<SeatRequest, "sessionId">,
+  ): Promise<Seated> {
+    const { hosts, rooms, clock, carrier, onOwner, logger } = this.#o;
+    const host = hosts.require(hostId);
+    // While another host was asked, its last slot may have been promised to another room.
+    if (host.roomIds.size >= host.facts.capacityRooms)
+      throw new CentroidError("HOST_FULL", `host ${hostId} has no slot left`);
+    const peer = peerOf(host);
+    const room = rooms.add({
+      roomId,
+      name,
+      carrier,
+      createdAtMs: clock.now(),
+      epoch,
+      stage: { state: "creating", hostId },
+    });
+    const session = take(room);
+    const seat = { ...creator, sessionId: session.sessionId };
+    let at: RoomAddress;
+    try {
+      const { locked, maxPlayers, processId, address } = await peer.request(
+        { method: "createRoom", roomId, name, options: creator.options, carrier, epoch, seat },
+        CREATE_TIMEOUT_MS[carrier],
+      );
+      at = { processId, address };
+      room.locked = locked;
+      room.maxPlayers = maxPlayers;
+      rooms.apply(room, { type: "created", at });
+    } catch (cause) {
+      if (rooms.get(roomId) === room) rooms.apply(room, { type: "dispose" });
+      // It may exist there nevertheless, if only the answer was lost.
+      peer.request({ method: "disposeRoom", roomId, epoch }).catch(() => undefined);
+      throw cause;
+    }
+    onOwner(room).catch((cause: unknown) => logger.error({ roomId, cause }, "new room could not be stored"));
+    return { session, at };
+  }
+
+  #assertType(name: string): void {
+    const types = new Set<string>();
+    for (const { facts } of this.#o.hosts.values()) {
+      // A host that names no types is taken at its word later.
+      if (facts.roomTypes.length === 0 || facts.roomTypes.includes(name)) return;
+      for (const type of facts.roomTypes) types.add(type);
+    }
+    if (this.#o.hosts.size === 0)
+      throw new CentroidError("NO_HOST", "no host is connected; start an agent and try again");
+    throw new CentroidError(
+      "ROOM_TYPE_UNKNOWN",
+      `provided room name "${name}" not defined; the hosts have ${[...types].join(", ")}`,
+    );
+  }
+}

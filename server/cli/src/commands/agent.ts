@@ -1,0 +1,196 @@
+/** `centroid agent`: one edge agent on this machine, for brokers elsewhere, until Ctrl-C. */
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type AgentConfig, startAgent } from "@centroid/agent";
+import { CentroidError, printable } from "@centroid/protocol";
+import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
+import { prepareVmHost, readVmSettings, VM_AGENT_MAIN, vmCapacity } from "@centroid/vm-carrier";
+import { type Command, Option } from "commander";
+import { loadConfig } from "../config/config.js";
+import { noticeSlowTransport } from "../deployment/transport-notice.js";
+import { fail, notice, print, printJson } from "../terminal/output.js";
+import { untilStopped } from "../terminal/until-stopped.js";
+
+interface AgentFlags {
+  broker: string;
+  tokenFile?: string;
+  hostId: string;
+  name?: string;
+  lat: number;
+  lon: number;
+  region?: string;
+  capacity?: number;
+  cost?: number;
+  rooms: string;
+  carrier: string;
+  vm?: string;
+  bindHost?: string;
+  advertiseHost?: string;
+  port?: number;
+  stateDir?: string;
+  roomEnv?: string[];
+  tlsCa?: string;
+  tlsCert?: string;
+  tlsKey?: string;
+  json?: boolean;
+}
+
+/** Each flag can be given by environment, for units and containers. */
+const required = (flags: string, about: string, env: string): Option =>
+  new Option(flags, about).env(env).makeOptionMandatory();
+const optional = (flags: string, about: string, env: string): Option => new Option(flags, about).env(env);
+
+export function registerAgent(program: Command): void {
+  program
+    .command("agent")
+    .description("run one edge agent, for brokers elsewhere")
+    .addOption(required("--broker <urls>", "every broker, comma between", "CENTROID_BROKERS"))
+    .addOption(
+      optional("--token-file <file>", "agent token (or CENTROID_AGENT_TOKEN)", "CENTROID_TOKEN_FILE"),
+    )
+    .addOption(required("--host-id <id>", "this host's id, for ever", "CENTROID_HOST_ID"))
+    .addOption(optional("--name <name>", "for people (default: the id)", "CENTROID_HOST_NAME"))
+    .addOption(required("--lat <degrees>", "latitude", "CENTROID_LATITUDE").argParser(Number))
+    .addOption(required("--lon <degrees>", "longitude", "CENTROID_LONGITUDE").argParser(Number))
+    .addOption(optional("--region <name>", "for rooms that must stay in one", "CENTROID_REGION"))
+    .addOption(
+      optional("--capacity <rooms>", "at most so many (default 200)", "CENTROID_CAPACITY").argParser(Number),
+    )
+    .addOption(
+      optional("--cost <amount>", "of an hour with rooms, to weigh hosts by", "CENTROID_COST").argParser(
+        Number,
+      ),
+    )
+    .addOption(required("--rooms <dir>", "folder with one room file per type", "CENTROID_ROOMS"))
+    .addOption(
+      optional("--carrier <kind>", "what rooms run in", "CENTROID_CARRIER")
+        .choices(["process", "vm"])
+        .default("process"),
+    )
+    .addOption(optional("--vm <file>", "with --carrier vm: this host's settings, as JSON", "CENTROID_VM"))
+    .addOption(
+      optional("--bind-host <address>", "address to listen on (default 127.0.0.1)", "CENTROID_BIND_HOST"),
+    )
+    .addOption(optional("--advertise-host <name>", "under which players reach it", "CENTROID_ADVERTISE_HOST"))
+    .addOption(
+      optional("--port <number>", "of the beacon (default: any)", "CENTROID_BEACON_PORT").argParser(Number),
+    )
+    .addOption(optional("--state-dir <dir>", "where built rooms are kept", "CENTROID_STATE_DIR"))
+    .addOption(
+      optional(
+        "--room-env <names>",
+        "variables that rooms get from here, comma between",
+        "CENTROID_ROOM_ENV",
+      ).argParser((names: string) => names.split(",").map((name) => name.trim())),
+    )
+    .addOption(optional("--tls-ca <file>", "who signs brokers, for mutual TLS", "CENTROID_TLS_CA"))
+    .addOption(optional("--tls-cert <file>", "this agent's certificate", "CENTROID_TLS_CERT"))
+    .addOption(optional("--tls-key <file>", "its key", "CENTROID_TLS_KEY"))
+    .option("--json", "machine-readable output")
+    .action(async (flags: AgentFlags) => {
+      const json = flags.json === true;
+      const stop = untilStopped();
+      try {
+        const say = (line: string): void => void (stop.aborted || notice(printable(line)));
+        const config = await agentConfig(flags, say);
+        if (flags.carrier === "process") await noticeSlowTransport(say);
+        stop.throwIfAborted();
+        const program = flags.carrier === "vm" ? { program: VM_AGENT_MAIN } : {};
+        await using agent = await startAgent(config, { onNotice: say, signal: stop, ...program });
+        if (json) printJson({ type: "started", hostId: agent.hostId, roomTypes: config.roomTypes });
+        else print(`${agent.hostId} has joined; rooms: ${config.roomTypes?.join(", ")}`);
+        const stopped = new Promise<undefined>((resolve) => {
+          if (stop.aborted) resolve(undefined);
+          stop.addEventListener("abort", () => resolve(undefined), { once: true });
+        });
+        const ended = await Promise.race([agent.exited, stopped]);
+        if (stop.aborted && !json)
+          print(
+            "stopping: brokers build its rooms again elsewhere, as last saved; drain the host first to lose nothing",
+          );
+        if (ended !== undefined && !stop.aborted)
+          throw new CentroidError("HOST_LOST", `the agent ended (${ended.signal ?? `code ${ended.code}`})`);
+      } catch (cause) {
+        if (!stop.aborted) fail(cause, json);
+      }
+    });
+}
+
+/** @throws CentroidError CONFIG_INVALID, CARRIER_UNAVAILABLE */
+async function agentConfig(flags: AgentFlags, notice: (line: string) => void): Promise<AgentConfig> {
+  const { stateDir, checkpointMs, maxFramesPerSecond, maxBytesPerSecond, roomEnv } = await loadConfig({
+    ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
+    ...(flags.roomEnv !== undefined && { roomEnv: flags.roomEnv }),
+  });
+  const { region, capacity, cost, bindHost, advertiseHost, port } = flags;
+  const tls = certificate(flags);
+  const token = await agentToken(flags.tokenFile);
+  const rooms = await bundleRooms(flags.rooms, join(stateDir, "rooms"));
+  return {
+    brokerUrls: flags.broker.split(",").map((url) => url.trim().replace(/^http/, "ws").replace(/\/$/, "")),
+    token,
+    hostId: flags.hostId,
+    name: flags.name ?? flags.hostId,
+    latitude: flags.lat,
+    longitude: flags.lon,
+    ...(region !== undefined && { region }),
+    ...(capacity !== undefined && { capacityRooms: capacity }),
+    ...(cost !== undefined && { costPerHour: cost }),
+    ...(bindHost !== undefined && { bindHost }),
+    ...(advertiseHost !== undefined && { advertiseHost }),
+    ...(port !== undefined && { port }),
+    ...(tls !== undefined && { tls }),
+    checkpointIntervalMs: checkpointMs,
+    maxFramesPerSecond,
+    maxBytesPerSecond,
+    roomEnv,
+    roomsBundle: rooms.path,
+    roomTypes: rooms.roomTypes,
+    ...(await carrier(flags, rooms, stateDir, notice)),
+  };
+}
+
+async function carrier(
+  flags: AgentFlags,
+  rooms: RoomsBundle,
+  stateDir: string,
+  notice: (line: string) => void,
+): Promise<Pick<AgentConfig, "carriers" | "vm" | "capacityRooms">> {
+  if (flags.carrier !== "vm") {
+    if (flags.vm === undefined) return {};
+    throw new CentroidError("CONFIG_INVALID", "--vm is for --carrier vm; leave it out, or add that");
+  }
+  if (flags.vm === undefined)
+    throw new CentroidError("CONFIG_INVALID", "--carrier vm needs --vm FILE: docs/vm.md, Hosts of your own");
+  if (flags.roomEnv !== undefined)
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "--room-env is for --carrier process: a virtual machine sees nothing of its host's environment; leave it out",
+    );
+  const settings = await readVmSettings(flags.vm);
+  const vm = await prepareVmHost(settings, { rooms, stateDir: resolve(stateDir), notice });
+  return { carriers: ["vm"], vm, capacityRooms: flags.capacity ?? vmCapacity(vm) };
+}
+
+async function agentToken(file: string | undefined): Promise<string> {
+  if (file !== undefined) {
+    return (
+      await readFile(file, "utf8").catch((cause: Error) => {
+        throw new CentroidError("CONFIG_INVALID", `--token-file: ${cause.message}`, { cause });
+      })
+    ).trim();
+  }
+  const given = process.env.CENTROID_AGENT_TOKEN;
+  if (given !== undefined && given !== "") return given;
+  throw new CentroidError(
+    "CONFIG_INVALID",
+    "the agent token is missing: --token-file FILE or CENTROID_AGENT_TOKEN; it is in the broker's state folder",
+  );
+}
+
+function certificate({ tlsCa, tlsCert, tlsKey }: AgentFlags): AgentConfig["tls"] {
+  if (tlsCa === undefined && tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCa === undefined || tlsCert === undefined || tlsKey === undefined)
+    throw new CentroidError("CONFIG_INVALID", "mutual TLS needs all of --tls-ca, --tls-cert and --tls-key");
+  return { ca: tlsCa, cert: tlsCert, key: tlsKey };
+}

@@ -1,0 +1,116 @@
+/** `centroid bench migrate`: what a player notices when a room's whole machine moves, and when only its state does. */
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { benchVmMigration, vmLoads } from "@centroid/emulation";
+import { CentroidError } from "@centroid/protocol";
+import { buildGuestImage } from "@centroid/vm-carrier";
+import { type Command, Option } from "commander";
+import { benchHandoff, type MoveRun } from "../benches/handoff-bench.js";
+import { migrateReport } from "../benches/migrate-report.js";
+import { color, fail, ms, print, table } from "../terminal/output.js";
+import { DEFAULT_IMAGE_DIR } from "./image.js";
+
+interface MigrateFlags {
+  carrier: "vm" | "process";
+  mode: "precopy" | "postcopy" | "hybrid";
+  load: (typeof vmLoads)[number] | "all";
+  runs: number;
+  memory: number;
+  imageDir: string;
+  json?: boolean;
+  html?: string;
+}
+
+const HEAD = ["LOAD", "MODE", "DONE", "TOTAL", "GAP", "GAP MAX", "MOVED", "PASSES", "LOST"];
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+
+function summary(runs: readonly MoveRun[]): string[] {
+  const [first] = runs;
+  const of = (field: (run: MoveRun) => number) => median(runs.map(field));
+  return [
+    first?.load ?? "",
+    first?.mode ?? "",
+    `${runs.filter((run) => run.outcome === "completed").length}/${runs.length}`,
+    ms(of((run) => run.totalMs)),
+    ms(of((run) => run.gapMs)),
+    ms(Math.max(...runs.map((run) => run.gapMs))),
+    megabytes(of((run) => run.bytes)),
+    String(of((run) => run.iterations)),
+    String(Math.max(...runs.map((run) => run.lost))),
+  ];
+}
+
+export function registerBenchMigrate(bench: Command): void {
+  bench
+    .command("migrate")
+    .description("move a room to and fro and measure it at a client (VMs need root, libvirt, QEMU)")
+    .addOption(
+      new Option("--carrier <kind>", "vm: machines, and hand-off beside them; process: hand-off only")
+        .choices(["vm", "process"])
+        .default("vm"),
+    )
+    .addOption(
+      new Option("--mode <mode>", "how").choices(["precopy", "postcopy", "hybrid"]).default("precopy"),
+    )
+    .addOption(
+      new Option("--load <load>", "what the guest does meanwhile")
+        .choices([...vmLoads, "all"])
+        .default("idle"),
+    )
+    .option("--runs <number>", "migrations per load", Number, 10)
+    .option("--memory <MiB>", "of the guest", Number, 256)
+    .option("--image-dir <dir>", "the guest image; built when it is not there", DEFAULT_IMAGE_DIR)
+    .option("--json", "one JSON line per migration")
+    .option("--html <file>", "the table and every migration as a page")
+    .action(async (flags: MigrateFlags) => {
+      const json = flags.json === true;
+      const all: MoveRun[][] = [];
+      async function collect(name: string, runs: AsyncGenerator<MoveRun>): Promise<void> {
+        const done: MoveRun[] = [];
+        for await (const run of runs) {
+          done.push(run);
+          if (json) print(JSON.stringify(run));
+          else
+            print(color.dim(`${name} ${done.length}/${flags.runs}: ${ms(run.gapMs)} silent, ${run.reason}`));
+        }
+        all.push(done);
+      }
+      try {
+        if (!Number.isInteger(flags.runs) || flags.runs < 1)
+          throw new CentroidError("BAD_REQUEST", "--runs takes a whole number from 1");
+        await collect("hand-off", benchHandoff(flags.runs));
+        for (const { load, runs } of flags.carrier === "vm" ? await machines(flags) : [])
+          await collect(load, runs);
+        const rows = all.map(summary);
+        if (!json) print(table(HEAD, rows));
+        if (flags.html !== undefined) await writeFile(flags.html, migrateReport(HEAD, rows, all));
+      } catch (cause) {
+        fail(cause, json);
+      }
+    });
+}
+
+/** Each begins when it is read. */
+async function machines(flags: MigrateFlags): Promise<{ load: string; runs: AsyncGenerator<MoveRun> }[]> {
+  const image = await buildGuestImage({ directory: resolve(flags.imageDir) });
+  const loads = flags.load === "all" ? vmLoads : [flags.load];
+  return loads.map((load) => ({
+    load,
+    runs: benchVmMigration({
+      image,
+      mode: flags.mode,
+      load,
+      runs: flags.runs,
+      memoryMebibytes: flags.memory,
+      onNotice: (line) => process.stderr.write(`${color.yellow(line)}\n`),
+    }),
+  }));
+}

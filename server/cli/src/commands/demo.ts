@@ -1,0 +1,114 @@
+/**
+ * `centroid demo` (`npm start`): the whole thing in one terminal. Six edge agents in real cities, distances
+ * emulated on the wire, bots that join, play and travel, and a line for every room that follows them.
+ */
+import { runBots } from "@centroid/bots";
+import { printable, printableValues } from "@centroid/protocol";
+import type { Command } from "commander";
+import { loadConfig } from "../config/config.js";
+import { BrokerClient } from "../control/broker-client.js";
+import type { Deployment } from "../deployment/deployment.js";
+import { farewell } from "../farewell.js";
+import { EventLines } from "../terminal/event-lines.js";
+import { color, fail, json, notice, print } from "../terminal/output.js";
+import { untilStopped } from "../terminal/until-stopped.js";
+
+interface DemoFlags {
+  port?: number;
+  players: number;
+  games: number;
+  stateDir?: string;
+  json?: boolean;
+}
+
+/** Everybody travels on after so long: a lap around the Earth takes half a minute. */
+const LEG_MS = 6_000;
+/** Players and rooms stay for so long; then others come. */
+const RUN_MS = 3_600_000;
+
+export function registerDemo(program: Command): void {
+  program
+    .command("demo")
+    .description("watch rooms follow travelling players: broker, six hosts, emulated distances, bots")
+    .option("--port <number>", "broker's port (default 2567; 0: any)", Number)
+    .option("--players <number>", "bots", Number, 24)
+    .option("--games <number>", "rooms they play in", Number, 4)
+    .option("--state-dir <dir>", "where tokens and the store are kept")
+    .option("--json", "events as JSON lines")
+    .action(async ({ players, games, json: asJson = false, ...flags }: DemoFlags) => {
+      const stop = untilStopped();
+      try {
+        const config = await loadConfig({ ...flags, emulate: true, hosts: 6 });
+        // The broker's parts take as long to load as all the rest; other commands need none of them.
+        const { startDeployment } = await import("../deployment/deployment.js");
+        await using deployment = await startDeployment(config, {
+          // What ends because everything ends is no news.
+          notice: (line) => void (stop.aborted || notice(printable(line))),
+          signal: stop,
+          clean: true,
+        });
+        const { broker, relay, adminToken } = deployment;
+        if (asJson) print(JSON.stringify({ type: "started", url: broker.url, emulated: true }));
+        else print(welcome(deployment, players, games));
+        const bots = play(broker.url, relay?.controlUrl, players, games, stop);
+        const lines = new EventLines();
+        const shown = (async () => {
+          for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(
+            stop,
+          )) {
+            const line = asJson ? json(event) : lines.line(printableValues(event));
+            if (line !== undefined) print(line);
+          }
+        })();
+        await Promise.race([shown, bots]);
+        print(farewell(deployment, asJson));
+        await bots;
+      } catch (cause) {
+        if (!stop.aborted) fail(cause, asJson);
+      }
+    });
+}
+
+function welcome(
+  { broker, agents, adminToken, tokenIsFresh }: Deployment,
+  players: number,
+  games: number,
+): string {
+  return [
+    "",
+    `  ${color.bold("Centroid")}  rooms that stay in the middle of their players`,
+    `  map         ${color.cyan(`${broker.url}/`)}`,
+    `  play        ${color.cyan(`${broker.url}/play/`)}`,
+    `  meet        ${color.cyan(`${broker.url}/vr/`)} ${color.dim("desktop or headset")}`,
+    `  hosts       ${agents.length} edge agents, each a process of its own`,
+    `  players     ${players} bots in ${games} rooms, travelling with the sun`,
+    `  distances   ${color.yellow("emulated")} on the wire from measured round trips`,
+    ...(tokenIsFresh ? [`  admin token ${adminToken} ${color.dim("(kept for this user, shown once)")}`] : []),
+    `  ${color.dim("Ctrl-C ends everything")}`,
+    "",
+  ].join("\n");
+}
+
+/** Until stopped. */
+async function play(
+  brokerUrl: string,
+  relayControlUrl: string | undefined,
+  players: number,
+  rooms: number,
+  stop: AbortSignal,
+): Promise<void> {
+  for (let seed = 1; !stop.aborted; seed++) {
+    await runBots({
+      brokerUrl,
+      players,
+      rooms,
+      scenario: "follow-the-sun",
+      durationMs: RUN_MS,
+      legMs: LEG_MS,
+      seed,
+      workers: 1,
+      signal: stop,
+      ...(relayControlUrl !== undefined && { relayControlUrl }),
+    });
+  }
+}

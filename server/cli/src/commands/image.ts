@@ -1,0 +1,55 @@
+/** `centroid image`: the guest that rooms run in when the carrier is `vm`. */
+import { resolve } from "node:path";
+import { CentroidError } from "@centroid/protocol";
+import { buildGuestImage, readGuestImage } from "@centroid/vm-carrier";
+import type { Command } from "commander";
+import { color, fail, print, printJson } from "../terminal/output.js";
+
+interface ImageFlags {
+  dir: string;
+  program?: string;
+  json?: boolean;
+}
+
+/** Beside the other state of a deployment started in this folder. */
+export const DEFAULT_IMAGE_DIR = ".centroid/image";
+
+export function registerImage(program: Command): void {
+  const image = program.command("image").description("the guest image of rooms in virtual machines");
+  image
+    .command("build")
+    .description("make kernel and initramfs from Debian packages; the same inputs give the same bytes")
+    .option("--dir <dir>", "where it goes", DEFAULT_IMAGE_DIR)
+    .option("--program <file>", "the guest's program, one self-contained .mjs (default: the benchmark's)")
+    .option("--json", "machine-readable output")
+    .action(async (flags: ImageFlags) => {
+      const json = flags.json === true;
+      try {
+        const built = await buildGuestImage({
+          directory: resolve(flags.dir),
+          ...(flags.program === undefined ? {} : { program: resolve(flags.program) }),
+          onStep: (step) => {
+            if (!json) print(color.dim(step));
+          },
+        });
+        if (json) printJson(built);
+        else print(`${flags.dir}: ${Math.round(built.bytes / 2 ** 20)} MiB, ${built.hash.slice(0, 16)}`);
+      } catch (cause) {
+        fail(cause, json);
+      }
+    });
+  image
+    .command("show")
+    .description("what the built image consists of")
+    .option("--dir <dir>", "where it is", DEFAULT_IMAGE_DIR)
+    .action(async (flags: ImageFlags) => {
+      try {
+        const built = await readGuestImage(resolve(flags.dir));
+        if (built === undefined)
+          throw new CentroidError("NOT_FOUND", `no guest image in ${flags.dir}; run: centroid image build`);
+        printJson(built);
+      } catch (cause) {
+        fail(cause, false);
+      }
+    });
+}

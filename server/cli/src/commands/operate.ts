@@ -1,0 +1,199 @@
+/** The operator's commands: what runs where, why, and moving it. */
+import {
+  auditEntrySchema,
+  decisionSchema,
+  hostSchema,
+  type MoveRequest,
+  printableValues,
+  receiptSchema,
+  roomSchema,
+  vmMechanismSchema,
+} from "@centroid/protocol";
+import { type Command, Option } from "commander";
+import { z } from "zod";
+import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
+import { EventLines } from "../terminal/event-lines.js";
+import { color, fail, json, ms, print, printJson, table } from "../terminal/output.js";
+import { untilStopped } from "../terminal/until-stopped.js";
+
+/** Runs an action, prints JSON or text, turns errors into one line and an exit code. */
+async function run<T>(
+  flags: BrokerFlags,
+  ask: (broker: BrokerClient) => Promise<T>,
+  show: (answer: T) => string,
+): Promise<void> {
+  try {
+    const answer = await ask(new BrokerClient(flags));
+    if (flags.json === true) printJson(answer);
+    else print(show(printableValues(answer)));
+  } catch (cause) {
+    fail(cause, flags.json === true);
+  }
+}
+
+export function registerOperate(program: Command): void {
+  withBroker(
+    program.command("rooms").description("rooms, where they run, how far that is for their players"),
+  ).action((flags: BrokerFlags) =>
+    run(
+      flags,
+      (broker) => broker.get("/rooms", z.array(roomSchema)),
+      (rooms) =>
+        table(
+          ["ROOM", "TYPE", "HOST", "STATE", "PLAYERS", "MEAN RTT", "MOVES"],
+          rooms.map((room) => [
+            room.roomId,
+            room.name,
+            room.hostId,
+            room.state,
+            String(room.players),
+            ms(room.meanRttMs),
+            String(room.migrations),
+          ]),
+        ),
+    ),
+  );
+  withBroker(program.command("hosts").description("edge hosts, their state and load")).action(
+    (flags: BrokerFlags) =>
+      run(
+        flags,
+        (broker) => broker.get("/hosts", z.array(hostSchema)),
+        (hosts) =>
+          table(
+            ["HOST", "LOCATION", "STATE", "ROOMS", "PLAYERS", "LOAD", "MEMORY"],
+            hosts.map((host) => [
+              host.hostId,
+              host.name,
+              host.state,
+              `${host.rooms}/${host.capacityRooms}`,
+              String(host.players),
+              `${Math.round(host.load * 100)} %`,
+              `${Math.round(host.rssBytes / 1_048_576)} MB`,
+            ]),
+          ),
+      ),
+  );
+  withBroker(program.command("move <room> <host>").description("move a room now"))
+    .addOption(
+      new Option(
+        "--mechanism <how>",
+        "of a room in a virtual machine; by predicted cost when not given",
+      ).choices(vmMechanismSchema.options),
+    )
+    .action(
+      (roomId: string, hostId: string, { mechanism, ...flags }: BrokerFlags & Omit<MoveRequest, "hostId">) =>
+        run(
+          flags,
+          (broker) =>
+            broker.post(
+              `/rooms/${encodeURIComponent(roomId)}/move`,
+              { hostId, ...(mechanism && { mechanism }) },
+              receiptSchema,
+            ),
+          (receipt) =>
+            `${receipt.roomId}: ${receipt.fromHostId} → ${receipt.toHostId} in ${ms(receipt.totalMs)}, ` +
+            `froze ${ms(receipt.freezeBeyondTickMs?.p99, 1)}, ${receipt.messagesLost} lost, ${receipt.messagesDuplicated} doubled`,
+        ),
+    );
+  for (const action of ["drain", "activate"] as const) {
+    const about =
+      action === "drain"
+        ? "move every room off a host and place none there"
+        : "let a drained host take rooms again";
+    withBroker(program.command(`${action} <host>`).description(about)).action(
+      (hostId: string, flags: BrokerFlags) =>
+        run(
+          flags,
+          (broker) => broker.post(`/hosts/${encodeURIComponent(hostId)}/${action}`, {}, hostSchema),
+          (host) => `${host.name} is ${host.state}`,
+        ),
+    );
+  }
+  for (const action of ["lock", "unlock"] as const) {
+    const about = action === "lock" ? "let nobody new into a room" : "let players into a room again";
+    withBroker(program.command(`${action} <room>`).description(about)).action(
+      (roomId: string, flags: BrokerFlags) =>
+        run(
+          flags,
+          (broker) =>
+            broker.post(
+              `/rooms/${encodeURIComponent(roomId)}/${action}`,
+              {},
+              z.object({ locked: z.boolean() }),
+            ),
+          ({ locked }) => `${roomId} is ${locked ? "locked" : "open"}`,
+        ),
+    );
+  }
+  withBroker(
+    program
+      .command("audit")
+      .description("who ordered what, newest first")
+      .option("--limit <number>", "entries to show", "50"),
+  ).action(({ limit, ...flags }: BrokerFlags & { limit: string }) =>
+    run(
+      flags,
+      (broker) => broker.get(`/audit?limit=${encodeURIComponent(limit)}`, z.array(auditEntrySchema)),
+      (entries) =>
+        table(
+          ["WHEN", "WHO", "FROM", "ACTION", "TARGET", "OUTCOME"],
+          entries.map(({ atMs, who, action, roomId, hostId, sessionId, outcome, code }) => [
+            new Date(atMs).toISOString(),
+            who.name ?? who.role,
+            who.address,
+            action,
+            [roomId, hostId, sessionId].filter((part) => part !== undefined).join(" "),
+            code === undefined ? outcome : `${outcome}: ${code}`,
+          ]),
+        ),
+    ),
+  );
+  withBroker(
+    program.command("why <room>").description("the last decision about a room, with every candidate"),
+  ).action((roomId: string, flags: BrokerFlags) =>
+    run(
+      flags,
+      async (broker) => {
+        const decisions = await broker.get(
+          `/rooms/${encodeURIComponent(roomId)}/decisions`,
+          z.array(decisionSchema),
+        );
+        return decisions[0] ?? null;
+      },
+      (decision) =>
+        decision === null
+          ? "nothing was decided about this room yet"
+          : [
+              `${color.bold(decision.verdict)} (${decision.reason}): ${decision.text}`,
+              `regret ${decision.regret.toFixed(1)} of ${decision.threshold.toFixed(1)}`,
+              "",
+              table(
+                ["HOST", "J", "MEAN", "WORST", "LOAD", "KNOWN BY", "NOT TAKEN BECAUSE"],
+                decision.candidates.map((candidate) => [
+                  candidate.hostId,
+                  ms(candidate.scoreMs, 1),
+                  ms(candidate.meanMs, 1),
+                  ms(candidate.maxMs, 1),
+                  `${Math.round(candidate.load * 100)} %`,
+                  candidate.source,
+                  candidate.rejected ?? "",
+                ]),
+              ),
+            ].join("\n"),
+    ),
+  );
+  withBroker(program.command("watch").description("what happens, one line each")).action(
+    async (flags: BrokerFlags) => {
+      const asJson = flags.json === true;
+      try {
+        const lines = new EventLines();
+        for await (const event of new BrokerClient(flags).events(untilStopped())) {
+          const line = asJson ? json(event) : lines.line(printableValues(event));
+          if (line !== undefined) print(line);
+        }
+      } catch (cause) {
+        fail(cause, asJson);
+      }
+    },
+  );
+}

@@ -1,0 +1,136 @@
+/** `centroid simulate`: placement policies on a matrix of round trips, each compared with the offline optimum. */
+import { readFile, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  DEFAULT_SIMULATION,
+  MatrixError,
+  POLICIES,
+  type PolicyName,
+  parseRttMatrix,
+  SCENARIOS,
+  SimulationError,
+  SimulationPage,
+  type SimulationReport,
+  simulate,
+} from "@centroid/placement";
+import { CentroidError } from "@centroid/protocol";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { fail, print, printJson, table } from "../terminal/output.js";
+
+interface Flags {
+  rtt: string[];
+  hosts: number;
+  rooms: number;
+  players: { minPlayers: number; maxPlayers: number };
+  scenario: (typeof SCENARIOS)[number] | "mixed";
+  seed: number;
+  policy?: PolicyName[];
+  migrationCost: number;
+  steps: number;
+  noise: number;
+  probes: number;
+  html?: string;
+  json?: boolean;
+}
+
+export function registerSimulate(program: Command): void {
+  const d = DEFAULT_SIMULATION;
+  program
+    .command("simulate")
+    .description("compare placement policies with the offline optimum on a matrix of round trips")
+    .requiredOption("--rtt <file>", "square matrix in ms, CSV; repeat for slices over time", collect)
+    .option("--hosts <n>", "nodes that are hosts, drawn by the seed", number, d.hosts)
+    .option("--rooms <n>", "rooms to play", number, d.rooms)
+    .option("--players <min-max>", "players per room", range, range(`${d.minPlayers}-${d.maxPlayers}`))
+    .addOption(
+      new Option("--scenario <name>", "how players come, go and travel")
+        .choices(["mixed", ...SCENARIOS])
+        .default(d.scenario),
+    )
+    .option("--seed <n>", "equal seeds give equal results", number, d.seed)
+    .option("--policy <name>", `one or more of ${POLICIES.join(", ")} (default: all)`, collectPolicies)
+    .option("--migration-cost <n>", "price of a move, ms.player.step", number, d.migrationCost)
+    .option("--steps <n>", "steps per room", number, d.steps)
+    .option("--noise <share>", "relative standard deviation of a ping", number, d.noise)
+    .option("--probes <n>", "confirming probes per player and place", number, d.probes)
+    .option("--html <file>", "write a page: rooms over time, every move with its reason, what-if")
+    .option("--json", "machine-readable output")
+    .action(async (flags: Flags) => {
+      try {
+        const report = await run(flags);
+        if (flags.json === true) printJson(report);
+        else show(report);
+      } catch (cause) {
+        fail(asUserError(cause), flags.json === true);
+      }
+    });
+}
+
+async function run({ rtt, players, policy, html, json: _, ...rest }: Flags): Promise<SimulationReport> {
+  const slices = await Promise.all(
+    rtt.map(async (file) => parseRttMatrix(await readFile(file, "utf8"), basename(file))),
+  );
+  const page = new SimulationPage();
+  const named = slices.map((slice, i) => ({ ...slice, name: basename(rtt[i] ?? "") }));
+  const options = { ...rest, ...players, ...(policy !== undefined && { policies: policy }) };
+  const report = simulate(slices, options, {}, html === undefined ? undefined : page.add);
+  if (html !== undefined) {
+    const script = await readFile(fileURLToPath(import.meta.resolve("@centroid/placement/page.js")), "utf8");
+    await writeFile(html, page.render(report, named, script));
+  }
+  return report;
+}
+
+function show({ parameters: p, policies }: SimulationReport): void {
+  print(
+    `${p.rooms} rooms of ${p.minPlayers}-${p.maxPlayers} players, ${p.hosts} hosts of ${p.nodes} nodes, ${p.steps} steps${p.slices > 1 ? ` over ${p.slices} slices of time` : ""}, scenario ${p.scenario}, a move costs ${p.migrationCost} ms.player.step`,
+  );
+  print(
+    table(
+      ["POLICY", "STATIC J/J*", "P95", "DYNAMIC", "P95", "MOVES/ROOM", "PROBES/PLAYER"],
+      policies.map((r) => [
+        r.policy,
+        ...[r.staticMean, r.staticP95, r.dynamicMean, r.dynamicP95].map((value) => value.toFixed(3)),
+        r.migrations.toFixed(2),
+        r.probesPerPlayer.toFixed(2),
+      ]),
+    ),
+  );
+}
+
+function asUserError(cause: unknown): unknown {
+  if (cause instanceof MatrixError || cause instanceof SimulationError)
+    return new CentroidError("BAD_REQUEST", cause.message, { cause });
+  if (cause instanceof Error && "path" in cause && String(cause.path).includes("dist-web"))
+    return new CentroidError("BAD_REQUEST", "the page is not built: run `npm run build` first", { cause });
+  if (cause instanceof Error && "code" in cause && "path" in cause)
+    return new CentroidError("BAD_REQUEST", `cannot read ${String(cause.path)} (${String(cause.code)})`, {
+      cause,
+    });
+  return cause;
+}
+
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+function collectPolicies(value: string, before: PolicyName[] | undefined): PolicyName[] {
+  const chosen = value.split(",").map((name) => {
+    const policy = POLICIES.find((known) => known === name.trim());
+    if (policy === undefined) throw new InvalidArgumentError(`"${name}" is none of ${POLICIES.join(", ")}.`);
+    return policy;
+  });
+  return [...(before ?? []), ...chosen];
+}
+
+function number(value: string): number {
+  const parsed = Number(value);
+  if (value.trim() === "" || !Number.isFinite(parsed))
+    throw new InvalidArgumentError(`"${value}" is not a number.`);
+  return parsed;
+}
+
+function range(value: string): Flags["players"] {
+  const [, low, high] = /^(\d+)(?:-(\d+))?$/.exec(value.trim()) ?? [];
+  if (low === undefined) throw new InvalidArgumentError(`"${value}" is not a range such as 4-16.`);
+  return { minPlayers: Number(low), maxPlayers: Number(high ?? low) };
+}

@@ -1,0 +1,41 @@
+/** `centroid travel`: puts a player of the emulated network into another city; its connections stay. */
+import { loadWorld } from "@centroid/bots";
+import { RelayControl } from "@centroid/emulation";
+import { CentroidError } from "@centroid/protocol";
+import type { Command } from "commander";
+import { z } from "zod";
+import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
+import { fail, print, printJson } from "../terminal/output.js";
+
+const statusSchema = z.object({ emulationUrl: z.string().optional() });
+
+export function registerTravel(program: Command): void {
+  withBroker(
+    program
+      .command("travel <network> <city>")
+      .description("with --emulate: put the player with this network label into another city"),
+  ).action(async (network: string, cityId: string, flags: BrokerFlags) => {
+    try {
+      const { cities } = loadWorld();
+      const city = cities.find((candidate) => candidate.cityId === cityId);
+      if (city === undefined) {
+        throw new CentroidError(
+          "NOT_FOUND",
+          `no city "${cityId}"; there are ${cities.map((c) => c.cityId).join(", ")}`,
+        );
+      }
+      const { emulationUrl } = await new BrokerClient(flags).get("/status", statusSchema);
+      if (emulationUrl === undefined) {
+        throw new CentroidError(
+          "BAD_REQUEST",
+          'this broker does not emulate distances; start it with "centroid up --emulate"',
+        );
+      }
+      await new RelayControl(emulationUrl).setSite(network, cityId);
+      if (flags.json === true) printJson({ network, cityId });
+      else print(`${network} is in ${city.name} now`);
+    } catch (cause) {
+      fail(cause, flags.json === true);
+    }
+  });
+}

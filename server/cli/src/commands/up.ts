@@ -1,0 +1,99 @@
+/** `centroid up`: broker and edge agents on this machine, until Ctrl-C. */
+import { printable, printableValues } from "@centroid/protocol";
+import type { Command } from "commander";
+import { loadConfig } from "../config/config.js";
+import { BrokerClient } from "../control/broker-client.js";
+import { farewell } from "../farewell.js";
+import { EventLines } from "../terminal/event-lines.js";
+import { color, fail, json, notice, print } from "../terminal/output.js";
+import { untilStopped } from "../terminal/until-stopped.js";
+
+interface UpFlags {
+  rooms?: string;
+  page?: string;
+  port?: number;
+  bindHost?: string;
+  advertiseHost?: string;
+  hosts?: number;
+  emulate?: boolean;
+  carrier?: string;
+  viewerToken?: string;
+  requireReadToken?: boolean;
+  trustProxy?: string;
+  limits?: boolean;
+  checkpointMs?: number;
+  keepRooms?: boolean;
+  roomEnv?: string[];
+  redis?: string;
+  clusterUrl?: string;
+  trace?: string;
+  stateDir?: string;
+  config?: string;
+  json?: boolean;
+}
+
+export function registerUp(program: Command): void {
+  program
+    .command("up")
+    .description("run a broker and edge agents on this machine")
+    .option("--rooms <dir>", "folder with one room file per type (default: the demo's rooms)")
+    .option("--page <dir>", "folder with your built page, served at /play/ (default: the demo's game)")
+    .option("--port <number>", "broker's port (default 2567; 0: any)", Number)
+    .option("--bind-host <address>", "address to listen on (default 127.0.0.1)")
+    .option("--advertise-host <name>", "name or address under which players reach this machine")
+    .option("--hosts <number>", "how many of the demo world's cities get an edge agent (default 6)", Number)
+    .option("--emulate", "put the demo world's distances on the wire")
+    .option("--carrier <kind>", "process, vm or container (default process)")
+    .option("--viewer-token <token>", "for those who only look (default: made at the first start)")
+    .option("--require-read-token", "let nobody read without a token, programs on this machine included")
+    .option("--trust-proxy <addresses>", "of proxies in front, whose X-Forwarded-For says who asks")
+    .option("--no-limits", "let one address ask as much as it likes (for load tests)")
+    .option("--checkpoint-ms <number>", "how often a changing room is saved (default 1000; 0: never)", Number)
+    .option("--keep-rooms", "at the end, keep rooms for the next start (default: with --redis only)")
+    .option("--room-env <names>", "variables that rooms get from here, comma between", (names: string) =>
+      names.split(",").map((name) => name.trim()),
+    )
+    .option(
+      "--redis <url>",
+      "shared by several brokers: redis://host:port, redis+sentinel://h1,h2/name or redis+cluster://h1,h2",
+    )
+    .option("--cluster-url <url>", "under which the other brokers reach this one")
+    .option("--trace <file>", "records what placement depends on and decides, for centroid replay")
+    .option("--state-dir <dir>", "where tokens and the store are kept")
+    .option("--config <file>", "instead of ./centroid.config.ts")
+    .option("--json", "events as JSON lines")
+    .action(async ({ json: asJson = false, config: file, limits, ...rest }: UpFlags) => {
+      // The flag that is not there says true, and so would hide what environment and file say.
+      const flags = limits === false ? { ...rest, limits } : rest;
+      const stop = untilStopped();
+      try {
+        const config = await loadConfig(flags, file === undefined ? {} : { file });
+        // The broker's parts take as long to load as all the rest; other commands need none of them.
+        const { startDeployment } = await import("../deployment/deployment.js");
+        await using deployment = await startDeployment(config, {
+          // What ends because everything ends is no news.
+          notice: (line) => void (stop.aborted || notice(printable(line))),
+          signal: stop,
+        });
+        const { broker, roomTypes, adminToken, tokenIsFresh } = deployment;
+        if (asJson) print(JSON.stringify({ type: "started", url: broker.url, roomTypes }));
+        else {
+          print(`${color.bold("centroid")} ${broker.url}   ${color.dim(`rooms: ${roomTypes.join(", ")}`)}`);
+          if (config.emulate) print(color.dim("distances between players and hosts are emulated"));
+          if (tokenIsFresh)
+            print(
+              `admin token ${adminToken} ${color.dim("(kept for this user, shown once)")}\n` +
+                `viewer token ${broker.viewerToken} ${color.dim("(reads, orders nothing)")}`,
+            );
+        }
+        const lines = new EventLines();
+        for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(stop)) {
+          const line = asJson ? json(event) : lines.line(printableValues(event));
+          if (line !== undefined) print(line);
+        }
+        print(farewell(deployment, asJson));
+      } catch (cause) {
+        if (!stop.aborted) fail(cause, asJson);
+      }
+    });
+}

@@ -1,0 +1,330 @@
+/** Everything on one machine: relay (if distances are emulated), broker, and edge agents as processes of their own. */
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { type AgentConfig, type AgentProcess, startAgent } from "@centroid/agent";
+import { loadWorld } from "@centroid/bots";
+import {
+  assertWritable,
+  type Broker,
+  type BrokerLimits,
+  DEFAULT_LIMITS,
+  REQUEST_BURST_S,
+  startBroker,
+} from "@centroid/broker";
+import { DEMO_ROOMS_DIR, DEMO_WEB_DIR } from "@centroid/demo";
+import {
+  type DeployLab,
+  type Relay,
+  type RelayOptions,
+  startDeployLab,
+  startRelay,
+} from "@centroid/emulation";
+import { CentroidError } from "@centroid/protocol";
+import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
+import { VM_AGENT_MAIN } from "@centroid/vm-carrier";
+import type { Config } from "../config/config.js";
+import { Owned } from "./owned.js";
+import { openKeeping } from "./persistence.js";
+import { assertPortFree } from "./port.js";
+import type { TokenName } from "./state-dir.js";
+import { noticeSlowTransport } from "./transport-notice.js";
+
+export interface Deployment extends AsyncDisposable {
+  readonly broker: Broker;
+  readonly relay: Relay | undefined;
+  readonly agents: readonly AgentProcess[];
+  readonly roomTypes: readonly string[];
+  readonly adminToken: string;
+  /** True if the admin token was made at this start. */
+  readonly tokenIsFresh: boolean;
+  /** True if rooms outlive it, as last saved; otherwise they end first, with their authors' hooks. */
+  readonly keepsRooms: boolean;
+}
+
+export interface DeploymentHooks {
+  /** Things a person should know but need not act on. */
+  notice: (line: string) => void;
+  /** Gives up a start that is under way; a deployment that has started is disposed instead. */
+  signal?: AbortSignal;
+  /** Begins without the rooms of an earlier run, however that ended. */
+  clean?: boolean;
+}
+
+/** Listening there is listening everywhere, and no address that a player could dial. */
+const EVERY_ADDRESS = new Set(["0.0.0.0", "::"]);
+
+const DEFAULT_SITE_ID = "frankfurt";
+/** The one site of a network without distances. */
+const HERE = "here";
+
+type HostSite = Pick<AgentConfig, "hostId" | "name" | "latitude" | "longitude"> & {
+  region?: string;
+  capacityRooms?: number;
+  costPerHour?: number;
+};
+
+/**
+ * @throws CentroidError PORT_IN_USE before any process is started, CONFIG_INVALID for rooms that do not compile,
+ * CARRIER_UNAVAILABLE; the signal's reason if it was aborted meanwhile
+ */
+export async function startDeployment(config: Config, hooks: DeploymentHooks): Promise<Deployment> {
+  assertReachable(config);
+  await assertPortFree(config.bindHost, config.port);
+  const owned = new Owned();
+  try {
+    return await start(config, hooks, owned);
+  } catch (cause) {
+    await owned[Symbol.asyncDispose]();
+    throw cause;
+  }
+}
+
+async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Promise<Deployment> {
+  const sites = hostSites(config);
+  if (sites.length > 0 && config.carrier === "process") await noticeSlowTransport(hooks.notice);
+  assertWritable(config.stateDir);
+  const keeping = await openKeeping(config, owned, hooks.clean);
+  const token = (name: TokenName, given: string | undefined) =>
+    given === undefined ? keeping.token(name) : { value: given, fresh: false };
+  const [admin, viewer, agent, rooms] = await Promise.all([
+    token("admin-token", config.adminToken),
+    token("viewer-token", config.viewerToken),
+    token("agent-token", config.agentToken),
+    bundleRooms(config.rooms ?? DEMO_ROOMS_DIR, join(config.stateDir, "rooms")),
+  ]);
+  hooks.signal?.throwIfAborted();
+  // Without agents of its own it needs no machines either: agents elsewhere have theirs.
+  const inLab = config.carrier === "vm" && sites.length > 0;
+  const lab = inLab ? owned.add(await startLab(config, sites, rooms, hooks)) : undefined;
+  hooks.signal?.throwIfAborted();
+  const relay = await startRelayFor(config, sites, lab);
+  if (relay !== undefined) owned.add(relay);
+  hooks.signal?.throwIfAborted();
+  const dashboardDir = findDashboard();
+  const broker = owned.add(
+    await startBroker({
+      bindHost: config.bindHost,
+      port: config.port,
+      ...keeping.broker,
+      carrier: config.carrier,
+      adminToken: admin.value,
+      viewerToken: viewer.value,
+      agentToken: agent.value,
+      emulated: config.emulate,
+      ...(config.page === undefined ? { pagesDir: DEMO_WEB_DIR } : { playDir: resolve(config.page) }),
+      placement: config.placement,
+      limits: config.limits && brokerLimits(config),
+      requireReadToken: config.requireReadToken,
+      ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy.split(",") }),
+      ...(config.trace !== undefined && { traceFile: resolve(config.trace) }),
+      ...(relay !== undefined && { addressBook: relay }),
+      ...(relay !== undefined && config.emulate && { emulationUrl: relay.controlUrl }),
+      ...(dashboardDir !== undefined && { dashboardDir }),
+    }),
+  );
+  const agents = await startAgents(sites, config, broker, agent.value, rooms, hooks, lab);
+  // Other brokers have hosts of their own to build its rooms again; alone it has nobody to leave them to.
+  const keepsRooms = config.keepRooms ?? config.redis !== undefined;
+  // Rooms end while all else still runs, then agents, together; the broker goes last, so that none of them dials it again.
+  owned.add({
+    async [Symbol.asyncDispose]() {
+      if (!keepsRooms) await broker.endRooms(agents.map(({ hostId }) => hostId));
+      await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
+      // It takes seconds, in which a broker that has ended would miss its agents.
+      await lab?.[Symbol.asyncDispose]();
+    },
+  });
+  hooks.signal?.throwIfAborted();
+  return {
+    broker,
+    relay,
+    agents,
+    roomTypes: rooms.roomTypes,
+    adminToken: admin.value,
+    tokenIsFresh: admin.fresh,
+    keepsRooms,
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+/** 0 lifts one of them. */
+function brokerLimits(config: Config): BrokerLimits {
+  const { maxRequestsPerSecond: perSecond, maxUntakenSeats, maxEmptyRooms } = config;
+  const none = Number.POSITIVE_INFINITY;
+  return {
+    ...DEFAULT_LIMITS,
+    requests: { perSecond: perSecond || none, burst: perSecond * REQUEST_BURST_S || none },
+    perAddress: { untakenSeats: maxUntakenSeats || none, emptyRooms: maxEmptyRooms || none },
+  };
+}
+
+function assertReachable({ bindHost, advertiseHost, emulate, carrier, roomEnv }: Config): void {
+  if (carrier === "vm" && roomEnv.length > 0)
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "roomEnv: a virtual machine sees nothing of its host's environment; leave it out with the carrier vm",
+    );
+  if (EVERY_ADDRESS.has(bindHost) && advertiseHost === undefined && !emulate) {
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      `bindHost: on ${bindHost} say with --advertise-host under which name players reach this machine`,
+    );
+  }
+  if (carrier === "container")
+    throw new CentroidError("CARRIER_UNAVAILABLE", "rooms cannot run in containers; leave --carrier out");
+}
+
+function hostSites(config: Config): HostSite[] {
+  if (typeof config.hosts !== "number") {
+    return config.hosts.map(({ region, capacityRooms, costPerHour, ...site }) => ({
+      ...site,
+      ...(region !== undefined && { region }),
+      ...(capacityRooms !== undefined && { capacityRooms }),
+      ...(costPerHour !== undefined && { costPerHour }),
+    }));
+  }
+  const { hosts } = loadWorld();
+  if (config.hosts > hosts.length) {
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      `hosts: the demo world has ${hosts.length}; list your own in centroid.config.ts for more`,
+    );
+  }
+  return hosts.slice(0, config.hosts).map(({ cityId, name, latitude, longitude, region }) => ({
+    hostId: cityId,
+    name,
+    latitude,
+    longitude,
+    region,
+  }));
+}
+
+/** Rooms' VMs in a network of their own. */
+function startLab(
+  config: Config,
+  sites: readonly HostSite[],
+  rooms: RoomsBundle,
+  hooks: DeploymentHooks,
+): Promise<DeployLab> {
+  const { rttTable } = loadWorld();
+  return startDeployLab({
+    name: `up${config.port === 0 ? process.pid : config.port}`,
+    hostIds: sites.map(({ hostId }) => hostId),
+    ...(config.emulate && { rttMs: (from: string, to: string) => rttTable[from]?.[to] ?? 0 }),
+    rooms,
+    stateDir: config.stateDir,
+    notice: hooks.notice,
+  });
+}
+
+/** Emulates distances, lets players into a lab, or both. */
+async function startRelayFor(
+  config: Config,
+  sites: readonly HostSite[],
+  lab: DeployLab | undefined,
+): Promise<Relay | undefined> {
+  if (lab === undefined) return config.emulate ? emulate(sites) : undefined;
+  const door = {
+    namespace: lab.playersNamespace,
+    controlPath: lab.lab.controlPath,
+    hosts: lab.hosts,
+  };
+  if (config.emulate) return emulate(sites, door);
+  return startRelay({
+    rttMs: { [HERE]: { [HERE]: 0 } },
+    defaultSiteId: HERE,
+    hosts: sites.map(({ hostId }) => ({ hostId, siteId: HERE })),
+    lab: door,
+  });
+}
+
+function emulate(sites: readonly HostSite[], lab?: RelayOptions["lab"]): Promise<Relay> {
+  const world = loadWorld();
+  const known = new Set(world.cities.map(({ cityId }) => cityId));
+  const stranger = sites.find(({ hostId }) => !known.has(hostId));
+  if (stranger !== undefined) {
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      `hosts: "${stranger.hostId}" is not a city of the demo world, so its distances cannot be emulated`,
+    );
+  }
+  return startRelay({
+    rttMs: world.rttTable,
+    // A player that has not said where it is starts here.
+    defaultSiteId: DEFAULT_SITE_ID,
+    hosts: sites.map(({ hostId }) => ({ hostId, siteId: hostId })),
+    ...(lab !== undefined && { lab }),
+  });
+}
+
+async function startAgents(
+  sites: readonly HostSite[],
+  config: Config,
+  broker: Broker,
+  token: string,
+  rooms: RoomsBundle,
+  hooks: DeploymentHooks,
+  lab: DeployLab | undefined,
+): Promise<AgentProcess[]> {
+  const port = Number(new URL(broker.url).port);
+  const brokerUrl = (await lab?.openBroker(port)) ?? broker.url.replace(/^http/, "ws");
+  const started = await Promise.allSettled(
+    sites.map((site) =>
+      startAgent(
+        {
+          ...site,
+          brokerUrls: [brokerUrl],
+          token,
+          ...(lab === undefined ? addresses(config) : labAddresses(lab, site)),
+          roomsBundle: rooms.path,
+          roomTypes: rooms.roomTypes,
+          checkpointIntervalMs: config.checkpointMs,
+          maxFramesPerSecond: config.maxFramesPerSecond,
+          maxBytesPerSecond: config.maxBytesPerSecond,
+          roomEnv: config.roomEnv,
+          carriers: [config.carrier],
+        },
+        {
+          onNotice: (line) => hooks.notice(`${site.name}: ${line}`),
+          ...(lab !== undefined && { namespace: lab.agent(site.hostId).namespace, program: VM_AGENT_MAIN }),
+        },
+      ),
+    ),
+  );
+  const agents = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const failed = started.find((result) => result.status === "rejected");
+  if (failed !== undefined) {
+    await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
+    throw CentroidError.from(failed.reason);
+  }
+  return agents;
+}
+
+/** Emulated distances are between processes of this machine, whatever the broker listens on. */
+function addresses({
+  bindHost,
+  advertiseHost,
+  emulate,
+}: Config): Pick<AgentConfig, "bindHost" | "advertiseHost"> {
+  if (emulate) return { bindHost: "127.0.0.1" };
+  return { bindHost, ...(advertiseHost !== undefined && { advertiseHost }) };
+}
+
+/** A VM takes the memory it is given, so a host of one machine among many has few. */
+const VM_ROOMS_PER_HOST = 8;
+
+function labAddresses(
+  lab: DeployLab,
+  { hostId, capacityRooms = VM_ROOMS_PER_HOST }: HostSite,
+): Pick<AgentConfig, "bindHost" | "vm" | "capacityRooms"> {
+  const { address, vm } = lab.agent(hostId);
+  return { bindHost: address, vm, capacityRooms };
+}
+
+function findDashboard(): string | undefined {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve("@centroid/dashboard/package.json")), "dist");
+  } catch {
+    return undefined;
+  }
+}

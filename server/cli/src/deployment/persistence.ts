@@ -1,0 +1,56 @@
+/** Where a broker keeps what must outlive it: in its own folder, or in a Redis that it shares with others. */
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type BrokerOptions,
+  connectRedis,
+  LOG_SERIALIZERS,
+  RedisCluster,
+  RedisStore,
+} from "@centroid/broker";
+import { pino } from "pino";
+import type { Config } from "../config/config.js";
+import type { Owned } from "./owned.js";
+import { keepToken, type Token, type TokenName } from "./state-dir.js";
+
+export interface Keeping {
+  broker: Pick<BrokerOptions, "store" | "storeDir" | "cluster" | "clusterUrl">;
+  /** Made and kept the first time somebody asks. */
+  token(name: TokenName): Promise<Token>;
+}
+
+/** @throws CentroidError CONFIG_INVALID if no Redis answers where there should be one */
+export async function openKeeping(config: Config, owned: Owned, clean = false): Promise<Keeping> {
+  const { stateDir, redis, clusterUrl } = config;
+  if (redis === undefined) {
+    return {
+      broker: { storeDir: await storeDir(config, owned, clean) },
+      token: (name) => keepToken(stateDir, name),
+    };
+  }
+  const logger = pino({ level: "warn", serializers: LOG_SERIALIZERS }, pino.destination(2));
+  const connection = owned.add(await connectRedis(redis, logger));
+  const cluster = owned.add(await RedisCluster.connect({ url: redis, logger }));
+  const store = new RedisStore(connection, undefined, cluster);
+  return {
+    broker: { store, cluster, ...(clusterUrl !== undefined && { clusterUrl }) },
+    async token(name) {
+      const made = randomBytes(24).toString("base64url");
+      const value = await store.secret(name, () => made);
+      return { value, fresh: value === made };
+    },
+  };
+}
+
+/** One store has one broker: a second one on another port must not find the first one's rooms. */
+async function storeDir({ stateDir, port }: Config, owned: Owned, clean: boolean): Promise<string> {
+  if (port !== 0) {
+    const folder = join(stateDir, clean ? `clean-store-${port}` : `store-${port}`);
+    if (clean) await rm(folder, { recursive: true, force: true });
+    return folder;
+  }
+  const folder = await mkdtemp(join(stateDir, "store-"));
+  owned.add({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+  return folder;
+}

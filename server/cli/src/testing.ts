@@ -1,0 +1,76 @@
+/** For tests of your own rooms: a broker and real hosts on this machine, and moving a room by hand. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startAgent } from "@centroid/agent";
+import { startBroker } from "@centroid/broker";
+import { CentroidError, type Receipt, receiptSchema, wireErrorSchema } from "@centroid/protocol";
+import { bundleRooms } from "@centroid/room-host/bundling";
+import { z } from "zod";
+import { Owned } from "./deployment/owned.js";
+
+/** What {@link startTestSystem} runs. */
+export interface TestSystemOptions {
+  /** Folder with one file per room type. */
+  rooms: string;
+  /** Ids of the hosts; two if not given. */
+  hosts?: readonly string[];
+}
+
+/** A broker and its hosts, until it is disposed. */
+export interface TestSystem extends AsyncDisposable {
+  /** For `CentroidClient`. */
+  readonly url: string;
+  /** @throws CentroidError as the control API gives it */
+  move(roomId: string, toHostId: string): Promise<Receipt>;
+}
+
+const failureSchema = z.object({ error: wireErrorSchema });
+
+/**
+ * Starts everything on free ports; rooms move only when told to.
+ * @throws CentroidError CONFIG_INVALID for rooms that do not compile
+ */
+export async function startTestSystem({ rooms, hosts = ["a", "b"] }: TestSystemOptions): Promise<TestSystem> {
+  const owned = new Owned();
+  try {
+    const folder = await mkdtemp(join(tmpdir(), "centroid-test-"));
+    owned.add({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+    const { path: roomsBundle, roomTypes } = await bundleRooms(rooms, folder);
+    const broker = owned.add(await startBroker({ port: 0, autoMove: false, limits: false }));
+    const started = await Promise.allSettled(
+      hosts.map((hostId, at) =>
+        startAgent({
+          hostId,
+          name: hostId,
+          brokerUrls: [broker.url.replace(/^http/, "ws")],
+          token: broker.agentToken,
+          latitude: 0,
+          longitude: (360 * at) / hosts.length - 180,
+          roomsBundle,
+          roomTypes,
+        }),
+      ),
+    );
+    for (const result of started) if (result.status === "fulfilled") owned.add(result.value);
+    const failed = started.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    return {
+      url: broker.url,
+      async move(roomId, hostId) {
+        const response = await fetch(`${broker.url}/api/v1/rooms/${encodeURIComponent(roomId)}/move`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${broker.adminToken}`, "content-type": "application/json" },
+          body: JSON.stringify({ hostId }),
+        });
+        const body: unknown = await response.json();
+        if (!response.ok) throw CentroidError.fromWire(failureSchema.parse(body).error);
+        return receiptSchema.parse(body);
+      },
+      [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+    };
+  } catch (cause) {
+    await owned[Symbol.asyncDispose]();
+    throw cause;
+  }
+}

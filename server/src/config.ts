@@ -1,0 +1,2 @@
+/** `defineConfig` for centroid.config.ts. */
+export * from "@centroid/cli/config";

@@ -1,0 +1,75 @@
+/** A bundle of rooms loads with the copies of the installation that made it, whatever lay in the cache before. */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { bundleRooms } from "@centroid/room-host/bundling";
+import { expect, it } from "vitest";
+
+const run = promisify(execFile);
+const ROOT = join(import.meta.dirname, "../../..");
+const ROOMS = join(ROOT, "test/fixtures/plain-rooms");
+
+/** An installation elsewhere: the same code, with copies of the shared packages of its own. */
+async function install(folder: string): Promise<typeof bundleRooms> {
+  const modules = join(folder, "node_modules");
+  for (const name of ["@colyseus/core", "@colyseus/schema"]) {
+    await mkdir(join(modules, name), { recursive: true });
+    await writeFile(join(modules, name, "package.json"), JSON.stringify({ name, main: "index.js" }));
+    await writeFile(join(modules, name, "index.js"), "");
+  }
+  await mkdir(join(modules, "@centroid"));
+  await symlink(join(ROOT, "client/protocol"), join(modules, "@centroid/protocol"));
+  await symlink(join(ROOT, "node_modules/esbuild"), join(modules, "esbuild"));
+  const path = join(folder, "bundle-rooms.mjs");
+  const code = await readFile(join(ROOT, "infra/room-host/dist/bundling/bundle-rooms.js"), "utf8");
+  await writeFile(path, code.replace(/^\/\/# sourceMappingURL.*$/m, ""));
+  return ((await import(path)) as { bundleRooms: typeof bundleRooms }).bundleRooms;
+}
+
+it("an installation that is gone does not spoil the cache for the next one", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "centroid-bundle-"));
+  try {
+    const gone = join(folder, "gone");
+    const cache = join(folder, "cache");
+    await (await install(gone))(ROOMS, cache);
+    await rm(gone, { recursive: true });
+    const { path, roomTypes } = await bundleRooms(ROOMS, cache);
+    // In a process of its own, as a room host loads it.
+    const load = `import(${JSON.stringify(path)}).then(({ rooms }) => console.log(Object.keys(rooms).join()))`;
+    const { stdout } = await run(process.execPath, ["-e", load]);
+    expect(stdout.trim()).toBe(roomTypes.join());
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+it("the same rooms give the same bundle and guest, wherever the program is started and keeps its files", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "centroid-bundle-"));
+  const script = `
+    import { createHash } from "node:crypto";
+    import { readdirSync, readFileSync } from "node:fs";
+    import { DEMO_ROOMS_DIR } from ${JSON.stringify(join(ROOT, "client/demo/dist/index.js"))};
+    import { bundleRooms } from ${JSON.stringify(join(ROOT, "infra/room-host/dist/bundling/bundle-rooms.js"))};
+    import { bundleGuest } from ${JSON.stringify(join(ROOT, "infra/room-host/dist/bundling/bundle-guest.js"))};
+    const rooms = await bundleRooms(DEMO_ROOMS_DIR, "rooms");
+    const guest = await bundleGuest(rooms, "guest");
+    const hash = createHash("sha256");
+    for (const name of readdirSync(guest).sort()) hash.update(name).update(readFileSync(guest + "/" + name));
+    console.log(rooms.hash, hash.digest("hex"));`;
+  try {
+    const made: string[] = [];
+    for (const at of ["one", "deep/in/another"]) {
+      await mkdir(join(folder, at), { recursive: true });
+      const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], {
+        cwd: join(folder, at),
+      });
+      made.push(stdout);
+    }
+    expect(made[0]).toMatch(/^\w{16} \w{64}$/m);
+    expect(made[1]).toBe(made[0]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,42 @@
+/** A host that no broker has heard of lately may not run its rooms, nor send one of them away. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { LedgerState } from "../support/ledger.js";
+import { PairOfHosts } from "../support/pair-of-hosts.js";
+
+let pair: PairOfHosts;
+beforeAll(async () => {
+  pair = await PairOfHosts.start();
+});
+afterAll(() => pair[Symbol.asyncDispose]());
+
+it("stands still when its lease is over, refuses to move, and goes on with all that was said meanwhile", async () => {
+  const roomId = await pair.create("ledger");
+  const room = await pair.client().joinById<LedgerState>(roomId);
+  room.onMessage("shot", () => undefined);
+  const heard = (): number => room.state.entries.get(room.sessionId)?.count ?? 0;
+  let said = 0;
+  const say = (): void => void room.send("say", ++said);
+  say();
+  await expect.poll(heard).toBe(1);
+  const clockMs = async (): Promise<number> => (await pair.inspect(roomId)).clockMs;
+  pair.carriers.a.renewLease(100);
+  await expect
+    .poll(async () => {
+      const before = await clockMs();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return (await clockMs()) - before;
+    })
+    .toBe(0);
+  say();
+  await expect(pair.move(roomId)).rejects.toMatchObject({ code: "ROOM_BUSY" });
+  expect(heard()).toBe(1);
+  // Over when it arrives: what waited to be read for so long changes nothing.
+  pair.carriers.a.renewLease(-1);
+  pair.carriers.a.renewLease(60_000);
+  await expect.poll(heard).toBe(2);
+  await pair.move(roomId);
+  say();
+  await expect.poll(heard).toBe(3);
+  expect(room.state.entries.get(room.sessionId)?.disorder).toBe(0);
+  await room.leave();
+});

@@ -1,0 +1,165 @@
+/** Parts of a room host, in this process: a room saved at once, and seats that nobody takes. */
+import { Room } from "@colyseus/core";
+import { schema, t } from "@colyseus/schema";
+import { afterEach, beforeAll, expect, it, vi } from "vitest";
+import { Acknowledgements } from "../../infra/room-host/dist/checkpoint/acknowledgements.js";
+import { Checkpointer, type SavedRoom } from "../../infra/room-host/dist/checkpoint/checkpointer.js";
+import { createRoom, type MovableRoom } from "../../infra/room-host/dist/colyseus/movable-room.js";
+import { PresenceBus } from "../../infra/room-host/dist/colyseus/room-presence.js";
+import { forgetUntaken, RoomTypes, reserveSeat } from "../../infra/room-host/dist/colyseus/seats.js";
+
+const Counter = schema({ count: t.number() }, "Counter");
+
+class CounterRoom extends Room {
+  override state = new Counter();
+  override seatReservationTimeout = 0.2;
+  override autoDispose = false;
+  broken = false;
+
+  onFreeze(): void {
+    if (this.broken) throw new Error("not now");
+  }
+}
+
+/** What was said to rooms elsewhere. */
+const published: [topic: string, data: unknown][] = [];
+let next = 0;
+let room: MovableRoom & CounterRoom;
+beforeAll(async () => {
+  await RoomTypes.define({ counter: CounterRoom }, new PresenceBus((...said) => published.push(said)));
+});
+const make = async (): Promise<void> => {
+  room = (await createRoom("counter", {}, `counter-${++next}`)) as never;
+};
+afterEach(() => room.disconnect());
+
+function checkpointer(
+  save: (saved: SavedRoom) => void,
+  paused = true,
+  now = () => performance.now(),
+): Checkpointer {
+  return new Checkpointer({
+    room,
+    save,
+    options: {},
+    intervalMs: 60_000,
+    now,
+    paused: () => paused,
+    acknowledgements: new Acknowledgements(room),
+    onUnprotected: () => undefined,
+  });
+}
+
+it("a room that has just come is saved at once, and so is it when somebody comes, not a minute later", async () => {
+  await make();
+  const seqs: number[] = [];
+  using saver = checkpointer(({ seq }) => seqs.push(seq), false);
+  // Without players Colyseus sends no patch, and a room that sends none is not saved again.
+  const change = (): void => void room.move.patches++;
+  await expect.poll(() => seqs).toEqual([1]);
+  change();
+  saver.soon();
+  // The one before is on its way still: what is not confirmed is not overtaken.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(seqs).toEqual([1]);
+  saver.confirmed(1);
+  await expect.poll(() => seqs).toEqual([1, 2]);
+  saver.confirmed(2);
+  change();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(seqs).toEqual([1, 2]);
+  saver.soon();
+  await expect.poll(() => seqs).toEqual([1, 2, 3]);
+});
+
+it("a save that took long holds the room's next one up, but not for long when somebody comes", async () => {
+  await make();
+  const seqs: number[] = [];
+  let slowMs = 0;
+  using saver = checkpointer(
+    ({ seq }) => {
+      seqs.push(seq);
+      slowMs += 200;
+      queueMicrotask(() => saver.confirmed(seq));
+    },
+    false,
+    () => performance.now() + slowMs,
+  );
+  await expect.poll(() => seqs).toEqual([1]);
+  room.move.patches++;
+  saver.soon();
+  // A fiftieth of the time for saves would be ten seconds.
+  await expect.poll(() => seqs, { timeout: 5_000 }).toEqual([1, 2]);
+});
+
+it("a room that cannot be saved now says so at once and leaves no timer behind", async () => {
+  await make();
+  using saver = checkpointer(() => undefined);
+  room.broken = true;
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  await expect(saver.saveNow()).rejects.toMatchObject({ code: "ROOM_ERROR" });
+  expect(timers).not.toHaveBeenCalled();
+  timers.mockRestore();
+});
+
+it("two who save at once both hear when the later save is confirmed", async () => {
+  await make();
+  const seqs: number[] = [];
+  using saver = checkpointer(({ seq }) => seqs.push(seq));
+  const both = Promise.all([saver.saveNow(), saver.saveNow()]);
+  expect(seqs).toHaveLength(2);
+  saver.confirmed(seqs[1]!);
+  await both;
+});
+
+it("who did not take a seat is forgotten when Colyseus gives the seat up, and not before", async () => {
+  await make();
+  const seats = new Map([["never", {}]]);
+  await reserveSeat(room, { sessionId: "never", playerId: "p", options: {} }, true);
+  await reserveSeat(room, { sessionId: "other", playerId: "p", options: {} }, true);
+  seats.set("other", {});
+  seats.set("gone", {});
+  forgetUntaken(seats, room);
+  expect([...seats.keys()]).toEqual(["never", "other"]);
+  await expect
+    .poll(() => {
+      forgetUntaken(seats, room);
+      return seats.size;
+    })
+    .toBe(0);
+});
+
+it("a room hears what others publish, while it runs and for as long as it is there; keys are refused", async () => {
+  await make();
+  const { presence } = room;
+  const heard: unknown[] = [];
+  const hear = (data: unknown) => heard.push(data);
+  await presence.subscribe("news", hear);
+  const said = { at: [1], none: undefined };
+  presence.publish("news", said);
+  expect(heard).toEqual([{ at: [1] }]);
+  expect(published.splice(0)).toEqual([["news", { at: [1] }]]);
+  room.move.hold();
+  presence.publish("news", "while it stands still");
+  room.move.resume();
+  presence.unsubscribe("news", () => undefined);
+  presence.publish("news", 2);
+  expect(await presence.channels()).toEqual(["news"]);
+  presence.unsubscribe("news");
+  presence.publish("news", 3);
+  expect(heard).toEqual([{ at: [1] }, 2]);
+  await presence.subscribe("news", hear);
+  room.move.release();
+  presence.publish("news", 4);
+  expect(heard).toHaveLength(2);
+  for (const name of ["set", "get", "hset", "incr", "rpush"] as const)
+    expect(() => (presence[name] as () => void)()).toThrow(
+      expect.objectContaining({
+        code: "ROOM_ERROR",
+        message: expect.stringMatching(/not shared between hosts/),
+      }),
+    );
+  expect(() => presence.publish("news", "x".repeat(70_000))).toThrow(
+    expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
+  );
+});
