@@ -1,5 +1,5 @@
 /** The map of latency: hosts and the players present at a step, each tied to the room's host by its round trip. */
-import { ABSENT, hostName, nodesAt, type PageData, type SimulationStage } from "@centroid/placement";
+import { ABSENT, nodesAt, type PageData, type SimulationStage, simulatedHostId } from "@centroid/placement";
 import { LINE_COLORS, rttColor } from "./colors.js";
 import { svg } from "./dom.js";
 import type { RoomModel } from "./model.js";
@@ -60,7 +60,7 @@ export class LatencyView {
     hosts.forEach((node, h) => {
       const cost = model.table.costs[step * model.table.hosts + h] ?? 0;
       const players = Math.max(1, model.table.players[step] ?? 0);
-      const title = svg("title", {}, `${hostName(h)}: J ${(cost / players).toFixed(1)} ms`);
+      const title = svg("title", {}, `${simulatedHostId(h)}: J ${(cost / players).toFixed(1)} ms`);
       parts.push(
         svg(
           "rect",
@@ -76,7 +76,9 @@ export class LatencyView {
         svg("circle", { class: "ring", stroke: LINE_COLORS[name], cx: x(node), cy: y(node), r: 9 + 3.5 * i }),
       );
     });
-    parts.push(svg("text", { class: "label", x: x(hostNode) + 10, y: y(hostNode) - 10 }, hostName(here)));
+    parts.push(
+      svg("text", { class: "label", x: x(hostNode) + 10, y: y(hostNode) - 10 }, simulatedHostId(here)),
+    );
     this.element.replaceChildren(...parts);
   }
 }

@@ -2,15 +2,15 @@
 
 export { explainDecision, explainVerdict } from "./decide/explain.js";
 export { type Found, HostTable } from "./decide/host-table.js";
-export { MigrationCosts, type MigrationOutcome, type MoveCosts } from "./decide/migration-cost.js";
+export { type FinishedMove, MigrationCosts, type MoveCosts } from "./decide/migration-cost.js";
 export type { ObjectiveName, ObjectiveParameters } from "./decide/objective.js";
 export { type Migrated, placeRoom, RoomPolicy } from "./decide/room-policy.js";
 export { SearchMemo } from "./decide/search-memo.js";
 export {
   DEFAULT_PARAMETERS,
-  type Decision,
   type DecisionCandidate,
   type DecisionReason,
+  type ExplainedVerdict,
   type HostView,
   type PlacementParameters,
   type Rejection,
@@ -57,7 +57,7 @@ export {
   SimulationError,
   type SimulationParameters,
 } from "./simulate/parameters.js";
-export { ABSENT, type RoomTrace, SCENARIOS, type Scenario } from "./simulate/scenario.js";
+export { ABSENT, type RoomTrace, SIMULATED_SCENARIOS, type SimulatedTrace } from "./simulate/scenario.js";
 export {
   type EngineRun,
   type ExplainedMove,
@@ -68,7 +68,7 @@ export {
   type SimulationReport,
   simulate,
 } from "./simulate/simulate.js";
-export { hostName, nodesAt, SimulationStage } from "./simulate/stage.js";
+export { nodesAt, SimulationStage, simulatedHostId } from "./simulate/stage.js";
 export { bestPath, type CostTable, pathCost } from "./simulate/truth.js";
 export {
   type RecordedLine,

@@ -6,7 +6,7 @@ import { explainDecision } from "./decide/explain.js";
 import { HostTable } from "./decide/host-table.js";
 import { MigrationCosts } from "./decide/migration-cost.js";
 import { type Migrated, placeRoom, RoomPolicy } from "./decide/room-policy.js";
-import type { Decision, HostView, PlacementParameters, RoomView, Verdict } from "./decide/types.js";
+import type { ExplainedVerdict, HostView, PlacementParameters, RoomView, Verdict } from "./decide/types.js";
 import type { FleetBudget } from "./fleet/budget.js";
 import { consolidate } from "./fleet/consolidate.js";
 import { type FleetAnswer, type PlannedMove, planMoves } from "./fleet/plan-moves.js";
@@ -96,7 +96,7 @@ export class PlacementWorld {
   }
 
   /** Where a new room starts. */
-  place(room: RoomFacts, atMs: number): Decision {
+  place(room: RoomFacts, atMs: number): ExplainedVerdict {
     this.#look(room, atMs);
     const decision = placeRoom(viewOf(room), this.hosts, this.map, atMs, this.#parameters);
     this.#record(() => ({ type: "placed", atMs, roomId: room.roomId, decision }));
@@ -159,7 +159,11 @@ export class PlacementWorld {
   }
 
   /** The full record of a planned move; to be made before anything else is measured. */
-  explainMove({ toHostId, reason, gainMs, text }: PlannedMove, room: RoomFacts, atMs: number): Decision {
+  explainMove(
+    { toHostId, reason, gainMs, text }: PlannedMove,
+    room: RoomFacts,
+    atMs: number,
+  ): ExplainedVerdict {
     return {
       ...this.explain({ ...settled(room, atMs), verdict: "move", reason, toHostId, gainMs }, room),
       text,
@@ -167,7 +171,7 @@ export class PlacementWorld {
   }
 
   /** The full record of a room that must leave and has its turn later. */
-  explainWaiting(room: RoomFacts, atMs: number): Decision {
+  explainWaiting(room: RoomFacts, atMs: number): ExplainedVerdict {
     return this.explain({ ...settled(room, atMs), verdict: "stay", reason: "waiting" }, room);
   }
 
@@ -195,13 +199,13 @@ export class PlacementWorld {
   }
 
   /** What would be decided for a room under other parameters, without touching its regret. Not recorded. */
-  whatIf(room: RoomFacts, atMs: number, parameters: Partial<PlacementParameters>): Decision {
+  whatIf(room: RoomFacts, atMs: number, parameters: Partial<PlacementParameters>): ExplainedVerdict {
     const policy = new RoomPolicy({ ...this.#parameters, ...parameters }, this.#costs);
     return this.explain(policy.evaluate(viewOf(room), this.hosts, atMs), room);
   }
 
   /** O(hosts); to be made before anything else is measured. */
-  explain(verdict: Verdict, room: RoomFacts): Decision {
+  explain(verdict: Verdict, room: RoomFacts): ExplainedVerdict {
     return explainDecision(verdict, viewOf(room), this.hosts, this.#parameters);
   }
 

@@ -1,6 +1,6 @@
 /** What players feel of a hand-off: silence beyond the tick, by client, over many moves. */
 import { join } from "node:path";
-import { startRelay } from "@centroid/emulation";
+import { startDistanceEmulator } from "@centroid/emulation";
 import type { CentroidRoom, MigrateEvent } from "@centroid/sdk";
 import { RecordedSystem } from "../history/recorded-system.js";
 import type { LedgerRoom } from "../support/ledger.js";
@@ -57,11 +57,11 @@ async function measure({ group, players, moves, weights, rttMs, aims }: Settings
   await using pair = await PairOfHosts.start(join(import.meta.dirname, "../fixtures/rooms"));
   await using recorded = await RecordedSystem.start();
   const roomId = await pair.create("ledger", { weights, ...recorded.options });
-  await using relay =
-    rttMs === 0 ? undefined : await startRelay({ rttMs: { here: { here: rttMs } }, hosts: HOSTS });
-  if (relay !== undefined) {
-    await relay.setSite("bench", "here");
-    pair.via = (address, hostId) => relay.translate(address, hostId, "bench");
+  await using emulator =
+    rttMs === 0 ? undefined : await startDistanceEmulator({ rttMs: { here: { here: rttMs } }, hosts: HOSTS });
+  if (emulator !== undefined) {
+    await emulator.setSite("bench", "here");
+    pair.via = (address, hostId) => emulator.translate(address, hostId, "bench");
   }
   const rooms = (await Promise.all(
     Array.from({ length: players }, () => pair.client().joinById(roomId)),

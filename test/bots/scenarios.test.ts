@@ -3,7 +3,7 @@ import { loadWorld, SCENARIO_NAMES } from "@centroid/bots";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../client/bots/dist/measure/random.js";
-import { SCENARIOS } from "../../client/bots/dist/scenarios/scenarios.js";
+import { BOT_SCENARIOS } from "../../client/bots/dist/scenarios/scenarios.js";
 
 const world = loadWorld();
 const cityIds = new Set(world.cities.map(({ cityId }) => cityId));
@@ -11,7 +11,7 @@ const regionOf = (cityId: string) => world.cities.find((c) => c.cityId === cityI
 
 describe.each(SCENARIO_NAMES)("%s", (name) => {
   const plan = (players: number, rooms: number, seed: number) =>
-    SCENARIOS[name]({ players, rooms, durationMs: 60_000, world, random: seededRandom(seed) });
+    BOT_SCENARIOS[name]({ players, rooms, durationMs: 60_000, world, random: seededRandom(seed) });
 
   test("is repeatable and within the run", () => {
     fc.assert(
@@ -45,7 +45,7 @@ describe.each(SCENARIO_NAMES)("%s", (name) => {
 });
 
 test("follow-the-sun takes each room's players to another continent on every leg", () => {
-  const plans = SCENARIOS["follow-the-sun"]({
+  const plans = BOT_SCENARIOS["follow-the-sun"]({
     players: 50,
     rooms: 5,
     durationMs: 60_000,
@@ -61,7 +61,7 @@ test("follow-the-sun takes each room's players to another continent on every leg
 
 test("follow-the-sun goes on for as long as the run lasts if told how long a leg is", () => {
   const input = { players: 24, rooms: 4, durationMs: 600_000, legMs: 6_000, world, random: seededRandom(1) };
-  const plans = SCENARIOS["follow-the-sun"](input);
+  const plans = BOT_SCENARIOS["follow-the-sun"](input);
   for (const { legs, visits } of plans) {
     expect(legs).toHaveLength(99);
     expect(legs.at(-1)!.atMs).toBeGreaterThan(590_000);
@@ -76,7 +76,7 @@ test("follow-the-sun goes on for as long as the run lasts if told how long a leg
 test("a crowd arrives at a rate that a broker can seat, a few players at once", () => {
   const arrivals = (players: number): number => {
     const input = { players, rooms: 4, durationMs: 60_000, world, random: seededRandom(1) };
-    return Math.max(...SCENARIOS.regional(input).map(({ visits }) => visits[0]!.fromMs));
+    return Math.max(...BOT_SCENARIOS.regional(input).map(({ visits }) => visits[0]!.fromMs));
   };
   expect(arrivals(24)).toBeLessThan(6_000);
   expect(arrivals(500)).toBeGreaterThan(9_000);

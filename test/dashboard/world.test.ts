@@ -3,7 +3,7 @@ import type { BrokerEvent } from "@centroid/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { History } from "../../client/dashboard/src/live/history.js";
-import { applyEvents, EMPTY_WORLD, type World } from "../../client/dashboard/src/live/world.js";
+import { applyEvents, type DashboardState, EMPTY_WORLD } from "../../client/dashboard/src/live/world.js";
 import { FakeWorld, snapshotOf } from "./fake-world.js";
 
 const START_MS = 1_000_000;
@@ -23,7 +23,7 @@ function streamOf(gaps: readonly number[]): BrokerEvent[] {
   return [{ ...snapshotOf(fake), seq: 0, atMs: START_MS } as BrokerEvent, ...rest];
 }
 
-const players = (world: World) =>
+const players = (world: DashboardState) =>
   [...world.players.values()].map((player) => [player.playerId, player.network]).sort();
 
 test("the world at any instant is what its events up to then lead to, across keyframes", () => {

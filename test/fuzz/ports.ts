@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { startAgent } from "@centroid/agent";
-import { startRelay } from "@centroid/emulation";
+import { startDistanceEmulator } from "@centroid/emulation";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { WebSocket } from "ws";
 
@@ -74,7 +74,7 @@ export async function openPorts(): Promise<Ports> {
         else process.env.NODE_OPTIONS = before;
       }
     }
-    const relay = await startRelay({
+    const relay = await startDistanceEmulator({
       rttMs: { here: { here: 0 } },
       defaultSiteId: "here",
       hosts: [{ hostId: "uws", siteId: "here" }],

@@ -10,9 +10,9 @@ import {
   encodeControl,
   eventSchema,
   joinHintsSchema,
+  operatorMessageSchema,
   probeRequestSchema,
   readWire,
-  roomMessageSchema,
   seatReservationSchema,
   tryRead,
 } from "@centroid/protocol";
@@ -104,7 +104,7 @@ export const TARGETS: readonly Target[] = [
   json("join hints", samples.hints, joinHintsSchema),
   json("probe reports", samples.probeReports, probeRequestSchema),
   json("seat reservations at the client", samples.seats, seatReservationSchema),
-  json("operators' messages", samples.messages, roomMessageSchema),
+  json("operators' messages", samples.messages, operatorMessageSchema),
   {
     name: "configuration",
     expected: () => false,

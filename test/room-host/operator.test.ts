@@ -1,5 +1,5 @@
 /** Lock and test messages on a real room host, seen by real clients. */
-import type { AgentRequest, RoomMessage } from "@centroid/protocol";
+import type { AgentRequest, OperatorMessage } from "@centroid/protocol";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 
@@ -37,7 +37,7 @@ it("sends test messages to everyone, to one player, and to the room as one of th
     room.onMessage("notice", (payload: unknown) => void messages.push(payload));
     return messages;
   });
-  const send = (message: RoomMessage) => ask({ method: "message", roomId, message });
+  const send = (message: OperatorMessage) => ask({ method: "message", roomId, message });
   expect(await send({ to: { kind: "everyone" }, type: "notice", payload: { text: "closing" } })).toEqual({
     receivers: 2,
   });

@@ -1,10 +1,10 @@
-/** The whole system on this machine, each part as users run it: broker, agents and relay with real processes. */
+/** The whole system on this machine, each part as users run it: broker, agents and emulator with real processes. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AgentProcess, startAgent } from "@centroid/agent";
 import { type Broker, type BrokerOptions, startBroker } from "@centroid/broker";
-import { type Relay, startRelay } from "@centroid/emulation";
+import { type DistanceEmulator, startDistanceEmulator } from "@centroid/emulation";
 import {
   type BrokerEvent,
   type Decision,
@@ -38,7 +38,7 @@ export const ADMIN_TOKEN = "test-admin-token-0123";
 
 export class LiveSystem implements AsyncDisposable {
   readonly agents = new Map<string, AgentProcess>();
-  readonly relay: Relay;
+  readonly emulator: DistanceEmulator;
   readonly events: BrokerEvent[] = [];
   readonly #clients: CentroidClient[] = [];
   readonly #waiting = new Set<() => void>();
@@ -51,12 +51,12 @@ export class LiveSystem implements AsyncDisposable {
   readonly others: Broker[] = [];
 
   private constructor(
-    relay: Relay,
+    emulator: DistanceEmulator,
     folder: string,
     rooms: { path: string; roomTypes: string[] },
     options: BrokerOptions,
   ) {
-    this.relay = relay;
+    this.emulator = emulator;
     this.#folder = folder;
     this.#rooms = rooms;
     this.#options = options;
@@ -69,11 +69,11 @@ export class LiveSystem implements AsyncDisposable {
   ): Promise<LiveSystem> {
     const folder = await mkdtemp(join(tmpdir(), "centroid-live-"));
     const rooms = await bundleRooms(join(import.meta.dirname, "../fixtures/rooms"), folder);
-    const relay = await startRelay({
+    const emulator = await startDistanceEmulator({
       rttMs,
       hosts: HOSTS.map(({ hostId }) => ({ hostId, siteId: hostId })),
     });
-    const system = new LiveSystem(relay, folder, rooms, options);
+    const system = new LiveSystem(emulator, folder, rooms, options);
     await system.startBroker(0);
     await Promise.all(hosts.map((host) => system.startHost(host)));
     return system;
@@ -85,7 +85,7 @@ export class LiveSystem implements AsyncDisposable {
       storeDir: join(this.#folder, "store"),
       adminToken: ADMIN_TOKEN,
       agentToken: TOKEN,
-      addressBook: this.relay,
+      addressBook: this.emulator,
       emulated: true,
       limits: false,
       ...this.#options,
@@ -105,7 +105,7 @@ export class LiveSystem implements AsyncDisposable {
       port: 0,
       adminToken: ADMIN_TOKEN,
       agentToken: TOKEN,
-      addressBook: this.relay,
+      addressBook: this.emulator,
       emulated: true,
       limits: false,
       ...options,
@@ -141,7 +141,7 @@ export class LiveSystem implements AsyncDisposable {
 
   /** A player in a city; its network label is its own, so that it can travel. */
   async player(label: string, city: string, options: CentroidClientOptions = {}): Promise<CentroidClient> {
-    await this.relay.setSite(label, city);
+    await this.emulator.setSite(label, city);
     const client = new CentroidClient(this.broker.url, {
       network: label,
       probing: { intervalMs: 300 },
@@ -205,7 +205,7 @@ export class LiveSystem implements AsyncDisposable {
     await Promise.all([...this.agents.values()].map((agent) => agent[Symbol.asyncDispose]()));
     await Promise.all(this.others.map((broker) => broker[Symbol.asyncDispose]()));
     await this.stopBroker();
-    await this.relay[Symbol.asyncDispose]();
+    await this.emulator[Symbol.asyncDispose]();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

@@ -36,7 +36,7 @@ it("rooms go on through it, move afterwards at new epochs, and no message is los
   const players = await Promise.all(
     brokers.map(async ({ url }, at) => {
       const network = `player${at}`;
-      await live.relay.setSite(network, HOSTS[at]!.hostId);
+      await live.emulator.setSite(network, HOSTS[at]!.hostId);
       const client = new CentroidClient(url, { network });
       owned.add({ [Symbol.asyncDispose]: async () => client.dispose() });
       const room = (await client.create<LedgerState>("ledger")) as LedgerRoom;

@@ -26,7 +26,7 @@ beforeAll(async () => {
   );
   await guest.leave();
   const from = live.events.length;
-  await live.relay.setSite("ada", "frankfurt");
+  await live.emulator.setSite("ada", "frankfurt");
   expect(await live.receipt(room.roomId, from)).toMatchObject({ outcome: "completed" });
   // Questions in between must leave no trace in what is decided.
   await live.decisions(room.roomId);
@@ -36,7 +36,7 @@ beforeAll(async () => {
   });
   expect(asked.status).toBe(200);
   const back = live.events.length;
-  await live.relay.setSite("ada", "virginia");
+  await live.emulator.setSite("ada", "virginia");
   expect(await live.receipt(room.roomId, back)).toMatchObject({ outcome: "completed" });
   await room.leave();
 }, 60_000);

@@ -31,7 +31,7 @@ describe("rooms follow their players", () => {
     const talk = setInterval(() => room.send("say", ++said), 5);
     const from = live.events.length;
     const moved = migrated(room);
-    await live.relay.setSite("ada", "frankfurt");
+    await live.emulator.setSite("ada", "frankfurt");
     const event = await moved;
     expect(event.to.hostId).toBe("frankfurt");
     expect(event).toMatchObject({ lost: 0, duplicated: 0 });

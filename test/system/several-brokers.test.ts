@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 const player = async (label: string, city: string, urls: string[]): Promise<CentroidClient> => {
-  await live.relay.setSite(label, city);
+  await live.emulator.setSite(label, city);
   return new CentroidClient(urls, { network: label, probing: { intervalMs: 300 } });
 };
 const move = (broker: Broker, roomId: string, hostId: string): Promise<Response> =>

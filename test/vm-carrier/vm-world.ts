@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type AgentProcess, startAgent } from "@centroid/agent";
 import { type Broker, startBroker } from "@centroid/broker";
 import { DEMO_ROOMS_DIR } from "@centroid/demo";
-import { type DeployLab, startDeployLab, startRelay } from "@centroid/emulation";
+import { type DeployLab, startDeployLab, startDistanceEmulator } from "@centroid/emulation";
 import { type Receipt, receiptSchema, type VmMechanism } from "@centroid/protocol";
 import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { expect } from "vitest";
@@ -27,7 +27,7 @@ export class VmWorld implements AsyncDisposable {
   readonly #parts: AsyncDisposable[];
   readonly #bundle: RoomsBundle;
   readonly deployed: DeployLab;
-  readonly #relay: Awaited<ReturnType<typeof startRelay>>;
+  readonly #relay: Awaited<ReturnType<typeof startDistanceEmulator>>;
   readonly stateDir: string;
   readonly #agents = new Map<VmHostId, AgentProcess>();
   #broker: Broker | undefined;
@@ -37,7 +37,7 @@ export class VmWorld implements AsyncDisposable {
     parts: AsyncDisposable[],
     bundle: RoomsBundle,
     deployed: DeployLab,
-    relay: Awaited<ReturnType<typeof startRelay>>,
+    relay: Awaited<ReturnType<typeof startDistanceEmulator>>,
     stateDir: string,
   ) {
     this.#parts = parts;
@@ -66,7 +66,7 @@ export class VmWorld implements AsyncDisposable {
       notice: () => undefined,
     });
     parts.push(deployed);
-    const relay = await startRelay({
+    const relay = await startDistanceEmulator({
       rttMs: { [here]: { [here]: 0 } },
       defaultSiteId: here,
       hosts: vmHosts.map((hostId) => ({ hostId, siteId: here })),

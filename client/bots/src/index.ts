@@ -4,4 +4,4 @@ export type { BotProgress, BotReport, BotSecond } from "./report/report.js";
 export { type RunBotsOptions, runBots } from "./run-bots.js";
 export { SCENARIO_NAMES, type ScenarioName } from "./scenarios/scenarios.js";
 export type { City } from "./world/cities.js";
-export { loadWorld, type World } from "./world/world.js";
+export { type EmulatedWorld, loadWorld } from "./world/world.js";

@@ -9,7 +9,7 @@ import { seededRandom } from "./measure/random.js";
 import { type ToWorker, toParentSchema } from "./process/messages.js";
 import { type BotProgress, type BotReport, ReportBuilder } from "./report/report.js";
 import type { PlayerPlan } from "./scenarios/plan.js";
-import { SCENARIO_NAMES, SCENARIOS } from "./scenarios/scenarios.js";
+import { BOT_SCENARIOS, SCENARIO_NAMES } from "./scenarios/scenarios.js";
 import { loadWorld } from "./world/world.js";
 
 const WORKER = fileURLToPath(new URL("./process/worker.js", import.meta.url));
@@ -52,7 +52,7 @@ export async function runBots({ onProgress, signal, ...rest }: RunBotsOptions): 
   const { players, scenario, durationMs, legMs, seed, roomType } = options;
   const rooms = Math.min(options.rooms, players);
   const workers = Math.min(options.workers, rooms);
-  const plans = SCENARIOS[scenario]({
+  const plans = BOT_SCENARIOS[scenario]({
     players,
     rooms,
     durationMs,

@@ -9,7 +9,7 @@ import { ReceiptPage } from "./pages/receipt-page.js";
 import { RoomPage } from "./pages/room-page.js";
 import { Feed } from "./panels/feed.js";
 import { Header } from "./panels/header.js";
-import { LoginDialog, Role } from "./panels/login.js";
+import { LoginDialog, RoleBadge } from "./panels/login.js";
 import { Tables } from "./panels/tables.js";
 import { Timeline } from "./panels/timeline.js";
 import { type Route, useRoute } from "./ui/route.js";
@@ -36,7 +36,7 @@ export function App() {
   return (
     <>
       <Header>
-        <Role />
+        <RoleBadge />
       </Header>
       <main class={route.page === "overview" ? "layout" : "layout detail"}>
         <div class="map-card card">

@@ -5,7 +5,7 @@
 import { type Client, Room } from "@colyseus/core";
 import { type SchemaType, schema, t } from "@colyseus/schema";
 import type { z } from "zod";
-import { joinSchema, type Outgoing, outgoingSchema, timeRequestSchema } from "./wire.js";
+import { nafJoinSchema, type Outgoing, outgoingSchema, timeRequestSchema } from "./wire.js";
 
 const MAX_PLAYERS = 64;
 /** A player whose connection broke keeps its avatar so long, seconds. */
@@ -35,7 +35,7 @@ export default class NafRoom extends Room<{ state: NafState }> {
   }
 
   override onJoin(client: Client, options?: unknown): void {
-    const { channel } = joinSchema.parse(options);
+    const { channel } = nafJoinSchema.parse(options);
     this.state.occupants.set(client.sessionId, new Occupant().assign({ channel, joinedAtMs: Date.now() }));
   }
 

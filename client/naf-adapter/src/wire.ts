@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 /** Scenes with the same channel see each other. */
-export const joinSchema = z.object({ channel: z.string().min(1).max(200) });
+export const nafJoinSchema = z.object({ channel: z.string().min(1).max(200) });
 
 /** To one player, or to all others of the channel. The data is networked-aframe's own. */
 export const outgoingSchema = z.object({

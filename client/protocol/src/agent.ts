@@ -3,7 +3,7 @@
  * request and reply shapes, so that a room host can sit behind any carrier.
  */
 import { z } from "zod";
-import { roomMessageSchema } from "./api.js";
+import { operatorMessageSchema } from "./api.js";
 import { wireErrorSchema } from "./errors.js";
 import {
   carrierKindSchema,
@@ -148,7 +148,7 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
    * room go on that waits because its standby is gone.
    */
   z.object({
-    method: z.literal("confirmBy"),
+    method: z.literal("setAckPolicy"),
     standbyId: idSchema,
     roomId: idSchema,
     where: z.enum(["standby", "both", "none"]),
@@ -172,7 +172,7 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
   z.object({ method: z.literal("kick"), roomId: idSchema, sessionId: z.string() }),
   z.object({ method: z.literal("setLocked"), roomId: idSchema, locked: z.boolean() }),
   /** An operator's test message, to players or, as if one of them had sent it, to the room. */
-  z.object({ method: z.literal("message"), roomId: idSchema, message: roomMessageSchema }),
+  z.object({ method: z.literal("message"), roomId: idSchema, message: operatorMessageSchema }),
   z.object({ method: z.literal("inspect"), roomId: idSchema }),
 ]);
 export type AgentRequest = z.infer<typeof agentRequestSchema>;
@@ -194,7 +194,7 @@ export type Transfer = z.infer<typeof transferSchema>;
 
 /** A place for a room that is fed from another host. */
 const slotSchema = z.object({ processId: z.string(), address, transferUrl: z.string(), ticket: z.string() });
-export type Slot = z.infer<typeof slotSchema>;
+export type RoomSlot = z.infer<typeof slotSchema>;
 
 /** A room as it was at `takenAtMs`: bytes in base64. */
 const savedSchema = z.object({
@@ -228,7 +228,7 @@ export const agentResultSchemas = {
   standBy: slotSchema,
   replicate: z.object({}),
   /** Of `both`: the room as it is now, so that a checkpoint has all that only its standby had. */
-  confirmBy: z.object({ saved: savedSchema.optional() }),
+  setAckPolicy: z.object({ saved: savedSchema.optional() }),
   endStandby: z.object({}),
   migrationStatus: z.object({ role: z.enum(["owner", "passive", "none"]), epoch }),
   warmUp: z.object({}),

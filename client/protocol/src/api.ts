@@ -57,7 +57,7 @@ export type Role = z.infer<typeof roleSchema>;
 export const whoamiSchema = z.object({ role: roleSchema });
 
 /** An operator's test message. `type` and `payload` are those of Colyseus' `send(type, payload)`. */
-export const roomMessageSchema = z.object({
+export const operatorMessageSchema = z.object({
   to: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("everyone") }),
     z.object({ kind: z.literal("player"), sessionId: z.string().min(1).max(64) }),
@@ -67,7 +67,7 @@ export const roomMessageSchema = z.object({
   type: z.union([z.string().min(1).max(128), z.number().int().min(0).max(0xffff)]),
   payload: z.unknown().optional(),
 });
-export type RoomMessage = z.infer<typeof roomMessageSchema>;
+export type OperatorMessage = z.infer<typeof operatorMessageSchema>;
 
 /** What an operator can do, as the audit log names it. */
 export const auditActionSchema = z.enum(["move", "lock", "unlock", "kick", "message", "drain", "activate"]);

@@ -21,7 +21,7 @@ export interface ProbeLoopOptions {
 }
 
 export class ProbeLoop {
-  readonly #o: ProbeLoopOptions;
+  readonly #options: ProbeLoopOptions;
   #wanted: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running = false;
@@ -29,7 +29,7 @@ export class ProbeLoop {
   #stopped = false;
 
   constructor(options: ProbeLoopOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   start(): void {
@@ -59,20 +59,20 @@ export class ProbeLoop {
     this.#again = false;
     let nextMs = RETRY_MS;
     try {
-      const current = this.#o.room.host.hostId;
-      const reports = await this.#o.prober.measure(await this.#beacons([current, ...this.#wanted]));
+      const current = this.#options.room.host.hostId;
+      const reports = await this.#options.prober.measure(await this.#beacons([current, ...this.#wanted]));
       if (this.#stopped) return;
       const own = reports.find(({ hostId }) => hostId === current);
-      if (own !== undefined && this.#o.room.host.hostId === current)
-        this.#o.room.measured(own.rttsMs, own.lost);
-      const { next, intervalMs, playerToken } = await this.#o.api.probes({
-        ...this.#o.identity(),
+      if (own !== undefined && this.#options.room.host.hostId === current)
+        this.#options.room.measured(own.rttsMs, own.lost);
+      const { next, intervalMs, playerToken } = await this.#options.api.probes({
+        ...this.#options.identity(),
         probes: reports,
       });
-      if (playerToken !== undefined) this.#o.onRenewed(playerToken);
-      for (const beacon of next) this.#o.beacons.set(beacon.hostId, beacon);
+      if (playerToken !== undefined) this.#options.onRenewed(playerToken);
+      for (const beacon of next) this.#options.beacons.set(beacon.hostId, beacon);
       this.#wanted = next.map(({ hostId }) => hostId);
-      nextMs = this.#o.intervalMs ?? intervalMs;
+      nextMs = this.#options.intervalMs ?? intervalMs;
     } catch {
       // The broker is away: the room goes on, measurements wait.
     } finally {
@@ -83,11 +83,11 @@ export class ProbeLoop {
 
   async #beacons(hostIds: readonly string[]): Promise<Beacon[]> {
     const wanted = [...new Set(hostIds)];
-    const unknown = wanted.filter((hostId) => !this.#o.beacons.has(hostId));
+    const unknown = wanted.filter((hostId) => !this.#options.beacons.has(hostId));
     if (unknown.length > 0) {
-      const { beacons } = await this.#o.api.beacons(unknown);
-      for (const beacon of beacons) this.#o.beacons.set(beacon.hostId, beacon);
+      const { beacons } = await this.#options.api.beacons(unknown);
+      for (const beacon of beacons) this.#options.beacons.set(beacon.hostId, beacon);
     }
-    return wanted.flatMap((hostId) => this.#o.beacons.get(hostId) ?? []);
+    return wanted.flatMap((hostId) => this.#options.beacons.get(hostId) ?? []);
   }
 }

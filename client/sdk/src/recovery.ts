@@ -44,7 +44,7 @@ export interface RecoveryOptions {
 }
 
 export class Recovery {
-  readonly #o: RecoveryOptions;
+  readonly #options: RecoveryOptions;
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
@@ -52,7 +52,7 @@ export class Recovery {
   readonly #untilMs = performance.now() + GIVE_UP_AFTER_MS;
 
   constructor(options: RecoveryOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#newerThan = options.newerThan;
     this.#ask();
   }
@@ -64,7 +64,7 @@ export class Recovery {
   }
 
   #ask(): void {
-    this.#o.locate().then(
+    this.#options.locate().then(
       (at) => {
         if (this.#ended) return;
         if (at.epoch > (this.#newerThan ?? -1)) this.#dial(at);
@@ -73,13 +73,13 @@ export class Recovery {
       (cause: unknown) => {
         if (this.#ended || !isOver(cause)) return this.#again();
         this.#ended = true;
-        this.#o.onEnded(cause.message);
+        this.#options.onEnded(cause.message);
       },
     );
   }
 
   #dial(at: Located): void {
-    const socket = dial(() => restoring(at.url, this.#o.reconnectionToken));
+    const socket = dial(() => restoring(at.url, this.#options.reconnectionToken));
     if (socket === undefined) {
       this.#again();
       return;
@@ -92,7 +92,7 @@ export class Recovery {
       if (message?.type !== "resumed") return;
       clearTimeout(this.#timer);
       this.#ended = true;
-      this.#o.onResumed(socket, message, at);
+      this.#options.onResumed(socket, message, at);
     };
     socket.onclose = ({ code }) => {
       clearTimeout(this.#timer);
@@ -114,7 +114,7 @@ export class Recovery {
 
   #giveUp(): void {
     this.#ended = true;
-    this.#o.onGivenUp();
+    this.#options.onGivenUp();
   }
 }
 

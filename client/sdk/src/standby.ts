@@ -22,14 +22,14 @@ export interface StandbyOptions {
 }
 
 export class Standby {
-  readonly #o: StandbyOptions;
+  readonly #options: StandbyOptions;
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempts = 0;
   #ended = false;
 
   constructor(options: StandbyOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#dial();
   }
 
@@ -45,9 +45,9 @@ export class Standby {
   }
 
   #dial(): void {
-    const token = this.#o.reconnectionToken();
+    const token = this.#options.reconnectionToken();
     if (token === undefined || this.#attempts++ >= ATTEMPTS) return;
-    const socket = dial(() => restoring(this.#o.url, token));
+    const socket = dial(() => restoring(this.#options.url, token));
     if (socket === undefined) return;
     this.#socket = socket;
     socket.onerror = () => undefined;
@@ -55,7 +55,7 @@ export class Standby {
       const message = readControl(socket, new Uint8Array(data));
       if (this.#ended || message?.type !== "resumed") return;
       this.#ended = true;
-      this.#o.onResumed(socket, message, this.#o.host);
+      this.#options.onResumed(socket, message, this.#options.host);
     };
     socket.onclose = ({ code }) => {
       if (this.#ended) return;

@@ -30,7 +30,7 @@ export interface AgentOptions {
 }
 
 export class Agent implements AsyncDisposable {
-  readonly #o: AgentOptions;
+  readonly #options: AgentOptions;
   readonly #carriers: Carrier[];
   readonly #links: BrokerLink[];
   readonly #grants = new Grants();
@@ -49,7 +49,7 @@ export class Agent implements AsyncDisposable {
   #used = { load: 0, rssBytes: process.memoryUsage.rss() };
 
   constructor(options: AgentOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#carriers = options.carriers({
       room: (roomId, epoch, change) => {
         if (change.event === "disposed" || change.event === "lost") {
@@ -69,7 +69,7 @@ export class Agent implements AsyncDisposable {
   }
 
   #connection(url: string): BrokerLink {
-    const options = this.#o;
+    const options = this.#options;
     const link: BrokerLink = new BrokerLink({
       url,
       tls: options.config.tls,
@@ -108,7 +108,7 @@ export class Agent implements AsyncDisposable {
   }
 
   #onBroker(link: BrokerLink, state: BrokerLinkState): void {
-    const { notice, onBroker, onConnected, onRefused } = this.#o;
+    const { notice, onBroker, onConnected, onRefused } = this.#options;
     onBroker(link.url, state);
     switch (state.state) {
       case "dialling":
@@ -152,8 +152,13 @@ export class Agent implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const { config } = this.#o;
-    this.#beacon = await startBeacon(config.bindHost, config.port, () => this.#expectRooms(), this.#o.notice);
+    const { config } = this.#options;
+    this.#beacon = await startBeacon(
+      config.bindHost,
+      config.port,
+      () => this.#expectRooms(),
+      this.#options.notice,
+    );
     for (const link of this.#links) link.connect();
     this.#leaseTimer = setInterval(() => this.#renew(), LEASE_CHECK_MS);
     this.#leaseTimer.unref();
@@ -181,7 +186,7 @@ export class Agent implements AsyncDisposable {
   }
 
   #beaconUrl(): string {
-    const { config } = this.#o;
+    const { config } = this.#options;
     return `ws://${config.advertiseHost ?? config.bindHost}:${this.#beacon?.port ?? 0}/beacon`;
   }
 
@@ -198,7 +203,7 @@ export class Agent implements AsyncDisposable {
     if (carrier === undefined) {
       throw new CentroidError(
         "CARRIER_UNAVAILABLE",
-        `host ${this.#o.config.hostId} does not offer this carrier`,
+        `host ${this.#options.config.hostId} does not offer this carrier`,
       );
     }
     this.#grants.remember(request, grant);

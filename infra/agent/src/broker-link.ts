@@ -51,7 +51,7 @@ export interface BrokerLinkOptions {
 }
 
 export class BrokerLink implements AsyncDisposable {
-  readonly #o: BrokerLinkOptions;
+  readonly #options: BrokerLinkOptions;
   #socket: WebSocket | undefined;
   #batch: TurnBatch | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -73,11 +73,11 @@ export class BrokerLink implements AsyncDisposable {
   #unsent: Extract<AgentToBroker, { type: "room" }>[] = [];
 
   constructor(options: BrokerLinkOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   get url(): string {
-    return this.#o.url;
+    return this.#options.url;
   }
 
   get state(): BrokerLinkState {
@@ -86,7 +86,7 @@ export class BrokerLink implements AsyncDisposable {
 
   connect(): void {
     if (this.#closed) return;
-    const socket = new WebSocket(`${this.#o.url}/agent`, {
+    const socket = new WebSocket(`${this.#options.url}/agent`, {
       perMessageDeflate: false,
       ...this.#certificate(),
     });
@@ -127,7 +127,7 @@ export class BrokerLink implements AsyncDisposable {
   #become(state: BrokerLinkState): void {
     if (state.state === this.#state.state && state.state !== "refused") return;
     this.#state = state;
-    this.#o.onState(state);
+    this.#options.onState(state);
   }
 
   /**
@@ -144,7 +144,7 @@ export class BrokerLink implements AsyncDisposable {
   }
 
   #certificate(): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
-    const { tls } = this.#o;
+    const { tls } = this.#options;
     if (tls === undefined) return {};
     return { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
   }
@@ -179,7 +179,7 @@ export class BrokerLink implements AsyncDisposable {
   }
 
   #answer(challenge: string): void {
-    const { token, hostId } = this.#o;
+    const { token, hostId } = this.#options;
     this.#challenge = { protocol: PROTOCOL_VERSION, hostId, challenge, nonce: newNonce() };
     const { protocol, nonce } = this.#challenge;
     const proof = prove(token, "agent", this.#challenge);
@@ -188,7 +188,7 @@ export class BrokerLink implements AsyncDisposable {
 
   /** Only a broker that knows the token hears what runs here, and is obeyed. */
   #accepted(socket: WebSocket, proof: string): void {
-    const { url, token, hello } = this.#o;
+    const { url, token, hello } = this.#options;
     if (this.#challenge === undefined || !proves(proof, token, "broker", this.#challenge)) {
       const message = `who answers at ${url} does not know the agent token; not joining it`;
       this.#refused(socket, "stranger", new CentroidError("UNAUTHORIZED", message));
@@ -202,7 +202,7 @@ export class BrokerLink implements AsyncDisposable {
 
   #beat(): void {
     this.#beatAtMs = performance.now();
-    this.#send(this.#o.heartbeat());
+    this.#send(this.#options.heartbeat());
   }
 
   #send(message: AgentToBroker): void {
@@ -251,17 +251,17 @@ export class BrokerLink implements AsyncDisposable {
         this.#heardAtMs = this.#beatAtMs;
         return;
       case "checkpointed":
-        this.#o.onCheckpointed(message);
+        this.#options.onCheckpointed(message);
         return;
       case "published":
-        this.#o.onPublished(message);
+        this.#options.onPublished(message);
         return;
       case "refused":
         this.#refused(socket, "broker", CentroidError.fromWire(message.error));
         return;
       case "request": {
         const { requestId } = message;
-        this.#o.handle(message.request, message.grant).then(
+        this.#options.handle(message.request, message.grant).then(
           (result) => this.#send({ type: "reply", requestId, result }),
           (cause: unknown) =>
             this.#send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),

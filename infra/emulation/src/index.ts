@@ -1,7 +1,7 @@
 /** Emulated distance between players and hosts, and the namespaced test network. Never needed by an agent. */
-export type { RelayOptions, RelayStatus } from "./distance/config.js";
-export { RelayControl } from "./distance/control-client.js";
-export { type Relay, startRelay } from "./distance/start-distance-emulator.js";
+export type { DistanceEmulatorOptions, EmulatorStatus } from "./distance/config.js";
+export { EmulatorControl } from "./distance/control-client.js";
+export { type DistanceEmulator, startDistanceEmulator } from "./distance/start-distance-emulator.js";
 export {
   benchVmMigration,
   type VmBenchOptions,
@@ -18,7 +18,7 @@ export { labProblem } from "./lab/lab-problem.js";
 export type { LabPlace } from "./lab/lab-state.js";
 export { kernelSettings } from "./lab/namespaces.js";
 export { LabPlayer } from "./lab/player.js";
-export type { ProbeReport } from "./lab/probe.js";
+export type { LabProbeReport } from "./lab/probe.js";
 export type { LinkTraffic } from "./lab/switch.js";
 export {
   defaultTopology,

@@ -25,7 +25,7 @@ export interface HostedRoomsOptions {
 }
 
 export class HostedRooms {
-  readonly #o: HostedRoomsOptions;
+  readonly #options: HostedRoomsOptions;
   readonly #pauses: Pauses;
   /** A room runs here from now on. */
   readonly #onAdopted: (roomId: string) => void;
@@ -34,14 +34,14 @@ export class HostedRooms {
   readonly #disposing = new Set<Promise<void>>();
 
   constructor(options: HostedRoomsOptions, pauses: Pauses, onAdopted: (roomId: string) => void) {
-    this.#o = options;
+    this.#options = options;
     this.#pauses = pauses;
     this.#onAdopted = onAdopted;
   }
 
   /** Where players and other hosts reach this process. */
   get where(): { processId: string; address: string } {
-    return { processId: this.#o.processId, address: this.#o.address };
+    return { processId: this.#options.processId, address: this.#options.address };
   }
 
   get(roomId: string): Hosted | undefined {
@@ -87,10 +87,10 @@ export class HostedRooms {
   adopt(roomId: string, room: MovableRoom, hosted: Hosted): void {
     this.#rooms.set(roomId, hosted);
     this.#onAdopted(roomId);
-    room.move.mayRun = this.#o.mayRun;
+    room.move.mayRun = this.#options.mayRun;
     room.move.epoch = hosted.epoch;
     room.move.playerOf = (sessionId) => hosted.seats.get(sessionId);
-    const tell = (change: RoomEvent): void => this.#o.emit(roomId, hosted.epoch, change);
+    const tell = (change: RoomEvent): void => this.#options.emit(roomId, hosted.epoch, change);
     const { events } = room.move;
     events.on("join", (client: Client) => {
       const playerId = hosted.seats.get(client.sessionId)?.playerId;
@@ -128,7 +128,7 @@ export class HostedRooms {
     link.on("control", (message) => {
       if (message.type !== "report") return;
       const { type: _, ...report } = message;
-      this.#o.emit(roomId, hosted.epoch, { event: "report", sessionId, ...report });
+      this.#options.emit(roomId, hosted.epoch, { event: "report", sessionId, ...report });
     });
   }
 
@@ -150,7 +150,7 @@ export class HostedRooms {
   }
 
   #protect(roomId: string, room: MovableRoom, hosted: Hosted): Protection | undefined {
-    const { checkpoints, notice, now } = this.#o;
+    const { checkpoints, notice, now } = this.#options;
     if (checkpoints === undefined) return undefined;
     const acknowledgements = new Acknowledgements(room);
     const checkpointer = new Checkpointer({

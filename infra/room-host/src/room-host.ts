@@ -27,16 +27,16 @@ import {
   reserveSeat,
   shutDownRoom,
 } from "./colyseus/seats.js";
-import { PlayerDoor } from "./connections/connection-router.js";
-import type { Connection } from "./connections/transport.js";
+import { ConnectionRouter } from "./connections/connection-router.js";
+import type { PlayerConnection } from "./connections/transport.js";
 import { Moves } from "./handoff/moves.js";
 import { type Hosted, listing, type Seat, seated } from "./hosted.js";
 import { HostedRooms, type HostedRoomsOptions } from "./hosted-rooms.js";
 import { Pauses } from "./pauses.js";
 import { RoomBuilds } from "./room-builds.js";
 import type { PlayerLimits } from "./sessions/player-limits.js";
-import type { Standby } from "./standby/standby.js";
-import { StandbyDesk } from "./standby/standby-manager.js";
+import type { StandbyCopy } from "./standby/standby.js";
+import { StandbyManager } from "./standby/standby-manager.js";
 
 export interface RoomHostOptions extends HostedRoomsOptions, PlayerLimits {
   types: RoomTypes;
@@ -47,9 +47,9 @@ export class RoomHost {
   readonly #types: RoomTypes;
   readonly #pauses = new Pauses();
   readonly #rooms: HostedRooms;
-  readonly #standbys: StandbyDesk;
+  readonly #standbys: StandbyManager;
   readonly #moves: Moves;
-  readonly #door: PlayerDoor;
+  readonly #router: ConnectionRouter;
   readonly #mayRun: () => boolean;
   readonly #builds = new RoomBuilds();
 
@@ -59,19 +59,19 @@ export class RoomHost {
     this.#mayRun = mayRun;
     this.#rooms = new HostedRooms(options, this.#pauses, (roomId) => this.#standbys.drop(roomId));
     const rooms = this.#rooms;
-    this.#standbys = new StandbyDesk({ ...options, rooms, pauses: this.#pauses });
+    this.#standbys = new StandbyManager({ ...options, rooms, pauses: this.#pauses });
     this.#moves = new Moves({
       ...options,
       rooms,
       standbys: this.#standbys,
       onStays: (room) => this.#begins(room),
     });
-    this.#door = new PlayerDoor(rooms, this.#standbys, options);
+    this.#router = new ConnectionRouter(rooms, this.#standbys, options);
   }
 
   /** Every new connection of this process. */
-  accept(connection: Connection): void {
-    this.#door.accept(connection);
+  accept(connection: PlayerConnection): void {
+    this.#router.accept(connection);
   }
 
   /** @throws CentroidError */
@@ -116,8 +116,8 @@ export class RoomHost {
         return this.#standbys.standBy(request);
       case "replicate":
         return this.#standbys.replicate(request);
-      case "confirmBy":
-        return this.#standbys.confirmBy(request);
+      case "setAckPolicy":
+        return this.#standbys.setAckPolicy(request);
       case "endStandby":
         return this.#standbys.end(request);
       case "abortMigration":
@@ -339,7 +339,7 @@ export class RoomHost {
 /** @throws CentroidError FRAME_INVALID; ROOM_NOT_FOUND if there is no such standby, or it has not got the whole room */
 function savedState(
   from: Extract<AgentRequest, { method: "restoreRoom" }>["from"],
-  standby: Standby | undefined,
+  standby: StandbyCopy | undefined,
 ): Checkpoint {
   if (from.kind === "checkpoint") return decodeCheckpoint(Buffer.from(from.data, "base64"));
   const checkpoint = standby?.standbyId === from.standbyId ? standby.take() : undefined;

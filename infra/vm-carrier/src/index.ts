@@ -21,7 +21,7 @@ export { type Guest, GuestHost, type GuestHostOptions } from "./guest/guests.js"
 export { prepareVmHost, readVmSettings, vmCapacity } from "./host/vm-host.js";
 export { buildGuestImage, type GuestImage, type ImageOptions, readGuestImage } from "./image/image.js";
 export { buildRoomsImage, roomsImageDirectory } from "./image/rooms-image.js";
-export { type MigrationOutcome, MigrationPredictor } from "./migration/learned-costs.js";
+export { MigrationPredictor, type ObservedMigration } from "./migration/learned-costs.js";
 export { migrateGuest } from "./migration/migrate.js";
 export type {
   VmDestination,
@@ -34,10 +34,10 @@ export { misfit, type PeerOffer, readOffer } from "./migration/peer-offer.js";
 export { chooseMode, type MigrationCost, type Prediction, predictMigration } from "./migration/predict.js";
 export { VM_AGENT_MAIN } from "./program.js";
 export {
+  type GuestOwnership,
   type GuestView,
   judge,
   type Reconciled,
   reconcile,
-  type Verdict,
   type VmHost,
 } from "./rooms/reconcile.js";

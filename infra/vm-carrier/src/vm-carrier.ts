@@ -17,7 +17,7 @@ import { GuestAddresses } from "./guest/guest-addresses.js";
 import { LocalLibvirt } from "./host/local-libvirt.js";
 import { VmMoves } from "./migration/vm-moves.js";
 import { domainNameOf, RoomRecords, type VmRoomRecord } from "./rooms/room-records.js";
-import { type Hosted, HostedRooms, REPLY_TIMEOUT_MS } from "./rooms/vm-rooms.js";
+import { REPLY_TIMEOUT_MS, type VmRoom, VmRooms } from "./rooms/vm-rooms.js";
 
 export interface VmCarrierOptions {
   hostId: string;
@@ -30,21 +30,21 @@ const FIRST_REPLY_TIMEOUT_MS = 20_000;
 
 export class VmCarrier implements Carrier {
   readonly kind = "vm";
-  readonly #o: VmCarrierOptions;
+  readonly #options: VmCarrierOptions;
   readonly #records: RoomRecords;
   readonly #addresses: GuestAddresses;
   readonly #libvirt: LocalLibvirt;
-  readonly #rooms: HostedRooms;
+  readonly #rooms: VmRooms;
   readonly #moves: VmMoves;
   readonly #adopted: Promise<void>;
 
   constructor(options: VmCarrierOptions) {
     const { hostId, vm, events } = options;
-    this.#o = options;
+    this.#options = options;
     this.#records = new RoomRecords(vm.localGuestDirectory);
     this.#addresses = new GuestAddresses({ directory: vm.localGuestDirectory, range: vm.addresses });
     this.#libvirt = new LocalLibvirt(hostId, vm, (name) => this.#moves.resumed(name));
-    this.#rooms = new HostedRooms(this.#records, this.#libvirt, events);
+    this.#rooms = new VmRooms(this.#records, this.#libvirt, events);
     const { records, libvirt, rooms } = {
       records: this.#records,
       libvirt: this.#libvirt,
@@ -62,7 +62,7 @@ export class VmCarrier implements Carrier {
     this.#libvirt
       .open()
       .then(({ guests }) => guests.prepareTemplate())
-      .catch((cause: unknown) => this.#o.events.notice(CentroidError.from(cause).message));
+      .catch((cause: unknown) => this.#options.events.notice(CentroidError.from(cause).message));
   }
 
   has(roomId: string): boolean {
@@ -87,7 +87,7 @@ export class VmCarrier implements Carrier {
     const total = { cpuMicros: 0, rssBytes: 0 };
     for (const { usage } of this.#rooms.values()) {
       total.cpuMicros += usage.cpuMicros;
-      total.rssBytes += this.#o.vm.memoryMebibytes * 2 ** 20;
+      total.rssBytes += this.#options.vm.memoryMebibytes * 2 ** 20;
     }
     return total;
   }
@@ -134,7 +134,7 @@ export class VmCarrier implements Carrier {
         return {};
       case "standBy":
       case "replicate":
-      case "confirmBy":
+      case "setAckPolicy":
       case "endStandby":
         throw new CentroidError(
           "CARRIER_UNAVAILABLE",
@@ -147,7 +147,7 @@ export class VmCarrier implements Carrier {
     }
   }
 
-  #ask({ stage, record }: Hosted, request: AgentRequest): Promise<unknown> {
+  #ask({ stage, record }: VmRoom, request: AgentRequest): Promise<unknown> {
     if (!("guest" in stage))
       throw new CentroidError("ROOM_MOVING", `room ${record.roomId} is on its way here`);
     return stage.guest.ask({ request }, REPLY_TIMEOUT_MS);
@@ -166,7 +166,7 @@ export class VmCarrier implements Carrier {
       // Made by now, unless this host is the first to have none; then this room waits for it.
       await guests.prepareTemplate().catch(() => undefined);
       const ip = await this.#addresses.next();
-      const { network, gateway } = this.#o.vm;
+      const { network, gateway } = this.#options.vm;
       const started = await guests.start(domainNameOf(roomId), {
         ip,
         mac: guestMac(ip),

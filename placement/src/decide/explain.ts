@@ -1,6 +1,6 @@
 /** A verdict with all that led to it: every candidate, and a line for a person. */
 import type { HostTable } from "./host-table.js";
-import type { Decision, DecisionCandidate, PlacementParameters, RoomView, Verdict } from "./types.js";
+import type { DecisionCandidate, ExplainedVerdict, PlacementParameters, RoomView, Verdict } from "./types.js";
 
 /** The full record: O(hosts), for those who ask. To be made before anything else is measured. */
 export function explainDecision(
@@ -8,7 +8,7 @@ export function explainDecision(
   room: RoomView,
   hosts: HostTable,
   parameters: PlacementParameters,
-): Decision {
+): ExplainedVerdict {
   const candidates = hosts.all(room, parameters);
   const [best] = candidates;
   for (const candidate of candidates.slice(1)) {

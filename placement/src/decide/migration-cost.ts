@@ -1,7 +1,7 @@
 /** What a move costs its players, learned from the receipts of moves of the same mechanism and host pair. */
 import type { PlacementParameters } from "./types.js";
 
-export interface MigrationOutcome {
+export interface FinishedMove {
   mechanism: string;
   fromHostId: string;
   toHostId: string;
@@ -22,7 +22,7 @@ interface Mean {
 
 /** What is believed of the price of moves. */
 export interface MoveCosts {
-  learn(outcome: MigrationOutcome): void;
+  learn(outcome: FinishedMove): void;
   /** In ms.player.ms. */
   predict(mechanism: string, fromHostId: string, toHostId: string, players: number): number;
 }
@@ -36,7 +36,7 @@ export class MigrationCosts implements MoveCosts {
     this.#parameters = parameters;
   }
 
-  learn(outcome: MigrationOutcome): void {
+  learn(outcome: FinishedMove): void {
     const key = pairKey(outcome.mechanism, outcome.fromHostId, outcome.toHostId);
     this.#pairs.set(key, blend(this.#pairs.get(key), outcome));
     this.#all = blend(this.#all, outcome);

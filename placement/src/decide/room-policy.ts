@@ -7,12 +7,12 @@
 import type { LatencyMap } from "../latency/latency-map.js";
 import { explainDecision } from "./explain.js";
 import { HostTable } from "./host-table.js";
-import { MigrationCosts, type MigrationOutcome, type MoveCosts } from "./migration-cost.js";
+import { type FinishedMove, MigrationCosts, type MoveCosts } from "./migration-cost.js";
 import { SearchMemo } from "./search-memo.js";
 import {
   DEFAULT_PARAMETERS,
-  type Decision,
   type DecisionReason,
+  type ExplainedVerdict,
   type HostView,
   type PlacementParameters,
   type RoomView,
@@ -26,7 +26,7 @@ const CONTENDERS = 4;
 /** A host that was among the best keeps its regret while it is among so many that have any. */
 const MOST_REGRETTED = 8;
 
-export interface Migrated extends MigrationOutcome {
+export interface Migrated extends FinishedMove {
   atMs: number;
 }
 
@@ -146,7 +146,7 @@ export function placeRoom(
   map: LatencyMap,
   atMs: number,
   parameters: Partial<PlacementParameters> = {},
-): Decision {
+): ExplainedVerdict {
   const table = hosts instanceof HostTable ? hosts : new HostTable(map, hosts);
   const view = { ...room, hostId: undefined };
   const verdict = new RoomPolicy(parameters).evaluate(view, table, atMs);

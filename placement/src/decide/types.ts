@@ -151,7 +151,7 @@ export interface Verdict {
 }
 
 /** A verdict with every candidate and a line of text. */
-export interface Decision extends Omit<Verdict, "contenders"> {
+export interface ExplainedVerdict extends Omit<Verdict, "contenders"> {
   candidates: DecisionCandidate[];
   text: string;
 }

@@ -35,7 +35,7 @@ import { ProbeWindow } from "./probe-window.js";
 import { hostShare, Refinement } from "./refinement.js";
 import { Surprise } from "./surprise.js";
 import type { Estimate, HostPlace, PlayerPlace, Probe, ProbeVerdict } from "./types.js";
-import { observe, settle } from "./vivaldi.js";
+import { observe, relaxNode } from "./vivaldi.js";
 
 /** No path on Earth is longer; satellites included. */
 const MAX_RTT_MS = 10_000;
@@ -140,7 +140,7 @@ export class LatencyMap {
     touch(player);
     // The player first: a newcomer whose place is not known yet must not drag hosts about.
     if (pathChanged || pair.window.samples <= SETTLED_SAMPLES) {
-      settle(this.#nodes.at, player.slot, this.#hosts.nodes.at, samplesOf(player));
+      relaxNode(this.#nodes.at, player.slot, this.#hosts.nodes.at, samplesOf(player));
       observe(this.#nodes, player.slot, this.#hosts.nodes, host, rttMs, hostShare(this.#players.size));
       this.#hosts.follow(host);
       player.cell = this.#nearest(player);

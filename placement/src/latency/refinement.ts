@@ -35,19 +35,19 @@ export interface RefinementOptions {
 }
 
 export class Refinement {
-  readonly #o: RefinementOptions;
+  readonly #options: RefinementOptions;
   /** Whose turn it is. */
   #turn: IterableIterator<PlayerRecord>;
   #refined = 0;
 
   constructor(options: RefinementOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#turn = options.players.values();
   }
 
   /** O(players x measured hosts) per pass. */
   all(passes: number): void {
-    const { players, nodes, hosts, bias } = this.#o;
+    const { players, nodes, hosts, bias } = this.#options;
     for (let pass = 0; pass < passes; pass++) {
       const gain = FULL_GAIN * (1 - pass / passes) + LEAST_GAIN;
       for (const player of players.values()) this.#relax(player, gain, gain);
@@ -64,7 +64,7 @@ export class Refinement {
 
   /** One player after the other, so that each counts the same however often it pings. */
   next(): void {
-    const { players, hosts, bias } = this.#o;
+    const { players, hosts, bias } = this.#options;
     let next = this.#turn.next();
     this.#refined++;
     if (next.done === true) {
@@ -83,7 +83,7 @@ export class Refinement {
 
   #relax(player: PlayerRecord, gain: number, hostGain: number): void {
     const { slots, rttsMs } = samplesOf(player);
-    const { nodes, hosts } = this.#o;
+    const { nodes, hosts } = this.#options;
     for (let s = 0; s < slots.length; s++)
       relax(nodes.at, player.slot, hosts.nodes.at, slots[s] ?? 0, rttsMs[s] ?? 0, gain, hostGain);
     player.stale = true;
@@ -91,7 +91,7 @@ export class Refinement {
 
   #learnBias(player: PlayerRecord): void {
     const { slots, rttsMs } = samplesOf(player);
-    const { nodes, hosts, bias } = this.#o;
+    const { nodes, hosts, bias } = this.#options;
     for (let s = 0; s < slots.length; s++) {
       const host = slots[s] ?? 0;
       const predictedMs = predictMs(nodes.at, player.slot, hosts.published, host);

@@ -62,7 +62,7 @@ export function observe(
  * Puts a node where all its samples want it, the others held still: passes over them with a shrinking gain, from
  * its nearest sample's place. A sample far off the rest (a detour that no coordinate can show) pulls only so hard.
  */
-export function settle(
+export function relaxNode(
   node: Float64Array,
   i: number,
   others: Float64Array,

@@ -1,5 +1,5 @@
 /** Makes the decisions of a trace again, from its inputs alone, and compares them with those recorded. */
-import type { Decision, Verdict } from "../decide/types.js";
+import type { ExplainedVerdict, Verdict } from "../decide/types.js";
 import type { FleetAnswer } from "../fleet/plan-moves.js";
 import { PlacementWorld } from "../placement-world.js";
 import { RoomShadows } from "../trace/room-shadows.js";
@@ -36,7 +36,7 @@ export class Replay {
    * @returns the decision if the line asked for one
    * @throws TraceError if the line cannot follow those before
    */
-  take(line: TraceLine): Decision | Verdict | FleetAnswer | undefined {
+  take(line: TraceLine): ExplainedVerdict | Verdict | FleetAnswer | undefined {
     this.#line++;
     if (line.type === "start") {
       if (this.#world !== undefined) throw this.#error("a second start; give each run a trace of its own");
@@ -103,7 +103,7 @@ export class Replay {
     return room;
   }
 
-  #compare<D extends Decision | Verdict | FleetAnswer>(
+  #compare<D extends ExplainedVerdict | Verdict | FleetAnswer>(
     { roomId, atMs, decision }: { roomId: string; atMs: number; decision: unknown },
     replayed: D,
   ): D {
@@ -123,11 +123,11 @@ export class Replay {
  * @throws TraceError
  */
 export function replay(trace: Iterable<TraceLine>): {
-  decisions: (Decision | Verdict | FleetAnswer)[];
+  decisions: (ExplainedVerdict | Verdict | FleetAnswer)[];
   difference: ReplayDifference | undefined;
 } {
   const pass = new Replay();
-  const decisions: (Decision | Verdict | FleetAnswer)[] = [];
+  const decisions: (ExplainedVerdict | Verdict | FleetAnswer)[] = [];
   for (const line of trace) {
     const decision = pass.take(line);
     if (decision !== undefined) decisions.push(decision);

@@ -3,7 +3,7 @@ import { DEFAULT_PARAMETERS, type PlacementParameters } from "../decide/types.js
 import type { RttMatrix } from "../matrix/rtt-matrix.js";
 import { STEP_MS } from "../simulate/engine-player.js";
 import type { PolicyName } from "../simulate/parameters.js";
-import type { Scenario } from "../simulate/scenario.js";
+import type { SimulatedTrace } from "../simulate/scenario.js";
 import type { RoomRun, SimulationReport } from "../simulate/simulate.js";
 import { embed } from "./embedding.js";
 
@@ -19,7 +19,7 @@ export interface PageMove {
 
 export interface PageRoom {
   room: number;
-  scenario: Scenario;
+  scenario: SimulatedTrace;
   /** By policy: steps at which it is on another host than before. */
   paths: Partial<Record<PolicyName, [step: number, host: number][]>>;
   /** Of the engine. */

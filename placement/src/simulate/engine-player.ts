@@ -17,7 +17,7 @@ const PINGS = 3;
 const MAX_ROUNDS = 200;
 
 /** Round trip as a player measures it now, ms. */
-export type Ping = (node: number, host: number) => number;
+export type PingSource = (node: number, host: number) => number;
 
 interface Seat {
   playerId: string;
@@ -34,7 +34,7 @@ export interface EngineOptions {
 }
 
 export class EngineRoom {
-  readonly #o: EngineOptions;
+  readonly #options: EngineOptions;
   readonly #policy: RoomPolicy;
   readonly #probing: ProbePlanner;
   readonly #seats = new Map<number, Seat>();
@@ -47,7 +47,7 @@ export class EngineRoom {
   last: Verdict | undefined;
 
   constructor(options: EngineOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#policy = new RoomPolicy(options.parameters, options.costs);
     this.#probing = new ProbePlanner(options.hosts, options.parameters, {
       ...DEFAULT_PROBING,
@@ -57,7 +57,7 @@ export class EngineRoom {
   }
 
   /** @returns the index of the host the room is on after this step */
-  step(step: number, nodes: ArrayLike<number>, ping: Ping): number {
+  step(step: number, nodes: ArrayLike<number>, ping: PingSource): number {
     const atMs = step * STEP_MS;
     for (let seat = 0; seat < nodes.length; seat++) this.#seat(seat, nodes[seat] ?? ABSENT, atMs, ping);
     for (const seat of this.#seats.values()) {
@@ -68,7 +68,7 @@ export class EngineRoom {
     }
     const room = this.#room();
     if (room.playerIds.length > 0) this.#confirm(room, atMs, ping);
-    const decision = this.#policy.evaluate(room, this.#o.hosts, atMs);
+    const decision = this.#policy.evaluate(room, this.#options.hosts, atMs);
     this.last = decision;
     const { toHostId } = decision;
     if (toHostId !== undefined && (decision.verdict === "place" || decision.verdict === "move")) {
@@ -96,39 +96,39 @@ export class EngineRoom {
   }
 
   #leave({ playerId }: Seat): void {
-    this.#o.hosts.map.removePlayer(playerId);
+    this.#options.hosts.map.removePlayer(playerId);
     this.#probing.forget(playerId);
   }
 
   #room(): RoomView {
     const playerIds = [...this.#seats.values()].map(({ playerId }) => playerId);
-    return { roomId: this.#o.roomId, hostId: this.#hostId, playerIds, carrier: "process" };
+    return { roomId: this.#options.roomId, hostId: this.#hostId, playerIds, carrier: "process" };
   }
 
-  #seat(index: number, node: number, atMs: number, ping: Ping): void {
+  #seat(index: number, node: number, atMs: number, ping: PingSource): void {
     const seat = this.#seats.get(index);
     if (node === ABSENT) {
       if (seat !== undefined) this.#leave(seat);
       this.#seats.delete(index);
     } else if (seat !== undefined) seat.node = node;
     else {
-      const playerId = `${this.#o.roomId} p${this.#players++}`;
+      const playerId = `${this.#options.roomId} p${this.#players++}`;
       const joined: Seat = { playerId, node, standing: [] };
       this.#seats.set(index, joined);
-      this.#o.hosts.map.upsertPlayer({ playerId });
+      this.#options.hosts.map.upsertPlayer({ playerId });
       this.#settle(joined, atMs, ping);
     }
   }
 
   /** A player at a new place measures its standing few and may confirm anew. */
-  #settle(seat: Seat, atMs: number, ping: Ping): void {
+  #settle(seat: Seat, atMs: number, ping: PingSource): void {
     this.#probing.moved(seat.playerId);
     this.stays++;
     seat.standing = this.#probing.standing();
     for (const hostId of seat.standing) this.#probe(seat, hostId, atMs, ping);
   }
 
-  #confirm(room: RoomView, atMs: number, ping: Ping): void {
+  #confirm(room: RoomView, atMs: number, ping: PingSource): void {
     const byId = new Map([...this.#seats.values()].map((seat) => [seat.playerId, seat]));
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const ask = this.#probing.confirm(room);
@@ -141,11 +141,11 @@ export class EngineRoom {
   }
 
   /** @returns whether the path turned out to have changed */
-  #probe({ playerId, node }: Seat, hostId: string, atMs: number, ping: Ping): boolean {
+  #probe({ playerId, node }: Seat, hostId: string, atMs: number, ping: PingSource): boolean {
     let changed = false;
     for (let i = 0; i < PINGS; i++) {
       const rttMs = ping(node, this.#indexOf.get(hostId) ?? 0);
-      const verdict = this.#o.hosts.map.addProbe({ playerId, hostId, atMs, rttMs });
+      const verdict = this.#options.hosts.map.addProbe({ playerId, hostId, atMs, rttMs });
       if (verdict.accepted && verdict.pathChanged) changed = true;
     }
     return changed;

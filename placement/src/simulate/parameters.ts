@@ -1,6 +1,6 @@
 /** What a simulation is asked for. */
 import { BASELINES } from "./baselines.js";
-import type { Scenario } from "./scenario.js";
+import type { SimulatedTrace } from "./scenario.js";
 
 export const POLICIES = [...BASELINES, "greedy", "never", "centroid", "oracle"] as const;
 export type PolicyName = (typeof POLICIES)[number];
@@ -11,7 +11,7 @@ export interface SimulationParameters {
   minPlayers: number;
   maxPlayers: number;
   /** `mixed` takes one after the other. */
-  scenario: Scenario | "mixed";
+  scenario: SimulatedTrace | "mixed";
   seed: number;
   policies: readonly PolicyName[];
   /** ms.player.step per move. */

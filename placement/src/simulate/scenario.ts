@@ -2,15 +2,15 @@
 import type { RttMatrix } from "../matrix/rtt-matrix.js";
 import type { Random } from "../random/random.js";
 
-export const SCENARIOS = ["regional", "follow-the-sun", "commute", "churn", "crowd"] as const;
-export type Scenario = (typeof SCENARIOS)[number];
+export const SIMULATED_SCENARIOS = ["regional", "follow-the-sun", "commute", "churn", "crowd"] as const;
+export type SimulatedTrace = (typeof SIMULATED_SCENARIOS)[number];
 
 /** A seat without a player. */
 export const ABSENT = -1;
 
 /** `nodes[step * seats + seat]` is the node a player is at, or ABSENT. */
 export interface RoomTrace {
-  scenario: Scenario;
+  scenario: SimulatedTrace;
   seats: number;
   steps: number;
   nodes: Int32Array;
@@ -20,7 +20,7 @@ export interface TraceOptions {
   matrix: RttMatrix;
   /** Nodes that players may be at. */
   nodes: readonly number[];
-  scenario: Scenario;
+  scenario: SimulatedTrace;
   minPlayers: number;
   maxPlayers: number;
   steps: number;

@@ -9,9 +9,9 @@ import { LatencyMap } from "../latency/latency-map.js";
 import { checkSlices, type RttMatrix } from "../matrix/rtt-matrix.js";
 import { type Random, seededRandom } from "../random/random.js";
 import { argmin, type Baseline, chooseBaseline } from "./baselines.js";
-import { EngineRoom, type Ping } from "./engine-player.js";
+import { EngineRoom, type PingSource } from "./engine-player.js";
 import { checkParameters, type SimulationParameters } from "./parameters.js";
-import { ABSENT, makeTrace, type RoomTrace, SCENARIOS } from "./scenario.js";
+import { ABSENT, makeTrace, type RoomTrace, SIMULATED_SCENARIOS } from "./scenario.js";
 import { type CostTable, costTable, sliceAt, trueScoreMs } from "./truth.js";
 
 const MS_PER_S = 1_000;
@@ -50,7 +50,10 @@ export class SimulationStage {
 
   trace(room: number): RoomTrace {
     const { parameters: p } = this;
-    const scenario = p.scenario === "mixed" ? (SCENARIOS[room % SCENARIOS.length] ?? "regional") : p.scenario;
+    const scenario =
+      p.scenario === "mixed"
+        ? (SIMULATED_SCENARIOS[room % SIMULATED_SCENARIOS.length] ?? "regional")
+        : p.scenario;
     return makeTrace(
       { ...p, matrix: this.#first, nodes: this.#fresh, scenario },
       seededRandom(p.seed * 7919 + room),
@@ -75,7 +78,7 @@ export class SimulationStage {
     const { noise, seed } = this.parameters;
     const views = this.hosts.map(
       (_, h): HostView => ({
-        hostId: hostName(h),
+        hostId: simulatedHostId(h),
         state: "active",
         capacityRooms: Number.POSITIVE_INFINITY,
         rooms: 0,
@@ -96,7 +99,7 @@ export class SimulationStage {
           noise,
           random,
         );
-        map.addProbe({ playerId, hostId: hostName(h), atMs: 0, rttMs });
+        map.addProbe({ playerId, hostId: simulatedHostId(h), atMs: 0, rttMs });
       }
     }
     map.refine(TRAINING_PASSES);
@@ -104,7 +107,7 @@ export class SimulationStage {
   }
 
   /** What a player of this room measures at a step; every policy meets the same noise from the start. */
-  pings(room: number): (step: number) => Ping {
+  pings(room: number): (step: number) => PingSource {
     const { noise, seed, steps } = this.parameters;
     const random = seededRandom(seed * 104_729 + room);
     return (step) => {
@@ -154,7 +157,7 @@ const judged = (parameters: Partial<PlacementParameters>): PlacementParameters =
   ...parameters,
 });
 
-export const hostName = (host: number): string => `h${String(host).padStart(4, "0")}`;
+export const simulatedHostId = (host: number): string => `h${String(host).padStart(4, "0")}`;
 
 /** The node of each seat at a step, or ABSENT. */
 export const nodesAt = ({ nodes, seats }: RoomTrace, step: number): Int32Array =>

@@ -1,6 +1,6 @@
 /** What a trace is made of: every input of the placement and every decision, in order, as plain data. */
 import type { Migrated } from "../decide/room-policy.js";
-import type { Decision, HostView, PlacementParameters, Verdict } from "../decide/types.js";
+import type { ExplainedVerdict, HostView, PlacementParameters, Verdict } from "../decide/types.js";
 import type { FleetBudget } from "../fleet/budget.js";
 import type { FleetAnswer } from "../fleet/plan-moves.js";
 import type { HostPlace, PlayerPlace, Probe } from "../latency/types.js";
@@ -57,4 +57,4 @@ interface RecordedQuestion {
 }
 
 /** A line as it is recorded. */
-export type RecordedLine = TraceLine<Decision | Verdict | FleetAnswer>;
+export type RecordedLine = TraceLine<ExplainedVerdict | Verdict | FleetAnswer>;

@@ -149,7 +149,7 @@ async function start(
     cluster,
     adminToken,
   });
-  const { clock, hosts, orchestrator, loop, hub, hostDesk, logger, players } = core;
+  const { clock, hosts, migrator, loop, hub, hostDesk, logger, players } = core;
   const tokens = new PlayerTokens(playerKey, clock, newId, options.playerTokenLifeMs);
   const identity = new PlayerIdentity({ tokens, players, store, clock, logger });
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
@@ -219,7 +219,7 @@ async function start(
     clearInterval(listen);
     clearInterval(sweep);
     stopping.abort();
-    orchestrator.stop();
+    migrator.stop();
     hostDesk.stop();
     core.failover.stop();
     core.standbys.stop();

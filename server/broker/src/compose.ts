@@ -4,12 +4,12 @@ import { Views } from "./api/views.js";
 import { systemClock } from "./base/clock.js";
 import { randomIds } from "./base/ids.js";
 import type { Logger } from "./base/logger.js";
-import { type Bulletin, type Cluster, shardOf } from "./cluster/cluster.js";
-import { heed, type ProbesBody } from "./cluster/cluster-messages.js";
+import { type Cluster, type ClusterMessage, shardOf } from "./cluster/cluster.js";
+import { onClusterMessage, type ProbesBody } from "./cluster/cluster-messages.js";
 import { forwardMove } from "./cluster/forward.js";
 import { type Change, EventHub } from "./events/event-hub.js";
 import { Failover } from "./failover/failover.js";
-import { Refuges } from "./failover/fallback-warmer.js";
+import { FallbackWarmer } from "./failover/fallback-warmer.js";
 import { Standbys } from "./failover/standbys.js";
 import { directAddresses } from "./hosts/address-book.js";
 import { HostDesk } from "./hosts/host-desk.js";
@@ -17,7 +17,7 @@ import { type HostEntry, HostRegistry, hostView } from "./hosts/host-registry.js
 import type { RoomGrants } from "./hosts/room-grants.js";
 import { Metrics } from "./metrics.js";
 import { Crashes } from "./moves/crashes.js";
-import { Orchestrator } from "./moves/migrator.js";
+import { Migrator } from "./moves/migrator.js";
 import type { OpenMoves } from "./moves/open-moves.js";
 import { DEFAULT_MIGRATION_TIMES } from "./moves/times.js";
 import {
@@ -32,8 +32,8 @@ import { DecisionLog } from "./placement/decision-log.js";
 import { PlacementEngine, type Recording } from "./placement/engine.js";
 import { PlacementLoop } from "./placement/placement-loop.js";
 import { PlayerRegistry } from "./probes/player-registry.js";
-import { ProbeDesk } from "./probes/probe-intake.js";
-import { type RoomEntry, RoomRegistry, type Session } from "./rooms/room-registry.js";
+import { ProbeIntake } from "./probes/probe-intake.js";
+import { type RoomEntry, RoomRegistry, type RoomSession } from "./rooms/room-registry.js";
 import { SeatExpiry } from "./seats/seat-expiry.js";
 import type { GuardedStore } from "./store/guarded-store.js";
 import type { JournalEntry, RoomRecord } from "./store/store.js";
@@ -76,15 +76,21 @@ export function assemble(o: CoreOptions) {
   const views = new Views(engine, players);
   const { cluster } = o;
   const owns = (roomId: string): boolean => cluster.owns(roomId);
-  const desk = new ProbeDesk(engine, players, clock, newId, ({ playerId, network, location }, probes) => {
-    const body: ProbesBody = {
-      playerId,
-      probes: [...probes],
-      ...(network !== undefined && { network }),
-      ...(location !== undefined && { location }),
-    };
-    cluster.publish("probes", body);
-  });
+  const probeIntake = new ProbeIntake(
+    engine,
+    players,
+    clock,
+    newId,
+    ({ playerId, network, location }, probes) => {
+      const body: ProbesBody = {
+        playerId,
+        probes: [...probes],
+        ...(network !== undefined && { network }),
+        ...(location !== undefined && { location }),
+      };
+      cluster.publish("probes", body);
+    },
+  );
   /** What this broker alone knows; all else every broker hears from the hosts. */
   const tell = (build: () => Change): void => {
     hub.emit(build);
@@ -97,11 +103,11 @@ export function assemble(o: CoreOptions) {
     hosts: [...hosts.values()].map(hostView),
     rooms: [...rooms.values()].map((room) => views.room(room)),
     players: [...rooms.values()].flatMap((room) => views.players(room)),
-    migrations: orchestrator.views(),
+    migrations: migrator.views(),
     receipts: [...recentReceipts],
   }));
 
-  const onPlayer = (session: Session): void => {
+  const onPlayer = (session: RoomSession): void => {
     const room = rooms.get(session.roomId);
     if (room === undefined || session.stage.state !== "connected") return;
     hub.emit(() => {
@@ -115,7 +121,7 @@ export function assemble(o: CoreOptions) {
       engine.forgetRoom(room.roomId);
       decisions.forget(room.roomId);
       loop.forget(room.roomId);
-      loop.left();
+      loop.consolidateSoon();
       standbys.forget(room.roomId);
       onGone(room.roomId);
       hub.emit(() => ({ type: "room-removed", roomId: room.roomId }));
@@ -148,9 +154,16 @@ export function assemble(o: CoreOptions) {
     const { hostId } = stage;
     await store.putRoom({ roomId, name, carrier, epoch, fencedEpoch, createdAtMs, hostId, standby });
   };
-  const refuges = new Refuges({ hosts, rooms, engine, clock, logger, carrier: o.carrier ?? "process" });
+  const fallbackWarmer = new FallbackWarmer({
+    hosts,
+    rooms,
+    engine,
+    clock,
+    logger,
+    carrier: o.carrier ?? "process",
+  });
   const onDecision = (decision: Decision): void => {
-    refuges.prepare(decision);
+    fallbackWarmer.prepare(decision);
     if (decision.verdict === "place" || decision.verdict === "no-host") decisions.add(decision);
     tell(() => ({ type: "decision", decision }));
   };
@@ -175,8 +188,8 @@ export function assemble(o: CoreOptions) {
     newId,
     logger,
     onDecision,
-    onNoSlot: (room) => loop.press(room.roomId),
-    preferReady: (decision) => refuges.preferReady(decision),
+    onNoSlot: (room) => loop.planFor(room.roomId),
+    preferReady: (decision) => fallbackWarmer.preferReady(decision),
     owns,
     undecided: (roomId) => o.openMoves.undecided(roomId),
     crashes,
@@ -187,7 +200,7 @@ export function assemble(o: CoreOptions) {
     },
     onOwner,
   });
-  const orchestrator = new Orchestrator({
+  const migrator = new Migrator({
     hosts,
     rooms,
     store,
@@ -212,7 +225,7 @@ export function assemble(o: CoreOptions) {
     newId,
     logger,
     owns,
-    keep: (checkpoint) => store.putCheckpoint(checkpoint),
+    putCheckpoint: (checkpoint) => store.putCheckpoint(checkpoint),
     onOwner,
     onChanged: (room) => rooms.touched(room),
     rescue: (room) => failover.rescue(room, "wait"),
@@ -225,7 +238,7 @@ export function assemble(o: CoreOptions) {
     clock,
     logger,
     onDecision,
-    move: (roomId, toHostId, reason) => orchestrator.move(roomId, toHostId, reason),
+    move: (roomId, toHostId, reason) => migrator.move(roomId, toHostId, reason),
     owns,
     enabled: o.autoMove ?? true,
   });
@@ -239,10 +252,10 @@ export function assemble(o: CoreOptions) {
   const hostDesk = new HostDesk({
     hosts,
     rooms,
-    orchestrator,
+    migrator,
     failover,
     standbys,
-    keep: (checkpoint) => store.putCheckpoint(checkpoint),
+    putCheckpoint: (checkpoint) => store.putCheckpoint(checkpoint),
     redialMs: o.redialMs ?? DEFAULT_REDIAL_MS,
     agentRestartMs: o.agentRestartMs ?? DEFAULT_AGENT_RESTART_MS,
     clock,
@@ -268,7 +281,7 @@ export function assemble(o: CoreOptions) {
       notedLoad.delete(hostId);
       hub.emit(() => ({ type: "host-removed", hostId }));
     },
-    onSuspect: (host) => refuges.suspect(host),
+    onSuspect: (host) => fallbackWarmer.suspect(host),
     ask: (hostId) => cluster.publish("host-asked", { hostId }),
     answer: (hostId) => cluster.publish("host-heard", { hostId }),
     onUsage: (host) => {
@@ -305,7 +318,7 @@ export function assemble(o: CoreOptions) {
   const move = async (roomId: string, order: MoveRequest): Promise<Receipt> => {
     const owner = cluster.ownerOf(roomId);
     if (owns(roomId) || owner === undefined)
-      return orchestrator.move(roomId, order.hostId, "operator", order.mechanism);
+      return migrator.move(roomId, order.hostId, "operator", order.mechanism);
     return forwardMove(owner, o.adminToken, roomId, order);
   };
   /** Ends a move that an earlier broker left open: its hosts have spoken or were waited for. */
@@ -314,7 +327,7 @@ export function assemble(o: CoreOptions) {
     // No host has reported it yet; while the move counts as open, this does not restore it.
     if (record !== undefined) hostDesk.notFound(record);
     o.openMoves.release(({ migrationId }) => migrationId === entry.migrationId);
-    orchestrator.resume(entry).catch((cause: unknown) => {
+    migrator.resume(entry).catch((cause: unknown) => {
       logger.error({ cause, migrationId: entry.migrationId }, "a move of before is still open");
     });
   };
@@ -354,10 +367,10 @@ export function assemble(o: CoreOptions) {
     move,
     takeOver,
     endAskableMoves,
-    heed: (bulletin: Bulletin) =>
-      heed(bulletin, {
+    heed: (bulletin: ClusterMessage) =>
+      onClusterMessage(bulletin, {
         players,
-        desk,
+        probeIntake,
         loop,
         hub,
         clock,
@@ -378,9 +391,9 @@ export function assemble(o: CoreOptions) {
     rooms,
     players,
     views,
-    desk,
+    probeIntake,
     hub,
-    orchestrator,
+    migrator,
     failover,
     crashes,
     standbys,

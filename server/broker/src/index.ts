@@ -2,7 +2,7 @@
 export { type BrokerLimits, DEFAULT_LIMITS, REQUEST_BURST_S } from "./base/limits.js";
 export { LOG_SERIALIZERS } from "./base/logger.js";
 export { type Broker, startBroker } from "./broker.js";
-export type { Bulletin, Cluster, ClusterEvents } from "./cluster/cluster.js";
+export type { Cluster, ClusterEvents, ClusterMessage } from "./cluster/cluster.js";
 export { RedisCluster } from "./cluster/redis-cluster.js";
 export type { AddressBook } from "./hosts/address-book.js";
 export type { BrokerOptions } from "./options.js";

@@ -1,7 +1,7 @@
-/** The relay on real sockets: distance, travel, refusals, half-close, integrity, clean end. */
+/** The emulator on real sockets: distance, travel, refusals, half-close, integrity, clean end. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { RelayControl, startRelay } from "@centroid/emulation";
+import { EmulatorControl, startDistanceEmulator } from "@centroid/emulation";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -23,9 +23,9 @@ const TOLERANCE_MS = 8;
 describe("distance", () => {
   test("the round trip is the table's, by comparison with distance zero in the same run", async () => {
     await using echo = await echoServer();
-    await using relay = await relayBetween(60);
-    const here = await openSocket(relay.translate(echo.address, "h1", near));
-    const there = await openSocket(relay.translate(echo.address, "h1", far));
+    await using emulator = await relayBetween(60);
+    const here = await openSocket(emulator.translate(echo.address, "h1", near));
+    const there = await openSocket(emulator.translate(echo.address, "h1", far));
     const differenceMs = (await shortestRttMs(there, 25)) - (await shortestRttMs(here, 25));
     expect(Math.abs(differenceMs - 60)).toBeLessThan(TOLERANCE_MS);
     here.terminate();
@@ -34,12 +34,12 @@ describe("distance", () => {
 
   test("connecting costs two round trips: TCP, then the upgrade", async () => {
     await using echo = await echoServer();
-    await using relay = await relayBetween(100);
+    await using emulator = await relayBetween(100);
     const shortestOpenMs = async (label: string) => {
       let shortest = Number.POSITIVE_INFINITY;
       for (let i = 0; i < 8; i++) {
         const started = performance.now();
-        const socket = await openSocket(relay.translate(echo.address, "h1", label));
+        const socket = await openSocket(emulator.translate(echo.address, "h1", label));
         shortest = Math.min(shortest, performance.now() - started);
         socket.terminate();
       }
@@ -51,11 +51,11 @@ describe("distance", () => {
 
   test("travel changes the round trip of a living connection, over HTTP too", async () => {
     await using echo = await echoServer();
-    await using relay = await relayBetween(80);
-    await relay.setSite("alice", near);
-    const socket = await openSocket(relay.translate(echo.address, "h1", "alice"));
+    await using emulator = await relayBetween(80);
+    await emulator.setSite("alice", near);
+    const socket = await openSocket(emulator.translate(echo.address, "h1", "alice"));
     const before = await shortestRttMs(socket, 20);
-    const control = new RelayControl(relay.controlUrl);
+    const control = new EmulatorControl(emulator.controlUrl);
     await control.setSite("alice", far);
     const after = await shortestRttMs(socket, 20);
     await control.setSite("alice", near);
@@ -68,15 +68,15 @@ describe("distance", () => {
 
   test("hosts reach each other under their own label", async () => {
     await using echo = await echoServer();
-    await using relay = await startRelay({
+    await using emulator = await startDistanceEmulator({
       rttMs: { a: { a: 0, b: 50 }, b: { a: 50, b: 0 } },
       hosts: [
         { hostId: "h1", siteId: "a" },
         { hostId: "h2", siteId: "b" },
       ],
     });
-    const own = await openSocket(relay.translate(echo.address, "h1", "host:h1"));
-    const other = await openSocket(relay.translate(echo.address, "h1", "host:h2"));
+    const own = await openSocket(emulator.translate(echo.address, "h1", "host:h1"));
+    const other = await openSocket(emulator.translate(echo.address, "h1", "host:h2"));
     const differenceMs = (await shortestRttMs(other, 20)) - (await shortestRttMs(own, 20));
     expect(Math.abs(differenceMs - 50)).toBeLessThan(TOLERANCE_MS);
     own.terminate();
@@ -87,7 +87,7 @@ describe("distance", () => {
 describe("bytes", () => {
   test("arrive whole and in order under any chunking, jitter and travel", async () => {
     await using server = await tcpServer();
-    await using relay = await startRelay({ ...twoSites(12), jitterMs: 6 });
+    await using emulator = await startDistanceEmulator({ ...twoSites(12), jitterMs: 6 });
     const chunk = fc.uint8Array({ minLength: 1, maxLength: 3000 });
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ up: chunk }) },
@@ -96,13 +96,13 @@ describe("bytes", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        await relay.setSite("bob", far);
-        const { player, host } = await rawPair(relay, server, "bob");
+        await emulator.setSite("bob", far);
+        const { player, host } = await rawPair(emulator, server, "bob");
         const up = Buffer.concat(steps.flatMap((s) => ("up" in s ? [s.up] : [])));
         const down = Buffer.concat(steps.flatMap((s) => ("down" in s ? [s.down] : [])));
         const received = Promise.all([drain(host), drain(player)]);
         for (const s of steps) {
-          if ("travel" in s) await relay.setSite("bob", s.travel);
+          if ("travel" in s) await emulator.setSite("bob", s.travel);
           else if ("up" in s) player.write(s.up);
           else host.write(s.down);
         }
@@ -118,8 +118,8 @@ describe("bytes", () => {
 
   test("a half-closed connection still carries the other direction", async () => {
     await using server = await tcpServer();
-    await using relay = await relayBetween(10);
-    const { player, host } = await rawPair(relay, server, far);
+    await using emulator = await relayBetween(10);
+    const { player, host } = await rawPair(emulator, server, far);
     player.end("last words");
     expect((await drain(host)).toString()).toBe("last words");
     host.end("the answer");
@@ -128,10 +128,10 @@ describe("bytes", () => {
 
   test("a reader that does not read stops the writer, and loses nothing", async () => {
     await using server = await tcpServer();
-    await using relay = await relayBetween(2);
-    const { player, host } = await rawPair(relay, server, far);
+    await using emulator = await relayBetween(2);
+    const { player, host } = await rawPair(emulator, server, far);
     const block = Buffer.alloc(1 << 20, 7);
-    // 64 MiB are far more than the relay and the kernel may hold for a host that reads nothing.
+    // 64 MiB are far more than the emulator and the kernel may hold for a host that reads nothing.
     let taken = 0;
     const writing = (async () => {
       for (let i = 0; i < 64; i++) {
@@ -150,9 +150,9 @@ describe("bytes", () => {
 
   test("a broken player breaks the host's side, nobody else's", async () => {
     await using server = await tcpServer();
-    await using relay = await relayBetween(10);
-    const first = await rawPair(relay, server, far);
-    const second = await rawPair(relay, server, far);
+    await using emulator = await relayBetween(10);
+    const first = await rawPair(emulator, server, far);
+    const second = await rawPair(emulator, server, far);
     first.host.resume();
     const noticed = gone(first.host);
     first.player.resetAndDestroy();
@@ -166,67 +166,67 @@ describe("bytes", () => {
 describe("refusals", () => {
   test("each names its reason in one line", async () => {
     await using echo = await echoServer();
-    await using relay = await relayBetween(10);
-    relay.translate(echo.address, "h1", near);
+    await using emulator = await relayBetween(10);
+    emulator.translate(echo.address, "h1", near);
     const port = echo.address.split(":")[1];
-    const get = (path: string) => rawRequest(relay.port, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const get = (path: string) => rawRequest(emulator.port, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
     expect(await get(`/via/nowhere/h1/${port}/`)).toMatch(/^HTTP\/1.1 404 [\s\S]*label nowhere has no site/);
     expect(await get(`/via/near/h9/${port}/`)).toMatch(/^HTTP\/1.1 502 [\s\S]*unknown host h9/);
     expect(await get("/via/near/h1/1/")).toMatch(/^HTTP\/1.1 502 [\s\S]*port 1 is not an address of host h1/);
     expect(await get("/via/near")).toMatch(/^HTTP\/1.1 400 /);
     expect(await get("/via/%zz/h1/80/")).toMatch(/^HTTP\/1.1 400 /);
-    expect(await rawRequest(relay.port, "\u0000\u0001\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
-    expect(await rawRequest(relay.port, `GET /${"x".repeat(17_000)}`)).toMatch(/^HTTP\/1.1 431 /);
+    expect(await rawRequest(emulator.port, "\u0000\u0001\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
+    expect(await rawRequest(emulator.port, `GET /${"x".repeat(17_000)}`)).toMatch(/^HTTP\/1.1 431 /);
     expect(
-      await rawRequest(relay.port, "GET /else HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+      await rawRequest(emulator.port, "GET /else HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
     ).toMatch(/^HTTP\/1.1 404 /);
     expect(await get("/via/near/h1/99999/")).toMatch(/^HTTP\/1.1 400 /);
   });
 
   test("a page that gave this machine a name of its own does not control anything", async () => {
-    await using relay = await relayBetween(0);
+    await using emulator = await relayBetween(0);
     const put = (host: string) =>
       rawRequest(
-        relay.port,
+        emulator.port,
         `PUT /control/labels HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 31\r\nConnection: close\r\n\r\n{"label":"me","siteId":"far" } `,
       );
-    expect(await put(`evil.example:${relay.port}`)).toMatch(/^HTTP\/1.1 403 /);
-    expect(await put(`127.0.0.1:${relay.port}`)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await put(`evil.example:${emulator.port}`)).toMatch(/^HTTP\/1.1 403 /);
+    expect(await put(`127.0.0.1:${emulator.port}`)).toMatch(/^HTTP\/1.1 200 /);
     expect(
       await rawRequest(
-        relay.port,
+        emulator.port,
         "GET /control HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
       ),
     ).toMatch(/^HTTP\/1.1 403 /);
   });
 
   test("a registered port where nothing listens any more is a 502", async () => {
-    await using relay = await relayBetween(0);
+    await using emulator = await relayBetween(0);
     const gone = await tcpServer();
-    const address = relay.translate(gone.address, "h1", near);
+    const address = emulator.translate(gone.address, "h1", near);
     await gone[Symbol.asyncDispose]();
     const path = address.slice(address.indexOf("/"));
-    expect(await rawRequest(relay.port, `GET ${path}/ HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatch(
+    expect(await rawRequest(emulator.port, `GET ${path}/ HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatch(
       /^HTTP\/1.1 502 [\s\S]*nothing answers/,
     );
   });
 
   test("control calls are checked", async () => {
-    await using relay = await relayBetween(0);
-    const control = new RelayControl(relay.controlUrl);
+    await using emulator = await relayBetween(0);
+    const control = new EmulatorControl(emulator.controlUrl);
     await expect(control.setSite("x", "atlantis")).rejects.toMatchObject({ code: "NOT_FOUND" });
     await expect(control.setSite("", near)).rejects.toMatchObject({ code: "BAD_REQUEST" });
     await expect(control.addTarget("h9", 80)).rejects.toMatchObject({ code: "NOT_FOUND" });
-    const asPage = await fetch(`${relay.controlUrl}/labels`, { method: "PUT", body: "{}" });
+    const asPage = await fetch(`${emulator.controlUrl}/labels`, { method: "PUT", body: "{}" });
     expect(asPage.status).toBe(400);
   });
 
   test("a table that lacks a host's site, and a used port, fail with a code", async () => {
     await expect(
-      startRelay({ rttMs: { a: { a: 0 } }, hosts: [{ hostId: "h", siteId: "b" }] }),
+      startDistanceEmulator({ rttMs: { a: { a: 0 } }, hosts: [{ hostId: "h", siteId: "b" }] }),
     ).rejects.toMatchObject({ code: "CONFIG_INVALID" });
-    await using relay = await relayBetween(0);
-    await expect(startRelay({ ...twoSites(1), port: relay.port })).rejects.toMatchObject({
+    await using emulator = await relayBetween(0);
+    await expect(startDistanceEmulator({ ...twoSites(1), port: emulator.port })).rejects.toMatchObject({
       code: "PORT_IN_USE",
     });
   });
@@ -234,45 +234,45 @@ describe("refusals", () => {
 
 describe("addresses", () => {
   test("keep their path; addresses elsewhere and players without a label go direct", async () => {
-    await using relay = await relayBetween(0);
-    expect(relay.translate("127.0.0.1:41234/beacon", "h1", "host:h1")).toBe(
-      `127.0.0.1:${relay.port}/via/host%3Ah1/h1/41234/beacon`,
+    await using emulator = await relayBetween(0);
+    expect(emulator.translate("127.0.0.1:41234/beacon", "h1", "host:h1")).toBe(
+      `127.0.0.1:${emulator.port}/via/host%3Ah1/h1/41234/beacon`,
     );
-    expect(relay.translate("127.0.0.1:41234", "h1", undefined)).toBe("127.0.0.1:41234");
-    expect(relay.translate("10.0.0.1:80", "h1", near)).toBe("10.0.0.1:80");
-    expect(() => relay.translate("127.0.0.1:80", "h9", near)).toThrow(/no host h9/);
+    expect(emulator.translate("127.0.0.1:41234", "h1", undefined)).toBe("127.0.0.1:41234");
+    expect(emulator.translate("10.0.0.1:80", "h1", near)).toBe("10.0.0.1:80");
+    expect(() => emulator.translate("127.0.0.1:80", "h9", near)).toThrow(/no host h9/);
   });
 });
 
 describe("end", () => {
   test("dispose closes every connection and the process; abort does the same", async () => {
     await using server = await tcpServer();
-    const relay = await relayBetween(10);
-    const { player, host } = await rawPair(relay, server, far);
+    const emulator = await relayBetween(10);
+    const { player, host } = await rawPair(emulator, server, far);
     host.resume();
     player.resume();
     const bothClosed = Promise.all([gone(player), gone(host)]);
-    await relay[Symbol.asyncDispose]();
+    await emulator[Symbol.asyncDispose]();
     await bothClosed;
-    await relay.exited;
-    expect(() => process.kill(relay.pid, 0)).toThrow();
-    await expect(rawRequest(relay.port, "GET / HTTP/1.1\r\n\r\n")).rejects.toThrow(/ECONNREFUSED/);
+    await emulator.exited;
+    expect(() => process.kill(emulator.pid, 0)).toThrow();
+    await expect(rawRequest(emulator.port, "GET / HTTP/1.1\r\n\r\n")).rejects.toThrow(/ECONNREFUSED/);
 
     const abort = new AbortController();
-    const second = await startRelay(twoSites(1), abort.signal);
+    const second = await startDistanceEmulator(twoSites(1), abort.signal);
     abort.abort();
     await second.exited;
   });
 });
 
-/** A player and a host joined by the relay, past the request head. */
+/** A player and a host joined by the emulator, past the request head. */
 async function rawPair(
-  relay: Awaited<ReturnType<typeof relayBetween>>,
+  emulator: Awaited<ReturnType<typeof relayBetween>>,
   server: Awaited<ReturnType<typeof tcpServer>>,
   label: string,
 ): Promise<{ player: Socket; host: Socket }> {
-  const address = relay.translate(server.address, "h1", label);
-  const player = connect({ host: "127.0.0.1", port: relay.port, allowHalfOpen: true });
+  const address = emulator.translate(server.address, "h1", label);
+  const player = connect({ host: "127.0.0.1", port: emulator.port, allowHalfOpen: true });
   player.on("error", () => undefined);
   const head = "/room?sessionId=x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n";
   player.write(`GET ${address.slice(address.indexOf("/"))}${head}`);

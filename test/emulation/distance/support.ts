@@ -1,15 +1,19 @@
-/** Real sockets to put behind a relay. */
+/** Real sockets to put behind a emulator. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
-import { type Relay, type RelayOptions, startRelay } from "@centroid/emulation";
+import {
+  type DistanceEmulator,
+  type DistanceEmulatorOptions,
+  startDistanceEmulator,
+} from "@centroid/emulation";
 import { WebSocket, WebSocketServer } from "ws";
 
 export const near = "near";
 export const far = "far";
 
 /** One host at `near`; `far` is `rttMs` away from it, `near` not at all. */
-export function twoSites(rttMs: number): RelayOptions {
+export function twoSites(rttMs: number): DistanceEmulatorOptions {
   return {
     rttMs: { near: { near: 0 }, far: { near: rttMs } },
     hosts: [{ hostId: "h1", siteId: near }],
@@ -39,7 +43,7 @@ export async function openSocket(address: string): Promise<WebSocket> {
 
 /**
  * The shortest of `count` round trips, one after another, ms. A busy machine only makes round trips longer, so
- * the shortest one is what the relay itself does.
+ * the shortest one is what the emulator itself does.
  */
 export async function shortestRttMs(socket: WebSocket, count: number): Promise<number> {
   let shortest = Number.POSITIVE_INFINITY;
@@ -87,7 +91,7 @@ export async function tcpServer(): Promise<
   };
 }
 
-/** Sends a raw request to the relay and reads the whole answer. */
+/** Sends a raw request to the emulator and reads the whole answer. */
 export async function rawRequest(port: number, request: string): Promise<string> {
   const socket = connect({ host: "127.0.0.1", port });
   socket.write(request);
@@ -114,4 +118,5 @@ export async function readBytes(socket: Socket, length: number): Promise<Buffer>
   });
 }
 
-export const relayBetween = (rttMs: number): Promise<Relay> => startRelay(twoSites(rttMs));
+export const relayBetween = (rttMs: number): Promise<DistanceEmulator> =>
+  startDistanceEmulator(twoSites(rttMs));

@@ -20,7 +20,7 @@ interface PlayerMap {
 }
 
 /** The part of a demo room's state that bots read. */
-export interface RoomView {
+export interface BotView {
   readonly players?: PlayerMap;
   readonly avatars?: PlayerMap;
   readonly target?: { readonly x: number; readonly y: number };
@@ -36,9 +36,9 @@ interface Outgoing {
 export interface Behaviour {
   /** Type of the room's numbered broadcasts. */
   readonly broadcastType: string;
-  readonly ledgerOf: (state: RoomView, sessionId: string) => LedgerView | undefined;
+  readonly ledgerOf: (state: BotView, sessionId: string) => LedgerView | undefined;
   /** The next numbered message, and now and then one that makes the room broadcast. */
-  readonly play: (state: RoomView, numbered: { n: number; nonce: number }, random: Random) => Outgoing[];
+  readonly play: (state: BotView, numbered: { n: number; nonce: number }, random: Random) => Outgoing[];
 }
 
 /** Of the inputs: often enough to count broadcasts, rarely enough not to drown the room in them. */

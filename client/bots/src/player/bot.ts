@@ -4,10 +4,10 @@ import { CentroidClient } from "@centroid/sdk";
 import { type Random, seededRandom } from "../measure/random.js";
 import type { Tally } from "../measure/tally.js";
 import type { PlayerPlan } from "../scenarios/plan.js";
-import type { World } from "../world/world.js";
+import type { EmulatedWorld } from "../world/world.js";
 import { BEHAVIOURS, type PlayableRoom } from "./behaviours.js";
 import type { RoomGroup } from "./room-group.js";
-import { Session } from "./session.js";
+import { BotSession } from "./session.js";
 import { setSite } from "./travel.js";
 
 export interface BotOptions {
@@ -20,7 +20,7 @@ export interface BotOptions {
   readonly inputsPerSecond: number;
   readonly seed: number;
   readonly startedAtMs: number;
-  readonly world: World;
+  readonly world: EmulatedWorld;
   readonly tally: Tally;
 }
 
@@ -76,7 +76,7 @@ export class Bot {
   }
 
   /** @param untilMs a stay that is over before it began is left out */
-  async #join(untilMs: number, signal: AbortSignal): Promise<Session | undefined> {
+  async #join(untilMs: number, signal: AbortSignal): Promise<BotSession | undefined> {
     const { group, plan, roomType, inputsPerSecond, tally } = this.#options;
     for (let tries = 1; tries <= MAX_TRIES && !signal.aborted && this.#elapsedMs() < untilMs; tries++) {
       try {
@@ -84,7 +84,7 @@ export class Bot {
         tally.now.joinsOk += 1;
         tally.now.joinMs.push(joinMs);
         const random = this.#random;
-        return new Session({ room, behaviour: BEHAVIOURS[roomType], tally, random, inputsPerSecond });
+        return new BotSession({ room, behaviour: BEHAVIOURS[roomType], tally, random, inputsPerSecond });
       } catch (cause) {
         tally.now.joinsFailed += 1;
         tally.error(cause);

@@ -1,17 +1,17 @@
 /** The room of a group of bots: the first to come makes it, the others join it by its id. */
 import type { CentroidClient, CentroidRoom } from "@centroid/sdk";
 import { codeOf } from "../measure/tally.js";
-import type { RoomView } from "./behaviours.js";
+import type { BotView } from "./behaviours.js";
 
 /** Answers that mean that the room is over or closed and a new one is needed; 522 is Colyseus' for a bad id. */
 const ROOM_IS_GONE = new Set(["ROOM_NOT_FOUND", "404", "522"]);
 
 export interface JoinedRoom {
-  readonly room: CentroidRoom<RoomView>;
+  readonly room: CentroidRoom<BotView>;
   readonly joinMs: number;
 }
 
-async function timed(join: () => Promise<CentroidRoom<RoomView>>): Promise<JoinedRoom> {
+async function timed(join: () => Promise<CentroidRoom<BotView>>): Promise<JoinedRoom> {
   const startedMs = performance.now();
   return { room: await join(), joinMs: performance.now() - startedMs };
 }
@@ -34,7 +34,7 @@ export class RoomGroup {
       const roomId = this.#roomId;
       if (roomId !== undefined) {
         try {
-          return await timed(() => client.joinById<RoomView>(roomId, options));
+          return await timed(() => client.joinById<BotView>(roomId, options));
         } catch (cause) {
           if (!ROOM_IS_GONE.has(codeOf(cause))) throw cause;
           if (this.#roomId === roomId) this.#roomId = undefined;
@@ -47,8 +47,8 @@ export class RoomGroup {
     }
   }
 
-  async #create(client: CentroidClient, options: Record<string, unknown>): Promise<CentroidRoom<RoomView>> {
-    const creating = client.create<RoomView>(this.#roomType, options);
+  async #create(client: CentroidClient, options: Record<string, unknown>): Promise<CentroidRoom<BotView>> {
+    const creating = client.create<BotView>(this.#roomType, options);
     this.#creating = creating;
     try {
       const room = await creating;

@@ -9,7 +9,7 @@ import type { Random } from "../measure/random.js";
 import { SequenceCheck } from "../measure/sequence-check.js";
 import { SilenceMeter } from "../measure/silence-meter.js";
 import type { Tally } from "../measure/tally.js";
-import type { Behaviour, RoomView } from "./behaviours.js";
+import type { Behaviour, BotView } from "./behaviours.js";
 
 /** How long the last messages may take to show up in the room's books before they count as lost. */
 const SETTLE_TIMEOUT_MS = 5_000;
@@ -18,14 +18,14 @@ const ECHO_INTERVAL_MS = 1_000;
 const LEAVE_TIMEOUT_MS = 2_000;
 
 export interface SessionOptions {
-  readonly room: CentroidRoom<RoomView>;
+  readonly room: CentroidRoom<BotView>;
   readonly behaviour: Behaviour;
   readonly tally: Tally;
   readonly random: Random;
   readonly inputsPerSecond: number;
 }
 
-export class Session {
+export class BotSession {
   readonly #options: SessionOptions;
   readonly #silence = new SilenceMeter();
   readonly #echoes = new Map<number, number>();
@@ -104,7 +104,7 @@ export class Session {
     this.#playing = false;
   }
 
-  #update(state: RoomView): void {
+  #update(state: BotView): void {
     const { tally } = this.#options;
     tally.now.updates += 1;
     this.#silence.update(performance.now());

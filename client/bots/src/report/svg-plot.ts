@@ -1,6 +1,6 @@
 /** Small plots as SVG text. */
 
-export interface Point {
+export interface PlotPoint {
   readonly x: number;
   readonly y: number;
 }
@@ -21,7 +21,7 @@ interface Frame {
 }
 
 /** One line per series, all on the same axes from zero. */
-export function lines(series: readonly { name: string; points: readonly Point[] }[]): string {
+export function lines(series: readonly { name: string; points: readonly PlotPoint[] }[]): string {
   const frame = frameOf(series.flatMap(({ points }) => points));
   const drawn = series.map(({ name, points }, i) => {
     const path = points.map(({ x, y }) => `${round(frame.x(x))},${round(frame.y(y))}`).join(" ");
@@ -33,7 +33,7 @@ export function lines(series: readonly { name: string; points: readonly Point[] 
 }
 
 /** One bar per point that is not zero. */
-export function bars(points: readonly Point[]): string {
+export function bars(points: readonly PlotPoint[]): string {
   const frame = frameOf(points);
   const width = Math.max(1, (WIDTH - LEFT) / Math.max(1, points.length) - 1);
   const drawn = points
@@ -46,7 +46,7 @@ export function bars(points: readonly Point[]): string {
   return svg(frame.grid + drawn.join(""));
 }
 
-function frameOf(points: readonly Point[]): Frame {
+function frameOf(points: readonly PlotPoint[]): Frame {
   const maxX = Math.max(1, ...points.map(({ x }) => x));
   const maxY = niceCeiling(Math.max(1, ...points.map(({ y }) => y)));
   const x = (value: number) => LEFT + (value / maxX) * (WIDTH - LEFT - RIGHT);

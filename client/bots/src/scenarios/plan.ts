@@ -1,7 +1,7 @@
 /** What a player will do: where it is when, and when it plays. Made before the run, from a seed. */
 import type { Random } from "../measure/random.js";
 import type { City } from "../world/cities.js";
-import type { World } from "../world/world.js";
+import type { EmulatedWorld } from "../world/world.js";
 
 export interface PlayerPlan {
   readonly playerId: string;
@@ -20,11 +20,11 @@ export interface ScenarioInput {
   readonly durationMs: number;
   /** Between a player's journeys in `follow-the-sun`; if not given, three journeys are spread over the run. */
   readonly legMs?: number | undefined;
-  readonly world: World;
+  readonly world: EmulatedWorld;
   readonly random: Random;
 }
 
-export type Scenario = (input: ScenarioInput) => PlayerPlan[];
+export type BotScenario = (input: ScenarioInput) => PlayerPlan[];
 
 /** Regions in the order the sun reaches them. Africa's evening is Europe's. */
 const SUN_ORDER: readonly (readonly City["region"][])[] = [
@@ -36,7 +36,7 @@ const SUN_ORDER: readonly (readonly City["region"][])[] = [
 ];
 
 /** Cities of the region that is `step` sun steps west of the first. */
-export function regionAt(world: World, step: number): City[] {
+export function regionAt(world: EmulatedWorld, step: number): City[] {
   const regions = SUN_ORDER[step % SUN_ORDER.length] ?? [];
   return world.cities.filter((city) => regions.includes(city.region));
 }

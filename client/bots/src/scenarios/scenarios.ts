@@ -1,11 +1,11 @@
 /** The scenarios: each turns players, rooms and a seed into plans. */
 import { exponential, pick } from "../measure/random.js";
 import {
+  type BotScenario,
   type PlayerPlan,
   playerIdOf,
   rampMs,
   regionAt,
-  type Scenario,
   type ScenarioInput,
   USUAL_LEGS,
 } from "./plan.js";
@@ -21,7 +21,7 @@ function deal({ players, rooms }: ScenarioInput, make: Maker): PlayerPlan[] {
 }
 
 /** Each room's players live in one part of the world and stay there. */
-const regional: Scenario = (input) =>
+const regional: BotScenario = (input) =>
   deal(input, (group) => ({
     homeCityId: pick(regionAt(input.world, group), input.random).cityId,
     legs: [],
@@ -29,7 +29,7 @@ const regional: Scenario = (input) =>
   }));
 
 /** Each room's players go west, one by one, from evening to evening; the room should follow. */
-const followTheSun: Scenario = (input) => {
+const followTheSun: BotScenario = (input) => {
   const { world, random, durationMs, legMs = durationMs / (USUAL_LEGS + 1) } = input;
   const legs = Math.max(0, Math.ceil(durationMs / legMs) - 1);
   return deal(input, (group) => ({
@@ -44,7 +44,7 @@ const followTheSun: Scenario = (input) => {
 };
 
 /** Each room lives in a city; two thirds of its players go to another one and come back. */
-const commute: Scenario = (input) => {
+const commute: BotScenario = (input) => {
   const { world, random, durationMs } = input;
   const lines = Array.from({ length: input.rooms }, (_, group) => ({
     from: pick(regionAt(world, group), random).cityId,
@@ -67,7 +67,7 @@ const commute: Scenario = (input) => {
 };
 
 /** Players come and go all the time, mostly from the room's part of the world. */
-const churn: Scenario = (input) => {
+const churn: BotScenario = (input) => {
   const { world, random, durationMs } = input;
   const place = (group: number) =>
     random() < 0.7 ? pick(regionAt(world, group), random).cityId : pick(world.cities, random).cityId;
@@ -86,7 +86,7 @@ const churn: Scenario = (input) => {
 };
 
 /** A few players far away, then a crowd from elsewhere arrives within seconds, and leaves again. */
-const crowd: Scenario = (input) => {
+const crowd: BotScenario = (input) => {
   const { world, random, durationMs } = input;
   return deal(input, (group, index) => {
     const early = index % 5 === 0;
@@ -101,12 +101,12 @@ const crowd: Scenario = (input) => {
   });
 };
 
-export const SCENARIOS = {
+export const BOT_SCENARIOS = {
   regional,
   "follow-the-sun": followTheSun,
   commute,
   churn,
   crowd,
-} as const satisfies Record<string, Scenario>;
-export type ScenarioName = keyof typeof SCENARIOS;
-export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
+} as const satisfies Record<string, BotScenario>;
+export type ScenarioName = keyof typeof BOT_SCENARIOS;
+export const SCENARIO_NAMES = Object.keys(BOT_SCENARIOS) as ScenarioName[];

@@ -5,7 +5,7 @@ import { CITIES, type City, HOST_CITY_IDS } from "./cities.js";
 /** How the extract came about, and its licence, are next to it. */
 const EXTRACT = new URL("../../data/world-rtt.csv", import.meta.url);
 
-export interface World {
+export interface EmulatedWorld {
   readonly cities: readonly City[];
   /** Cities with an edge host; the host id is the city id. */
   readonly hosts: readonly City[];
@@ -16,7 +16,7 @@ export interface World {
 }
 
 /** @throws Error if the packaged RTT table is missing or does not match the cities */
-export function loadWorld(): World {
+export function loadWorld(): EmulatedWorld {
   const rttTable = parseExtract(readFileSync(EXTRACT, "utf8"));
   const rttMs = (from: string, to: string): number => {
     const value = rttTable[from]?.[to];

@@ -6,9 +6,9 @@ import {
   decisionSchema,
   type Location,
   OPERATOR_HEADER,
+  type OperatorMessage,
   type Receipt,
   type Role,
-  type RoomMessage,
   receiptSchema,
   whoamiSchema,
   wireErrorSchema,
@@ -16,7 +16,7 @@ import {
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { z } from "zod";
-import type { Session } from "./session.js";
+import type { OperatorSession } from "./session.js";
 
 /** The person closed the login instead. Nothing went wrong and nothing was done. */
 export class Declined extends Error {
@@ -42,7 +42,7 @@ const deliveredSchema = z.object({ receivers: z.number().int() });
 export type RoomStateView = z.infer<typeof roomStateSchema>;
 
 export interface Control {
-  readonly session: Session;
+  readonly session: OperatorSession;
   decisions(roomId: string): Promise<Decision[]>;
   receipts(roomId: string): Promise<Receipt[]>;
   state(roomId: string): Promise<RoomStateView>;
@@ -50,7 +50,7 @@ export interface Control {
   kick(roomId: string, sessionId: string): Promise<void>;
   setLocked(roomId: string, locked: boolean): Promise<void>;
   /** @returns how many received it */
-  message(roomId: string, message: RoomMessage): Promise<number>;
+  message(roomId: string, message: OperatorMessage): Promise<number>;
   drain(hostId: string): Promise<void>;
   activate(hostId: string): Promise<void>;
   /** @returns what would be decided if that player of the room were there */
@@ -69,7 +69,7 @@ export function useControl(): Control | undefined {
 }
 
 /** All calls throw an Error whose message can be shown: the broker's own words where it answered. */
-export function createControl(session: Session): Control {
+export function createControl(session: OperatorSession): Control {
   const call = async <T>(
     method: string,
     path: string,

@@ -16,7 +16,7 @@ interface Asking {
   readonly answer: (login: Login | undefined) => void;
 }
 
-export interface Session {
+export interface OperatorSession {
   readonly login: ReadonlySignal<Login | undefined>;
   /** What the person is called in the audit log; may be empty. */
   readonly name: ReadonlySignal<string>;
@@ -30,11 +30,11 @@ export interface Session {
   forget(): void;
 }
 
-export function createSession(): Session {
+export function createSession(): OperatorSession {
   const storage = sessionStorageOrNone();
   const login = signal<Login | undefined>(kept(storage?.getItem(LOGIN_KEY)));
   const name = signal(storage?.getItem(NAME_KEY) ?? "");
-  const asking: Session["asking"] = signal(undefined);
+  const asking: OperatorSession["asking"] = signal(undefined);
   const ask = (reason: string, role: Role) =>
     new Promise<Login | undefined>((resolve) => {
       asking.peek()?.answer(undefined);

@@ -1,6 +1,6 @@
 /** Figures the tables show that no event carries: per-host latency, sorted lists, names. */
 import type { Host, Player, Room } from "@centroid/protocol";
-import type { World } from "./world.js";
+import type { DashboardState } from "./world.js";
 
 export interface HostRow {
   readonly host: Host;
@@ -10,7 +10,7 @@ export interface HostRow {
 }
 
 /** @returns one row per host: mean of its players' p50 and jitter to it */
-export function hostRows(world: World): HostRow[] {
+export function hostRows(world: DashboardState): HostRow[] {
   const sums = new Map<string, { ping: number; jitter: number; count: number }>();
   for (const player of world.players.values()) {
     const hostId = world.rooms.get(player.roomId)?.hostId;
@@ -27,14 +27,14 @@ export function hostRows(world: World): HostRow[] {
   });
 }
 
-export function hostName(world: World, hostId: string): string {
+export function hostName(world: DashboardState, hostId: string): string {
   return world.hosts.get(hostId)?.name ?? hostId;
 }
 
-export function playersOf(world: World, roomId: string): Player[] {
+export function playersOf(world: DashboardState, roomId: string): Player[] {
   return [...world.players.values()].filter((player) => player.roomId === roomId);
 }
 
-export function roomsOn(world: World, hostId: string): Room[] {
+export function roomsOn(world: DashboardState, hostId: string): Room[] {
   return [...world.rooms.values()].filter((room) => room.hostId === hostId);
 }

@@ -1,6 +1,6 @@
 /** The last hour, kept as keyframes and the events after each, so that any instant can be shown again. */
 import type { BrokerEvent } from "@centroid/protocol";
-import { applyEvents, EMPTY_WORLD, type World } from "./world.js";
+import { applyEvents, type DashboardState, EMPTY_WORLD } from "./world.js";
 
 export interface HistoryLimits {
   readonly spanMs: number;
@@ -17,14 +17,14 @@ const KEYFRAME_MS = 15_000;
 
 interface Segment {
   readonly fromMs: number;
-  readonly before: World;
+  readonly before: DashboardState;
   readonly events: BrokerEvent[];
 }
 
 export class History {
   readonly #limits: HistoryLimits;
   #segments: Segment[] = [];
-  #latest: World = EMPTY_WORLD;
+  #latest: DashboardState = EMPTY_WORLD;
   #count = 0;
 
   constructor(limits: HistoryLimits = HISTORY_LIMITS) {
@@ -32,7 +32,7 @@ export class History {
   }
 
   /** Adds events that have just happened; `after` is the world they led to. */
-  append(events: readonly BrokerEvent[], after: World): void {
+  append(events: readonly BrokerEvent[], after: DashboardState): void {
     for (const event of events) this.#segmentFor(event).events.push(event);
     this.#count += events.length;
     this.#latest = after;
@@ -46,7 +46,7 @@ export class History {
   }
 
   /** @returns the world as it was at that instant (the oldest known one for anything earlier) */
-  at(atMs: number): World {
+  at(atMs: number): DashboardState {
     if (atMs >= this.#latest.atMs) return this.#latest;
     const segment = this.#segments.findLast((candidate) => candidate.fromMs <= atMs) ?? this.#segments[0];
     if (!segment) return this.#latest;
@@ -86,7 +86,7 @@ export class History {
   }
 }
 
-function asSnapshot(world: World, atMs: number): BrokerEvent {
+function asSnapshot(world: DashboardState, atMs: number): BrokerEvent {
   return {
     type: "snapshot",
     seq: 0,

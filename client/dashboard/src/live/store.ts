@@ -5,27 +5,27 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { z } from "zod";
 import { History } from "./history.js";
-import { type Connection, followStream } from "./stream.js";
-import { applyEvents, EMPTY_WORLD, type World } from "./world.js";
+import { type EventStream, followStream } from "./stream.js";
+import { applyEvents, type DashboardState, EMPTY_WORLD } from "./world.js";
 
-export interface Store {
-  readonly connection: ReadonlySignal<Connection>;
+export interface LiveStore {
+  readonly connection: ReadonlySignal<EventStream>;
   readonly unreadable: ReadonlySignal<{ count: number; last: string }>;
   /** The instant shown, ms of broker time; undefined follows the present. */
   readonly cursorMs: Signal<number | undefined>;
   /** The world at the cursor. */
-  readonly world: ReadonlySignal<World>;
+  readonly world: ReadonlySignal<DashboardState>;
   readonly span: ReadonlySignal<{ fromMs: number; toMs: number } | undefined>;
   /** All receipts known now, wherever the cursor stands: the marks on the time line. */
-  readonly latest: ReadonlySignal<World>;
+  readonly latest: ReadonlySignal<DashboardState>;
   /** Broker time shown at this moment; runs on between events. */
   nowMs(): number;
   recording(): BrokerEvent[];
 }
 
-export const StoreContext = createContext<Store | undefined>(undefined);
+export const StoreContext = createContext<LiveStore | undefined>(undefined);
 
-export function useStore(): Store {
+export function useStore(): LiveStore {
   const store = useContext(StoreContext);
   if (!store) throw new Error("no store: wrap the page in StoreContext.Provider");
   return store;
@@ -35,7 +35,7 @@ export function useStore(): Store {
  * @param token the admin token if there is one: a broker reached over a network streams to nobody else
  * @returns a store that follows `/events` of the page's own origin until the signal aborts
  */
-export function liveStore(token: () => string | undefined, signalToStop: AbortSignal): Store {
+export function liveStore(token: () => string | undefined, signalToStop: AbortSignal): LiveStore {
   const { store, receive, connection, unreadable } = createStore({ kind: "connecting" });
   const url = () => {
     const address = new URL("events", document.baseURI);
@@ -64,7 +64,7 @@ export function liveStore(token: () => string | undefined, signalToStop: AbortSi
  * @returns a store that plays a recording taken by this page
  * @throws ZodError if the text is not one
  */
-export function recordedStore(json: string): Store {
+export function recordedStore(json: string): LiveStore {
   const events = z.array(eventSchema).parse(JSON.parse(json));
   const { store, receive } = createStore({ kind: "recording" });
   for (const event of events) receive([event]);
@@ -72,11 +72,11 @@ export function recordedStore(json: string): Store {
   return store;
 }
 
-function createStore(initial: Connection) {
+function createStore(initial: EventStream) {
   const history = new History();
-  const connection = signal<Connection>(initial);
+  const connection = signal<EventStream>(initial);
   const unreadable = signal({ count: 0, last: "" });
-  const latest = signal<World>(EMPTY_WORLD);
+  const latest = signal<DashboardState>(EMPTY_WORLD);
   const span = signal<{ fromMs: number; toMs: number } | undefined>(undefined);
   const cursorMs = signal<number | undefined>(undefined);
   const world = computed(() => (cursorMs.value === undefined ? latest.value : history.at(cursorMs.value)));
@@ -99,7 +99,7 @@ function createStore(initial: Connection) {
     return latest.peek().atMs + elapsed;
   };
 
-  const store: Store = {
+  const store: LiveStore = {
     connection,
     unreadable,
     cursorMs,

@@ -1,7 +1,7 @@
 /** The event stream from the broker: parsed at the edge, redialled for as long as the page is open. */
 import { type BrokerEvent, eventSchema, tryRead } from "@centroid/protocol";
 
-export type Connection =
+export type EventStream =
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
   | { readonly kind: "lost"; readonly attempts: number }
@@ -10,7 +10,7 @@ export type Connection =
 
 export interface StreamListener {
   onEvents(events: readonly BrokerEvent[]): void;
-  onConnection(connection: Connection): void;
+  onConnection(connection: EventStream): void;
   /** A frame that is no event: shown as a count, never guessed at. */
   onUnreadable(reason: string): void;
 }

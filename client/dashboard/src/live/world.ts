@@ -1,7 +1,7 @@
 /** What the dashboard knows at one instant, and how events change it. Pure: the same events, the same world. */
 import type { BrokerEvent, Decision, Host, MigrationView, Player, Receipt, Room } from "@centroid/protocol";
 
-export interface World {
+export interface DashboardState {
   /** Broker time of the last event, ms since the epoch; 0 before the first snapshot. */
   readonly atMs: number;
   readonly brokerId: string;
@@ -23,7 +23,7 @@ const MAX_RECEIPTS = 300;
 /** Evaluations kept per room: the regret curve's width. */
 const MAX_DECISIONS = 240;
 
-export const EMPTY_WORLD: World = {
+export const EMPTY_WORLD: DashboardState = {
   atMs: 0,
   brokerId: "",
   emulated: false,
@@ -43,7 +43,7 @@ function playerKey(player: { roomId: string; playerId: string }): string {
  * The world after the events, in order. Collections that no event touched are shared with the old world,
  * so that views can compare by identity and keyframes cost little.
  */
-export function applyEvents(world: World, events: readonly BrokerEvent[]): World {
+export function applyEvents(world: DashboardState, events: readonly BrokerEvent[]): DashboardState {
   if (events.length === 0) return world;
   const draft = new Draft(world);
   for (const event of events) draft.apply(event);
@@ -51,14 +51,14 @@ export function applyEvents(world: World, events: readonly BrokerEvent[]): World
 }
 
 class Draft {
-  #world: World;
-  readonly #copied = new Set<keyof World>();
+  #world: DashboardState;
+  readonly #copied = new Set<keyof DashboardState>();
 
-  constructor(world: World) {
+  constructor(world: DashboardState) {
     this.#world = world;
   }
 
-  finish(): World {
+  finish(): DashboardState {
     return this.#world;
   }
 
@@ -147,8 +147,8 @@ class Draft {
   }
 }
 
-type MutableOf<K extends keyof World> =
-  World[K] extends ReadonlyMap<string, infer V> ? Map<string, V> : never;
+type MutableOf<K extends keyof DashboardState> =
+  DashboardState[K] extends ReadonlyMap<string, infer V> ? Map<string, V> : never;
 
 function newestFirst(receipts: readonly Receipt[], receipt: Receipt): readonly Receipt[] {
   const others = receipts.filter((known) => known.migrationId !== receipt.migrationId);

@@ -1,6 +1,6 @@
 /** One animated arc per migration: while it runs with its phase, and for a moment after with its outcome. */
 import type { Location, MigrationPhase } from "@centroid/protocol";
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { formatBytes, formatMs } from "../ui/format.js";
 import { type Box, isFree } from "./boxes.js";
 import type { Projection } from "./projection.js";
@@ -22,7 +22,7 @@ export interface Arc {
 }
 
 /** The arcs to show at `nowMs`, oldest first. */
-export function arcsOf(world: World, nowMs: number): Arc[] {
+export function arcsOf(world: DashboardState, nowMs: number): Arc[] {
   const arcs: Arc[] = [];
   for (const receipt of world.receipts) {
     const sinceMs = nowMs - (receipt.startedAtMs + receipt.totalMs);

@@ -3,7 +3,7 @@ import type { Location, Player } from "@centroid/protocol";
 import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { useStore } from "../live/store.js";
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { readPalette } from "../ui/palette.js";
 import { REACHABLE_BY_KEYS } from "../ui/reachable.js";
 import { hostLink, type Route, roomLink, useRoute } from "../ui/route.js";
@@ -163,7 +163,7 @@ function linkOf(thing: PlacedThing): string {
 }
 
 /** The pointer decides; else the page that is open. */
-function focusOf(route: Route, hovered: PlacedThing | undefined, world: World): Focus | undefined {
+function focusOf(route: Route, hovered: PlacedThing | undefined, world: DashboardState): Focus | undefined {
   if (hovered?.kind === "room") return focusOnRoom(hovered.room.roomId, world);
   if (hovered?.kind === "player") return focusOnRoom(hovered.player.roomId, world);
   if (hovered?.kind === "host") return focusOnHost(hovered.host.hostId, world);
@@ -172,16 +172,16 @@ function focusOf(route: Route, hovered: PlacedThing | undefined, world: World): 
   return undefined;
 }
 
-function focusOnRoom(roomId: string, world: World): Focus | undefined {
+function focusOnRoom(roomId: string, world: DashboardState): Focus | undefined {
   const room = world.rooms.get(roomId);
   return room && { roomIds: new Set([roomId]), hostIds: new Set([room.hostId]) };
 }
 
-function focusOnHost(hostId: string, world: World): Focus {
+function focusOnHost(hostId: string, world: DashboardState): Focus {
   const rooms = [...world.rooms.values()].filter((room) => room.hostId === hostId);
   return { roomIds: new Set(rooms.map((room) => room.roomId)), hostIds: new Set([hostId]) };
 }
 
-function describe(world: World): string {
+function describe(world: DashboardState): string {
   return `World map with ${world.hosts.size} hosts, ${world.rooms.size} rooms and ${world.players.size} players.`;
 }

@@ -1,6 +1,6 @@
 /** What is where on the map: hosts, rooms and players in unzoomed pixels, with fixed offsets where they crowd. */
 import type { Host, Location, Player, Room } from "@centroid/protocol";
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { type Grade, gradeOf } from "../ui/palette.js";
 import type { Point, Projection } from "./projection.js";
 
@@ -45,7 +45,7 @@ export const CLOUD_LIFT_PX = 17;
 const PLAYER_SPACING_PX = 3.1;
 const ROOM_SPACING_PX = 8;
 
-export function createScene(world: World, projection: Projection): Scene {
+export function createScene(world: DashboardState, projection: Projection): Scene {
   const playerCrowds = new Crowds(PLAYER_SPACING_PX);
   const roomCrowds = new Crowds(ROOM_SPACING_PX);
   const hosts = [...world.hosts.values()].map<PlacedHost>((host) => ({
@@ -84,7 +84,7 @@ export function createScene(world: World, projection: Projection): Scene {
 }
 
 /** In the middle of its players, else at its host. */
-function roomLocation(room: Room, world: World): Location | undefined {
+function roomLocation(room: Room, world: DashboardState): Location | undefined {
   return room.centroid ?? world.hosts.get(room.hostId);
 }
 

@@ -1,12 +1,12 @@
 /** What is under the pointer, in a few words. */
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { formatMs, formatPercent, plural } from "../ui/format.js";
 import type { PlacedThing, View } from "./scene.js";
 import { toScreen } from "./scene.js";
 
 interface TooltipProps {
   readonly thing: PlacedThing;
-  readonly world: World;
+  readonly world: DashboardState;
   readonly view: View;
   readonly width: number;
 }
@@ -21,7 +21,7 @@ export function Tooltip({ thing, world, view, width }: TooltipProps) {
   );
 }
 
-function Content({ thing, world }: { thing: PlacedThing; world: World }) {
+function Content({ thing, world }: { thing: PlacedThing; world: DashboardState }) {
   const hostName = (hostId: string | undefined) => (hostId && world.hosts.get(hostId)?.name) ?? hostId ?? "–";
   switch (thing.kind) {
     case "host":

@@ -1,13 +1,13 @@
 /** The arcs of this moment; ticks only while one is fading. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { Store } from "../live/store.js";
+import type { LiveStore } from "../live/store.js";
 import { type Arc, arcsOf } from "./arcs.js";
 
 /** Fine enough for a fade, coarse enough to cost nothing. */
 const TICK_MS = 100;
 
-export function useArcs(store: Store): readonly Arc[] {
+export function useArcs(store: LiveStore): readonly Arc[] {
   const tick = useSignal(0);
   const world = store.world.value;
   // Read so that this renders again with every tick and every move of the cursor.

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { type Control, useControl } from "../api/control.js";
 import { hostName } from "../live/derive.js";
 import { useStore } from "../live/store.js";
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { Action } from "../ui/action.js";
 import { formatDay, formatTime } from "../ui/format.js";
 import { REACHABLE_BY_KEYS } from "../ui/reachable.js";
@@ -75,7 +75,7 @@ function Log({ control }: { control: Control }) {
   }
 }
 
-function Entries({ entries, world }: { entries: readonly AuditEntry[]; world: World }) {
+function Entries({ entries, world }: { entries: readonly AuditEntry[]; world: DashboardState }) {
   return (
     <div class="table-wide" {...REACHABLE_BY_KEYS}>
       <table aria-label="Orders">
@@ -119,7 +119,7 @@ function Entries({ entries, world }: { entries: readonly AuditEntry[]; world: Wo
   );
 }
 
-function Order({ entry, world }: { entry: AuditEntry; world: World }) {
+function Order({ entry, world }: { entry: AuditEntry; world: DashboardState }) {
   const { action, roomId, hostId, sessionId, details } = entry;
   return (
     <>

@@ -4,9 +4,9 @@ import { useSignal } from "@preact/signals";
 import { type Control, useControl } from "../api/control.js";
 import { hostName, hostRows, roomsOn } from "../live/derive.js";
 import { useStore } from "../live/store.js";
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { Action } from "../ui/action.js";
-import { HostStateBadge, LoadBar, Ping } from "../ui/badges.js";
+import { HostStateBadge, LoadBar, PingBadge } from "../ui/badges.js";
 import { Dialog } from "../ui/dialog.js";
 import { formatBytes, formatMs, formatTime, plural } from "../ui/format.js";
 import { roomLink } from "../ui/route.js";
@@ -30,7 +30,7 @@ export function HostPage({ hostId }: { hostId: string }) {
       <Facts
         facts={[
           ["State", <HostStateBadge state={host.state} />],
-          ["Ping", <Ping ms={row.pingMs} />],
+          ["Ping", <PingBadge ms={row.pingMs} />],
           ["Jitter", formatMs(row.jitterMs)],
           ["Rooms", `${host.rooms} / ${host.capacityRooms}`],
           ["Players", host.players],
@@ -55,14 +55,14 @@ function RoomList({ rooms }: { rooms: readonly Room[] }) {
         <li key={room.roomId}>
           <a href={roomLink(room.roomId)}>{room.roomId}</a>
           <span>{plural(room.players, "player")}</span>
-          <Ping ms={room.meanRttMs} />
+          <PingBadge ms={room.meanRttMs} />
         </li>
       ))}
     </ol>
   );
 }
 
-function StateOrders({ host, world, control }: { host: Host; world: World; control: Control }) {
+function StateOrders({ host, world, control }: { host: Host; world: DashboardState; control: Control }) {
   const confirming = useSignal(false);
   switch (host.state) {
     case "lost":
@@ -105,7 +105,7 @@ function StateOrders({ host, world, control }: { host: Host; world: World; contr
 
 interface DrainDialogProps {
   readonly host: Host;
-  readonly world: World;
+  readonly world: DashboardState;
   readonly control: Control;
   readonly onClose: () => void;
 }
@@ -159,7 +159,7 @@ function DrainDialog({ host, world, control, onClose }: DrainDialogProps) {
 }
 
 /** The best other host of the room's last decision that takes rooms now. */
-function likelyNext(room: Room, world: World) {
+function likelyNext(room: Room, world: DashboardState) {
   const [decision] = world.decisions.get(room.roomId) ?? [];
   return decision?.candidates
     .filter(({ hostId }) => hostId !== room.hostId && world.hosts.get(hostId)?.state === "active")

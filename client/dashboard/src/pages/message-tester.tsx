@@ -1,5 +1,5 @@
 /** Sends a message into a room by hand: to its players as the room would, or to the room as a player would. */
-import { type Player, type Room, type RoomMessage, roomMessageSchema } from "@centroid/protocol";
+import { type OperatorMessage, operatorMessageSchema, type Player, type Room } from "@centroid/protocol";
 import { useSignal } from "@preact/signals";
 import { z } from "zod";
 import type { Control } from "../api/control.js";
@@ -81,11 +81,11 @@ export function MessageTester({ room, players, control }: MessageTesterProps) {
 }
 
 /** @throws Error saying what is wrong with it */
-function messageOf(receiver: string, type: string, payload: string): RoomMessage {
+function messageOf(receiver: string, type: string, payload: string): OperatorMessage {
   const sessionId = receiver.slice(receiver.indexOf(":") + 1);
   const kind = receiver.slice(0, receiver.indexOf(":"));
   const to = kind === "room" ? { kind, fromSessionId: sessionId } : { kind, sessionId };
-  const parsed = roomMessageSchema.safeParse({
+  const parsed = operatorMessageSchema.safeParse({
     to,
     // Colyseus tells 7 and "7" apart; whoever means the string writes it with its quotes.
     type: /^\d+$/.test(type) ? Number(type) : type.replace(/^"(.*)"$/, "$1"),

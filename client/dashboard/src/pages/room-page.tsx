@@ -5,9 +5,9 @@ import { useMemo } from "preact/hooks";
 import { type Control, useControl } from "../api/control.js";
 import { hostName, playersOf } from "../live/derive.js";
 import { useStore } from "../live/store.js";
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { Action } from "../ui/action.js";
-import { Ping, RoomStateBadge } from "../ui/badges.js";
+import { PingBadge, RoomStateBadge } from "../ui/badges.js";
 import { formatMs, formatTime } from "../ui/format.js";
 import { REACHABLE_BY_KEYS } from "../ui/reachable.js";
 import { hostLink, receiptLink } from "../ui/route.js";
@@ -47,7 +47,7 @@ export function RoomPage({ roomId, whatIf }: RoomPageProps) {
         facts={[
           ["Host", <a href={hostLink(room.hostId)}>{hostName(world, room.hostId)}</a>],
           ["State", <RoomStateBadge state={room.state} locked={room.locked} />],
-          ["Ping", <Ping ms={room.meanRttMs} />],
+          ["Ping", <PingBadge ms={room.meanRttMs} />],
           ["Players", room.maxPlayers === undefined ? room.players : `${room.players} / ${room.maxPlayers}`],
           ["Moves", room.migrations],
           ["Carrier", room.carrier],
@@ -99,7 +99,7 @@ export function RoomPage({ roomId, whatIf }: RoomPageProps) {
   );
 }
 
-function MoveRoom({ room, world, control }: { room: Room; world: World; control: Control }) {
+function MoveRoom({ room, world, control }: { room: Room; world: DashboardState; control: Control }) {
   const target = useSignal("");
   const others = [...world.hosts.values()]
     .filter((host) => host.state === "active" && host.hostId !== room.hostId)
@@ -135,7 +135,15 @@ function MoveRoom({ room, world, control }: { room: Room; world: World; control:
   );
 }
 
-function Players({ room, world, control }: { room: Room; world: World; control: Control | undefined }) {
+function Players({
+  room,
+  world,
+  control,
+}: {
+  room: Room;
+  world: DashboardState;
+  control: Control | undefined;
+}) {
   const players = useMemo(
     () => playersOf(world, room.roomId).sort((a, b) => (b.latency?.p50Ms ?? -1) - (a.latency?.p50Ms ?? -1)),
     [world.players, room.roomId],
@@ -168,7 +176,7 @@ function Players({ room, world, control }: { room: Room; world: World; control: 
               <th scope="row">{player.playerId}</th>
               <td>{player.network ?? "–"}</td>
               <td class="numeric">
-                <Ping ms={player.latency?.p50Ms} />
+                <PingBadge ms={player.latency?.p50Ms} />
               </td>
               <td class="numeric">{formatMs(player.latency?.p95Ms)}</td>
               <td class="numeric">{formatMs(player.latency?.jitterMs)}</td>
@@ -190,7 +198,7 @@ function Players({ room, world, control }: { room: Room; world: World; control: 
   );
 }
 
-function Moves({ receipts, world }: { receipts: readonly Receipt[]; world: World }) {
+function Moves({ receipts, world }: { receipts: readonly Receipt[]; world: DashboardState }) {
   if (receipts.length === 0) return <p class="muted">It has not moved.</p>;
   return (
     <ol class="moves">
@@ -213,7 +221,11 @@ function Moves({ receipts, world }: { receipts: readonly Receipt[]; world: World
 }
 
 /** Those heard on the stream and, once, those from before the page was opened; newest first, none from the future. */
-function useDecisions(roomId: string, world: World, control: Control | undefined): readonly Decision[] {
+function useDecisions(
+  roomId: string,
+  world: DashboardState,
+  control: Control | undefined,
+): readonly Decision[] {
   const earlier = useFetched(roomId, control && (() => control.decisions(roomId))).value;
   const heard = world.decisions.get(roomId);
   return useMemo(() => {
@@ -229,7 +241,11 @@ function useDecisions(roomId: string, world: World, control: Control | undefined
   }, [earlier, heard, world.atMs]);
 }
 
-function useReceipts(roomId: string, world: World, control: Control | undefined): readonly Receipt[] {
+function useReceipts(
+  roomId: string,
+  world: DashboardState,
+  control: Control | undefined,
+): readonly Receipt[] {
   const earlier = useFetched(roomId, control && (() => control.receipts(roomId))).value;
   const all = new Map<string, Receipt>();
   if (earlier.kind === "loaded") for (const receipt of earlier.value) all.set(receipt.migrationId, receipt);

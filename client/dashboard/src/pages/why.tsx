@@ -1,7 +1,7 @@
 /** "Why here?": the last decision with every candidate, and regret against its threshold over time. */
 import type { Decision } from "@centroid/protocol";
 import { hostName } from "../live/derive.js";
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { formatMs, formatPercent, formatTime } from "../ui/format.js";
 import { REACHABLE_BY_KEYS } from "../ui/reachable.js";
 import { hostLink } from "../ui/route.js";
@@ -11,7 +11,7 @@ import { standingOf } from "./standing.js";
 interface WhyProps {
   /** Newest first. */
   readonly decisions: readonly Decision[];
-  readonly world: World;
+  readonly world: DashboardState;
 }
 
 export function Why({ decisions, world }: WhyProps) {
@@ -26,7 +26,7 @@ export function Why({ decisions, world }: WhyProps) {
   );
 }
 
-export function DecisionView({ decision, world }: { decision: Decision; world: World }) {
+export function DecisionView({ decision, world }: { decision: Decision; world: DashboardState }) {
   const candidates = [...decision.candidates].sort((a, b) => a.scoreMs - b.scoreMs);
   const worst = Math.max(1, ...candidates.map((candidate) => candidate.scoreMs).filter(Number.isFinite));
   return (

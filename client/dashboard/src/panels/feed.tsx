@@ -2,7 +2,7 @@
 import type { MigrationView, MoveReason, Receipt } from "@centroid/protocol";
 import { hostName } from "../live/derive.js";
 import { useStore } from "../live/store.js";
-import type { World } from "../live/world.js";
+import type { DashboardState } from "../live/world.js";
 import { formatBytes, formatMs, formatTime } from "../ui/format.js";
 import { REACHABLE_BY_KEYS } from "../ui/reachable.js";
 import { receiptLink, roomLink } from "../ui/route.js";
@@ -50,7 +50,7 @@ export function Feed() {
   );
 }
 
-function Way({ world, from, to }: { world: World; from: string; to: string }) {
+function Way({ world, from, to }: { world: DashboardState; from: string; to: string }) {
   return (
     <span class="way">
       {hostName(world, from)} <span class="way-arrow">→</span> {hostName(world, to)}
@@ -58,7 +58,7 @@ function Way({ world, from, to }: { world: World; from: string; to: string }) {
   );
 }
 
-function Running({ migration, world }: { migration: MigrationView; world: World }) {
+function Running({ migration, world }: { migration: MigrationView; world: DashboardState }) {
   return (
     <li class="feed-item running" data-room={migration.roomId}>
       <div class="feed-line">
@@ -71,7 +71,7 @@ function Running({ migration, world }: { migration: MigrationView; world: World 
   );
 }
 
-function Finished({ receipt, world }: { receipt: Receipt; world: World }) {
+function Finished({ receipt, world }: { receipt: Receipt; world: DashboardState }) {
   const freeze = receipt.freezeBeyondTickMs ?? receipt.freezeMs;
   const completed = receipt.outcome === "completed";
   return (

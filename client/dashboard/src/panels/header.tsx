@@ -1,7 +1,7 @@
 /** The top bar: whether it is live, the figures that matter, theme and login. */
 import { useComputed } from "@preact/signals";
 import { useStore } from "../live/store.js";
-import type { Connection } from "../live/stream.js";
+import type { EventStream } from "../live/stream.js";
 import { formatMs, plural } from "../ui/format.js";
 import { auditLink, overviewLink } from "../ui/route.js";
 import { chooseTheme, useTheme } from "../ui/theme.js";
@@ -65,7 +65,7 @@ function Figure({ name, value }: { name: string; value: string }) {
   );
 }
 
-function ConnectionBadge({ connection }: { connection: Connection }) {
+function ConnectionBadge({ connection }: { connection: EventStream }) {
   switch (connection.kind) {
     case "connecting":
       return <output class="connection waiting">connecting</output>;

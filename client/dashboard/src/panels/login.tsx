@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useControl } from "../api/control.js";
 import { Dialog } from "../ui/dialog.js";
 
-export function Role() {
+export function RoleBadge() {
   const control = useControl();
   if (!control) return null;
   const { session } = control;

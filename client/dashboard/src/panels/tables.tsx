@@ -4,8 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { type HostRow, hostName, hostRows } from "../live/derive.js";
 import { useStore } from "../live/store.js";
-import type { World } from "../live/world.js";
-import { HostStateBadge, LoadBar, Ping, RoomStateBadge } from "../ui/badges.js";
+import type { DashboardState } from "../live/world.js";
+import { HostStateBadge, LoadBar, PingBadge, RoomStateBadge } from "../ui/badges.js";
 import { type Column, DataTable } from "../ui/data-table.js";
 import { formatMs } from "../ui/format.js";
 import { hostLink, roomLink, useRoute } from "../ui/route.js";
@@ -16,7 +16,12 @@ const HOST_COLUMNS: readonly Column<HostRow>[] = [
     value: ({ host }) => host.name,
     cell: ({ host }) => <a href={hostLink(host.hostId)}>{host.name}</a>,
   },
-  { title: "Ping", numeric: true, value: ({ pingMs }) => pingMs, cell: ({ pingMs }) => <Ping ms={pingMs} /> },
+  {
+    title: "Ping",
+    numeric: true,
+    value: ({ pingMs }) => pingMs,
+    cell: ({ pingMs }) => <PingBadge ms={pingMs} />,
+  },
   {
     title: "Jitter",
     numeric: true,
@@ -47,7 +52,7 @@ const HOST_COLUMNS: readonly Column<HostRow>[] = [
   },
 ];
 
-function roomColumns(world: World): readonly Column<Room>[] {
+function roomColumns(world: DashboardState): readonly Column<Room>[] {
   return [
     {
       title: "Room",
@@ -64,7 +69,7 @@ function roomColumns(world: World): readonly Column<Room>[] {
       title: "Ping",
       numeric: true,
       value: (room) => room.meanRttMs,
-      cell: (room) => <Ping ms={room.meanRttMs} />,
+      cell: (room) => <PingBadge ms={room.meanRttMs} />,
     },
     { title: "Players", numeric: true, value: (room) => room.players, cell: (room) => room.players },
     { title: "Moves", numeric: true, value: (room) => room.migrations, cell: (room) => room.migrations },

@@ -37,7 +37,7 @@ export function RoomStateBadge({ state, locked }: { state: RoomState; locked: bo
 }
 
 /** A round trip with the mark of its grade. */
-export function Ping({ ms }: { ms: number | undefined }) {
+export function PingBadge({ ms }: { ms: number | undefined }) {
   return (
     <span class={`ping grade-${gradeOf(ms)}`}>
       <span class="ping-mark" aria-hidden="true" />

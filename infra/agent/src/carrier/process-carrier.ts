@@ -24,7 +24,7 @@ import {
 } from "@centroid/room-host";
 import { z } from "zod";
 import type { Carrier, CarrierEvents } from "./carrier.js";
-import { toldByRoomHost } from "./room-host-messages.js";
+import { roomHostMessages } from "./room-host-messages.js";
 
 export interface ProcessCarrierOptions {
   hostId: string;
@@ -41,7 +41,7 @@ export interface ProcessCarrierOptions {
 }
 
 const fromRoomHostSchema = z.discriminatedUnion("type", [
-  ...toldByRoomHost,
+  ...roomHostMessages,
   z.object({
     type: z.literal("ready"),
     address: z.string(),
@@ -79,7 +79,7 @@ interface RunningHost {
 
 export class ProcessCarrier implements Carrier {
   readonly kind = "process";
-  readonly #o: ProcessCarrierOptions;
+  readonly #options: ProcessCarrierOptions;
   readonly #rooms = new Map<string, number>();
   #child: ChildProcess | undefined;
   #host: Promise<RunningHost> | undefined;
@@ -88,7 +88,7 @@ export class ProcessCarrier implements Carrier {
   #disposed = false;
 
   constructor(options: ProcessCarrierOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /** Process id of the room host, if one runs. */
@@ -102,7 +102,7 @@ export class ProcessCarrier implements Carrier {
       // A Ctrl-C or a stop reaches the whole group; a process that was still loading could not wait for its agent.
       const signal = this.#child?.signalCode;
       if (signal === "SIGINT" || signal === "SIGTERM" || signal === "SIGHUP") return;
-      this.#o.events.notice(CentroidError.from(cause).message);
+      this.#options.events.notice(CentroidError.from(cause).message);
     });
   }
 
@@ -203,11 +203,11 @@ export class ProcessCarrier implements Carrier {
       maxFramesPerSecond,
       maxBytesPerSecond,
       hostId,
-    } = this.#o;
+    } = this.#options;
     const processId = `${hostId}-${this.#nextProcess++}`.replaceAll(/[^A-Za-z0-9_-]/g, "-");
     const child = fork(ROOM_HOST_MAIN, [], {
       env: {
-        ...this.#o.environment,
+        ...this.#options.environment,
         CENTROID_ROOM_HOST: JSON.stringify({
           bindHost,
           advertiseHost,
@@ -240,7 +240,7 @@ export class ProcessCarrier implements Carrier {
         heardAtMs = performance.now();
         const parsed = tryRead(fromRoomHostSchema, raw);
         if (!parsed.success) {
-          this.#o.events.notice(`room host said something else: ${z.prettifyError(parsed.error)}`);
+          this.#options.events.notice(`room host said something else: ${z.prettifyError(parsed.error)}`);
           return;
         }
         const message = parsed.data;
@@ -253,16 +253,16 @@ export class ProcessCarrier implements Carrier {
             reject(new CentroidError("CONFIG_INVALID", `rooms do not load: ${message.message}`));
             return;
           case "notice":
-            this.#o.events.notice(message.line);
+            this.#options.events.notice(message.line);
             return;
           case "checkpoint": {
             const { roomId, epoch, seq, takenAtMs, bytes } = message;
             const data = Buffer.from(bytes).toString("base64");
-            this.#o.events.checkpoint({ type: "checkpoint", roomId, epoch, seq, takenAtMs, data });
+            this.#options.events.checkpoint({ type: "checkpoint", roomId, epoch, seq, takenAtMs, data });
             return;
           }
           case "published":
-            this.#o.events.published(message);
+            this.#options.events.published(message);
             return;
           case "usage":
             this.#usage = { cpuMicros: message.cpuMicros, rssBytes: message.rssBytes };
@@ -270,7 +270,7 @@ export class ProcessCarrier implements Carrier {
           case "room":
             if (message.change.event === "disposed") this.#rooms.delete(message.roomId);
             if (message.change.event === "owned") this.#rooms.set(message.roomId, message.epoch);
-            this.#o.events.room(message.roomId, message.epoch, message.change);
+            this.#options.events.room(message.roomId, message.epoch, message.change);
             return;
           case "reply":
             host.pending.reply(message);
@@ -305,10 +305,14 @@ export class ProcessCarrier implements Carrier {
     this.#rooms.clear();
     const words = await lastWords();
     if (this.#disposed) return;
-    if (words !== undefined) this.#o.events.notice(`${error.message}: ${JSON.stringify(words)}`);
+    if (words !== undefined) this.#options.events.notice(`${error.message}: ${JSON.stringify(words)}`);
     for (const [roomId, epoch] of lost) {
       const blame = words?.roomId === roomId ? blameOf(words) : undefined;
-      this.#o.events.room(roomId, epoch, { event: "lost", error: error.toWire(), ...(blame && { blame }) });
+      this.#options.events.room(roomId, epoch, {
+        event: "lost",
+        error: error.toWire(),
+        ...(blame && { blame }),
+      });
     }
   }
 

@@ -2,7 +2,7 @@
 import { publishedSchema, wireErrorSchema } from "@centroid/protocol";
 import { z } from "zod";
 
-export const toldByRoomHost = [
+export const roomHostMessages = [
   z.object({ type: z.literal("notice"), line: z.string() }),
   publishedSchema,
   z.object({ type: z.literal("failed"), message: z.string() }),

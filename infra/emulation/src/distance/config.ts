@@ -1,4 +1,4 @@
-/** What the relay is told: sites, hosts, who is where. Parsed by zod wherever it crosses a process. */
+/** What the emulator is told: sites, hosts, who is where. Parsed by zod wherever it crosses a process. */
 import { idSchema, networkSchema } from "@centroid/protocol";
 import { z } from "zod";
 
@@ -7,7 +7,7 @@ const labelSchema = networkSchema.min(1);
 const siteIdSchema = z.string().min(1).max(64);
 const portSchema = z.number().int().min(1).max(65535);
 
-export const relayOptionsSchema = z
+export const emulatorOptionsSchema = z
   .strictObject({
     /** Round trip in ms from a site to a site; rows need the sites of all hosts. */
     rttMs: z.record(siteIdSchema, z.record(siteIdSchema, z.number().finite().nonnegative())),
@@ -16,7 +16,7 @@ export const relayOptionsSchema = z
     defaultSiteId: siteIdSchema.optional(),
     /** Each chunk is late by a random 0..jitterMs per direction on top of the table. */
     jitterMs: z.number().finite().nonnegative().default(0),
-    /** Hosts are in a lab's namespaces, and so is the relay; players still reach it on loopback. */
+    /** Hosts are in a lab's namespaces, and so is the emulator; players still reach it on loopback. */
     lab: z
       .strictObject({
         namespace: z.string(),
@@ -39,33 +39,33 @@ export const relayOptionsSchema = z
       }
     }
   });
-export type RelayOptions = z.input<typeof relayOptionsSchema>;
-export type RelayConfig = z.output<typeof relayOptionsSchema>;
+export type DistanceEmulatorOptions = z.input<typeof emulatorOptionsSchema>;
+export type EmulatorConfig = z.output<typeof emulatorOptionsSchema>;
 
 /** `PUT /control/labels` */
 export const setSiteSchema = z.strictObject({ label: labelSchema, siteId: siteIdSchema });
 /** `PUT /control/targets`: an address of a host that players may reach. */
 export const targetSchema = z.strictObject({ hostId: idSchema, port: portSchema });
 /** `GET /control` */
-export const relayStatusSchema = z.object({
+export const emulatorStatusSchema = z.object({
   sites: z.array(z.string()),
   hosts: z.array(z.object({ hostId: z.string(), siteId: z.string() })),
   labels: z.record(z.string(), z.string()),
   connections: z.number().int(),
 });
-export type RelayStatus = z.infer<typeof relayStatusSchema>;
+export type EmulatorStatus = z.infer<typeof emulatorStatusSchema>;
 export const controlErrorSchema = z.object({ error: z.string() });
 
-/** Owner to relay process, over IPC; the relay ends when the channel does. */
+/** Owner to emulator process, over IPC; the emulator ends when the channel does. */
 export const ownerMessageSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("start"), options: relayOptionsSchema }),
+  z.object({ type: z.literal("start"), options: emulatorOptionsSchema }),
   z.object({ type: z.literal("target"), target: targetSchema }),
 ]);
 export type OwnerMessage = z.input<typeof ownerMessageSchema>;
 
-/** Relay process to owner. */
-export const relayMessageSchema = z.discriminatedUnion("type", [
+/** Emulator process to owner. */
+export const emulatorMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("listening"), port: portSchema }),
   z.object({ type: z.literal("failed"), code: z.enum(["PORT_IN_USE", "INTERNAL"]), message: z.string() }),
 ]);
-export type RelayMessage = z.infer<typeof relayMessageSchema>;
+export type EmulatorMessage = z.infer<typeof emulatorMessageSchema>;

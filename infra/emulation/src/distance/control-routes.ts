@@ -1,8 +1,8 @@
-/** The relay's own HTTP routes, under `/control`: JSON in, JSON out. */
+/** The emulator's own HTTP routes, under `/control`: JSON in, JSON out. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CentroidError, type ErrorCode, readWire } from "@centroid/protocol";
 import type { z } from "zod";
-import { type RelayStatus, setSiteSchema, targetSchema } from "./config.js";
+import { type EmulatorStatus, setSiteSchema, targetSchema } from "./config.js";
 import type { Distances } from "./distances.js";
 
 const MAX_BODY_BYTES = 4 * 1024;
@@ -26,7 +26,7 @@ export async function handleControl(
     const route = `${request.method} ${(request.url ?? "").split("?")[0]}`;
     switch (route) {
       case "GET /control": {
-        const status: RelayStatus = { ...distances.status(), connections: connections() };
+        const status: EmulatorStatus = { ...distances.status(), connections: connections() };
         return answer(response, 200, status);
       }
       case "PUT /control/labels": {

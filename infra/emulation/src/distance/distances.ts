@@ -1,19 +1,19 @@
 /** Who is where, and how far that is from a host: the state that travel changes. */
 import { CentroidError } from "@centroid/protocol";
-import type { RelayConfig } from "./config.js";
+import type { EmulatorConfig } from "./config.js";
 
 /** Network label of a host as seen by other hosts. */
 const HOST_LABEL_PREFIX = "host:";
 
 /** Sites of labels and hosts over one RTT table, and the host addresses that may be reached. */
 export class Distances implements Disposable {
-  readonly #config: RelayConfig;
+  readonly #config: EmulatorConfig;
   readonly #siteOfHost: ReadonlyMap<string, string>;
   readonly #siteOfLabel = new Map<string, string>();
   readonly #targets = new Set<string>();
   readonly #waiting = new Map<string, Set<(known: boolean) => void>>();
 
-  constructor(config: RelayConfig) {
+  constructor(config: EmulatorConfig) {
     this.#config = config;
     this.#siteOfHost = new Map(config.hosts.map(({ hostId, siteId }) => [hostId, siteId]));
   }
@@ -21,7 +21,10 @@ export class Distances implements Disposable {
   /** @throws CentroidError NOT_FOUND if the site is not in the table */
   setSite(label: string, siteId: string): void {
     if (!Object.hasOwn(this.#config.rttMs, siteId)) {
-      throw new CentroidError("NOT_FOUND", `no site ${siteId} in the relay's table; GET /control lists them`);
+      throw new CentroidError(
+        "NOT_FOUND",
+        `no site ${siteId} in the emulator's table; GET /control lists them`,
+      );
     }
     this.#siteOfLabel.set(label, siteId);
   }
@@ -49,7 +52,7 @@ export class Distances implements Disposable {
 
   /** @throws CentroidError NOT_FOUND if the host is not known */
   addTarget(hostId: string, port: number): void {
-    if (!this.hasHost(hostId)) throw new CentroidError("NOT_FOUND", `no host ${hostId} behind the relay`);
+    if (!this.hasHost(hostId)) throw new CentroidError("NOT_FOUND", `no host ${hostId} behind the emulator`);
     const key = `${hostId}/${port}`;
     this.#targets.add(key);
     for (const settle of this.#waiting.get(key) ?? []) settle(true);

@@ -1,12 +1,12 @@
-/** The relay itself: one listening port that takes player connections to hosts at an emulated distance. */
+/** The emulator itself: one listening port that takes player connections to hosts at an emulated distance. */
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { CentroidError } from "@centroid/protocol";
-import type { RelayConfig } from "./config.js";
+import type { EmulatorConfig } from "./config.js";
 import { handleControl } from "./control-routes.js";
 import { DeadlineQueue } from "./deadline-queue.js";
 import { Distances } from "./distances.js";
-import { Link } from "./link.js";
+import { EmulatedLink } from "./link.js";
 import { Locator } from "./locator.js";
 import { readHead, refusal } from "./request.js";
 
@@ -22,20 +22,20 @@ const TARGET_GRACE_MS = 500;
 
 type Refusal = { readonly status: 400 | 404 | 431 | 502; readonly reason: string };
 
-/** Listens on loopback only; see {@link Link} for what a connection goes through. */
-export class RelayServer implements AsyncDisposable {
+/** Listens on loopback only; see {@link EmulatedLink} for what a connection goes through. */
+export class EmulatorServer implements AsyncDisposable {
   readonly distances: Distances;
   readonly #jitterMs: number;
   readonly #random: () => number;
   readonly #queue = new DeadlineQueue(() => performance.now());
   readonly #locator: Locator | undefined;
-  readonly #links = new Set<Link>();
+  readonly #links = new Set<EmulatedLink>();
   readonly #sockets = new Set<Socket>();
   readonly #http: HttpServer;
   readonly #server: Server;
 
   /** @param random uniform in [0, 1), for jitter */
-  constructor(config: RelayConfig, random: () => number = Math.random) {
+  constructor(config: EmulatorConfig, random: () => number = Math.random) {
     this.distances = new Distances(config);
     this.#locator = config.lab && new Locator(config.lab);
     this.#jitterMs = config.jitterMs;
@@ -57,7 +57,7 @@ export class RelayServer implements AsyncDisposable {
       this.#server.once("error", (error: NodeJS.ErrnoException) => {
         reject(
           error.code === "EADDRINUSE"
-            ? new CentroidError("PORT_IN_USE", `port ${on} is in use; give the relay another one, or 0`)
+            ? new CentroidError("PORT_IN_USE", `port ${on} is in use; give the emulator another one, or 0`)
             : CentroidError.from(error),
         );
       });
@@ -102,7 +102,7 @@ export class RelayServer implements AsyncDisposable {
           refuse(socket, head);
           break;
         case "via":
-          this.#relay(socket, head).catch(() => socket.destroy());
+          this.#emulator(socket, head).catch(() => socket.destroy());
           break;
         default:
           head satisfies never;
@@ -113,12 +113,12 @@ export class RelayServer implements AsyncDisposable {
     socket.on("end", onEnd);
   }
 
-  async #relay(player: Socket, to: { label: string; hostId: string; port: number; forward: Buffer }) {
+  async #emulator(player: Socket, to: { label: string; hostId: string; port: number; forward: Buffer }) {
     const refusal = await this.#check(to);
     if (player.destroyed) return;
     if (refusal) return refuse(player, refusal);
     let lastRttMs = 0;
-    const link = new Link({
+    const link = new EmulatedLink({
       player,
       ...(this.#locator !== undefined && { address: to.hostId }),
       port: to.port,

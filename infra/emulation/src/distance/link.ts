@@ -25,7 +25,7 @@ export interface LinkOptions {
  * Joins a player's socket and a host's with a delay of half the round trip each way.
  * The first bytes wait one round trip more: that is the TCP handshake, which the loopback made for free.
  */
-export class Link implements Disposable {
+export class EmulatedLink implements Disposable {
   readonly #options: LinkOptions;
   readonly #host: Socket;
   readonly #toHost: DelayedPipe;

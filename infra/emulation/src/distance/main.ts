@@ -1,20 +1,20 @@
-/** Process entry of the relay: takes its options over IPC, says its port, ends with its owner. */
+/** Process entry of the emulator: takes its options over IPC, says its port, ends with its owner. */
 import { Server } from "node:net";
 import { CentroidError } from "@centroid/protocol";
-import { ownerMessageSchema, type RelayMessage } from "./config.js";
-import { RelayServer } from "./emulator-server.js";
+import { type EmulatorMessage, ownerMessageSchema } from "./config.js";
+import { EmulatorServer } from "./emulator-server.js";
 
 if (!process.send) {
-  process.stderr.write("the relay is started by startRelay of @centroid/infra, not by hand\n");
+  process.stderr.write("the emulator is started by startRelay of @centroid/infra, not by hand\n");
   process.exit(2);
 }
 
-let relay: RelayServer | undefined;
-const tell = (message: RelayMessage) => process.send?.(message);
+let emulator: EmulatorServer | undefined;
+const tell = (message: EmulatorMessage) => process.send?.(message);
 
 async function stop(): Promise<void> {
   process.off("message", onMessage);
-  await relay?.[Symbol.asyncDispose]();
+  await emulator?.[Symbol.asyncDispose]();
   if (process.connected) process.disconnect();
 }
 
@@ -22,10 +22,10 @@ async function onMessage(raw: unknown, listening?: unknown): Promise<void> {
   const message = ownerMessageSchema.parse(raw);
   switch (message.type) {
     case "start": {
-      const starting = new RelayServer(message.options);
+      const starting = new EmulatorServer(message.options);
       try {
         const port = await starting.listen(listening instanceof Server ? listening : message.options.port);
-        relay = starting;
+        emulator = starting;
         tell({ type: "listening", port });
       } catch (cause) {
         const error = CentroidError.from(cause);
@@ -39,7 +39,7 @@ async function onMessage(raw: unknown, listening?: unknown): Promise<void> {
       break;
     }
     case "target":
-      relay?.distances.addTarget(message.target.hostId, message.target.port);
+      emulator?.distances.addTarget(message.target.hostId, message.target.port);
       break;
     default:
       message satisfies never;

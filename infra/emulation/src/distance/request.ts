@@ -1,4 +1,4 @@
-/** Reads the head of a relayed HTTP request and takes the relay's prefix off its target. Pure. */
+/** Reads the head of a relayed HTTP request and takes the emulator's prefix off its target. Pure. */
 
 /** Larger heads are refused: a WebSocket upgrade needs a few hundred bytes. */
 const MAX_HEAD_BYTES = 16 * 1024;
@@ -6,7 +6,7 @@ const MAX_PORT = 65_535;
 
 export type Head =
   | { readonly kind: "incomplete" }
-  /** Not for a host behind the relay: served by the relay itself. */
+  /** Not for a host behind the emulator: served by the emulator itself. */
   | { readonly kind: "own" }
   | { readonly kind: "bad"; readonly status: 400 | 431; readonly reason: string }
   | {

@@ -1,4 +1,4 @@
-/** Starts the relay as a process of its own and keeps hold of it. */
+/** Starts the emulator as a process of its own and keeps hold of it. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
@@ -6,34 +6,34 @@ import { fileURLToPath } from "node:url";
 import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
 import {
+  type DistanceEmulatorOptions,
+  type EmulatorMessage,
+  emulatorMessageSchema,
+  emulatorOptionsSchema,
   type OwnerMessage,
-  type RelayMessage,
-  type RelayOptions,
-  relayMessageSchema,
-  relayOptionsSchema,
 } from "./config.js";
-import { RelayControl } from "./control-client.js";
+import { EmulatorControl } from "./control-client.js";
 import { viaPath } from "./request.js";
 
 const LOOPBACK = "127.0.0.1";
 const LOOPBACK_HOSTS = new Set([LOOPBACK, "localhost"]);
-/** A relay that has not closed its connections by then is killed. */
+/** A emulator that has not closed its connections by then is killed. */
 const STOP_TIMEOUT_MS = 2_000;
 
 /** Of players who did not say which network they are in. */
 const NO_LABEL = "-";
 
-export interface Relay extends AsyncDisposable {
+export interface DistanceEmulator extends AsyncDisposable {
   readonly port: number;
   readonly pid: number;
-  /** Base of the control API, for {@link RelayControl} in other processes. */
+  /** Base of the control API, for {@link EmulatorControl} in other processes. */
   readonly controlUrl: string;
   /** Settles when the process has ended, for whatever reason. */
   readonly exited: Promise<void>;
   /**
    * The address under which a player with this network label reaches a host at its emulated distance.
    * @param address `host:port[/path]` on loopback; other addresses, and players without a label, are not relayed
-   * @throws CentroidError HOST_NOT_FOUND for a host that the relay was not started with
+   * @throws CentroidError HOST_NOT_FOUND for a host that the emulator was not started with
    */
   translate(address: string, hostId: string, network: string | undefined): string;
   /** Moves a label to a site of the table. @throws CentroidError NOT_FOUND */
@@ -41,17 +41,21 @@ export interface Relay extends AsyncDisposable {
 }
 
 /**
- * Forks the relay.
- * @param signal ends the relay when aborted
+ * Forks the emulator.
+ * @param signal ends the emulator when aborted
  * @throws CentroidError CONFIG_INVALID | PORT_IN_USE | INTERNAL
  */
-export async function startRelay(options: RelayOptions, signal?: AbortSignal): Promise<Relay> {
-  const parsed = relayOptionsSchema.safeParse(options);
-  if (!parsed.success) throw new CentroidError("CONFIG_INVALID", `relay: ${z.prettifyError(parsed.error)}`);
+export async function startDistanceEmulator(
+  options: DistanceEmulatorOptions,
+  signal?: AbortSignal,
+): Promise<DistanceEmulator> {
+  const parsed = emulatorOptionsSchema.safeParse(options);
+  if (!parsed.success)
+    throw new CentroidError("CONFIG_INVALID", `emulator: ${z.prettifyError(parsed.error)}`);
   signal?.throwIfAborted();
   const { lab } = parsed.data;
   // In another network namespace loopback is another one: that process gets a socket of this one.
-  const door = lab === undefined ? undefined : await openDoor(parsed.data.port);
+  const listener = lab === undefined ? undefined : await listenOnLoopback(parsed.data.port);
   const child = fork(fileURLToPath(new URL("./main.js", import.meta.url)), {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     ...(lab !== undefined && {
@@ -72,15 +76,15 @@ export async function startRelay(options: RelayOptions, signal?: AbortSignal): P
   };
   signal?.addEventListener("abort", stop, { once: true });
 
-  const answer = new Promise<RelayMessage>((resolve, reject) => {
-    child.once("message", (raw) => resolve(relayMessageSchema.parse(raw)));
+  const answer = new Promise<EmulatorMessage>((resolve, reject) => {
+    child.once("message", (raw) => resolve(emulatorMessageSchema.parse(raw)));
     child.once("error", reject);
-    exited.then(() => reject(new CentroidError("INTERNAL", "the relay ended before it was listening")));
+    exited.then(() => reject(new CentroidError("INTERNAL", "the emulator ended before it was listening")));
   });
-  if (door === undefined) send({ type: "start", options: parsed.data });
+  if (listener === undefined) send({ type: "start", options: parsed.data });
   else {
-    child.send({ type: "start", options: parsed.data } satisfies OwnerMessage, door);
-    door.close();
+    child.send({ type: "start", options: parsed.data } satisfies OwnerMessage, listener);
+    listener.close();
   }
   const started = await answer.catch(async (cause) => {
     await stop();
@@ -93,10 +97,10 @@ export async function startRelay(options: RelayOptions, signal?: AbortSignal): P
 
   const { port } = started;
   const controlUrl = `http://${LOOPBACK}:${port}/control`;
-  const control = new RelayControl(controlUrl);
+  const control = new EmulatorControl(controlUrl);
   const hosts = new Set(parsed.data.hosts.map(({ hostId }) => hostId));
   const known = new Set<string>();
-  /** Nobody outside reaches a lab's addresses, so everybody goes through the relay. */
+  /** Nobody outside reaches a lab's addresses, so everybody goes through the emulator. */
   const inLab = (address: string, network: string | undefined): string => {
     const [, host = "", targetPort = "", path = ""] = /^([^:/]+):(\d+)(\/.*)?$/.exec(address) ?? [];
     return `${LOOPBACK}:${port}${viaPath(network || NO_LABEL, host, Number(targetPort))}${path}`;
@@ -114,7 +118,7 @@ export async function startRelay(options: RelayOptions, signal?: AbortSignal): P
       if (!hosts.has(hostId)) {
         throw new CentroidError(
           "HOST_NOT_FOUND",
-          `no host ${hostId} behind the relay; start it with that host`,
+          `no host ${hostId} behind the emulator; start it with that host`,
         );
       }
       const target = { hostId, port: Number(targetPort) };
@@ -132,13 +136,13 @@ export async function startRelay(options: RelayOptions, signal?: AbortSignal): P
 }
 
 /** A listening socket on this process's own loopback. @throws CentroidError PORT_IN_USE */
-async function openDoor(port: number): Promise<Server> {
-  const door = createServer();
-  door.listen({ host: LOOPBACK, port });
-  await once(door, "listening").catch((cause: unknown) => {
-    throw new CentroidError("PORT_IN_USE", `port ${port} is in use; give the relay another one, or 0`, {
+async function listenOnLoopback(port: number): Promise<Server> {
+  const listener = createServer();
+  listener.listen({ host: LOOPBACK, port });
+  await once(listener, "listening").catch((cause: unknown) => {
+    throw new CentroidError("PORT_IN_USE", `port ${port} is in use; give the emulator another one, or 0`, {
       cause,
     });
   });
-  return door;
+  return listener;
 }

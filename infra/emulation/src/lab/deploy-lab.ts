@@ -30,7 +30,7 @@ const MEMORY_MEBIBYTES = 256;
 export interface DeployLab extends AsyncDisposable {
   readonly lab: Lab;
   readonly playersNamespace: string;
-  /** Host addresses by id, for the relay. */
+  /** Host addresses by id, for the emulator. */
   readonly hosts: Record<string, string>;
   /** What the agent of a host is given, and where it runs. */
   agent(hostId: string): { namespace: string; address: string; vm: VmConfig };
@@ -52,9 +52,9 @@ export async function startDeployLab(options: DeployLabOptions): Promise<DeployL
   // Nobody else has our port, so a lab of this name is what a crash left behind.
   await Lab.down(name);
   const lab = await Lab.up(topologyOf(hostIds, rttMs), { name, onStep: notice });
-  let door: Server | undefined;
+  let listener: Server | undefined;
   const close = async (): Promise<void> => {
-    door?.close();
+    listener?.close();
     await Lab.down(name);
   };
   try {
@@ -85,7 +85,7 @@ export async function startDeployLab(options: DeployLabOptions): Promise<DeployL
       },
       openBroker: async (port) => {
         const path = join(lab.directory, "broker.sock");
-        door = createServer((socket) => {
+        listener = createServer((socket) => {
           const broker = connect(port, "127.0.0.1");
           socket.pipe(broker).pipe(socket);
           for (const [one, other] of [
@@ -94,7 +94,7 @@ export async function startDeployLab(options: DeployLabOptions): Promise<DeployL
           ] as const)
             one.on("error", () => other.destroy()).on("close", () => other.destroy());
         });
-        await new Promise<void>((resolve) => door?.listen(path, resolve));
+        await new Promise<void>((resolve) => listener?.listen(path, resolve));
         return `ws+unix://${path}:`;
       },
       [Symbol.asyncDispose]: close,

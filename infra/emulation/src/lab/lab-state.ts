@@ -32,7 +32,7 @@ export async function writeState(state: LabState): Promise<void> {
 }
 
 /** Undefined if there is none that can be read. */
-export async function readState(lab: string): Promise<LabState | undefined> {
+export async function readLabState(lab: string): Promise<LabState | undefined> {
   try {
     return stateSchema.parse(JSON.parse(await readFile(statePath(lab), "utf8")));
   } catch {

@@ -18,7 +18,7 @@ import {
   type LabState,
   labNames,
   programDirectory,
-  readState,
+  readLabState,
   writeState,
 } from "./lab-state.js";
 import { configure, makeNamespace, namespaceOf, namespacesOf } from "./namespaces.js";
@@ -122,7 +122,7 @@ export class Lab {
 
   /** The running lab of this name. @throws CentroidError NOT_FOUND */
   static async open(name = "lab"): Promise<Lab> {
-    const state = await readState(name);
+    const state = await readLabState(name);
     if (state !== undefined) return new Lab(state);
     if (await hasTraces(name))
       throw new CentroidError("NOT_FOUND", `lab ${name} has crashed: centroid lab down --name ${name}`);
@@ -179,7 +179,7 @@ export class Lab {
    */
   async setLink(a: string, b: string, change: Partial<LinkProperties>): Promise<LabLink> {
     // Other processes change links, too.
-    this.#state = (await readState(this.name)) ?? this.#state;
+    this.#state = (await readLabState(this.name)) ?? this.#state;
     const names = new Set([...this.#state.hosts, ...this.#state.sites].map((it) => it.name));
     for (const name of [a, b]) {
       if (!names.has(name)) {

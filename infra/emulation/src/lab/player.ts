@@ -3,9 +3,9 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { ProbeReport } from "./probe.js";
+import type { LabProbeReport } from "./probe.js";
 
-export type { ProbeReport } from "./probe.js";
+export type { LabProbeReport } from "./probe.js";
 
 const probeProgram = fileURLToPath(new URL("./probe.js", import.meta.url));
 const connectTimeoutMs = 10_000;
@@ -48,12 +48,12 @@ export class LabPlayer implements AsyncDisposable {
     this.#send(`load ${kind} ${mebibytes}`);
   }
 
-  async report(): Promise<ProbeReport> {
+  async report(): Promise<LabProbeReport> {
     this.#send("report");
     const line = await this.#line();
     if (line === undefined) throw new Error("the probe has ended");
     // Both ends are this package's own.
-    return JSON.parse(line) as ProbeReport;
+    return JSON.parse(line) as LabProbeReport;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { createInterface } from "node:readline";
 
 /** What a player saw since the last `mark`. */
-export interface ProbeReport {
+export interface LabProbeReport {
   readonly frames: number;
   readonly bytes: number;
   /** The longest silence between two frames. */
@@ -60,7 +60,7 @@ class Probe {
     this.#gaps = [];
   }
 
-  report(nowMs: number): ProbeReport {
+  report(nowMs: number): LabProbeReport {
     // A silence that still lasts counts.
     const open = this.#lastAt === undefined ? 0 : nowMs - this.#lastAt;
     const sorted = [...this.#gaps, open].sort((a, b) => a - b);

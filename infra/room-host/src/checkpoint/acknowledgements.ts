@@ -53,7 +53,7 @@ export function receivedSoFar(room: MovableRoom): Received {
 }
 
 /** Changes when the state was patched, a player came or went, or one sent something. */
-export function versionOf(room: MovableRoom): string {
+export function checkpointVersion(room: MovableRoom): string {
   let received = 0;
   let sessions = "";
   for (const { sessionId, link } of movableClients(room)) {

@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { StateReader } from "../colyseus/schema/reader.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
-import { nodeRecordSchema, pack, roomRecordSchema, unpack } from "../handoff/handoff-wire.js";
+import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../handoff/handoff-wire.js";
 import { StateHash } from "../handoff/state-hash.js";
 
 /** Of the bytes, so that a newer agent says what is wrong instead of misreading an older one's. */
@@ -20,12 +20,16 @@ const checkpointSchema = z.object({
   nextRefId: z.number().int().nonnegative(),
   stateHash: z.string(),
   takenAtMs: z.number(),
-  room: roomRecordSchema,
+  room: carriedRoomSchema,
 });
 export type Checkpoint = z.infer<typeof checkpointSchema>;
 
 /** Every node of a room's state as it is now, the hash of them all, and the id counter; nothing for a room without state. */
-export function readState(room: MovableRoom): { nodes: NodeRecord[]; stateHash: string; nextRefId: number } {
+export function readSavedState(room: MovableRoom): {
+  nodes: NodeRecord[];
+  stateHash: string;
+  nextRefId: number;
+} {
   const { encoder } = room.move;
   const hash = new StateHash();
   const nodes: NodeRecord[] = [];
@@ -49,7 +53,7 @@ export function takeCheckpoint(room: MovableRoom, options: unknown, nowMs: numbe
     format: CHECKPOINT_FORMAT,
     options,
     hasState: room.move.encoder !== undefined,
-    ...readState(room),
+    ...readSavedState(room),
     takenAtMs: nowMs,
     room: room.move.export(),
   };

@@ -5,7 +5,12 @@
  */
 import { CentroidError } from "@centroid/protocol";
 import type { MovableRoom } from "../colyseus/movable-room.js";
-import { type Acknowledgements, type Received, receivedSoFar, versionOf } from "./acknowledgements.js";
+import {
+  type Acknowledgements,
+  checkpointVersion,
+  type Received,
+  receivedSoFar,
+} from "./acknowledgements.js";
 import { encodeCheckpoint, takeCheckpoint } from "./checkpoint.js";
 
 /** Saving a large state may take at most this share of the time, however often it changes. */
@@ -47,7 +52,7 @@ interface Pending {
 }
 
 export class Checkpointer implements Disposable {
-  readonly #o: CheckpointerOptions;
+  readonly #options: CheckpointerOptions;
   #timer: NodeJS.Timeout | undefined;
   #dueAtMs = 0;
   /** The last save, for whose cost the room is left alone afterwards. */
@@ -65,7 +70,7 @@ export class Checkpointer implements Disposable {
   readonly #awaited = new Map<number, () => void>();
 
   constructor(options: CheckpointerOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#wanted = true;
     this.#schedule(SOON_MS);
   }
@@ -74,7 +79,7 @@ export class Checkpointer implements Disposable {
   soon(): void {
     if (this.#disposed) return;
     this.#wanted = true;
-    if (this.#dueAtMs - this.#o.now() > SOON_MS) this.#schedule(SOON_MS);
+    if (this.#dueAtMs - this.#options.now() > SOON_MS) this.#schedule(SOON_MS);
   }
 
   /** The save of that number is where it survives this host. */
@@ -88,7 +93,7 @@ export class Checkpointer implements Disposable {
       resolve();
     }
     this.#savedVersion = pending.version;
-    this.#o.acknowledgements.saved(pending.received);
+    this.#options.acknowledgements.saved(pending.received);
   }
 
   /**
@@ -96,7 +101,7 @@ export class Checkpointer implements Disposable {
    * @throws CentroidError ROOM_NOT_MOVABLE | ROOM_ERROR
    */
   take(): SavedRoom {
-    const { room, options, now } = this.#o;
+    const { room, options, now } = this.#options;
     const takenAtMs = now();
     const bytes = encodeCheckpoint(takeCheckpoint(room, options, takenAtMs));
     return { seq: ++this.#seq, takenAtMs, bytes };
@@ -107,7 +112,7 @@ export class Checkpointer implements Disposable {
    * @throws CentroidError if the room cannot be saved, or nobody has confirmed it in time
    */
   async saveNow(): Promise<void> {
-    this.#save(this.#o.now(), versionOf(this.#o.room));
+    this.#save(this.#options.now(), checkpointVersion(this.#options.room));
     const seq = this.#seq;
     await new Promise<void>((resolve, reject) => {
       const late = new CentroidError("MIGRATION_FAILED", "no broker has confirmed the room's checkpoint");
@@ -128,27 +133,27 @@ export class Checkpointer implements Disposable {
   }
 
   #schedule(afterMs: number): void {
-    const nowMs = this.#o.now();
+    const nowMs = this.#options.now();
     const share = this.#wanted ? MAX_CPU_SHARE_FOR_NEWCOMERS : MAX_CPU_SHARE;
     this.#dueAtMs = Math.max(nowMs + afterMs, this.#last.endedAtMs + this.#last.costMs / share);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const again = this.#tick();
       const soon = this.#wanted || this.#busySinceMs !== undefined;
-      this.#schedule(again && soon ? SOON_MS : this.#o.intervalMs);
+      this.#schedule(again && soon ? SOON_MS : this.#options.intervalMs);
     }, this.#dueAtMs - nowMs);
     this.#timer.unref();
   }
 
   /** @returns true if it may be another matter in a moment */
   #tick(): boolean {
-    const { room, paused, now } = this.#o;
+    const { room, paused, now } = this.#options;
     if (paused() || room.move.held) return false;
     if (!room.move.busy) this.#busySinceMs = undefined;
     else if (!this.#waitedEnough()) return true;
     if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return true;
     this.#wanted = false;
-    const version = versionOf(room);
+    const version = checkpointVersion(room);
     if (version === this.#savedVersion) return false;
     const startedAtMs = now();
     try {
@@ -156,10 +161,10 @@ export class Checkpointer implements Disposable {
       this.#lastReason = "";
     } catch (cause) {
       const error = CentroidError.from(cause);
-      if (error.message !== this.#lastReason) this.#o.onUnprotected(error);
+      if (error.message !== this.#lastReason) this.#options.onUnprotected(error);
       this.#lastReason = error.message;
       // Nothing will make it durable: do not let players keep it for ever.
-      this.#o.acknowledgements.saved(receivedSoFar(room));
+      this.#options.acknowledgements.saved(receivedSoFar(room));
     }
     const endedAtMs = now();
     this.#last = { endedAtMs, costMs: endedAtMs - startedAtMs };
@@ -171,7 +176,7 @@ export class Checkpointer implements Disposable {
    * everything else too.
    */
   #waitedEnough(): boolean {
-    const nowMs = this.#o.now();
+    const nowMs = this.#options.now();
     this.#busySinceMs ??= nowMs;
     return nowMs - this.#busySinceMs >= MAX_BUSY_MS;
   }
@@ -179,7 +184,7 @@ export class Checkpointer implements Disposable {
   #save(nowMs: number, version: string): void {
     const saved = this.take();
     this.#busySinceMs = undefined;
-    this.#pending = { seq: saved.seq, version, atMs: nowMs, received: receivedSoFar(this.#o.room) };
-    this.#o.save(saved);
+    this.#pending = { seq: saved.seq, version, atMs: nowMs, received: receivedSoFar(this.#options.room) };
+    this.#options.save(saved);
   }
 }

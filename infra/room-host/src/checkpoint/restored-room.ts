@@ -7,7 +7,7 @@ import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { StateWriter } from "../colyseus/schema/writer.js";
 import { AwaitedPlayers, type Ownership, RETURN_WINDOW_MS } from "./awaited-players.js";
-import { type Checkpoint, readState } from "./checkpoint.js";
+import { type Checkpoint, readSavedState } from "./checkpoint.js";
 
 /** Players may know nodes made after the checkpoint: new ones get ids that none of those can have. */
 const SKIPPED_REF_IDS = 1 << 16;
@@ -71,7 +71,7 @@ function fill(room: MovableRoom, { hasState, nodes, nextRefId, stateHash }: Chec
   writer.apply(nodes);
   writer.attach(room.move.attachState() as never);
   writer.finish([], nextRefId + SKIPPED_REF_IDS);
-  const built = readState(room);
+  const built = readSavedState(room);
   if (built.stateHash !== stateHash) {
     throw new CentroidError(
       "ROOM_ERROR",

@@ -1,12 +1,12 @@
 /** Puts an operator's test message where it belongs: to players as the room's own, or to the room as a player's. */
-import { CentroidError, type RoomMessage } from "@centroid/protocol";
+import { CentroidError, type OperatorMessage } from "@centroid/protocol";
 import { type Client, getMessageBytes, Protocol, type Room } from "@colyseus/core";
 
 /**
  * @returns how many received it
  * @throws CentroidError SESSION_NOT_FOUND
  */
-export function deliver(room: Room, { to, type, payload }: RoomMessage): number {
+export function deliver(room: Room, { to, type, payload }: OperatorMessage): number {
   switch (to.kind) {
     case "everyone":
       room.broadcast(type, payload);

@@ -12,7 +12,7 @@ import {
 import { type Encoder, type Schema, StateView } from "@colyseus/schema";
 import { internals, type RoomInternals } from "./core-internals.js";
 import { type MovableClient, newClient } from "./movable-client.js";
-import type { RoomRecord, SessionRecord } from "./room-record.js";
+import type { CarriedRoom, SessionRecord } from "./room-record.js";
 import { readView, writeView } from "./schema/views.js";
 import { exportTimers, importTimers, nameMethodTimers } from "./timers.js";
 
@@ -158,7 +158,7 @@ export class RoomMove {
   }
 
   /** Reads all but the state graph. Only while held, or between two handlers of the room. */
-  export(): RoomRecord {
+  export(): CarriedRoom {
     const room = internals(this.#room);
     // Of a room that is saved in the middle of an onJoin(), without the player who is not in yet.
     const present = room.clients.filter(
@@ -243,7 +243,7 @@ export class RoomMove {
    * Puts sessions, seats, clock and timers in place. Only while held.
    * @returns the restored clients, by session id, not yet connected to anyone.
    */
-  async import(record: RoomRecord): Promise<Map<string, MovableClient>> {
+  async import(record: CarriedRoom): Promise<Map<string, MovableClient>> {
     const room = internals(this.#room);
     const clients = new Map<string, MovableClient>();
     this.#room.clock.elapsedTime = record.clock.elapsedMs;

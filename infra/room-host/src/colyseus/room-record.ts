@@ -23,7 +23,7 @@ export interface SessionRecord {
 }
 
 /** Everything of a room but its state graph. */
-export interface RoomRecord {
+export interface CarriedRoom {
   clock: { elapsedMs: number; timers: TimerRecord[]; fixedTick: number };
   patchRateMs: number | null;
   metadata: unknown;

@@ -8,21 +8,21 @@ import type { HostedRooms } from "../hosted-rooms.js";
 import { limited, type PlayerLimits } from "../sessions/player-limits.js";
 import { SessionLink } from "../sessions/session-link.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
-import type { StandbyDesk } from "../standby/standby-manager.js";
-import type { Connection } from "./transport.js";
+import type { StandbyManager } from "../standby/standby-manager.js";
+import type { PlayerConnection } from "./transport.js";
 
-export class PlayerDoor {
+export class ConnectionRouter {
   readonly #rooms: HostedRooms;
-  readonly #standbys: StandbyDesk;
+  readonly #standbys: StandbyManager;
   readonly #limits: PlayerLimits;
 
-  constructor(rooms: HostedRooms, standbys: StandbyDesk, limits: PlayerLimits) {
+  constructor(rooms: HostedRooms, standbys: StandbyManager, limits: PlayerLimits) {
     this.#rooms = rooms;
     this.#standbys = standbys;
     this.#limits = limits;
   }
 
-  accept(connection: Connection): void {
+  accept(connection: PlayerConnection): void {
     const [, first, second = ""] = connection.path.split("/");
     const { socket, query } = connection;
     switch (first) {
@@ -48,7 +48,7 @@ export class PlayerDoor {
     socket.close(CLOSE_REFUSED, "no such migration");
   }
 
-  #acceptPlayer(connection: Connection, roomId: string): void {
+  #acceptPlayer(connection: PlayerConnection, roomId: string): void {
     const { socket, query } = connection;
     const sessionId = query.get("sessionId");
     if (sessionId === null) {
@@ -94,7 +94,7 @@ export class PlayerDoor {
   }
 
   async #join(
-    { socket, query, context }: Connection,
+    { socket, query, context }: PlayerConnection,
     roomId: string,
     hosted: Hosted,
     room: MovableRoom,

@@ -4,7 +4,7 @@ import { MAX_PLAYER_FRAME_BYTES } from "../sessions/player-limits.js";
 import { listen } from "../sockets/listen.js";
 import type { RunningServer, ServerSocket } from "../sockets/server-socket.js";
 
-export interface Connection {
+export interface PlayerConnection {
   socket: ServerSocket;
   path: string;
   query: URLSearchParams;
@@ -21,7 +21,7 @@ const MAX_BACKPRESSURE_BYTES = 16 * 1024 * 1024;
 /** Listens on `host`, any free port. */
 export function listenForPlayers(
   host: string,
-  onConnection: (connection: Connection) => void,
+  onConnection: (connection: PlayerConnection) => void,
   notice: (line: string) => void,
 ): Promise<RunningServer> {
   return listen(

@@ -24,7 +24,7 @@ export interface DestinationLineOptions {
 }
 
 export class DestinationLine {
-  readonly #o: DestinationLineOptions;
+  readonly #options: DestinationLineOptions;
   readonly #inbox: AwaitedMessage[] = [];
   #socket: WebSocket | undefined;
   #waiting:
@@ -36,7 +36,7 @@ export class DestinationLine {
   #bytes = 0;
 
   constructor(options: DestinationLineOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /** Sent so far. */
@@ -51,7 +51,7 @@ export class DestinationLine {
 
   /** @throws CentroidError HOST_LOST */
   async connect(): Promise<void> {
-    const { destination, deadlineMs, now } = this.#o;
+    const { destination, deadlineMs, now } = this.#options;
     const { transferUrl, ticket } = destination;
     const socket = new WebSocket(`${transferUrl}?ticket=${ticket}`, {
       perMessageDeflate: false,
@@ -108,7 +108,7 @@ export class DestinationLine {
     this.#broken ??= error;
     this.#waiting?.reject(error);
     this.#waiting = undefined;
-    this.#o.onFailed();
+    this.#options.onFailed();
   }
 
   /** @throws CentroidError what broke the line */
@@ -136,7 +136,7 @@ export class DestinationLine {
     switch (message.type) {
       case "attached":
       case "replay":
-        this.#o.onUnasked(message);
+        this.#options.onUnasked(message);
         return;
       case "refused":
         this.fail(CentroidError.fromWire(message.error));

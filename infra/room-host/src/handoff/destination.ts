@@ -55,7 +55,7 @@ interface Arrival {
 }
 
 export class HandoffDestination {
-  readonly #o: DestinationOptions;
+  readonly #options: DestinationOptions;
   readonly #tickets = new Map<string, string>();
   readonly #arrivals = new Map<string, Arrival>();
   #state: State = { name: "waiting" };
@@ -65,7 +65,7 @@ export class HandoffDestination {
   #counters = new Map<string, { sent: number; received: number }>();
 
   constructor(options: DestinationOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#deadline = setTimeout(
       () => this.#end(new CentroidError("MIGRATION_TIMEOUT", "the source did not bring the room in time")),
       options.deadlineMs,
@@ -94,7 +94,7 @@ export class HandoffDestination {
         return;
       }
       this.#work = this.#work
-        .then(() => this.#handle(message, this.#o.now()))
+        .then(() => this.#handle(message, this.#options.now()))
         .catch((cause: unknown) => this.#refuse(cause));
     });
     socket.onClose(() => {
@@ -150,7 +150,7 @@ export class HandoffDestination {
     switch (message.type) {
       case "begin": {
         if (state.name !== "waiting") throw new CentroidError("FRAME_INVALID", "begin twice");
-        const room = await this.#o.createRoom(message.options);
+        const room = await this.#options.createRoom(message.options);
         if (this.state === "ended") {
           room.move.release();
           return;
@@ -212,7 +212,7 @@ export class HandoffDestination {
   ): Promise<void> {
     const { room, writer, hash } = state;
     // A broker that has lost sight of this host may have given the room to a third by the time it is here.
-    if (!this.#o.mayRun())
+    if (!this.#options.mayRun())
       throw new CentroidError(
         "ROOM_ERROR",
         "the destination has not heard of a broker lately; move it later",
@@ -227,7 +227,7 @@ export class HandoffDestination {
         `state differs after the copy: ${message.stateHash} there, ${hash.toString()} here`,
       );
     }
-    this.#o.onSessions([...message.room.sessions, ...message.room.seats]);
+    this.#options.onSessions([...message.room.sessions, ...message.room.seats]);
     const clients = await room.move.import(message.room);
     if (this.state === "ended") return;
     clearTimeout(this.#deadline);
@@ -236,7 +236,7 @@ export class HandoffDestination {
     for (const client of clients.values()) {
       this.#counters.set(client.sessionId, { sent: client.link.sent, received: client.link.received });
     }
-    this.#o.onOwned(room, clients, this.#awaited(message.room.sessions, room, clients));
+    this.#options.onOwned(room, clients, this.#awaited(message.room.sessions, room, clients));
     const arrivals = [...this.#arrivals];
     this.#arrivals.clear();
     for (const [sessionId, arrival] of arrivals) {
@@ -245,7 +245,7 @@ export class HandoffDestination {
       else this.#connect(client, arrival);
     }
     const patchRateMs = room.patchRate ?? 0;
-    room.move.resume(patchRateMs - message.sinceTickMs - (this.#o.now() - arrivedAtMs));
+    room.move.resume(patchRateMs - message.sinceTickMs - (this.#options.now() - arrivedAtMs));
     for (const session of message.room.sessions) {
       const client = clients.get(session.sessionId);
       if (client !== undefined && session.dropped) room.move.dropAgain(client);
@@ -270,7 +270,7 @@ export class HandoffDestination {
     if (windows.length === 0) return undefined;
     const longestMs = Math.max(...windows.map(({ awaitedMs }) => awaitedMs));
     const awaited = windows.map(({ client }) => client);
-    return new AwaitedPlayers(room, awaited, { epoch: this.#o.epoch }, longestMs);
+    return new AwaitedPlayers(room, awaited, { epoch: this.#options.epoch }, longestMs);
   }
 
   #connect(client: MovableClient, arrival: Arrival): void {
@@ -296,7 +296,7 @@ export class HandoffDestination {
   #attach(client: MovableClient, socket: ServerSocket, sent: number, before: readonly Uint8Array[]): void {
     const received = this.#counters.get(client.sessionId)?.received ?? client.link.received;
     const patchRateMs = (this.#state.name === "owner" ? this.#state.room.patchRate : undefined) ?? 0;
-    const resumed = { type: "resumed", epoch: this.#o.epoch, received, sent, patchRateMs } as const;
+    const resumed = { type: "resumed", epoch: this.#options.epoch, received, sent, patchRateMs } as const;
     client.link.attach(socket, client.link.centroid ? resumed : undefined, before);
   }
 
@@ -331,7 +331,7 @@ export class HandoffDestination {
       socket.close(CLOSE_CANCELLED, "the move was called off");
     this.#arrivals.clear();
     this.#source?.close(CLOSE_NORMAL, "");
-    this.#o.onEnded(error);
+    this.#options.onEnded(error);
   }
 
   #send(message: FromDestination): void {

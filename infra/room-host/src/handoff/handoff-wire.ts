@@ -5,7 +5,7 @@
 import { CentroidError, tryRead, wireErrorSchema } from "@centroid/protocol";
 import { Packr } from "msgpackr";
 import { z } from "zod";
-import type { RoomRecord } from "../colyseus/room-record.js";
+import type { CarriedRoom } from "../colyseus/room-record.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
 
 /** Largest message; bulk is cut into chunks far below it. */
@@ -17,7 +17,7 @@ export const nodeRecordSchema = z.custom<NodeRecord>(
   (value) => Array.isArray(value) && value.length >= 3,
   "node record",
 );
-export const roomRecordSchema = z.custom<RoomRecord>(
+export const carriedRoomSchema = z.custom<CarriedRoom>(
   (value) => typeof value === "object" && value !== null,
   "room record",
 );
@@ -40,7 +40,7 @@ const fromSourceSchema = z.discriminatedUnion("type", [
     stateHash: z.string(),
     /** Since the last patch, and until this message left: aligns the destination's first tick. */
     sinceTickMs: z.number(),
-    room: roomRecordSchema,
+    room: carriedRoomSchema,
   }),
   z.object({
     type: z.literal("replayed"),

@@ -4,7 +4,7 @@ import { createRoom, type MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
 import type { Hosted, Seat } from "../hosted.js";
 import type { HostedRooms } from "../hosted-rooms.js";
-import type { StandbyDesk } from "../standby/standby-manager.js";
+import type { StandbyManager } from "../standby/standby-manager.js";
 import { HandoffDestination } from "./destination.js";
 import { HandoffSource } from "./source.js";
 
@@ -15,7 +15,7 @@ const ARRIVAL_DEADLINE_MS = 15_000;
 
 export interface MovesOptions {
   rooms: HostedRooms;
-  standbys: StandbyDesk;
+  standbys: StandbyManager;
   types: RoomTypes;
   emit: (roomId: string, epoch: number, change: RoomEvent) => void;
   newTicket: () => string;
@@ -29,15 +29,15 @@ export interface MovesOptions {
 type Request<M extends AgentRequest["method"]> = Extract<AgentRequest, { method: M }>;
 
 export class Moves {
-  readonly #o: MovesOptions;
+  readonly #options: MovesOptions;
 
   constructor(options: MovesOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /** Makes ready to be the destination. @throws CentroidError ROOM_MOVING | ROOM_TYPE_UNKNOWN */
   migrateIn({ roomId, migrationId, name, epoch }: Request<"migrateIn">): AgentResults["migrateIn"] {
-    const { rooms, types, emit, newTicket, mayRun, now } = this.#o;
+    const { rooms, types, emit, newTicket, mayRun, now } = this.#options;
     const present = rooms.get(roomId);
     // A newer move supersedes one that was called off and has not ended here yet.
     if (present?.stage.name === "arriving" && present.epoch <= epoch) present.stage.destination.abort();
@@ -91,7 +91,7 @@ export class Moves {
 
   /** Moves a room to where `migrateIn` said. Answers when the move is over. @throws CentroidError */
   async migrateOut(request: Request<"migrateOut">): Promise<AgentResults["migrateOut"]> {
-    const { rooms, standbys, emit, now } = this.#o;
+    const { rooms, standbys, emit, now } = this.#options;
     const { roomId, migrationId, epoch, destination, deadlineMs } = request;
     const hosted = rooms.require(roomId);
     if (hosted.stage.name !== "running")
@@ -130,7 +130,7 @@ export class Moves {
 
   /** This host may not run its rooms just now: one that is only being copied stays, to stand still like the others. */
   callOffCopies(): void {
-    for (const hosted of this.#o.rooms.values()) {
+    for (const hosted of this.#options.rooms.values()) {
       const { stage } = hosted;
       if (stage.name !== "leaving" || stage.source.state !== "copying") continue;
       stage.abort.abort();
@@ -142,12 +142,12 @@ export class Moves {
   #stays(hosted: Hosted, stage: Extract<Hosted["stage"], { name: "leaving" }>): void {
     if (hosted.stage !== stage) return;
     hosted.stage = { name: "running", room: stage.room, arrivals: undefined };
-    this.#o.onStays(stage.room);
+    this.#options.onStays(stage.room);
   }
 
   /** @returns false if no such move is under way. @throws CentroidError MIGRATION_FAILED after the point of no return */
   abort(roomId: string, migrationId: string): boolean {
-    const hosted = this.#o.rooms.get(roomId);
+    const hosted = this.#options.rooms.get(roomId);
     if (hosted === undefined) return false;
     const { stage } = hosted;
     if (stage.name === "arriving" && stage.migrationId === migrationId) return stage.destination.abort();
@@ -164,7 +164,7 @@ export class Moves {
 
   /** Which side of a move this host is. */
   status(roomId: string): AgentResults["migrationStatus"] {
-    const hosted = this.#o.rooms.get(roomId);
+    const hosted = this.#options.rooms.get(roomId);
     if (hosted === undefined) return { role: "none", epoch: 0 };
     const { stage } = hosted;
     const passive =

@@ -57,7 +57,7 @@ type State =
   | { name: "rolled-back" };
 
 export class HandoffSource {
-  readonly #o: SourceOptions;
+  readonly #options: SourceOptions;
   readonly #tickets = new Map<string, string>();
   readonly #attached = new Set<string>();
   readonly #phases: Transfer["phases"] = [];
@@ -72,7 +72,7 @@ export class HandoffSource {
   #detach: (() => void)[] = [];
 
   constructor(options: SourceOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#lastPatchAtMs = options.now();
     this.#copied = new StateCopy(options.room);
     const { destination, deadlineMs, now } = options;
@@ -95,8 +95,8 @@ export class HandoffSource {
    *   (`undecided`: ask the destination, then call {@link rollBack} or {@link release}).
    */
   async run(signal: AbortSignal): Promise<Transfer> {
-    const { room } = this.#o;
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#o.deadlineMs)]);
+    const { room } = this.#options;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.deadlineMs)]);
     const onAbort = (): void =>
       this.#line.fail(new CentroidError("MIGRATION_TIMEOUT", "the move was aborted or took too long"));
     deadline.addEventListener("abort", onAbort, { once: true });
@@ -105,7 +105,7 @@ export class HandoffSource {
       room.move.assertMovable();
       this.#phase("preparing");
       await this.#line.connect();
-      this.#line.send({ type: "begin", options: this.#o.options, hasState: this.#copied.hasState });
+      this.#line.send({ type: "begin", options: this.#options.options, hasState: this.#copied.hasState });
       await this.#line.receive("ready");
       this.#phase("copying");
       this.#watch();
@@ -140,19 +140,20 @@ export class HandoffSource {
   /** The room goes on here, with everything that arrived meanwhile. */
   rollBack(): void {
     if (this.#state.name === "released" || this.#state.name === "rolled-back") return;
-    const wasHeld = this.#o.room.move.held;
+    const wasHeld = this.#options.room.move.held;
     this.#state = { name: "rolled-back" };
     this.#line.settle();
     this.#unwatch();
     this.#line.trySend({ type: "abort" });
     this.#line.close();
-    if (wasHeld) this.#o.room.move.resume();
-    for (const client of movableClients(this.#o.room)) {
+    if (wasHeld) this.#options.room.move.resume();
+    for (const client of movableClients(this.#options.room)) {
       client.link.forget();
-      client.link.control({ type: "cancelled", migrationId: this.#o.migrationId });
+      client.link.control({ type: "cancelled", migrationId: this.#options.migrationId });
       client.link.thaw();
       // Broke while we were moving: now it is an ordinary broken connection.
-      if (!client.link.connected && !this.#o.room.move.awaited.has(client.sessionId)) client.link.abandon();
+      if (!client.link.connected && !this.#options.room.move.awaited.has(client.sessionId))
+        client.link.abandon();
     }
   }
 
@@ -163,7 +164,7 @@ export class HandoffSource {
     this.#line.settle();
     this.#unwatch();
     const sockets: ServerSocket[] = [];
-    for (const client of movableClients(this.#o.room)) {
+    for (const client of movableClients(this.#options.room)) {
       this.#moved.set(client.sessionId, client);
       const late = client.link.takeLate();
       const socket = client.link.moveAway();
@@ -171,7 +172,7 @@ export class HandoffSource {
       if (client.link.centroid) sockets.push(socket);
       else forwardStockClient(socket, this.#playerUrl(client), late);
     }
-    this.#o.room.move.release();
+    this.#options.room.move.release();
     this.#line.trySend({ type: "released" });
     setTimeout(() => {
       for (const socket of sockets) socket.close(CLOSE_ROOM_MOVED, "room moved");
@@ -181,9 +182,9 @@ export class HandoffSource {
   }
 
   #playerUrl(client: MovableClient): string {
-    const { destination, room } = this.#o;
+    const { destination, room } = this.#options;
     const ticket = this.#tickets.get(client.sessionId) ?? "";
-    const network = this.#o.networkOf(client.sessionId);
+    const network = this.#options.networkOf(client.sessionId);
     return `${playerUrl(destination, room.roomId, client.sessionId, network)}&ticket=${ticket}`;
   }
 
@@ -192,11 +193,11 @@ export class HandoffSource {
     const ticket = randomBytes(16).toString("base64url");
     this.#tickets.set(client.sessionId, ticket);
     this.#line.send({ type: "invite", invitations: [{ sessionId: client.sessionId, ticket }] });
-    const { hostId, name, latitude, longitude } = this.#o.destination;
+    const { hostId, name, latitude, longitude } = this.#options.destination;
     client.link.control({
       type: "moving",
-      migrationId: this.#o.migrationId,
-      epoch: this.#o.epoch,
+      migrationId: this.#options.migrationId,
+      epoch: this.#options.epoch,
       url: this.#playerUrl(client),
       ticket,
       host: { hostId, name, latitude, longitude },
@@ -205,10 +206,10 @@ export class HandoffSource {
   }
 
   #watch(): void {
-    const { room } = this.#o;
+    const { room } = this.#options;
     room.move.beforePatch = () => this.#copied.collect();
     room.move.onPatched = () => {
-      this.#lastPatchAtMs = this.#o.now();
+      this.#lastPatchAtMs = this.#options.now();
     };
     const { events } = room.move;
     const onJoin = (client: MovableClient): void => this.#invite(client);
@@ -235,17 +236,17 @@ export class HandoffSource {
   /** First pass: every node once, in slices, while the room runs and marks what it writes. */
   async #copy(): Promise<void> {
     let chunk: NodeRecord[] = [];
-    let sliceEndsAt = this.#o.now() + COPY_SLICE_MS;
+    let sliceEndsAt = this.#options.now() + COPY_SLICE_MS;
     for (const refId of this.#copied.takeDue()) {
       const record = this.#copied.read(refId);
       if (record === undefined) continue;
       chunk.push(record);
-      if (chunk.length >= COPY_CHUNK_NODES || this.#o.now() >= sliceEndsAt) {
+      if (chunk.length >= COPY_CHUNK_NODES || this.#options.now() >= sliceEndsAt) {
         this.#line.send({ type: "nodes", nodes: chunk });
         chunk = [];
         await nextLoop();
         this.#line.check();
-        sliceEndsAt = this.#o.now() + COPY_SLICE_MS;
+        sliceEndsAt = this.#options.now() + COPY_SLICE_MS;
       }
     }
     if (chunk.length > 0) this.#line.send({ type: "nodes", nodes: chunk });
@@ -270,12 +271,12 @@ export class HandoffSource {
 
   async #playersConnected(): Promise<void> {
     const missing = (): boolean =>
-      movableClients(this.#o.room).some(
+      movableClients(this.#options.room).some(
         (client) => client.link.centroid && client.link.connected && !this.#attached.has(client.sessionId),
       );
-    const until = this.#o.now() + CONNECT_TIMEOUT_MS;
-    while (missing() && this.#o.now() < until) {
-      await this.#wakeUp(until - this.#o.now());
+    const until = this.#options.now() + CONNECT_TIMEOUT_MS;
+    while (missing() && this.#options.now() < until) {
+      await this.#wakeUp(until - this.#options.now());
       this.#line.check();
     }
   }
@@ -292,13 +293,13 @@ export class HandoffSource {
 
   /** Until no async code of the author is cut in two, and a patch has just gone out. */
   async #untilQuiet(): Promise<void> {
-    const { room } = this.#o;
-    const until = this.#o.now() + BUSY_TIMEOUT_MS;
+    const { room } = this.#options;
+    const until = this.#options.now() + BUSY_TIMEOUT_MS;
     const patched = (): Promise<void> =>
       new Promise((resolve) => {
         const timer = setTimeout(resolve, 100);
         room.move.onPatched = () => {
-          this.#lastPatchAtMs = this.#o.now();
+          this.#lastPatchAtMs = this.#options.now();
           clearTimeout(timer);
           resolve();
         };
@@ -306,7 +307,7 @@ export class HandoffSource {
     do {
       await patched();
       this.#line.check();
-      if (this.#o.now() > until) {
+      if (this.#options.now() > until) {
         throw new CentroidError(
           "ROOM_BUSY",
           "the room's async handlers did not finish in time; it will be moved later",
@@ -317,7 +318,7 @@ export class HandoffSource {
 
   /** Everything in here up to the send is one synchronous step: no message and no tick can come between. */
   async #freeze(): Promise<string> {
-    const { room } = this.#o;
+    const { room } = this.#options;
     room.broadcastPatch();
     const { nodes, removed } = this.#copied.rest();
     room.move.hold();
@@ -332,14 +333,14 @@ export class HandoffSource {
       removed,
       nextRefId: this.#copied.nextRefId,
       stateHash: this.#copied.hash,
-      sinceTickMs: this.#o.now() - this.#lastPatchAtMs + this.#line.rttMs / 2,
+      sinceTickMs: this.#options.now() - this.#lastPatchAtMs + this.#line.rttMs / 2,
       room: record,
     });
     for (const { link } of clients) {
       link.control({
         type: "moved",
-        migrationId: this.#o.migrationId,
-        epoch: this.#o.epoch,
+        migrationId: this.#options.migrationId,
+        epoch: this.#options.epoch,
         sent: link.sent,
       });
     }
@@ -368,18 +369,18 @@ export class HandoffSource {
   }
 
   #client(sessionId: string): MovableClient | undefined {
-    return movableClients(this.#o.room).find((client) => client.sessionId === sessionId);
+    return movableClients(this.#options.room).find((client) => client.sessionId === sessionId);
   }
 
   #phase(phase: MigrationPhase): void {
     this.#endPhase();
-    this.#phases.push({ phase, atMs: this.#o.now(), durationMs: 0 });
-    this.#o.onPhase(phase, this.#line.bytes);
+    this.#phases.push({ phase, atMs: this.#options.now(), durationMs: 0 });
+    this.#options.onPhase(phase, this.#line.bytes);
   }
 
   #endPhase(): Transfer["phases"] {
     const last = this.#phases.at(-1);
-    if (last !== undefined) last.durationMs = this.#o.now() - last.atMs;
+    if (last !== undefined) last.durationMs = this.#options.now() - last.atMs;
     return this.#phases;
   }
 }

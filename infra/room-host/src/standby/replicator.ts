@@ -4,7 +4,7 @@
  */
 import { CentroidError, type Destination } from "@centroid/protocol";
 import { WebSocket } from "ws";
-import { type Received, receivedSoFar, versionOf } from "../checkpoint/acknowledgements.js";
+import { checkpointVersion, type Received, receivedSoFar } from "../checkpoint/acknowledgements.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import { MAX_TRANSFER_FRAME_BYTES } from "../handoff/handoff-wire.js";
 import { StateCopy } from "../handoff/state-copy.js";
@@ -36,7 +36,7 @@ export interface ReplicatorOptions {
 }
 
 export class Replicator implements Disposable {
-  readonly #o: ReplicatorOptions;
+  readonly #options: ReplicatorOptions;
   readonly #socket: WebSocket;
   readonly #copied: StateCopy;
   readonly #unconfirmed = new Map<number, Received>();
@@ -52,7 +52,7 @@ export class Replicator implements Disposable {
   #ended = false;
 
   constructor(options: ReplicatorOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#copied = new StateCopy(options.room);
     this.#readableAtMs = options.now();
     const { transferUrl, ticket } = options.destination;
@@ -64,7 +64,7 @@ export class Replicator implements Disposable {
   }
 
   get standbyId(): string {
-    return this.#o.standbyId;
+    return this.#options.standbyId;
   }
 
   /**
@@ -79,7 +79,7 @@ export class Replicator implements Disposable {
       START_TIMEOUT_MS,
     );
     try {
-      this.#o.room.move.assertMovable();
+      this.#options.room.move.assertMovable();
       await new Promise<void>((resolve, reject) => {
         this.#starting = { resolve, reject };
         socket.on("open", () => this.#begin());
@@ -114,7 +114,7 @@ export class Replicator implements Disposable {
   }
 
   #begin(): void {
-    const { room, options } = this.#o;
+    const { room, options } = this.#options;
     this.#send({ type: "begin", options, hasState: this.#copied.hasState });
     room.move.beforePatch = () => this.#copied.collect();
     // After the handler that may have asked for the patch, never in the middle of it.
@@ -125,7 +125,7 @@ export class Replicator implements Disposable {
       });
     };
     this.#fallback = setInterval(() => {
-      if (this.#o.now() - this.#shippedAtMs >= FALLBACK_MS) this.#ship();
+      if (this.#options.now() - this.#shippedAtMs >= FALLBACK_MS) this.#ship();
     }, FALLBACK_MS);
     this.#fallback.unref();
     this.#ship();
@@ -133,13 +133,13 @@ export class Replicator implements Disposable {
 
   /** Runs between two handlers of the room, all in one step. */
   #ship(): void {
-    const { room, now } = this.#o;
+    const { room, now } = this.#options;
     const nowMs = now();
     if (this.#ended || room.move.held || this.#unconfirmed.size >= MAX_UNCONFIRMED) {
       this.#readableAtMs = nowMs;
       return;
     }
-    const version = versionOf(room);
+    const version = checkpointVersion(room);
     if (version === this.#version && nowMs - this.#shippedAtMs < REFRESH_MS) return;
     if (room.move.busy) {
       this.#unreadable(nowMs, new CentroidError("ROOM_BUSY", "the room's async handlers do not finish"));
@@ -193,12 +193,12 @@ export class Replicator implements Disposable {
     for (const earlier of this.#unconfirmed.keys()) if (earlier <= seq) this.#unconfirmed.delete(earlier);
     this.#starting?.resolve();
     this.#starting = undefined;
-    this.#o.onHas(received);
+    this.#options.onHas(received);
     if (this.#inviting) this.#invite(received);
   }
 
   #invite(known: Received): void {
-    const { room, destination, networkOf } = this.#o;
+    const { room, destination, networkOf } = this.#options;
     const { hostId, name, latitude, longitude } = destination;
     for (const { sessionId, link } of movableClients(room)) {
       if (!known.has(sessionId) || this.#told.has(sessionId)) continue;
@@ -216,7 +216,7 @@ export class Replicator implements Disposable {
     if (this.#ended) return;
     this.#end();
     this.#socket.terminate();
-    if (this.#starting === undefined) this.#o.onBroken(error);
+    if (this.#starting === undefined) this.#options.onBroken(error);
     else this.#starting.reject(error);
   }
 
@@ -226,7 +226,7 @@ export class Replicator implements Disposable {
     clearInterval(this.#fallback);
     clearImmediate(this.#scheduled);
     if (this.#fallback === undefined) return;
-    this.#o.room.move.beforePatch = undefined;
-    this.#o.room.move.onPatched = undefined;
+    this.#options.room.move.beforePatch = undefined;
+    this.#options.room.move.onPatched = undefined;
   }
 }

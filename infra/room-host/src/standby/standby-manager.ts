@@ -7,9 +7,9 @@ import type { HostedRooms } from "../hosted-rooms.js";
 import type { Pauses } from "../pauses.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 import { Replicator } from "./replicator.js";
-import { Standby } from "./standby.js";
+import { StandbyCopy } from "./standby.js";
 
-export interface StandbyDeskOptions {
+export interface StandbyManagerOptions {
   rooms: HostedRooms;
   pauses: Pauses;
   types: RoomTypes;
@@ -21,15 +21,15 @@ export interface StandbyDeskOptions {
 
 type Request<M extends AgentRequest["method"]> = Extract<AgentRequest, { method: M }>;
 
-export class StandbyDesk {
-  readonly #o: StandbyDeskOptions;
-  readonly #standbys = new Map<string, Standby>();
+export class StandbyManager {
+  readonly #options: StandbyManagerOptions;
+  readonly #standbys = new Map<string, StandbyCopy>();
 
-  constructor(options: StandbyDeskOptions) {
-    this.#o = options;
+  constructor(options: StandbyManagerOptions) {
+    this.#options = options;
   }
 
-  get(roomId: string): Standby | undefined {
+  get(roomId: string): StandbyCopy | undefined {
     return this.#standbys.get(roomId);
   }
 
@@ -50,13 +50,13 @@ export class StandbyDesk {
 
   /** Keeps a copy from now on, in place of an earlier one. @throws CentroidError BAD_REQUEST | ROOM_TYPE_UNKNOWN */
   standBy({ roomId, standbyId, name }: Request<"standBy">): AgentResults["standBy"] {
-    const { rooms, types, emit, newTicket } = this.#o;
+    const { rooms, types, emit, newTicket } = this.#options;
     if (rooms.get(roomId) !== undefined)
       throw new CentroidError("BAD_REQUEST", `room ${roomId} is on this host`);
     types.require(name);
     this.drop(roomId);
     const ticket = newTicket();
-    const standby = new Standby({
+    const standby = new StandbyCopy({
       standbyId,
       ticket,
       onOrphaned: () => emit(roomId, 0, { event: "standby-orphaned", standbyId }),
@@ -80,8 +80,8 @@ export class StandbyDesk {
     standbyId,
     destination,
   }: Request<"replicate">): Promise<AgentResults["replicate"]> {
-    const { pauses, notice, emit, now } = this.#o;
-    const { hosted, room } = this.#o.rooms.running(roomId);
+    const { pauses, notice, emit, now } = this.#options;
+    const { hosted, room } = this.#options.rooms.running(roomId);
     const { protection } = hosted;
     if (protection === undefined || hosted.stage.name !== "running")
       throw new CentroidError("ROOM_MOVING", `room ${roomId} is being moved, or checkpoints are off here`);
@@ -113,8 +113,8 @@ export class StandbyDesk {
   }
 
   /** Where what players send has to be before it is confirmed to them. @throws CentroidError */
-  confirmBy({ roomId, standbyId, where }: Request<"confirmBy">): AgentResults["confirmBy"] {
-    const hosted = this.#o.rooms.require(roomId);
+  setAckPolicy({ roomId, standbyId, where }: Request<"setAckPolicy">): AgentResults["setAckPolicy"] {
+    const hosted = this.#options.rooms.require(roomId);
     const { protection, stage } = hosted;
     if (protection === undefined || stage.name === "arriving") return {};
     const { acknowledgements, checkpointer, replicator } = protection;
@@ -128,7 +128,7 @@ export class StandbyDesk {
     acknowledgements.by = where;
     if (where === "standby") {
       replicator.invitePlayers();
-      this.#o.pauses.release(stage.room, "standby");
+      this.#options.pauses.release(stage.room, "standby");
       return {};
     }
     const { bytes, ...saved } = checkpointer.take();
@@ -140,6 +140,6 @@ export class StandbyDesk {
     protection.replicator?.[Symbol.dispose]();
     protection.replicator = undefined;
     protection.acknowledgements.by = "checkpoint";
-    this.#o.pauses.release(room, "standby");
+    this.#options.pauses.release(room, "standby");
   }
 }

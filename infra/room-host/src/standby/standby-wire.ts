@@ -1,6 +1,6 @@
 /** What a room's host and its standby say to each other, over one WebSocket that the room's host dials. */
 import { z } from "zod";
-import { nodeRecordSchema, pack, roomRecordSchema, unpack } from "../handoff/handoff-wire.js";
+import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../handoff/handoff-wire.js";
 
 const count = z.number().int().nonnegative();
 
@@ -17,7 +17,7 @@ const fromPrimarySchema = z.discriminatedUnion("type", [
     nextRefId: count,
     stateHash: z.string(),
     takenAtMs: z.number(),
-    room: roomRecordSchema,
+    room: carriedRoomSchema,
   }),
   /** This standby is not needed any more. */
   z.object({ type: z.literal("retired") }),

@@ -18,7 +18,7 @@ interface Waiting {
   reconnectionToken: string;
 }
 
-export interface StandbyOptions {
+export interface StandbyCopyOptions {
   standbyId: string;
   /** Its feed and nobody else's is let in. */
   ticket: string;
@@ -28,8 +28,8 @@ export interface StandbyOptions {
 
 type Last = Extract<FromPrimary, { type: "record" }>;
 
-export class Standby implements Disposable {
-  readonly #o: StandbyOptions;
+export class StandbyCopy implements Disposable {
+  readonly #options: StandbyCopyOptions;
   readonly #nodes = new Map<number, NodeRecord>();
   readonly #waiting = new Map<string, Waiting>();
   #begin: Extract<FromPrimary, { type: "begin" }> | undefined;
@@ -39,17 +39,17 @@ export class Standby implements Disposable {
   #taken = false;
   #ended = false;
 
-  constructor(options: StandbyOptions) {
-    this.#o = options;
+  constructor(options: StandbyCopyOptions) {
+    this.#options = options;
   }
 
   get standbyId(): string {
-    return this.#o.standbyId;
+    return this.#options.standbyId;
   }
 
   /** @returns false if this is not its feed */
   acceptFeed(socket: ServerSocket, ticket: string | null): boolean {
-    if (ticket !== this.#o.ticket || this.#feed !== undefined || this.#ended) return false;
+    if (ticket !== this.#options.ticket || this.#feed !== undefined || this.#ended) return false;
     this.#feed = socket;
     socket.onMessage((frame) => {
       try {
@@ -63,7 +63,7 @@ export class Standby implements Disposable {
       if (this.#ended) return;
       this.#orphaned = setTimeout(() => this[Symbol.dispose](), ORPHAN_LIFE_MS);
       this.#orphaned.unref();
-      if (!this.#taken) this.#o.onOrphaned();
+      if (!this.#taken) this.#options.onOrphaned();
     });
     return true;
   }
@@ -137,6 +137,6 @@ export class Standby implements Disposable {
     for (const { socket } of this.#waiting.values()) socket.close(CLOSE_ROOM_MOVED, "no standby any more");
     this.#waiting.clear();
     this.#feed?.close(CLOSE_NORMAL, "");
-    this.#o.onEnded();
+    this.#options.onEnded();
   }
 }

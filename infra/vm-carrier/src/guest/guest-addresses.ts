@@ -17,12 +17,12 @@ export interface GuestAddressesOptions {
 }
 
 export class GuestAddresses {
-  readonly #o: GuestAddressesOptions;
+  readonly #options: GuestAddressesOptions;
   readonly #isTaken: (address: string) => Promise<boolean>;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: GuestAddressesOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#isTaken = options.isTaken ?? somebodyAnswersAt;
   }
 
@@ -34,7 +34,7 @@ export class GuestAddresses {
   }
 
   async #next(): Promise<string> {
-    const { directory, range } = this.#o;
+    const { directory, range } = this.#options;
     const path = join(directory, "next-address");
     const count = countOf(range);
     const given = Number(await readFile(path, "utf8").catch(() => "0"));

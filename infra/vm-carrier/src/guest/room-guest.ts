@@ -1,13 +1,13 @@
 /** The room host in one VM, asked over the machine's serial line: what Node's IPC is to a forked one. */
 
-import { toldByRoomHost } from "@centroid/agent";
+import { roomHostMessages } from "@centroid/agent";
 import { type AgentRequest, CentroidError, type Published, roomEventSchema } from "@centroid/protocol";
 import { PendingReplies } from "@centroid/protocol/node";
 import { z } from "zod";
 import type { ControlChannel } from "./control-channel.js";
 
 const fromGuestSchema = z.discriminatedUnion("type", [
-  ...toldByRoomHost,
+  ...roomHostMessages,
   z.object({
     type: z.literal("checkpoint"),
     epoch: z.number(),

@@ -31,7 +31,7 @@ const unknownPair: PairKnowledge = {
 };
 
 /** How a migration that had been predicted turned out. */
-export interface MigrationOutcome {
+export interface ObservedMigration {
   readonly predicted: Prediction;
   /** From the call to its end. */
   readonly totalMs: number;
@@ -68,7 +68,7 @@ export class MigrationPredictor {
   }
 
   /** Compares a prediction with its outcome. One that moved nothing teaches nothing. */
-  learn(from: string, to: string, outcome: MigrationOutcome): void {
+  learn(from: string, to: string, outcome: ObservedMigration): void {
     const { predicted, totalMs, setupMs, bytes, switched } = outcome;
     const busyMs = totalMs - setupMs;
     if (busyMs <= 0 || bytes <= 0) return;

@@ -9,7 +9,7 @@ import {
   stoppedMigrated,
 } from "@centroid/node-libvirt";
 import { defaultMaxDowntimeMs, type VmMigrationOptions, type VmMode } from "./migration-options.js";
-import type { MigrationPlan } from "./plan-migration.js";
+import type { VmMigrationPlan } from "./plan-migration.js";
 
 /** A pass that leaves more than this share of what it found is not worth another one. */
 const worthwhileGain = 0.1;
@@ -43,7 +43,7 @@ export class MigrationRun implements Disposable {
   #giveUp: ((reason: unknown) => void) | undefined;
   #giveUpTimer: NodeJS.Timeout | undefined;
 
-  constructor(connection: Connection, domain: Domain, plan: MigrationPlan, options: VmMigrationOptions) {
+  constructor(connection: Connection, domain: Domain, plan: VmMigrationPlan, options: VmMigrationOptions) {
     this.#domain = domain;
     this.#options = options;
     this.#mode = plan.mode;

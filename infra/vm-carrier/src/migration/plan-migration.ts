@@ -26,7 +26,7 @@ async function measureDirtyRate(
   return undefined;
 }
 
-export interface MigrationPlan {
+export interface VmMigrationPlan {
   readonly mode: VmMode;
   readonly because: string;
   readonly prediction?: Prediction;
@@ -34,7 +34,7 @@ export interface MigrationPlan {
   readonly hopeless?: boolean;
 }
 
-export async function planMigration(domain: Domain, options: VmMigrationOptions): Promise<MigrationPlan> {
+export async function planMigration(domain: Domain, options: VmMigrationOptions): Promise<VmMigrationPlan> {
   const { mode, source, destination, predictor, deadlineMs } = options;
   const memory = /<memory unit='KiB'>(\d+)</.exec(await domain.getXml())?.[1];
   const memoryBytes = Number(memory ?? 0) * 1024;

@@ -5,7 +5,7 @@ import { type AgentRequest, type AgentResults, CentroidError } from "@centroid/p
 import type { VmConfig } from "../base/config.js";
 import type { LocalLibvirt } from "../host/local-libvirt.js";
 import { domainNameOf, type RoomRecords, roomIdOf } from "../rooms/room-records.js";
-import { type Hosted, type HostedRooms, REPLY_TIMEOUT_MS } from "../rooms/vm-rooms.js";
+import { REPLY_TIMEOUT_MS, type VmRoom, type VmRooms } from "../rooms/vm-rooms.js";
 import { keepPredictor, type MigrationPredictor, readPredictor } from "./learned-costs.js";
 import { moveRoomVm } from "./move-room-vm.js";
 import { offerOf } from "./peer-offer.js";
@@ -14,7 +14,7 @@ export interface VmMovesOptions {
   readonly hostId: string;
   readonly vm: VmConfig;
   readonly events: CarrierEvents;
-  readonly rooms: HostedRooms;
+  readonly rooms: VmRooms;
   readonly records: RoomRecords;
   readonly libvirt: LocalLibvirt;
 }
@@ -22,16 +22,16 @@ export interface VmMovesOptions {
 type Order<M extends AgentRequest["method"]> = Extract<AgentRequest, { method: M }>;
 
 export class VmMoves {
-  readonly #o: VmMovesOptions;
+  readonly #options: VmMovesOptions;
   readonly #predictor: Promise<MigrationPredictor>;
 
   constructor(options: VmMovesOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#predictor = readPredictor(options.vm.localGuestDirectory);
   }
 
   async migrateIn(request: Order<"migrateIn">): Promise<AgentResults["migrateIn"]> {
-    const { rooms, records, libvirt, vm } = this.#o;
+    const { rooms, records, libvirt, vm } = this.#options;
     const { roomId, migrationId, name, epoch, at } = request;
     if (at === undefined)
       throw new CentroidError("BAD_REQUEST", "a VM keeps its address; the broker must say which it has");
@@ -47,7 +47,7 @@ export class VmMoves {
 
   /** A VM begins to run here: of a room that is on its way, it has arrived. */
   resumed(domainName: string): void {
-    const hosted = this.#o.rooms.get(roomIdOf(domainName) ?? "");
+    const hosted = this.#options.rooms.get(roomIdOf(domainName) ?? "");
     if (hosted?.stage.name !== "arriving") return;
     const { migrationId } = hosted.stage;
     hosted.stage = { name: "starting" };
@@ -55,8 +55,8 @@ export class VmMoves {
   }
 
   /** It runs here: once it has said a word it is ours. */
-  async #arrived(hosted: Hosted, migrationId: string): Promise<void> {
-    const { events, rooms } = this.#o;
+  async #arrived(hosted: VmRoom, migrationId: string): Promise<void> {
+    const { events, rooms } = this.#options;
     const { roomId, epoch } = hosted.record;
     try {
       const report = await rooms.hear(hosted);
@@ -70,7 +70,7 @@ export class VmMoves {
   }
 
   async migrateOut(request: Order<"migrateOut">): Promise<AgentResults["migrateOut"]> {
-    const { rooms, hostId, vm, libvirt } = this.#o;
+    const { rooms, hostId, vm, libvirt } = this.#options;
     const predictor = await this.#predictor;
     const { connection } = await libvirt.open();
     const hosted = rooms.require(request.roomId);
@@ -109,7 +109,7 @@ export class VmMoves {
 
   /** @returns false if there is no such move here, or its source decides */
   async abort(roomId: string, migrationId: string): Promise<boolean> {
-    const { rooms, libvirt } = this.#o;
+    const { rooms, libvirt } = this.#options;
     const hosted = rooms.get(roomId);
     const stage = hosted?.stage;
     if (hosted === undefined || stage === undefined) return false;
@@ -128,7 +128,7 @@ export class VmMoves {
   }
 
   status(roomId: string): AgentResults["migrationStatus"] {
-    const hosted = this.#o.rooms.get(roomId);
+    const hosted = this.#options.rooms.get(roomId);
     if (hosted === undefined) return { role: "none", epoch: 0 };
     return { role: hosted.stage.name === "running" ? "owner" : "passive", epoch: hosted.record.epoch };
   }

@@ -17,7 +17,7 @@ type Side = "source" | "destination";
  */
 export type GuestView = "absent" | "running" | "paused" | "moving" | "split" | "unreachable";
 
-export interface Verdict {
+export interface GuestOwnership {
   /** `unknown`: cannot be told until an unreachable host answers. */
   readonly owner: Side | "none" | "unknown";
   /** In this order: the copy that must not run goes first. */
@@ -28,16 +28,16 @@ export interface Verdict {
  * Which copy is the guest, and what is to be done with the other. Pure.
  * `switched`: post-copy was asked for, so the destination's copy is the newer one.
  */
-export function judge(source: GuestView, destination: GuestView, switched: boolean): Verdict {
-  const remove = (side: Side, view: GuestView): Verdict["actions"] =>
+export function judge(source: GuestView, destination: GuestView, switched: boolean): GuestOwnership {
+  const remove = (side: Side, view: GuestView): GuestOwnership["actions"] =>
     view === "absent" || view === "unreachable" ? [] : [{ side, action: "destroy" }];
-  const keep = (owner: Side, resume: boolean): Verdict => {
+  const keep = (owner: Side, resume: boolean): GuestOwnership => {
     const other = owner === "source" ? "destination" : "source";
     const actions = [...remove(other, owner === "source" ? destination : source)];
     if (resume) actions.push({ side: owner, action: "resume" });
     return { owner, actions };
   };
-  const nothingLeft: Verdict = {
+  const nothingLeft: GuestOwnership = {
     owner: "none",
     actions: [...remove("destination", destination), ...remove("source", source)],
   };
@@ -115,7 +115,7 @@ function viewGuest(host: VmHost, uuid: string): Promise<GuestView> {
 }
 
 export interface Reconciled {
-  readonly owner: Verdict["owner"];
+  readonly owner: GuestOwnership["owner"];
   readonly source: GuestView;
   readonly destination: GuestView;
   /** Hosts where a stopped or stale copy may be left, because they did not answer. */

@@ -24,7 +24,7 @@ export type Stage =
   | { name: "leaving"; guest: RoomGuest; migrationId: string; abort: AbortController; over: Promise<unknown> }
   | { name: "arriving"; migrationId: string };
 
-export interface Hosted {
+export interface VmRoom {
   readonly record: VmRoomRecord;
   /** The epoch the room host in the guest was told when it began. */
   guestEpoch: number;
@@ -32,8 +32,8 @@ export interface Hosted {
   usage: { cpuMicros: number; rssBytes: number };
 }
 
-export class HostedRooms {
-  readonly #rooms = new Map<string, Hosted>();
+export class VmRooms {
+  readonly #rooms = new Map<string, VmRoom>();
   readonly #records: RoomRecords;
   readonly #libvirt: LocalLibvirt;
   readonly #events: CarrierEvents;
@@ -45,23 +45,23 @@ export class HostedRooms {
     this.#events = events;
   }
 
-  get(roomId: string): Hosted | undefined {
+  get(roomId: string): VmRoom | undefined {
     return this.#rooms.get(roomId);
   }
 
   /** @throws CentroidError ROOM_NOT_FOUND */
-  require(roomId: string): Hosted {
+  require(roomId: string): VmRoom {
     const hosted = this.#rooms.get(roomId);
     if (hosted === undefined) throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not on this host`);
     return hosted;
   }
 
-  values(): IterableIterator<Hosted> {
+  values(): IterableIterator<VmRoom> {
     return this.#rooms.values();
   }
 
-  add(record: VmRoomRecord, guestEpoch: number, stage: Stage): Hosted {
-    const hosted: Hosted = { record, guestEpoch, stage, usage: { cpuMicros: 0, rssBytes: 0 } };
+  add(record: VmRoomRecord, guestEpoch: number, stage: Stage): VmRoom {
+    const hosted: VmRoom = { record, guestEpoch, stage, usage: { cpuMicros: 0, rssBytes: 0 } };
     this.#rooms.set(record.roomId, hosted);
     return hosted;
   }
@@ -71,7 +71,7 @@ export class HostedRooms {
     return all.filter((report) => report !== undefined);
   }
 
-  async #report(hosted: Hosted): Promise<RoomReport | undefined> {
+  async #report(hosted: VmRoom): Promise<RoomReport | undefined> {
     const { record, stage } = hosted;
     switch (stage.name) {
       case "starting":
@@ -91,7 +91,7 @@ export class HostedRooms {
   }
 
   /** What a guest says about itself, in the terms of the network it is in; undefined if it has no room. */
-  #take(hosted: Hosted, told: unknown): RoomReport | undefined {
+  #take(hosted: VmRoom, told: unknown): RoomReport | undefined {
     const [report] = z.array(roomReportSchema).parse(told);
     if (report === undefined) return undefined;
     hosted.guestEpoch = report.epoch;
@@ -99,7 +99,7 @@ export class HostedRooms {
   }
 
   /** Opens the line to a guest that runs here; it is running from then on. */
-  async listen(hosted: Hosted): Promise<RoomGuest> {
+  async listen(hosted: VmRoom): Promise<RoomGuest> {
     const { guests } = await this.#libvirt.open();
     const channel = await guests.openChannel(domainNameOf(hosted.record.roomId));
     const guest: RoomGuest = new RoomGuest(
@@ -112,12 +112,12 @@ export class HostedRooms {
   }
 
   /** Listens to a machine that has just come to be ours; undefined if it lives without its room. */
-  async hear(hosted: Hosted): Promise<RoomReport | undefined> {
+  async hear(hosted: VmRoom): Promise<RoomReport | undefined> {
     const guest = await this.listen(hosted);
     return this.#take(hosted, await guest.askUntilAnswered({ reports: true }, PROOF_OF_LIFE_MS));
   }
 
-  #told(hosted: Hosted, message: ToldByGuest): void {
+  #told(hosted: VmRoom, message: ToldByGuest): void {
     const events = this.#events;
     const { roomId, epoch } = hosted.record;
     if (this.#rooms.get(roomId) !== hosted) return;
@@ -153,7 +153,7 @@ export class HostedRooms {
     }
   }
 
-  emit(hosted: Hosted, change: RoomEvent): void {
+  emit(hosted: VmRoom, change: RoomEvent): void {
     const { roomId, epoch } = hosted.record;
     if (change.event === "running")
       this.#events.room(roomId, epoch, { ...change, report: own(hosted, change.report) });
@@ -162,7 +162,7 @@ export class HostedRooms {
   }
 
   /** QEMU has let go of the line: the VM has ended or, by a move that an agent before this one began, moved away. */
-  async #lineClosed(hosted: Hosted): Promise<void> {
+  async #lineClosed(hosted: VmRoom): Promise<void> {
     const { roomId } = hosted.record;
     const isOurs = () =>
       !this.#disposed && hosted.stage.name === "running" && this.#rooms.get(roomId) === hosted;
@@ -176,7 +176,7 @@ export class HostedRooms {
   }
 
   /** Its VM is not here any more. */
-  async forget(hosted: Hosted): Promise<void> {
+  async forget(hosted: VmRoom): Promise<void> {
     const { roomId } = hosted.record;
     if ("guest" in hosted.stage) hosted.stage.guest[Symbol.dispose]();
     const present = this.#rooms.get(roomId);
@@ -187,7 +187,7 @@ export class HostedRooms {
   }
 
   /** Ends what is left of a room here. */
-  async remove(hosted: Hosted, afterMs = 0): Promise<void> {
+  async remove(hosted: VmRoom, afterMs = 0): Promise<void> {
     const { roomId } = hosted.record;
     await this.forget(hosted);
     if (afterMs > 0) await delay(afterMs, undefined, { ref: false });
@@ -237,7 +237,7 @@ export class HostedRooms {
   }
 }
 
-function own({ record }: Hosted, report: RoomReport): RoomReport {
+function own({ record }: VmRoom, report: RoomReport): RoomReport {
   const { epoch, processId, address } = record;
   return { ...report, carrier: "vm", epoch, processId, address };
 }

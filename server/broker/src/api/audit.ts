@@ -46,7 +46,7 @@ export interface AuditOptions {
 
 /** Records every call of a route with `config.audit`, in this scope and below. */
 export function auditOrders(app: FastifyInstance, o: AuditOptions): void {
-  const strangers = new RateLimiter(STRANGERS, o.clock);
+  const refusedAgents = new RateLimiter(STRANGERS, o.clock);
   app.decorateRequest("audit");
   app.addHook("onRequest", async (request) => {
     const startedAtMs = o.clock.now();
@@ -69,7 +69,7 @@ export function auditOrders(app: FastifyInstance, o: AuditOptions): void {
     if (action === undefined) return;
     const { begun } = request.audit;
     const entry = { ...entryOf(o, request, action), ...(begun && { auditId: begun.auditId }) };
-    if (entry.who.role === "none" && !strangers.admit(entry.who.address)) return;
+    if (entry.who.role === "none" && !refusedAgents.admit(entry.who.address)) return;
     o.logger.info({ audit: true, ...entry }, "operator");
     await o.store
       .appendAudit(entry, begun)

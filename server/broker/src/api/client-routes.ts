@@ -26,9 +26,9 @@ import type { PlacementEngine, RoomFacts } from "../placement/engine.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
 import { roomFacts } from "../placement/room-facts.js";
 import type { PlayerIdentity } from "../probes/player-identity.js";
-import type { Player, PlayerRegistry } from "../probes/player-registry.js";
-import type { ProbeDesk } from "../probes/probe-intake.js";
-import type { RoomRegistry, Session } from "../rooms/room-registry.js";
+import type { PlayerEntry, PlayerRegistry } from "../probes/player-registry.js";
+import type { ProbeIntake } from "../probes/probe-intake.js";
+import type { RoomRegistry, RoomSession } from "../rooms/room-registry.js";
 import { colyseusBody } from "../seats/colyseus-errors.js";
 import type { Caller, Matchmaker } from "../seats/matchmaker.js";
 import { shuttingDown } from "../shutdown.js";
@@ -46,7 +46,7 @@ export interface ClientRoutesOptions {
   rooms: RoomRegistry;
   players: PlayerRegistry;
   matchmaker: Matchmaker;
-  desk: ProbeDesk;
+  probeIntake: ProbeIntake;
   engine: PlacementEngine;
   loop: PlacementLoop;
   identity: PlayerIdentity;
@@ -56,7 +56,7 @@ export interface ClientRoutesOptions {
   metrics: Metrics;
   /** Aborted: nobody may come in any more. */
   closing: AbortSignal;
-  onPlayer: (session: Session) => void;
+  onPlayer: (session: RoomSession) => void;
 }
 
 /** Reports of one player: several times what the SDK sends when it is told to hurry. */
@@ -137,7 +137,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     const player = o.players.get(playerId);
     if (player === undefined)
       throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
-    const rejected = o.desk.take(player, probes, o.desk.locate(player, location, network));
+    const rejected = o.probeIntake.take(player, probes, o.probeIntake.locate(player, location, network));
     o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
     o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
     for (const session of player.sessions.values()) {
@@ -180,7 +180,7 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   return readWire(schema, value, "BAD_REQUEST", "request");
 }
 
-function seatedIn(rooms: RoomRegistry, player: Player): RoomFacts[] {
+function seatedIn(rooms: RoomRegistry, player: PlayerEntry): RoomFacts[] {
   return [...player.sessions.values()].flatMap(({ roomId }) => {
     const room = rooms.get(roomId);
     return room === undefined ? [] : [roomFacts(room)];

@@ -8,10 +8,10 @@ import {
   locationSchema,
   type MoveRequest,
   moveRequestSchema,
+  operatorMessageSchema,
   PROTOCOL_VERSION,
   type Receipt,
   receiptSchema,
-  roomMessageSchema,
   roomSchema,
   whoamiSchema,
   wireErrorSchema,
@@ -23,7 +23,7 @@ import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
 import { type HostRegistry, hostView, peerOf } from "../hosts/host-registry.js";
-import type { Orchestrator } from "../moves/migrator.js";
+import type { Migrator } from "../moves/migrator.js";
 import type { DecisionLog } from "../placement/decision-log.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import { roomFacts } from "../placement/room-facts.js";
@@ -47,7 +47,7 @@ export interface OperatorRoutesOptions {
   views: Views;
   engine: PlacementEngine;
   decisions: DecisionLog;
-  orchestrator: Orchestrator;
+  migrator: Migrator;
   /** By whichever broker decides about the room. */
   move: (roomId: string, order: MoveRequest) => Promise<Receipt>;
   store: Store;
@@ -191,7 +191,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
       hosts: hosts.size,
       rooms: rooms.size,
       players: rooms.players,
-      migrations: o.orchestrator.views().length,
+      migrations: o.migrator.views().length,
       uptimeMs: o.clock.now() - startedAtMs,
       rssBytes: process.memoryUsage.rss(),
     }),
@@ -280,7 +280,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
       schema: {
         summary: "Send a test message: to everyone, to one player, or to the room as if a player had sent it",
         params: roomParams,
-        body: roomMessageSchema,
+        body: operatorMessageSchema,
         response: { 200: z.object({ receivers: z.number().int() }), ...failures },
       },
     },

@@ -3,7 +3,7 @@ import type { Player, Room } from "@centroid/protocol";
 import { getCenter } from "geolib";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlayerRegistry } from "../probes/player-registry.js";
-import type { RoomEntry, Session } from "../rooms/room-registry.js";
+import type { RoomEntry, RoomSession } from "../rooms/room-registry.js";
 
 export class Views {
   readonly #engine: PlacementEngine;
@@ -45,7 +45,7 @@ export class Views {
   }
 
   /** Undefined for a session of which only the host knows whose it is. */
-  player(room: RoomEntry, { playerId, sessionId, network }: Session): Player | undefined {
+  player(room: RoomEntry, { playerId, sessionId, network }: RoomSession): Player | undefined {
     if (playerId === undefined) return undefined;
     const location = this.#players.get(playerId)?.location;
     return {

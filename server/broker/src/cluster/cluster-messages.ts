@@ -6,8 +6,8 @@ import type { Logger } from "../base/logger.js";
 import type { Change, EventHub } from "../events/event-hub.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
 import type { PlayerRegistry } from "../probes/player-registry.js";
-import type { ProbeDesk } from "../probes/probe-intake.js";
-import type { Bulletin } from "./cluster.js";
+import type { ProbeIntake } from "../probes/probe-intake.js";
+import type { ClusterMessage } from "./cluster.js";
 
 /** Measurements of a newcomer come before the news that it has joined; they wait for it so long. */
 const NEWCOMER_MS = 30_000;
@@ -22,9 +22,9 @@ export type ProbesBody = z.infer<typeof probesBodySchema>;
 const hostSchema = z.object({ hostId: idSchema });
 const hostStateSchema = z.object({ hostId: idSchema, to: z.enum(["drain", "activate"]) });
 
-export interface BulletinOptions {
+export interface ClusterMessageHandlers {
   players: PlayerRegistry;
-  desk: ProbeDesk;
+  probeIntake: ProbeIntake;
   loop: PlacementLoop;
   hub: EventHub;
   clock: Clock;
@@ -38,7 +38,7 @@ export interface BulletinOptions {
 }
 
 /** Acts on what another broker says. What does not parse is logged and left. */
-export function heed(bulletin: Bulletin, o: BulletinOptions): void {
+export function onClusterMessage(bulletin: ClusterMessage, o: ClusterMessageHandlers): void {
   try {
     switch (bulletin.kind) {
       case "probes":
@@ -68,14 +68,14 @@ export function heed(bulletin: Bulletin, o: BulletinOptions): void {
   }
 }
 
-function measured({ playerId, network, location, probes }: ProbesBody, o: BulletinOptions): void {
+function measured({ playerId, network, location, probes }: ProbesBody, o: ClusterMessageHandlers): void {
   const player = o.players.of(playerId);
   player.joining++;
   o.clock.after(NEWCOMER_MS, () => {
     player.joining--;
     o.players.release(player);
   });
-  o.desk.heard(player, probes, o.desk.locate(player, location, network));
+  o.probeIntake.heard(player, probes, o.probeIntake.locate(player, location, network));
   for (const { roomId } of player.sessions.values()) o.loop.mark(roomId);
 }
 

@@ -14,13 +14,13 @@ export interface Member {
 }
 
 /** Passed between brokers; `kind` says who parses `body`. */
-export const bulletinSchema = z.object({
+export const clusterMessageSchema = z.object({
   from: z.string(),
   kind: z.enum(["probes", "event", "host-state", "host-asked", "host-heard"]),
   body: z.unknown(),
 });
 /** What one broker tells the others. */
-export type Bulletin = z.infer<typeof bulletinSchema>;
+export type ClusterMessage = z.infer<typeof clusterMessageSchema>;
 
 /** What a broker hears of its cluster. */
 export interface ClusterEvents {
@@ -29,7 +29,7 @@ export interface ClusterEvents {
   /** Another broker does. */
   released: (shards: readonly number[]) => void;
   /** From another broker, never from this one. */
-  bulletin: (bulletin: Bulletin) => void;
+  bulletin: (bulletin: ClusterMessage) => void;
 }
 
 /** One broker's part in a group of brokers that share a store. */
@@ -47,7 +47,7 @@ export interface Cluster extends AsyncDisposable {
   tokenOf(roomId: string): string;
   members(): readonly Member[];
   /** To all other brokers, as soon as possible, at most once. */
-  publish(kind: Bulletin["kind"], body: unknown): void;
+  publish(kind: ClusterMessage["kind"], body: unknown): void;
 }
 
 /** FNV-1a (draft-eastlake-fnv) with MurmurHash3's finaliser, 32 bit: even, and the same on every broker. */

@@ -8,10 +8,10 @@ import { z } from "zod";
 import type { Logger } from "../base/logger.js";
 import { connectRedis, type RedisConnection } from "../redis/connection.js";
 import {
-  type Bulletin,
-  bulletinSchema,
   type Cluster,
   type ClusterEvents,
+  type ClusterMessage,
+  clusterMessageSchema,
   hash32,
   type Member,
   SHARDS,
@@ -49,7 +49,7 @@ export interface RedisClusterOptions {
 
 /** Brokers that find each other and deal out rooms through a Redis. */
 export class RedisCluster implements Cluster {
-  readonly #o: RedisClusterOptions;
+  readonly #options: RedisClusterOptions;
   readonly #prefix: string;
   readonly #now: () => number;
   readonly #redis: RedisConnection;
@@ -68,7 +68,7 @@ export class RedisCluster implements Cluster {
   #left = false;
 
   private constructor(options: RedisClusterOptions, redis: RedisConnection) {
-    this.#o = options;
+    this.#options = options;
     this.#prefix = options.prefix ?? "centroid:";
     this.#now = options.now ?? (() => performance.now());
     this.#redis = redis;
@@ -104,11 +104,11 @@ export class RedisCluster implements Cluster {
     return this.#members;
   }
 
-  publish(kind: Bulletin["kind"], body: unknown): void {
+  publish(kind: ClusterMessage["kind"], body: unknown): void {
     const from = this.#self?.brokerId ?? "";
     const { commands } = this.#redis;
     commands.publish(`${this.#prefix}bulletins`, JSON.stringify({ from, kind, body })).catch((cause) => {
-      this.#o.logger.warn({ kind, cause }, "bulletin not sent");
+      this.#options.logger.warn({ kind, cause }, "bulletin not sent");
     });
   }
 
@@ -137,7 +137,9 @@ export class RedisCluster implements Cluster {
   #schedule(): void {
     this.#timer = setTimeout(() => {
       this.#refresh()
-        .catch((cause: unknown) => this.#o.logger.warn({ cause }, "lease not renewed; Redis does not answer"))
+        .catch((cause: unknown) =>
+          this.#options.logger.warn({ cause }, "lease not renewed; Redis does not answer"),
+        )
         .finally(() => {
           if (!this.#left) this.#schedule();
         });
@@ -226,11 +228,11 @@ export class RedisCluster implements Cluster {
   }
 
   #hear(text: string): void {
-    let bulletin: Bulletin;
+    let bulletin: ClusterMessage;
     try {
-      bulletin = bulletinSchema.parse(JSON.parse(text));
+      bulletin = clusterMessageSchema.parse(JSON.parse(text));
     } catch (cause) {
-      this.#o.logger.warn({ cause }, "bulletin not understood");
+      this.#options.logger.warn({ cause }, "bulletin not understood");
       return;
     }
     if (bulletin.from !== this.#self?.brokerId) this.#events?.bulletin(bulletin);

@@ -1,5 +1,5 @@
 /** One broker alone: it decides about every room. */
-import type { Bulletin, Cluster, ClusterEvents, Member } from "./cluster.js";
+import type { Cluster, ClusterEvents, ClusterMessage, Member } from "./cluster.js";
 import { SHARDS } from "./cluster.js";
 
 export class SingleBroker implements Cluster {
@@ -26,7 +26,7 @@ export class SingleBroker implements Cluster {
     return this.#self === undefined ? [] : [this.#self];
   }
 
-  publish(_kind: Bulletin["kind"], _body: unknown): void {}
+  publish(_kind: ClusterMessage["kind"], _body: unknown): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {}
 }

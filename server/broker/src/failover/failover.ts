@@ -69,13 +69,13 @@ interface Rescue {
 }
 
 export class Failover {
-  readonly #o: FailoverOptions;
+  readonly #options: FailoverOptions;
   readonly #byRoom = new Map<string, Rescue>();
   readonly #byId = new Map<string, Rescue>();
   #stopped = false;
 
   constructor(options: FailoverOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /**
@@ -84,15 +84,15 @@ export class Failover {
    */
   rescue(room: RoomEntry, without: "wait" | "dispose"): void {
     if (this.#stopped || this.#byRoom.has(room.roomId)) return;
-    const { clock, rooms, newId, logger } = this.#o;
-    if (this.#o.crashes.isOver(room.roomId)) {
-      if (this.#o.owns(room.roomId)) this.#end(room);
+    const { clock, rooms, newId, logger } = this.#options;
+    if (this.#options.crashes.isOver(room.roomId)) {
+      if (this.#options.owns(room.roomId)) this.#end(room);
       return;
     }
     if (room.stage.state === "running") rooms.apply(room, { type: "host-lost", atMs: clock.now() });
-    if (room.stage.state !== "restoring" || !this.#o.owns(room.roomId)) return;
+    if (room.stage.state !== "restoring" || !this.#options.owns(room.roomId)) return;
     // Whoever ends the open move asks both of its hosts first.
-    if (this.#o.undecided(room.roomId)) return;
+    if (this.#options.undecided(room.roomId)) return;
     const rescue: Rescue = {
       migrationId: newId(),
       reports: new FreezeReports(clock, clock.now() - NOTICED_WITHIN_MS),
@@ -111,13 +111,13 @@ export class Failover {
 
   /** This room's code ended or hung the process that it ran in. To be told before {@link rescue}. */
   blame({ roomId, name }: RoomEntry, blame: Blame): void {
-    this.#o.logger.error({ roomId, name, ...blame }, "a room ended its host's process");
-    this.#o.crashes.add(roomId, blame);
+    this.#options.logger.error({ roomId, name, ...blame }, "a room ended its host's process");
+    this.#options.crashes.add(roomId, blame);
   }
 
   /** It would do the same to the next host, and to all rooms there. */
   #end(room: RoomEntry): void {
-    const { rooms, clock, newId, crashes, onReceipt } = this.#o;
+    const { rooms, clock, newId, crashes, onReceipt } = this.#options;
     const { roomId, epoch } = room;
     const { hostId } = room.stage;
     rooms.apply(room, { type: "dispose" });
@@ -169,7 +169,7 @@ export class Failover {
   }
 
   async #run(room: RoomEntry, rescue: Rescue, without: "wait" | "dispose"): Promise<void> {
-    const { store, rooms, clock, logger } = this.#o;
+    const { store, rooms, clock, logger } = this.#options;
     const { roomId } = room;
     const fromHostId = room.stage.hostId;
     const startedAtMs = clock.now();
@@ -206,7 +206,7 @@ export class Failover {
     standby: StandbyRecord,
     startedAtMs: number,
   ): Promise<boolean> {
-    const { hosts, clock } = this.#o;
+    const { hosts, clock } = this.#options;
     const plan = { fromHostId: room.stage.hostId, toHostId: standby.hostId, startedAtMs };
     const away = (): boolean => hosts.get(standby.hostId)?.peer === undefined;
     while (away() && clock.now() < startedAtMs + STANDBY_PATIENCE_MS)
@@ -216,7 +216,10 @@ export class Failover {
       await this.#restore(room, rescue, { standby }, plan);
       return true;
     } catch (cause) {
-      this.#o.logger.error({ roomId: room.roomId, ...standby, cause }, "the standby could not take over");
+      this.#options.logger.error(
+        { roomId: room.roomId, ...standby, cause },
+        "the standby could not take over",
+      );
       // Its epoch is fenced: what it may have begun is over.
       room.standby = undefined;
       return false;
@@ -224,14 +227,14 @@ export class Failover {
   }
 
   #current(room: RoomEntry): boolean {
-    return this.#o.rooms.get(room.roomId) === room && room.stage.state === "restoring";
+    return this.#options.rooms.get(room.roomId) === room && room.stage.state === "restoring";
   }
 
   #choose(room: RoomEntry): string | undefined {
-    const { engine, clock, onDecision } = this.#o;
-    const decision = this.#o.preferReady(engine.place(roomFacts(room), clock.now()));
+    const { engine, clock, onDecision } = this.#options;
+    const decision = this.#options.preferReady(engine.place(roomFacts(room), clock.now()));
     onDecision(decision);
-    if (decision.toHostId === undefined) this.#o.onNoSlot(room);
+    if (decision.toHostId === undefined) this.#options.onNoSlot(room);
     return decision.toHostId;
   }
 
@@ -244,7 +247,7 @@ export class Failover {
     }: { saved: StoredCheckpoint; standby?: never } | { saved?: never; standby: StandbyRecord },
     plan: { fromHostId: string; toHostId: string; startedAtMs: number },
   ): Promise<void> {
-    const { hosts, rooms, store, clock, onOwner, onView, onReceipt } = this.#o;
+    const { hosts, rooms, store, clock, onOwner, onView, onReceipt } = this.#options;
     const { roomId, name, carrier } = room;
     const { migrationId } = rescue;
     const { fromHostId, toHostId, startedAtMs } = plan;

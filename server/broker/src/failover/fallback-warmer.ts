@@ -17,7 +17,7 @@ const MAX_LOOKED_AT = 32;
 /** A host is nearly as good as another if its score is not worse than the other's by more than this. */
 const NEARLY = 0.8;
 
-export interface RefugesOptions {
+export interface FallbackWarmerOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
   engine: PlacementEngine;
@@ -26,20 +26,20 @@ export interface RefugesOptions {
   logger: Logger;
 }
 
-export class Refuges {
-  readonly #o: RefugesOptions;
+export class FallbackWarmer {
+  readonly #options: FallbackWarmerOptions;
   /** By connection: an agent that started anew has nothing ready. */
   readonly #asked = new WeakSet<AgentPeer>();
 
-  constructor(options: RefugesOptions) {
-    this.#o = options;
+  constructor(options: FallbackWarmerOptions) {
+    this.#options = options;
   }
 
   /** Makes the second-best host of a decision ready, once. */
   prepare({ roomId, candidates, fromHostId, toHostId = fromHostId }: Decision): void {
     const hostId = best(candidates, toHostId);
     const peer = this.#cold(hostId);
-    if (peer !== undefined) this.#o.clock.after(AFTER_MEASURING_MS, () => this.#warm(peer, roomId));
+    if (peer !== undefined) this.#options.clock.after(AFTER_MEASURING_MS, () => this.#warm(peer, roomId));
   }
 
   /**
@@ -63,13 +63,13 @@ export class Refuges {
   }
 
   #ready(hostId: string): boolean {
-    const host = this.#o.hosts.get(hostId);
+    const host = this.#options.hosts.get(hostId);
     return host?.peer !== undefined && (host.roomIds.size > 0 || this.#asked.has(host.peer));
   }
 
   /** The host may be lost soon: where its rooms would go now, there is a head start to be had. */
   suspect({ roomIds, facts }: HostEntry): void {
-    const { rooms, engine, clock } = this.#o;
+    const { rooms, engine, clock } = this.#options;
     let left = MAX_LOOKED_AT;
     for (const roomId of roomIds) {
       const room = rooms.get(roomId);
@@ -84,13 +84,13 @@ export class Refuges {
   /** Its connection, if it has not been asked yet. */
   #cold(hostId: string | undefined): AgentPeer | undefined {
     // A machine kept ready costs its memory; those start from a template when players look at their host.
-    if (this.#o.carrier !== "process" || hostId === undefined) return undefined;
-    const peer = this.#o.hosts.get(hostId)?.peer;
+    if (this.#options.carrier !== "process" || hostId === undefined) return undefined;
+    const peer = this.#options.hosts.get(hostId)?.peer;
     return peer === undefined || this.#asked.has(peer) ? undefined : peer;
   }
 
   #warm(peer: AgentPeer, roomId: string): void {
-    const { carrier, logger } = this.#o;
+    const { carrier, logger } = this.#options;
     if (this.#asked.has(peer)) return;
     this.#asked.add(peer);
     peer.request({ method: "warmUp", roomId, carrier }).catch((cause: unknown) => {

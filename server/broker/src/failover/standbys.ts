@@ -33,7 +33,7 @@ export interface StandbysOptions {
   newId: NewId;
   logger: Logger;
   /** Resolves when it is durable. */
-  keep: (checkpoint: StoredCheckpoint) => Promise<void>;
+  putCheckpoint: (checkpoint: StoredCheckpoint) => Promise<void>;
   /** To be kept durably: the room's owner and its standby. */
   onOwner: (room: RoomEntry) => Promise<void>;
   /** The room has a standby, or has none any more. */
@@ -56,12 +56,12 @@ interface Watch {
 }
 
 export class Standbys {
-  readonly #o: StandbysOptions;
+  readonly #options: StandbysOptions;
   readonly #watches = new Map<string, Watch>();
   #stopped = false;
 
   constructor(options: StandbysOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /** The room asks for a standby. */
@@ -88,7 +88,7 @@ export class Standbys {
   /** To be called every second or so. */
   sweep(): void {
     for (const [roomId, watch] of this.#watches) {
-      const room = this.#o.rooms.get(roomId);
+      const room = this.#options.rooms.get(roomId);
       if (room !== undefined) this.#look(room, watch);
     }
   }
@@ -96,7 +96,7 @@ export class Standbys {
   /** A host came, went, broke off or changed its standing. */
   hostChanged({ roomIds, facts: { hostId } }: HostEntry): void {
     for (const [roomId, watch] of this.#watches) {
-      const room = this.#o.rooms.get(roomId);
+      const room = this.#options.rooms.get(roomId);
       if (room === undefined) continue;
       if (roomIds.has(roomId)) this.#check(room, watch);
       if (room.standby?.hostId !== hostId) continue;
@@ -110,10 +110,10 @@ export class Standbys {
     const watch = this.#watches.get(roomId);
     if (watch === undefined) return;
     this.#run(roomId, watch, async (room) => {
-      if (room.stage.hostId !== hostId || !this.#o.owns(roomId)) return;
+      if (room.stage.hostId !== hostId || !this.#options.owns(roomId)) return;
       if (room.standby !== undefined && room.standby.standbyId !== standbyId) return;
       await this.#strike(room, watch);
-      await this.#owner(room).request({ method: "confirmBy", roomId, standbyId, where: "none" });
+      await this.#owner(room).request({ method: "setAckPolicy", roomId, standbyId, where: "none" });
     });
     this.#lookAgain(roomId, watch);
   }
@@ -123,7 +123,7 @@ export class Standbys {
     const watch = this.#watches.get(roomId);
     if (watch === undefined) return;
     watch.orphaned = { hostId, standbyId };
-    const room = this.#o.rooms.get(roomId);
+    const room = this.#options.rooms.get(roomId);
     if (room !== undefined) this.#check(room, watch);
   }
 
@@ -137,7 +137,7 @@ export class Standbys {
 
   /** Both ends of the feed and the agent's connection broke: nobody runs the room. */
   #check(room: RoomEntry, watch: Watch): void {
-    const { hosts, owns, rescue } = this.#o;
+    const { hosts, owns, rescue } = this.#options;
     const { standby, stage, roomId } = room;
     if (standby === undefined || watch.orphaned?.standbyId !== standby.standbyId) return;
     if (watch.orphaned.hostId !== standby.hostId) return;
@@ -146,7 +146,7 @@ export class Standbys {
   }
 
   #look(room: RoomEntry, watch: Watch): void {
-    const { clock, hosts, owns } = this.#o;
+    const { clock, hosts, owns } = this.#options;
     const settled = room.standby !== undefined && watch.armed === room.standby.standbyId;
     const ranked = settled && clock.now() - watch.rankedAtMs < RANK_INTERVAL_MS;
     if (watch.looking || ranked || this.#stopped || clock.now() < watch.notBeforeMs) return;
@@ -163,7 +163,7 @@ export class Standbys {
 
   #lookAgain(roomId: string, watch: Watch): void {
     void watch.work.then(() => {
-      const room = this.#o.rooms.get(roomId);
+      const room = this.#options.rooms.get(roomId);
       if (room !== undefined) this.#look(room, watch);
     });
   }
@@ -172,12 +172,12 @@ export class Standbys {
   #run(roomId: string, watch: Watch, step: (room: RoomEntry) => Promise<void>): void {
     watch.work = watch.work
       .then(async () => {
-        const room = this.#o.rooms.get(roomId);
+        const room = this.#options.rooms.get(roomId);
         if (room !== undefined) await step(room);
       })
       .catch((cause: unknown) => {
-        watch.notBeforeMs = this.#o.clock.now() + RETRY_MS;
-        this.#o.logger.warn({ roomId, cause }, "the room's standby could not be changed yet");
+        watch.notBeforeMs = this.#options.clock.now() + RETRY_MS;
+        this.#options.logger.warn({ roomId, cause }, "the room's standby could not be changed yet");
       });
   }
 
@@ -196,7 +196,7 @@ export class Standbys {
 
   /** Hosts that could run the room beside its own, best first. */
   #ranked(room: RoomEntry): { hostId: string; scoreMs: number }[] {
-    const { engine, clock } = this.#o;
+    const { engine, clock } = this.#options;
     return engine
       .place(roomFacts(room), clock.now())
       .candidates.filter(
@@ -208,14 +208,14 @@ export class Standbys {
   }
 
   async #establish(room: RoomEntry, watch: Watch, hostId: string): Promise<void> {
-    const { hosts, addresses, newId, onOwner, onChanged } = this.#o;
+    const { hosts, addresses, newId, onOwner, onChanged } = this.#options;
     const { roomId, name, carrier, epoch } = room;
     const owner = this.#owner(room);
     const to = hosts.require(hostId);
     const peer = peerOf(to);
     const standbyId = newId();
     // None is on record: whatever the room waits for will not come.
-    await owner.request({ method: "confirmBy", roomId, standbyId, where: "none" });
+    await owner.request({ method: "setAckPolicy", roomId, standbyId, where: "none" });
     try {
       const slot = await peer.request(
         { method: "standBy", standbyId, roomId, name, carrier },
@@ -231,25 +231,26 @@ export class Standbys {
     }
     room.standby = { standbyId, hostId };
     await onOwner(room);
-    await owner.request({ method: "confirmBy", standbyId, roomId, where: "standby" });
+    await owner.request({ method: "setAckPolicy", standbyId, roomId, where: "standby" });
     watch.armed = standbyId;
     onChanged(room);
   }
 
   async #end(room: RoomEntry, watch: Watch, { standbyId, hostId }: StandbyRecord): Promise<void> {
-    const { hosts, keep } = this.#o;
+    const { hosts, putCheckpoint } = this.#options;
     const { roomId, carrier } = room;
     const owner = this.#owner(room);
     try {
-      const { saved } = await owner.request({ method: "confirmBy", roomId, standbyId, where: "both" });
-      if (saved !== undefined) await keep({ roomId, ...saved, data: Buffer.from(saved.data, "base64") });
+      const { saved } = await owner.request({ method: "setAckPolicy", roomId, standbyId, where: "both" });
+      if (saved !== undefined)
+        await putCheckpoint({ roomId, ...saved, data: Buffer.from(saved.data, "base64") });
     } catch (cause) {
       // Of an earlier standby, or of a room that cannot be saved just now: there is nothing more to have.
       const { code } = CentroidError.from(cause);
       if (code !== "BAD_REQUEST" && code !== "ROOM_NOT_MOVABLE" && code !== "ROOM_ERROR") throw cause;
     }
     await this.#strike(room, watch);
-    await owner.request({ method: "confirmBy", roomId, standbyId, where: "none" });
+    await owner.request({ method: "setAckPolicy", roomId, standbyId, where: "none" });
     const peer = hosts.get(hostId)?.peer;
     peer?.request({ method: "endStandby", standbyId, roomId, carrier }).catch(() => undefined);
   }
@@ -261,20 +262,20 @@ export class Standbys {
     const struck = room.standby;
     room.standby = undefined;
     try {
-      await this.#o.onOwner(room);
+      await this.#options.onOwner(room);
     } catch (cause) {
       room.standby ??= struck;
       throw cause;
     }
-    this.#o.onChanged(room);
+    this.#options.onChanged(room);
   }
 
   #owner(room: RoomEntry): AgentPeer {
-    return peerOf(this.#o.hosts.require(room.stage.hostId));
+    return peerOf(this.#options.hosts.require(room.stage.hostId));
   }
 
   #runs(room: RoomEntry): boolean {
-    const { rooms, owns } = this.#o;
+    const { rooms, owns } = this.#options;
     return rooms.get(room.roomId) === room && room.stage.state === "running" && owns(room.roomId);
   }
 }

@@ -22,7 +22,7 @@ import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import { AgentLink } from "./agent-link.js";
 import { type Answer, Handshake } from "./handshake.js";
-import { Strangers } from "./refused-agents.js";
+import { RefusedAgents } from "./refused-agents.js";
 import { assertHello, assertReport, placeOf } from "./reported-addresses.js";
 import type { RoomGrants } from "./room-grants.js";
 
@@ -34,7 +34,7 @@ const HELLO_TIMEOUT_MS = 5_000;
 const MAX_STRANGER_BYTES = 16 * 1024;
 
 export type Hello = Extract<AgentToBroker, { type: "hello" }>;
-export type RoomMessage = Extract<AgentToBroker, { type: "room" }>;
+export type RoomEventMessage = Extract<AgentToBroker, { type: "room" }>;
 
 export interface AgentServerOptions {
   brokerId: string;
@@ -46,7 +46,7 @@ export interface AgentServerOptions {
   logger: Logger;
   onHello: (hello: Hello, link: AgentLink) => void;
   onHeartbeat: (hostId: string, load: number, rssBytes: number) => void;
-  onRoom: (hostId: string, message: RoomMessage) => void;
+  onRoom: (hostId: string, message: RoomEventMessage) => void;
   /** Resolves when it is durable. */
   onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
   onClosed: (link: AgentLink) => void;
@@ -58,23 +58,23 @@ export class AgentServer implements Disposable {
     maxPayload: MAX_AGENT_FRAME_BYTES,
     perMessageDeflate: false,
   });
-  readonly #o: AgentServerOptions;
-  readonly #strangers: Strangers;
+  readonly #options: AgentServerOptions;
+  readonly #refusedAgents: RefusedAgents;
   readonly #links = new Map<string, AgentLink>();
 
   constructor(options: AgentServerOptions) {
-    this.#o = options;
-    this.#strangers = new Strangers(options.clock, options.logger);
+    this.#options = options;
+    this.#refusedAgents = new RefusedAgents(options.clock, options.logger);
     this.wss.on("connection", (socket, request) => this.#accept(socket, request));
   }
 
   #accept(socket: WebSocket, { socket: tcp }: IncomingMessage): void {
     const address = tcp.remoteAddress ?? "";
-    const { token, clock } = this.#o;
+    const { token, clock } = this.#options;
     const refuse = (cause: unknown): void =>
       this.#refuse(socket, address, CentroidError.from(cause).toWire());
     socket.on("error", () => socket.terminate());
-    if (!this.#strangers.mayTry(address)) {
+    if (!this.#refusedAgents.mayTry(address)) {
       refuse(
         new CentroidError("RATE_LIMITED", "too many wrong agent tokens from this address; wait a while"),
       );
@@ -118,7 +118,7 @@ export class AgentServer implements Disposable {
       link.close();
       if (this.#links.get(link.hostId) === link) {
         this.#links.delete(link.hostId);
-        this.#o.onClosed(link);
+        this.#options.onClosed(link);
       }
     });
     send(socket, { type: "challenge", challenge: handshake.challenge });
@@ -137,25 +137,25 @@ export class AgentServer implements Disposable {
       }
       known.close();
       this.#links.delete(hostId);
-      this.#o.onClosed(known);
+      this.#options.onClosed(known);
     }
     if (socket.readyState !== socket.OPEN) return undefined;
     const link = new AgentLink(
       hostId,
       socket,
       new TurnBatch(tcp, setImmediate),
-      this.#o.clock,
-      this.#o.grants,
+      this.#options.clock,
+      this.#options.grants,
       placeOf(tcp.remoteAddress),
     );
     this.#links.set(hostId, link);
     link.send({
       type: "welcome",
-      brokerId: this.#o.brokerId,
-      heartbeatIntervalMs: this.#o.heartbeatIntervalMs,
-      leaseMs: this.#o.leaseMs,
+      brokerId: this.#options.brokerId,
+      heartbeatIntervalMs: this.#options.heartbeatIntervalMs,
+      leaseMs: this.#options.leaseMs,
     });
-    this.#o.onHello(hello, link);
+    this.#options.onHello(hello, link);
     return link;
   }
 
@@ -163,14 +163,14 @@ export class AgentServer implements Disposable {
     switch (message.type) {
       case "heartbeat":
         link.send({ type: "heard" });
-        this.#o.onHeartbeat(link.hostId, message.load, message.rssBytes);
+        this.#options.onHeartbeat(link.hostId, message.load, message.rssBytes);
         return;
       case "reply":
         link.reply(message.requestId, message.result, message.error);
         return;
       case "room":
         if (message.change.event === "running") assertReport(message.change.report, link.place);
-        this.#o.onRoom(link.hostId, message);
+        this.#options.onRoom(link.hostId, message);
         return;
       case "published":
         // Every host has every broker, so this one reaches them all.
@@ -178,11 +178,11 @@ export class AgentServer implements Disposable {
         return;
       case "checkpoint": {
         const { roomId, epoch, seq } = message;
-        this.#o.onCheckpoint(link.hostId, message).then(
+        this.#options.onCheckpoint(link.hostId, message).then(
           (kept) => {
             if (kept) link.send({ type: "checkpointed", roomId, epoch, seq });
           },
-          (cause: unknown) => this.#o.logger.error({ roomId, cause }, "checkpoint could not be stored"),
+          (cause: unknown) => this.#options.logger.error({ roomId, cause }, "checkpoint could not be stored"),
         );
         return;
       }
@@ -194,7 +194,7 @@ export class AgentServer implements Disposable {
   }
 
   #refuse(socket: WebSocket, address: string, error: WireError): void {
-    this.#strangers.refused(address, error);
+    this.#refusedAgents.refused(address, error);
     send(socket, { type: "refused", error });
     socket.close(CLOSE_REFUSED, error.code);
   }

@@ -7,13 +7,13 @@ import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import type { Failover } from "../failover/failover.js";
 import type { Standbys } from "../failover/standbys.js";
-import type { Orchestrator } from "../moves/migrator.js";
+import type { Migrator } from "../moves/migrator.js";
 import type { OpenMoves } from "../moves/open-moves.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 import type { RoomRecord, StoredCheckpoint } from "../store/store.js";
 import type { AgentLink } from "./agent-link.js";
-import type { Hello, RoomMessage } from "./agent-server.js";
+import type { Hello, RoomEventMessage } from "./agent-server.js";
 import { type HostEntry, type HostRegistry, takesRooms } from "./host-registry.js";
 import type { RoomGrants } from "./room-grants.js";
 
@@ -29,7 +29,7 @@ const ANSWER_MS = 200;
 export interface HostDeskOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
-  orchestrator: Orchestrator;
+  migrator: Migrator;
   failover: Failover;
   standbys: Standbys;
   clock: Clock;
@@ -52,7 +52,7 @@ export interface HostDeskOptions {
   /** A host away longer than this is forgotten with its rooms. */
   forgetAfterMs: number;
   /** Stores a checkpoint; resolves when it is durable. */
-  keep: (checkpoint: StoredCheckpoint) => Promise<void>;
+  putCheckpoint: (checkpoint: StoredCheckpoint) => Promise<void>;
   onHost: (host: HostEntry) => void;
   onHostRemoved: (hostId: string) => void;
   /** It has been silent for longer than it should; told once. */
@@ -69,7 +69,7 @@ export interface HostDeskOptions {
 }
 
 export class HostDesk {
-  readonly #o: HostDeskOptions;
+  readonly #options: HostDeskOptions;
   #stopped = false;
   #sweptAtMs: number;
   readonly #startedAtMs: number;
@@ -84,13 +84,13 @@ export class HostDesk {
   readonly #elsewhereMs = new WeakMap<HostEntry, number>();
 
   constructor(options: HostDeskOptions) {
-    this.#o = options;
+    this.#options = options;
     this.#sweptAtMs = options.clock.now();
     this.#startedAtMs = this.#sweptAtMs;
   }
 
   hello(hello: Hello, link: AgentLink): void {
-    const { hosts, clock, logger, onHost } = this.#o;
+    const { hosts, clock, logger, onHost } = this.#options;
     const { type: _, rooms: reports, ...facts } = hello;
     const host = hosts.hello(facts, link, clock.now());
     logger.info({ hostId: facts.hostId, rooms: reports.length }, "host connected");
@@ -100,24 +100,24 @@ export class HostDesk {
   }
 
   heartbeat(hostId: string, load: number, rssBytes: number): void {
-    const host = this.#o.hosts.get(hostId);
+    const host = this.#options.hosts.get(hostId);
     if (host === undefined) return;
     const news = host.load !== load || host.rssBytes !== rssBytes;
     host.load = load;
     host.rssBytes = rssBytes;
-    host.lastHeartbeatAtMs = this.#o.clock.now();
+    host.lastHeartbeatAtMs = this.#options.clock.now();
     // It was silent for long: whatever it runs may be over. Its next hello says what that is.
     if (host.stage.state === "lost") host.peer?.close();
-    else if (news) this.#o.onUsage(host);
+    else if (news) this.#options.onUsage(host);
   }
 
   closed(link: AgentLink): void {
-    const host = this.#o.hosts.get(link.hostId);
+    const host = this.#options.hosts.get(link.hostId);
     if (host?.peer !== link) return;
     host.peer = undefined;
-    this.#o.logger.warn({ hostId: link.hostId }, "connection to host broke");
-    this.#o.onHost(host);
-    const { clock, redialMs, agentRestartMs, ask } = this.#o;
+    this.#options.logger.warn({ hostId: link.hostId }, "connection to host broke");
+    this.#options.onHost(host);
+    const { clock, redialMs, agentRestartMs, ask } = this.#options;
     const goesOn = host.facts.carriers.includes("vm");
     const awayMs = goesOn ? agentRestartMs : redialMs;
     if (goesOn) this.#restarting.set(host, clock.now() + awayMs);
@@ -125,7 +125,7 @@ export class HostDesk {
       !this.#stopped &&
       host.peer === undefined &&
       host.stage.state !== "lost" &&
-      this.#o.hosts.get(link.hostId) === host;
+      this.#options.hosts.get(link.hostId) === host;
     const answerMs = Math.min(ANSWER_MS, awayMs);
     // Asked late: another broker may see the same agent end a moment later than this one.
     clock.after(awayMs - answerMs, () => {
@@ -142,7 +142,7 @@ export class HostDesk {
 
   /** Another broker does not hear this host. */
   asked(hostId: string): void {
-    const { hosts, clock, lostAfterMs, answer } = this.#o;
+    const { hosts, clock, lostAfterMs, answer } = this.#options;
     const host = hosts.get(hostId);
     if (host?.peer === undefined || host.stage.state === "lost") return;
     if (clock.now() - host.lastHeartbeatAtMs < lostAfterMs * FRESH_SHARE) answer(hostId);
@@ -150,8 +150,8 @@ export class HostDesk {
 
   /** Another broker hears this host, so its lease goes on and its rooms run. */
   heardElsewhere(hostId: string): void {
-    const host = this.#o.hosts.get(hostId);
-    if (host !== undefined) this.#elsewhereMs.set(host, this.#o.clock.now());
+    const host = this.#options.hosts.get(hostId);
+    if (host !== undefined) this.#elsewhereMs.set(host, this.#options.clock.now());
   }
 
   /** Hosts that go from now on go with the broker. */
@@ -161,7 +161,7 @@ export class HostDesk {
 
   /** To be called a dozen times in the time after which a silent host is lost. */
   sweep(): void {
-    const { hosts, clock, lostAfterMs, forgetAfterMs } = this.#o;
+    const { hosts, clock, lostAfterMs, forgetAfterMs } = this.#options;
     const now = clock.now();
     // A broker that stood still has not read yet what hosts said meanwhile: silence counts from when it woke up.
     if (now - this.#sweptAtMs > lostAfterMs * STOOD_STILL_SHARE) this.#awakeSinceMs = now;
@@ -173,7 +173,7 @@ export class HostDesk {
       if (host.stage.state !== "lost" && silentMs > lostAfterMs) this.#lost(host, "no heartbeat");
       else if (host.stage.state !== "lost" && silentMs > lostAfterMs * SUSPECT_SHARE) {
         this.#suspect(host);
-        this.#o.ask(host.facts.hostId);
+        this.#options.ask(host.facts.hostId);
       } else if (host.stage.state === "lost" && silentMs > forgetAfterMs) this.#forget(host);
     }
   }
@@ -183,14 +183,14 @@ export class HostDesk {
     hostId: string,
     { roomId, epoch, seq, takenAtMs, data }: RoomCheckpoint,
   ): Promise<boolean> {
-    const room = this.#o.rooms.get(roomId);
+    const room = this.#options.rooms.get(roomId);
     if (room === undefined || room.stage.hostId !== hostId || room.epoch !== epoch) return false;
-    await this.#o.keep({ roomId, epoch, seq, takenAtMs, data: Buffer.from(data, "base64") });
+    await this.#options.putCheckpoint({ roomId, epoch, seq, takenAtMs, data: Buffer.from(data, "base64") });
     return true;
   }
 
-  room(hostId: string, { roomId, epoch, change }: RoomMessage): void {
-    const { hosts, rooms, orchestrator, failover, standbys, logger } = this.#o;
+  room(hostId: string, { roomId, epoch, change }: RoomEventMessage): void {
+    const { hosts, rooms, migrator, failover, standbys, logger } = this.#options;
     if (change.event === "report") failover.hear(change);
     if (change.event === "standby-broken") {
       standbys.broken(hostId, roomId, change.standbyId);
@@ -212,7 +212,7 @@ export class HostDesk {
       return;
     }
     if (change.event === "phase" || change.event === "owned" || change.event === "report") {
-      orchestrator.hear(hostId, change);
+      migrator.hear(hostId, change);
       return;
     }
     const room = rooms.get(roomId);
@@ -249,7 +249,7 @@ export class HostDesk {
   }
 
   #reported(host: HostEntry, report: RoomReport): void {
-    const { rooms, orchestrator, failover, standbys, remembered, openMoves, onOwner, logger } = this.#o;
+    const { rooms, migrator, failover, standbys, remembered, openMoves, onOwner, logger } = this.#options;
     const { hostId } = host.facts;
     const { roomId, epoch, processId, address } = report;
     if (report.replicated === true) standbys.watch(roomId);
@@ -286,7 +286,7 @@ export class HostDesk {
       return;
     }
     if (room.stage.state === "migrating" && room.stage.toHostId === hostId && epoch === room.stage.toEpoch) {
-      orchestrator.found(hostId, report);
+      migrator.found(hostId, report);
       return;
     }
     if (epoch > room.epoch && epoch > fenced && room.stage.state !== "migrating") {
@@ -295,9 +295,9 @@ export class HostDesk {
         return;
       }
       // The owner changed and another broker, or none, saw it: the newer epoch is right.
-      const former = this.#o.hosts.get(room.stage.hostId);
+      const former = this.#options.hosts.get(room.stage.hostId);
       rooms.apply(room, { type: "relocated", hostId, at, epoch });
-      if (former !== undefined && former !== host && this.#o.owns(roomId))
+      if (former !== undefined && former !== host && this.#options.owns(roomId))
         this.#dispose(former, roomId, epoch);
       this.#sessions(room, report);
       onOwner(room).catch((cause: unknown) =>
@@ -311,7 +311,7 @@ export class HostDesk {
   /** True if an order to this host, or a move that was under way, gave it the room at this epoch. */
   #ledTo(hostId: string, { roomId, epoch, grant }: RoomReport): boolean {
     const claim = { roomId, hostId, epoch };
-    return this.#o.grants.valid(claim, grant) || this.#o.openMoves.leadsTo(claim);
+    return this.#options.grants.valid(claim, grant) || this.#options.openMoves.leadsTo(claim);
   }
 
   /**
@@ -319,7 +319,9 @@ export class HostDesk {
    * they are coming back, since a move may have ended meanwhile; after that the first has it.
    */
   #bothUnproved(room: RoomEntry): boolean {
-    return this.#unproved.has(room) && this.#o.clock.now() - this.#startedAtMs < this.#o.rejoinGraceMs;
+    return (
+      this.#unproved.has(room) && this.#options.clock.now() - this.#startedAtMs < this.#options.rejoinGraceMs
+    );
   }
 
   /** Only the broker that decides about the room ends the copy: others may not know yet what it has ordered. */
@@ -329,16 +331,16 @@ export class HostDesk {
     recorded: Pick<RoomRecord, "hostId" | "epoch">,
   ): void {
     const { hostId } = host.facts;
-    this.#o.logger.error(
+    this.#options.logger.error(
       { hostId, roomId, epoch, recorded: { hostId: recorded.hostId, epoch: recorded.epoch } },
       "host claims a room that no move, restore or takeover on record gave it; refused",
     );
-    this.#o.onRefusedClaim();
-    if (this.#o.owns(roomId)) this.#dispose(host, roomId, epoch + 1);
+    this.#options.onRefusedClaim();
+    if (this.#options.owns(roomId)) this.#dispose(host, roomId, epoch + 1);
   }
 
   #adopt(host: HostEntry, report: RoomReport, record: RoomRecord | undefined): void {
-    const { clock, onOwner, logger } = this.#o;
+    const { clock, onOwner, logger } = this.#options;
     const { roomId, processId, address } = report;
     const { hostId } = host.facts;
     const createdAtMs = record?.createdAtMs ?? clock.now();
@@ -351,13 +353,13 @@ export class HostDesk {
   }
 
   #sessions(room: RoomEntry, report: RoomReport): void {
-    this.#o.rooms.listing(room, report.locked, report.maxPlayers);
-    this.#o.rooms.reconcile(room, report.sessions);
+    this.#options.rooms.listing(room, report.locked, report.maxPlayers);
+    this.#options.rooms.reconcile(room, report.sessions);
   }
 
   /** Rooms that should be on this host and are not: its process was started anew. */
   #missing(host: HostEntry, reported: ReadonlySet<string>): void {
-    const { rooms, remembered, failover, logger } = this.#o;
+    const { rooms, remembered, failover, logger } = this.#options;
     const { hostId } = host.facts;
     for (const roomId of [...host.roomIds]) {
       if (reported.has(roomId)) continue;
@@ -374,11 +376,11 @@ export class HostDesk {
   #suspect(host: HostEntry): void {
     if (this.#suspected.get(host) === host.lastHeartbeatAtMs) return;
     this.#suspected.set(host, host.lastHeartbeatAtMs);
-    this.#o.onSuspect(host);
+    this.#options.onSuspect(host);
   }
 
   #lost(host: HostEntry, why: string): void {
-    const { hosts, rooms, clock, logger, onHost, failover } = this.#o;
+    const { hosts, rooms, clock, logger, onHost, failover } = this.#options;
     const { hostId } = host.facts;
     hosts.apply(hostId, { type: "missed-heartbeats", atMs: clock.now() });
     logger.error({ hostId, rooms: host.roomIds.size }, `host lost: ${why}`);
@@ -390,7 +392,7 @@ export class HostDesk {
   }
 
   #forget(host: HostEntry): void {
-    const { hosts, rooms, logger, onHostRemoved } = this.#o;
+    const { hosts, rooms, logger, onHostRemoved } = this.#options;
     const { hostId } = host.facts;
     for (const roomId of [...host.roomIds]) {
       const room = rooms.get(roomId);
@@ -404,7 +406,7 @@ export class HostDesk {
 
   /** A room from before a restart that its host does not have, or whose host did not come back. */
   notFound(record: RoomRecord): void {
-    const { failover, logger } = this.#o;
+    const { failover, logger } = this.#options;
     const { roomId, hostId } = record;
     logger.warn({ roomId, hostId }, "room of before was not found again");
     failover.rescue(this.#enter(record, { processId: "", address: "" }, record), "dispose");
@@ -417,9 +419,9 @@ export class HostDesk {
     record: RoomRecord | undefined,
   ): RoomEntry {
     const { roomId, name, carrier, epoch, createdAtMs, hostId } = facts;
-    this.#o.remembered.delete(roomId);
+    this.#options.remembered.delete(roomId);
     const stage = { state: "running", hostId, at } as const;
-    const room = this.#o.rooms.add({ roomId, name, carrier, epoch, createdAtMs, stage });
+    const room = this.#options.rooms.add({ roomId, name, carrier, epoch, createdAtMs, stage });
     room.fencedEpoch = record?.fencedEpoch ?? 0;
     // A standby of an older epoch was struck off when the room moved.
     if (record?.epoch === epoch) room.standby = record.standby;
@@ -436,7 +438,7 @@ export class HostDesk {
         if (room.calledOff === migrationId) room.calledOff = undefined;
       },
       (cause: unknown) => {
-        this.#o.logger.warn({ roomId, cause }, "a move could not be called off yet");
+        this.#options.logger.warn({ roomId, cause }, "a move could not be called off yet");
         // A connection that broke brings another hello.
         if (host.peer === peer) this.#callOff(host, room);
       },
@@ -445,9 +447,12 @@ export class HostDesk {
 
   #dispose(host: HostEntry, roomId: string, epoch: number): void {
     const { hostId } = host.facts;
-    this.#o.logger.warn({ hostId, roomId, epoch }, "host has a room that lives elsewhere; it must let go");
+    this.#options.logger.warn(
+      { hostId, roomId, epoch },
+      "host has a room that lives elsewhere; it must let go",
+    );
     host.peer?.request({ method: "disposeRoom", roomId, epoch }).catch((cause: unknown) => {
-      this.#o.logger.debug({ hostId, roomId, cause }, "it had let go already");
+      this.#options.logger.debug({ hostId, roomId, cause }, "it had let go already");
     });
   }
 }

@@ -13,7 +13,7 @@ const LINES = { perSecond: 1, burst: 20 };
 /** Refusals remembered; beyond that the oldest go. */
 const MAX_REMEMBERED = 1_000;
 
-export class Strangers {
+export class RefusedAgents {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #guesses: RateLimiter;

@@ -1,5 +1,5 @@
 /** Where a room's own host and its players reach another host that makes a place for the room. */
-import type { Destination, Slot } from "@centroid/protocol";
+import type { Destination, RoomSlot } from "@centroid/protocol";
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import type { HostEntry } from "../hosts/host-registry.js";
 import type { RoomEntry } from "../rooms/room-registry.js";
@@ -7,7 +7,7 @@ import type { RoomEntry } from "../rooms/room-registry.js";
 export function destinationOf(
   addresses: AddressBook,
   room: RoomEntry,
-  slot: Slot,
+  slot: RoomSlot,
   { facts: { hostId, name, latitude, longitude } }: HostEntry,
 ): Destination {
   const networks = new Set(["", ...[...room.sessions.values()].map(({ network }) => network ?? "")]);

@@ -13,7 +13,7 @@ import type { Clock } from "../base/clock.js";
 import type { JournalEntry } from "../store/store.js";
 import { FreezeReports, type FreezeSummary } from "./freeze-reports.js";
 
-export interface MigrationPlan {
+export interface MoveOrder {
   migrationId: string;
   roomId: string;
   fromHostId: string;
@@ -28,7 +28,7 @@ export const mechanismOf = (carrier: CarrierKind | undefined): Mechanism =>
   carrier === "vm" ? "hybrid" : "handoff";
 
 export class Migration {
-  readonly plan: MigrationPlan;
+  readonly plan: MoveOrder;
   readonly reports: FreezeReports;
   /** Where players reach the room at the destination, once that is known. */
   destination: { processId: string; address: string } | undefined;
@@ -47,7 +47,7 @@ export class Migration {
   /** Told once it is clear who has the room; the receipt comes later. */
   onSettled: () => void = () => undefined;
 
-  constructor(plan: MigrationPlan, mechanism: Mechanism, clock: Clock) {
+  constructor(plan: MoveOrder, mechanism: Mechanism, clock: Clock) {
     this.plan = plan;
     this.mechanism = mechanism;
     this.#clock = clock;

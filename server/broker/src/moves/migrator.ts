@@ -22,14 +22,14 @@ import type { JournalEntry, Store } from "../store/store.js";
 import { assertCanMove } from "./can-move.js";
 import { destinationOf } from "./destination.js";
 import { Migration, mechanismOf } from "./migration.js";
-import { Sides } from "./move-participants.js";
-import { Settler } from "./move-resolver.js";
+import { MoveParticipants } from "./move-participants.js";
+import { MoveResolver } from "./move-resolver.js";
 import type { MigrationTimes } from "./times.js";
 
 /** The agent answers after the source's own deadline; later than this its reply is lost. */
 const REPLY_SLACK_MS = 2_000;
 
-export interface OrchestratorOptions {
+export interface MigratorOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
   store: Store;
@@ -50,18 +50,18 @@ export interface OrchestratorOptions {
   onAway: (room: RoomEntry, without: "wait" | "dispose") => void;
 }
 
-export class Orchestrator {
-  readonly #o: OrchestratorOptions;
-  readonly #sides: Sides;
-  readonly #settler: Settler;
+export class Migrator {
+  readonly #options: MigratorOptions;
+  readonly #participants: MoveParticipants;
+  readonly #resolver: MoveResolver;
   readonly #active = new Map<string, Migration>();
   readonly #settled = new Map<string, Promise<void>>();
   #stopped = false;
 
-  constructor(options: OrchestratorOptions) {
-    this.#o = options;
-    this.#sides = new Sides(options.hosts, options.logger);
-    this.#settler = new Settler(options, this.#sides, {
+  constructor(options: MigratorOptions) {
+    this.#options = options;
+    this.#participants = new MoveParticipants(options.hosts, options.logger);
+    this.#resolver = new MoveResolver(options, this.#participants, {
       commit: (migration, room) => this.#commit(migration, room),
       close: (...end) => this.#close(...end),
       stopped: () => this.#stopped,
@@ -88,10 +88,10 @@ export class Orchestrator {
     reason: MoveReason,
     mechanism?: VmMechanism,
   ): Promise<Receipt> {
-    const { hosts, rooms, store, clock, newId } = this.#o;
+    const { hosts, rooms, store, clock, newId } = this.#options;
     const room = rooms.require(roomId);
     assertCanMove(room, hosts.require(toHostId));
-    this.#o.assertWritable();
+    this.#options.assertWritable();
     if (mechanism !== undefined && room.carrier !== "vm")
       throw new CentroidError(
         "BAD_REQUEST",
@@ -121,7 +121,7 @@ export class Orchestrator {
   /** Ends a move that an earlier broker left open. */
   async resume(entry: JournalEntry): Promise<Receipt | undefined> {
     if (this.#active.has(entry.migrationId)) return undefined;
-    const { rooms, clock, onOwner, onAway } = this.#o;
+    const { rooms, clock, onOwner, onAway } = this.#options;
     const room = rooms.get(entry.roomId);
     const { phase, ...plan } = entry;
     const migration = new Migration(plan, mechanismOf(room?.carrier), clock);
@@ -135,7 +135,7 @@ export class Orchestrator {
     // Whichever side said hello first is taken for the owner until both have been asked.
     if (stage.hostId === plan.toHostId && room.epoch === plan.toEpoch) {
       const finish = async (): Promise<Receipt> => {
-        this.#sides.letGo(plan.fromHostId, plan.roomId, plan.toEpoch);
+        this.#participants.letGo(plan.fromHostId, plan.roomId, plan.toEpoch);
         // It arrived, but its host does not have it any more.
         if (stage.state === "restoring") onAway(room, "dispose");
         await onOwner(room);
@@ -152,7 +152,7 @@ export class Orchestrator {
       return this.#close(migration, room, "failed", over);
     }
     if (stage.state === "restoring") rooms.apply(room, { type: "host-back", at: stage.at });
-    return this.#track(migration, room, () => this.#settler.settle(migration, room, cause));
+    return this.#track(migration, room, () => this.#resolver.settle(migration, room, cause));
   }
 
   /** Something a host said about one of the moves under way. */
@@ -164,14 +164,14 @@ export class Orchestrator {
         if (hostId !== migration.plan.fromHostId) return;
         migration.enter(change.phase, change.bytes);
         this.#journal(migration);
-        this.#o.onView(migration.view());
+        this.#options.onView(migration.view());
         return;
       case "owned":
         if (hostId === migration.plan.toHostId) migration.setOwned();
         return;
       case "report":
         if (hostId !== migration.plan.toHostId) return;
-        if (this.#o.rooms.get(migration.plan.roomId)?.sessions.has(change.sessionId) === true)
+        if (this.#options.rooms.get(migration.plan.roomId)?.sessions.has(change.sessionId) === true)
           migration.reports.add(change);
         return;
       default: {
@@ -203,7 +203,7 @@ export class Orchestrator {
     begin = true,
   ): Promise<Receipt> {
     const { migrationId, roomId, toHostId, toEpoch } = migration.plan;
-    if (begin) this.#o.rooms.apply(room, { type: "move", migrationId, toHostId, toEpoch });
+    if (begin) this.#options.rooms.apply(room, { type: "move", migrationId, toHostId, toEpoch });
     this.#active.set(migrationId, migration);
     let settled = (): void => undefined;
     this.#settled.set(
@@ -217,7 +217,7 @@ export class Orchestrator {
       if (this.#settled.get(roomId) === done) this.#settled.delete(roomId);
       settled();
     };
-    this.#o.onView(migration.view());
+    this.#options.onView(migration.view());
     try {
       return await run();
     } finally {
@@ -227,7 +227,7 @@ export class Orchestrator {
   }
 
   async #run(migration: Migration, room: RoomEntry): Promise<Receipt> {
-    const { hosts, addresses, store, times, beforeMove } = this.#o;
+    const { hosts, addresses, store, times, beforeMove } = this.#options;
     const { migrationId, roomId, fromHostId, toHostId, toEpoch } = migration.plan;
     await this.#begin(migration, room, store);
     try {
@@ -260,9 +260,9 @@ export class Orchestrator {
       this.#commit(migration, room);
     } catch (cause) {
       const error = CentroidError.from(cause);
-      if (!migration.owned) return this.#settler.settle(migration, room, error);
+      if (!migration.owned) return this.#resolver.settle(migration, room, error);
       // It arrived; what failed is only the source's farewell.
-      this.#sides.letGo(fromHostId, roomId, toEpoch);
+      this.#participants.letGo(fromHostId, roomId, toEpoch);
     }
     return this.#close(migration, room, "completed", undefined);
   }
@@ -275,16 +275,16 @@ export class Orchestrator {
       const { migrationId } = migration.plan;
       const { stage } = room;
       if (stage.state === "migrating" && stage.migrationId === migrationId)
-        this.#o.rooms.apply(room, { type: "rolled-back", migrationId });
+        this.#options.rooms.apply(room, { type: "rolled-back", migrationId });
       migration.enter("rolled-back", 0);
-      this.#o.onView(migration.view());
+      this.#options.onView(migration.view());
       throw cause;
     }
   }
 
   /** The source only knows that the machine has gone; that its room lives the destination must say. */
   async #arrival(migration: Migration): Promise<void> {
-    const { clock, times } = this.#o;
+    const { clock, times } = this.#options;
     await Promise.race([
       migration.whenOwned(),
       new Promise<void>((resolve) => clock.after(times.vmArrivalMs, resolve)),
@@ -295,21 +295,21 @@ export class Orchestrator {
 
   #commit(migration: Migration, room: RoomEntry): void {
     const { migrationId, toHostId } = migration.plan;
-    const { rooms, logger } = this.#o;
+    const { rooms, logger } = this.#options;
     migration.owned = true;
     if (rooms.get(room.roomId) !== room) return;
     if (room.stage.state !== "migrating" || room.stage.migrationId !== migrationId) return;
     const at = migration.destination ?? room.stage.at;
     rooms.apply(room, { type: "committed", migrationId, at });
-    this.#o.onOwner(room).catch((cause: unknown) => {
+    this.#options.onOwner(room).catch((cause: unknown) => {
       logger.error({ roomId: room.roomId, toHostId, cause }, "the new owner could not be stored");
     });
     migration.onSettled();
   }
 
   #journal(migration: Migration): void {
-    this.#o.store.journal(migration.journalEntry()).catch((cause: unknown) => {
-      this.#o.logger.error(
+    this.#options.store.journal(migration.journalEntry()).catch((cause: unknown) => {
+      this.#options.logger.error(
         { cause, migrationId: migration.plan.migrationId },
         "phase could not be journalled",
       );
@@ -322,7 +322,7 @@ export class Orchestrator {
     outcome: Receipt["outcome"],
     cause: CentroidError | undefined,
   ): Promise<Receipt> {
-    const { store, clock, times, onReceipt, onView } = this.#o;
+    const { store, clock, times, onReceipt, onView } = this.#options;
     const endedAtMs = clock.now();
     const completed = outcome === "completed";
     // Clients of a VM notice nothing that they could report.

@@ -1,13 +1,13 @@
 /** Talks to the two hosts of a move about who has the room. All of it may be repeated. */
 import type { Logger } from "../base/logger.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
-import type { MigrationPlan } from "./migration.js";
-import { type Settlement, type SideStatus, settle } from "./resolve-owner.js";
+import type { MoveOrder } from "./migration.js";
+import { type OwnerResolution, resolveOwner, type SideStatus } from "./resolve-owner.js";
 
 /** Status and abort are answered from memory. */
 const STATUS_TIMEOUT_MS = 2_000;
 
-export class Sides {
+export class MoveParticipants {
   readonly #hosts: HostRegistry;
   readonly #logger: Logger;
 
@@ -16,16 +16,16 @@ export class Sides {
     this.#logger = logger;
   }
 
-  async ask(plan: MigrationPlan): Promise<Settlement> {
+  async ask(plan: MoveOrder): Promise<OwnerResolution> {
     const { fromHostId, toHostId } = plan;
     const [source, destination] = await Promise.all([
       this.status(fromHostId, plan),
       this.status(toHostId, plan),
     ]);
-    return settle(source, destination);
+    return resolveOwner(source, destination);
   }
 
-  async status(hostId: string, plan: MigrationPlan): Promise<SideStatus> {
+  async status(hostId: string, plan: MoveOrder): Promise<SideStatus> {
     const { migrationId, roomId } = plan;
     const host = this.#hosts.get(hostId);
     if (host === undefined) return "gone";
@@ -43,7 +43,7 @@ export class Sides {
   }
 
   /** @returns false if the side could not be told, or has the room and keeps it; a destination that is forgotten has nothing */
-  async abort(hostId: string, plan: MigrationPlan): Promise<boolean> {
+  async abort(hostId: string, plan: MoveOrder): Promise<boolean> {
     const { migrationId, roomId, toHostId } = plan;
     if (hostId === toHostId && this.#hosts.get(hostId) === undefined) return true;
     try {

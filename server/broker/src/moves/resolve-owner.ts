@@ -8,7 +8,7 @@
 /** `unreachable`: no answer just now. `lost`: its host is away, but may come back. `gone`: its host is forgotten. */
 export type SideStatus = "owner" | "passive" | "none" | "unreachable" | "lost" | "gone";
 
-export type Settlement =
+export type OwnerResolution =
   /** The destination has it: make it the owner, let the source go. */
   | "commit"
   /** The source has it or may go on: call the move off on both sides. */
@@ -22,7 +22,7 @@ export type Settlement =
   /** Cannot be known yet. */
   | "wait";
 
-export function settle(source: SideStatus, destination: SideStatus): Settlement {
+export function resolveOwner(source: SideStatus, destination: SideStatus): OwnerResolution {
   if (destination === "owner") return "commit";
   const destinationAnswered = destination === "none" || destination === "passive";
   switch (source) {

@@ -2,7 +2,7 @@
 
 import {
   DEFAULT_PARAMETERS,
-  type Decision as EngineDecision,
+  type ExplainedVerdict as EngineDecision,
   type Verdict as EngineVerdict,
   type FleetAnswer,
   type HostView,
@@ -25,7 +25,7 @@ export type ParameterOverrides = { [K in keyof PlacementParameters]?: PlacementP
 /** Beyond this, a late freeze report says more about the client than about the move. */
 const MAX_FREEZE_MS = 60_000;
 
-export interface Verdict {
+export interface PlacementVerdict {
   reason: Decision["reason"];
   verdict: Decision["verdict"];
   toHostId: string | undefined;
@@ -98,7 +98,7 @@ export class PlacementEngine {
   }
 
   /** Whether a running room should move. Regret accumulates between calls. */
-  evaluate(room: RoomFacts, atMs: number): Verdict {
+  evaluate(room: RoomFacts, atMs: number): PlacementVerdict {
     return this.#verdict(this.#world.evaluate(room, atMs), room);
   }
 
@@ -152,7 +152,7 @@ export class PlacementEngine {
     this.#world.forgetRoom(roomId);
   }
 
-  #verdict(engine: EngineVerdict, room: RoomFacts): Verdict {
+  #verdict(engine: EngineVerdict, room: RoomFacts): PlacementVerdict {
     const { verdict, toHostId, reason } = engine;
     const move =
       verdict === "move" && toHostId !== undefined ? { toHostId, reason: moveReason(reason) } : undefined;

@@ -22,7 +22,7 @@ const PROMISE_MS = 10_000;
 /** Hosts that empty are looked at together, and not more often. */
 const CONSOLIDATE_MS = 2_000;
 
-export interface FleetDeskOptions {
+export interface MoveSchedulerOptions {
   engine: PlacementEngine;
   hosts: HostRegistry;
   rooms: RoomRegistry;
@@ -37,8 +37,8 @@ export interface FleetDeskOptions {
   enabled: boolean;
 }
 
-export class FleetDesk implements Disposable {
-  readonly #o: FleetDeskOptions;
+export class MoveScheduler implements Disposable {
+  readonly #options: MoveSchedulerOptions;
   readonly #pressed = new Set<string>();
   /** Moves of the last second, oldest first. */
   #spent: { atMs: number; from: string; to: string }[] = [];
@@ -51,12 +51,12 @@ export class FleetDesk implements Disposable {
   #consolidation: (() => void) | undefined;
   #disposed = false;
 
-  constructor(options: FleetDeskOptions) {
-    this.#o = options;
+  constructor(options: MoveSchedulerOptions) {
+    this.#options = options;
   }
 
   /** This room needs, or would like, a host that others may be on. */
-  press(roomId: string): void {
+  planFor(roomId: string): void {
     if (this.#disposed || this.#underWay.has(roomId)) return;
     this.#pressed.add(roomId);
     this.#scheduled ??= setImmediate(() => {
@@ -74,7 +74,7 @@ export class FleetDesk implements Disposable {
     const budget = this.#budget();
     const left = Math.min(movesLeft(budget, from), movesLeft(budget, to), linkMovesLeft(budget, from, to));
     if (left <= 0) return false;
-    const atMs = this.#o.clock.now();
+    const atMs = this.#options.clock.now();
     this.#spent.push({ atMs, from, to });
     this.#movedAtMs.set(roomId, atMs);
     return true;
@@ -82,7 +82,7 @@ export class FleetDesk implements Disposable {
 
   /** Free slots that are not kept for other rooms. */
   #unpromised(roomId: string, hostId: string): number {
-    const { hosts, clock } = this.#o;
+    const { hosts, clock } = this.#options;
     const host = hosts.get(hostId);
     if (host === undefined) return 0;
     const now = clock.now();
@@ -102,15 +102,15 @@ export class FleetDesk implements Disposable {
 
   /** Rooms have ended or moved: some host may be empty enough to rest. */
   consolidateSoon(): void {
-    if (this.#disposed || this.#consolidation !== undefined || !this.#o.engine.saves) return;
-    this.#consolidation = this.#o.clock.after(CONSOLIDATE_MS, () => {
+    if (this.#disposed || this.#consolidation !== undefined || !this.#options.engine.saves) return;
+    this.#consolidation = this.#options.clock.after(CONSOLIDATE_MS, () => {
       this.#consolidation = undefined;
       this.#consolidate();
     });
   }
 
   #plan(): void {
-    const { engine, rooms, clock, owns, onWaiting } = this.#o;
+    const { engine, rooms, clock, owns, onWaiting } = this.#options;
     const pressed = [...this.#pressed].flatMap((roomId) => {
       const room = rooms.get(roomId);
       return room !== undefined && owns(roomId) ? [room] : [];
@@ -131,16 +131,16 @@ export class FleetDesk implements Disposable {
   }
 
   #consolidate(): void {
-    const { engine, clock } = this.#o;
+    const { engine, clock } = this.#options;
     const { moves } = engine.plan(undefined, (hostId) => this.#others(hostId), this.#budget(), clock.now());
     this.#run(moves);
     // There may be another one.
-    if (moves.length > 0 && this.#o.enabled) this.consolidateSoon();
+    if (moves.length > 0 && this.#options.enabled) this.consolidateSoon();
   }
 
   /** Rooms there that run, are this broker's to move and were not moved just now. */
   #others(hostId: string): ReturnType<typeof roomFacts>[] {
-    const { hosts, rooms, clock } = this.#o;
+    const { hosts, rooms, clock } = this.#options;
     const now = clock.now();
     return [...(hosts.get(hostId)?.roomIds ?? [])].flatMap((roomId) => {
       const room = rooms.get(roomId);
@@ -154,14 +154,14 @@ export class FleetDesk implements Disposable {
     return (
       stage.state === "running" &&
       !this.#underWay.has(roomId) &&
-      this.#o.owns(roomId) &&
-      this.#o.hosts.get(stage.hostId)?.peer !== undefined
+      this.#options.owns(roomId) &&
+      this.#options.hosts.get(stage.hostId)?.peer !== undefined
     );
   }
 
   /** Each as soon as those before it have freed its slot; all decisions are taken before anything moves. */
   #run(moves: readonly PlannedMove[]): void {
-    const { engine, rooms, clock, onDecision, enabled } = this.#o;
+    const { engine, rooms, clock, onDecision, enabled } = this.#options;
     const atMs = clock.now();
     const planned = moves.flatMap((move) => {
       const room = rooms.get(move.roomId);
@@ -193,13 +193,13 @@ export class FleetDesk implements Disposable {
   ): Promise<boolean> {
     const freed = await Promise.all(before);
     const arrived =
-      !freed.includes(false) && !this.#disposed && (await this.#o.carryOut(roomId, toHostId, reason));
+      !freed.includes(false) && !this.#disposed && (await this.#options.carryOut(roomId, toHostId, reason));
     this.#promised.delete(roomId);
     return arrived;
   }
 
   #budget(): Parameters<PlacementEngine["plan"]>[2] {
-    const since = this.#o.clock.now() - BUDGET_MS;
+    const since = this.#options.clock.now() - BUDGET_MS;
     this.#spent = this.#spent.filter(({ atMs }) => atMs > since);
     const spentHosts: Record<string, number> = {};
     const spentLinks: Record<string, number> = {};

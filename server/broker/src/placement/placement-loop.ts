@@ -8,8 +8,8 @@ import type { Logger } from "../base/logger.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 import type { DecisionLog } from "./decision-log.js";
-import type { PlacementEngine, Verdict } from "./engine.js";
-import { FleetDesk } from "./move-scheduler.js";
+import type { PlacementEngine, PlacementVerdict } from "./engine.js";
+import { MoveScheduler } from "./move-scheduler.js";
 import { roomFacts } from "./room-facts.js";
 
 /** Several players of a room report at about the same time; one evaluation serves all. */
@@ -39,20 +39,20 @@ export interface PlacementLoopOptions {
 }
 
 export class PlacementLoop implements Disposable {
-  readonly #o: PlacementLoopOptions;
+  readonly #options: PlacementLoopOptions;
   readonly #dirty = new Set<string>();
   /** Lately evaluated rooms, each with the timer that ends its rest. */
   readonly #resting = new Map<string, { again: boolean; cancel: () => void }>();
   /** When a room was last asked whether a full host would be better. */
   readonly #askedAtMs = new Map<string, number>();
-  readonly #fleet: FleetDesk;
+  readonly #fleet: MoveScheduler;
   #scheduled: NodeJS.Immediate | undefined;
   #disposed = false;
   evaluations = 0;
 
   constructor(options: PlacementLoopOptions) {
-    this.#o = options;
-    this.#fleet = new FleetDesk({
+    this.#options = options;
+    this.#fleet = new MoveScheduler({
       ...options,
       onDecision: (decision) => this.#say(decision),
       onWaiting: (room) => this.#waits(room),
@@ -78,17 +78,17 @@ export class PlacementLoop implements Disposable {
   }
 
   /** This room runs nowhere and no host has a slot for it: others may make way. */
-  press(roomId: string): void {
-    this.#fleet.press(roomId);
+  planFor(roomId: string): void {
+    this.#fleet.planFor(roomId);
   }
 
   /** A host is new or back: rooms that are elsewhere may be better off there. */
   hostAdded(): void {
-    for (const { roomId } of this.#o.rooms.values()) this.mark(roomId);
+    for (const { roomId } of this.#options.rooms.values()) this.mark(roomId);
   }
 
   /** A room ended or moved. */
-  left(): void {
+  consolidateSoon(): void {
     this.#fleet.consolidateSoon();
   }
 
@@ -116,16 +116,16 @@ export class PlacementLoop implements Disposable {
     for (const roomId of this.#dirty) {
       if (left-- === 0) break;
       this.#dirty.delete(roomId);
-      const room = this.#o.rooms.get(roomId);
+      const room = this.#options.rooms.get(roomId);
       // A host that cannot be asked just now cannot send a room either; it will be back or be lost.
-      const asked = room !== undefined && this.#o.hosts.get(room.stage.hostId)?.peer !== undefined;
-      if (asked && room.stage.state === "running" && this.#o.owns(roomId)) this.#evaluate(room);
+      const asked = room !== undefined && this.#options.hosts.get(room.stage.hostId)?.peer !== undefined;
+      if (asked && room.stage.state === "running" && this.#options.owns(roomId)) this.#evaluate(room);
     }
     if (this.#dirty.size > 0) this.#schedule();
   }
 
   #evaluate(room: RoomEntry): void {
-    const { engine, decisions, clock } = this.#o;
+    const { engine, decisions, clock } = this.#options;
     const { roomId } = room;
     this.evaluations++;
     this.#fleet.consolidateSoon();
@@ -134,7 +134,7 @@ export class PlacementLoop implements Disposable {
     if (mustLeave(found) || (verdict === "no-host" && this.#leaves(room))) {
       // Where to is decided for all that leave together.
       this.#rest(roomId, RECHECK_MS, true);
-      this.#fleet.press(roomId);
+      this.#fleet.planFor(roomId);
       return;
     }
     // The full record costs as much as a hundred evaluations: it is made when there is something new to say.
@@ -146,7 +146,7 @@ export class PlacementLoop implements Disposable {
       if (reason === "best" || reason === "gain-too-small") this.#askWhetherBlocked(room);
       return;
     }
-    if (!this.#o.enabled) {
+    if (!this.#options.enabled) {
       this.#rest(roomId, MIN_INTERVAL_MS, false);
       return;
     }
@@ -155,57 +155,60 @@ export class PlacementLoop implements Disposable {
     if (admitted) void this.#move(roomId, move.toHostId, move.reason);
   }
 
-  #isNews(roomId: string, { verdict, reason, toHostId }: Verdict): boolean {
-    const before = this.#o.decisions.last(roomId);
+  #isNews(roomId: string, { verdict, reason, toHostId }: PlacementVerdict): boolean {
+    const before = this.#options.decisions.last(roomId);
     return verdict !== "stay" || before?.reason !== reason || before.toHostId !== toHostId;
   }
 
   #say(decision: Decision): void {
-    this.#o.decisions.add(decision);
-    this.#o.onDecision(decision);
+    this.#options.decisions.add(decision);
+    this.#options.onDecision(decision);
   }
 
   #leaves({ stage }: RoomEntry): boolean {
-    return this.#o.hosts.get(stage.hostId)?.stage.state !== "active";
+    return this.#options.hosts.get(stage.hostId)?.stage.state !== "active";
   }
 
   /** It must leave, and there is no slot or no move left for it just now. */
   #waits(room: RoomEntry): void {
     if (room.stage.state !== "running") return;
-    const { engine, decisions, clock } = this.#o;
+    const { engine, decisions, clock } = this.#options;
     const before = decisions.last(room.roomId);
     if (before?.reason !== "waiting") this.#say(engine.waiting(roomFacts(room), clock.now()));
   }
 
   #askWhetherBlocked({ roomId, ...room }: RoomEntry): void {
-    const now = this.#o.clock.now();
+    const now = this.#options.clock.now();
     if (now - (this.#askedAtMs.get(roomId) ?? Number.NEGATIVE_INFINITY) < BLOCKED_MS) return;
     this.#askedAtMs.set(roomId, now);
-    if (this.#o.engine.isBlocked(roomFacts({ roomId, ...room }))) this.#fleet.press(roomId);
+    if (this.#options.engine.isBlocked(roomFacts({ roomId, ...room }))) this.#fleet.planFor(roomId);
   }
 
   /** @returns whether it is where it should be */
   async #move(roomId: string, toHostId: string, reason: MoveReason): Promise<boolean> {
     let failure: { code: string; message: string } | undefined;
     try {
-      failure = (await this.#o.move(roomId, toHostId, reason)).error;
+      failure = (await this.#options.move(roomId, toHostId, reason)).error;
     } catch (cause) {
       failure = CentroidError.from(cause).toWire();
     }
     if (failure === undefined) {
-      this.left();
+      this.consolidateSoon();
       return true;
     }
-    this.#o.logger.warn({ roomId, toHostId, code: failure.code }, `room could not move: ${failure.message}`);
+    this.#options.logger.warn(
+      { roomId, toHostId, code: failure.code },
+      `room could not move: ${failure.message}`,
+    );
     this.#rested(roomId);
-    if (this.#o.rooms.get(roomId) !== undefined) this.#rest(roomId, AFTER_FAILURE_MS, true);
+    if (this.#options.rooms.get(roomId) !== undefined) this.#rest(roomId, AFTER_FAILURE_MS, true);
     return false;
   }
 
   #rest(roomId: string, forMs: number, again: boolean): void {
     if (this.#disposed) return;
     this.#resting.get(roomId)?.cancel();
-    const cancel = this.#o.clock.after(forMs, () => {
+    const cancel = this.#options.clock.after(forMs, () => {
       const resting = this.#resting.get(roomId);
       this.#resting.delete(roomId);
       if (resting?.again === true) this.mark(roomId);
@@ -223,6 +226,6 @@ export class PlacementLoop implements Disposable {
   }
 }
 
-function mustLeave({ move }: Verdict): boolean {
+function mustLeave({ move }: PlacementVerdict): boolean {
   return move?.reason === "drain" || move?.reason === "evacuate";
 }

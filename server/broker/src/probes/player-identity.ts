@@ -24,15 +24,15 @@ export interface Identified {
 }
 
 export class PlayerIdentity {
-  readonly #o: PlayerIdentityOptions;
+  readonly #options: PlayerIdentityOptions;
 
   constructor(options: PlayerIdentityOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /** Who joins with these hints. */
   async identify(hints: Pick<JoinHints, "playerId" | "playerToken"> | undefined): Promise<Identified> {
-    const { tokens, players } = this.#o;
+    const { tokens, players } = this.#options;
     const claimed = hints?.playerId;
     if (claimed === undefined) return this.#made();
     if (hints?.playerToken !== undefined) {
@@ -46,7 +46,7 @@ export class PlayerIdentity {
 
   /** @returns the token that this player is to have from now on; nothing if the one it shows is not, or no more, its own */
   async renew(playerId: string, playerToken: string): Promise<string | undefined> {
-    const { tokens, store, clock, logger } = this.#o;
+    const { tokens, store, clock, logger } = this.#options;
     const state = tokens.check(playerId, playerToken);
     switch (state) {
       case "valid":
@@ -75,7 +75,7 @@ export class PlayerIdentity {
   /** Of a session whose player is known; a player of its own if not. */
   async of(playerId: string | undefined): Promise<Identified> {
     if (playerId === undefined) return this.#made();
-    const { tokens, store, clock, logger } = this.#o;
+    const { tokens, store, clock, logger } = this.#options;
     const { playerToken, expiresAtMs } = tokens.issue(playerId);
     if (!tokens.isMade(playerId)) {
       await store
@@ -88,13 +88,13 @@ export class PlayerIdentity {
   }
 
   #made(): Identified {
-    const playerId = this.#o.tokens.newPlayerId();
-    return { playerId, playerToken: this.#o.tokens.issue(playerId).playerToken };
+    const playerId = this.#options.tokens.newPlayerId();
+    return { playerId, playerToken: this.#options.tokens.issue(playerId).playerToken };
   }
 
   /** Players join also while nothing can be stored: then under ids that are made for them. */
   async #take(playerId: string, untilMs: number): Promise<boolean> {
-    const { store, clock, logger } = this.#o;
+    const { store, clock, logger } = this.#options;
     try {
       return await store.takePlayerId(playerId, untilMs, clock.now());
     } catch (cause) {

@@ -1,20 +1,20 @@
 /** What is known of a player beside its latencies: where it says it is, its network, its seats. */
 import type { Location } from "@centroid/protocol";
-import type { Session } from "../rooms/room-registry.js";
+import type { RoomSession } from "../rooms/room-registry.js";
 
-export interface Player {
+export interface PlayerEntry {
   readonly playerId: string;
   location: Location | undefined;
   network: string | undefined;
   /** Pause before its next report, ms; grows while nothing changes. */
   intervalMs: number;
-  readonly sessions: Map<string, Session>;
+  readonly sessions: Map<string, RoomSession>;
   /** Matchmaking requests in flight: a player without a seat yet is not forgotten. */
   joining: number;
 }
 
 export class PlayerRegistry {
-  readonly #players = new Map<string, Player>();
+  readonly #players = new Map<string, PlayerEntry>();
   readonly #forgotten: (playerId: string) => void;
 
   /** @param forgotten called when a player has neither a seat nor a request in flight */
@@ -26,12 +26,12 @@ export class PlayerRegistry {
     return this.#players.size;
   }
 
-  get(playerId: string): Player | undefined {
+  get(playerId: string): PlayerEntry | undefined {
     return this.#players.get(playerId);
   }
 
   /** Finds or adds. */
-  of(playerId: string): Player {
+  of(playerId: string): PlayerEntry {
     let player = this.#players.get(playerId);
     if (player === undefined) {
       player = {
@@ -47,11 +47,11 @@ export class PlayerRegistry {
     return player;
   }
 
-  seated(session: Session): void {
+  seated(session: RoomSession): void {
     if (session.playerId !== undefined) this.of(session.playerId).sessions.set(session.sessionId, session);
   }
 
-  unseated(session: Session): void {
+  unseated(session: RoomSession): void {
     if (session.playerId === undefined) return;
     const player = this.#players.get(session.playerId);
     if (player === undefined) return;
@@ -60,7 +60,7 @@ export class PlayerRegistry {
   }
 
   /** Forgets the player if nothing holds it. */
-  release(player: Player): void {
+  release(player: PlayerEntry): void {
     if (player.sessions.size > 0 || player.joining > 0) return;
     if (this.#players.delete(player.playerId)) this.#forgotten(player.playerId);
   }

@@ -3,7 +3,7 @@ import type { JoinHints, Location, ProbeReport, ProbeResponse } from "@centroid/
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import type { Player, PlayerRegistry } from "./player-registry.js";
+import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
 
 /** A player that moves is followed closely, one that stays put costs little. */
 const MIN_INTERVAL_MS = 2_000;
@@ -12,12 +12,12 @@ const BACK_OFF = 1.5;
 
 export type Rejected = ProbeResponse["rejected"];
 
-export class ProbeDesk {
+export class ProbeIntake {
   readonly #engine: PlacementEngine;
   readonly #players: PlayerRegistry;
   readonly #clock: Clock;
   readonly #newId: NewId;
-  readonly #share: (player: Player, reports: readonly ProbeReport[]) => void;
+  readonly #share: (player: PlayerEntry, reports: readonly ProbeReport[]) => void;
 
   /** @param share tells the other brokers what a player measured */
   constructor(
@@ -25,7 +25,7 @@ export class ProbeDesk {
     players: PlayerRegistry,
     clock: Clock,
     newId: NewId,
-    share: (player: Player, reports: readonly ProbeReport[]) => void,
+    share: (player: PlayerEntry, reports: readonly ProbeReport[]) => void,
   ) {
     this.#share = share;
     this.#engine = engine;
@@ -35,7 +35,7 @@ export class ProbeDesk {
   }
 
   /** The player says where it is. @returns true if that is news */
-  locate(player: Player, location: Location | undefined, network: string | undefined): boolean {
+  locate(player: PlayerEntry, location: Location | undefined, network: string | undefined): boolean {
     if (network !== undefined) player.network = network;
     const before = player.location;
     const moved =
@@ -47,13 +47,13 @@ export class ProbeDesk {
   }
 
   /** What a player of this broker measured. @returns what was not used and why */
-  take(player: Player, reports: readonly ProbeReport[], moved: boolean): Rejected {
+  take(player: PlayerEntry, reports: readonly ProbeReport[], moved: boolean): Rejected {
     this.#share(player, reports);
     return this.heard(player, reports, moved);
   }
 
   /** The same, from a player of another broker. */
-  heard(player: Player, reports: readonly ProbeReport[], moved: boolean): Rejected {
+  heard(player: PlayerEntry, reports: readonly ProbeReport[], moved: boolean): Rejected {
     const rejected = new Map<string, string>();
     const atMs = this.#clock.now();
     let changed = moved;
@@ -72,7 +72,7 @@ export class ProbeDesk {
   }
 
   /** A newcomer's hints, and its party's: each member counts as a player of its own for the placement. */
-  hints(player: Player, hints: JoinHints): { rejected: Rejected; party: Player[] } {
+  hints(player: PlayerEntry, hints: JoinHints): { rejected: Rejected; party: PlayerEntry[] } {
     const moved = this.locate(player, hints.location, hints.network);
     const rejected = this.take(player, hints.probes, moved);
     const party = (hints.party ?? []).map(({ probes, location }) => {

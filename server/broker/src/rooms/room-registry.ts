@@ -12,7 +12,7 @@ const MAX_MATCHES_LISTED = 10;
 
 type SessionStage = { state: "reserved"; sinceMs: number } | { state: "connected" };
 
-export interface Session {
+export interface RoomSession {
   readonly sessionId: string;
   readonly roomId: string;
   readonly playerId: string | undefined;
@@ -33,7 +33,7 @@ export interface RoomEntry {
   maxPlayers: number | undefined;
   migrations: number;
   players: number;
-  readonly sessions: Map<string, Session>;
+  readonly sessions: Map<string, RoomSession>;
   /** Host that owned it before the last switch: its last words may come late. */
   previousHostId: string | undefined;
   /** A move that its host has yet to hear is off. */
@@ -48,8 +48,8 @@ export const highestEpoch = ({ epoch, fencedEpoch }: RoomEntry): number => Math.
 export interface RoomChanges {
   changed(room: RoomEntry): void;
   removed(room: RoomEntry): void;
-  joined(room: RoomEntry, session: Session): void;
-  left(room: RoomEntry, session: Session): void;
+  joined(room: RoomEntry, session: RoomSession): void;
+  left(room: RoomEntry, session: RoomSession): void;
 }
 
 export class RoomRegistry {
@@ -176,8 +176,12 @@ export class RoomRegistry {
   }
 
   /** A seat is taken before the host is asked, so that two joiners never count on the same one. */
-  reserve(room: RoomEntry, seat: Omit<Session, "roomId" | "stage">, atMs: number): Session {
-    const session: Session = { ...seat, roomId: room.roomId, stage: { state: "reserved", sinceMs: atMs } };
+  reserve(room: RoomEntry, seat: Omit<RoomSession, "roomId" | "stage">, atMs: number): RoomSession {
+    const session: RoomSession = {
+      ...seat,
+      roomId: room.roomId,
+      stage: { state: "reserved", sinceMs: atMs },
+    };
     room.sessions.set(session.sessionId, session);
     this.#index(room);
     return session;
@@ -187,7 +191,7 @@ export class RoomRegistry {
   joined(room: RoomEntry, sessionId: string, playerId: string | undefined): void {
     const known = room.sessions.get(sessionId);
     if (known?.stage.state === "connected") return;
-    const session: Session = known ?? {
+    const session: RoomSession = known ?? {
       sessionId,
       roomId: room.roomId,
       playerId,

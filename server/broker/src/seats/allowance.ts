@@ -1,20 +1,20 @@
 /** Counts what somebody holds without using it: seats that nobody has taken yet, and rooms in which nobody is. */
 import { type HeldLimits, LimitReached } from "../base/limits.js";
-import type { RoomEntry, Session } from "../rooms/room-registry.js";
+import type { RoomEntry, RoomSession } from "../rooms/room-registry.js";
 
 /** Who comes takes a seat within seconds; who does not has it for twenty. */
 const RETRY_AFTER_S = 5;
 
 interface Held {
   joining: number;
-  readonly seats: Map<Session, { room: RoomEntry; made: boolean }>;
+  readonly seats: Map<RoomSession, { room: RoomEntry; made: boolean }>;
 }
 
 /** One matchmaking request, from its start to its answer. */
 export interface Visit extends Disposable {
   /** It is about to make a room. @throws LimitReached */
   mayMakeRoom(): void;
-  took(session: Session, room: RoomEntry, made: boolean): void;
+  took(session: RoomSession, room: RoomEntry, made: boolean): void;
 }
 
 export class Allowance {

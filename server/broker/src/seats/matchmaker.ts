@@ -16,15 +16,15 @@ import { within } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { AddressBook } from "../hosts/address-book.js";
 import { type HostRegistry, hostSummary, peerOf } from "../hosts/host-registry.js";
-import type { Orchestrator } from "../moves/migrator.js";
+import type { Migrator } from "../moves/migrator.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { Identified, PlayerIdentity } from "../probes/player-identity.js";
-import type { Player, PlayerRegistry } from "../probes/player-registry.js";
-import type { ProbeDesk } from "../probes/probe-intake.js";
-import { hasFreeSeat, type RoomEntry, type RoomRegistry, type Session } from "../rooms/room-registry.js";
+import type { PlayerEntry, PlayerRegistry } from "../probes/player-registry.js";
+import type { ProbeIntake } from "../probes/probe-intake.js";
+import { hasFreeSeat, type RoomEntry, type RoomRegistry, type RoomSession } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 import type { Allowance, Visit } from "./allowance.js";
-import type { RoomFactory, Seated } from "./room-factory.js";
+import type { RoomFactory, TakenSeat } from "./room-factory.js";
 import type { SeatExpiry } from "./seat-expiry.js";
 
 /** As many as Colyseus' own match maker makes. */
@@ -38,11 +38,11 @@ export interface MatchmakerOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
   players: PlayerRegistry;
-  desk: ProbeDesk;
+  probeIntake: ProbeIntake;
   engine: PlacementEngine;
   factory: RoomFactory;
   seats: SeatExpiry;
-  orchestrator: Orchestrator;
+  migrator: Migrator;
   identity: PlayerIdentity;
   addresses: AddressBook;
   clock: Clock;
@@ -54,9 +54,9 @@ export interface MatchmakerOptions {
 }
 
 interface Joiner {
-  player: Player;
+  player: PlayerEntry;
   playerToken: string;
-  party: Player[];
+  party: PlayerEntry[];
   options: Record<string, unknown>;
   caller: Caller;
   visits: readonly Visit[];
@@ -74,10 +74,10 @@ type Seat = RoomAddress & { sessionId: string };
 const bodySchema = z.record(z.string(), z.unknown());
 
 export class Matchmaker {
-  readonly #o: MatchmakerOptions;
+  readonly #options: MatchmakerOptions;
 
   constructor(options: MatchmakerOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /**
@@ -94,27 +94,27 @@ export class Matchmaker {
     caller: Caller,
     address: string,
   ): Promise<SeatReservation> {
-    await this.#o.ready;
+    await this.#options.ready;
     const parsed = bodySchema.safeParse(body ?? {});
     if (!parsed.success) throw new CentroidError("BAD_REQUEST", "options must be a JSON object");
     const { [CENTROID_OPTIONS_KEY]: rawHints, ...options } = parsed.data;
     if (method === "reconnect") return this.#reconnect(target, options.reconnectionToken);
     const hints = rawHints === undefined ? undefined : parseHints(rawHints);
-    const { playerId, playerToken } = await this.#o.identity.identify(hints);
-    using ofAddress = this.#o.addressAllowance.enter(address);
-    using ofPlayer = this.#o.playerAllowance.enter(playerId);
+    const { playerId, playerToken } = await this.#options.identity.identify(hints);
+    using ofAddress = this.#options.addressAllowance.enter(address);
+    using ofPlayer = this.#options.playerAllowance.enter(playerId);
     const visits = [ofAddress, ofPlayer];
-    const player = this.#o.players.of(playerId);
+    const player = this.#options.players.of(playerId);
     player.joining++;
-    let party: Player[] = [];
+    let party: PlayerEntry[] = [];
     try {
-      if (hints === undefined) this.#o.desk.locate(player, undefined, undefined);
-      else ({ party } = this.#o.desk.hints(player, hints));
+      if (hints === undefined) this.#options.probeIntake.locate(player, undefined, undefined);
+      else ({ party } = this.#options.probeIntake.hints(player, hints));
       return await this.#join(method, target, { player, playerToken, party, options, caller, visits });
     } finally {
       for (const waiting of [player, ...party]) {
         waiting.joining--;
-        this.#o.players.release(waiting);
+        this.#options.players.release(waiting);
       }
     }
   }
@@ -149,20 +149,20 @@ export class Matchmaker {
     target: string,
     joiner: Joiner,
     full: ReadonlySet<string>,
-  ): Seated | Promise<Seated> {
-    const { rooms, factory } = this.#o;
+  ): TakenSeat | Promise<TakenSeat> {
+    const { rooms, factory } = this.#options;
     const { player, party, visits } = joiner;
-    const take = (room: RoomEntry, made: boolean): Session => {
+    const take = (room: RoomEntry, made: boolean): RoomSession => {
       const session = this.#take(room, player);
       for (const visit of visits) visit.took(session, room, made);
       return session;
     };
-    const taken = (room: RoomEntry): Seated => ({ session: take(room, false), at: undefined });
-    const find = (): Seated | undefined => {
+    const taken = (room: RoomEntry): TakenSeat => ({ session: take(room, false), at: undefined });
+    const find = (): TakenSeat | undefined => {
       const room = this.#nearestOpen(target, player.playerId, full);
       return room && taken(room);
     };
-    const create = async (): Promise<Seated> => {
+    const create = async (): Promise<TakenSeat> => {
       for (const visit of visits) visit.mayMakeRoom();
       return factory.create(
         target,
@@ -197,8 +197,8 @@ export class Matchmaker {
     }
   }
 
-  #take(room: RoomEntry, { playerId, network }: Player): Session {
-    const { rooms, players, clock, newId } = this.#o;
+  #take(room: RoomEntry, { playerId, network }: PlayerEntry): RoomSession {
+    const { rooms, players, clock, newId } = this.#options;
     const session = rooms.reserve(room, { sessionId: newId(), playerId, network }, clock.now());
     players.seated(session);
     return session;
@@ -208,10 +208,10 @@ export class Matchmaker {
   #nearestOpen(name: string, playerId: string, full: ReadonlySet<string>): RoomEntry | undefined {
     let best: { room: RoomEntry; rttMs: number } | undefined;
     let compared = 0;
-    for (const room of this.#o.rooms.open(name)) {
+    for (const room of this.#options.rooms.open(name)) {
       if (full.has(room.roomId)) continue;
       if (compared++ >= MAX_COMPARED) break;
-      const rttMs = this.#o.engine.latency(playerId, room.stage.hostId).p50Ms;
+      const rttMs = this.#options.engine.latency(playerId, room.stage.hostId).p50Ms;
       const nearer = best === undefined || rttMs < best.rttMs;
       const fuller = rttMs === best?.rttMs && room.sessions.size > best.room.sessions.size;
       if (nearer || fuller) best = { room, rttMs };
@@ -219,8 +219,8 @@ export class Matchmaker {
     return best?.room;
   }
 
-  async #seat({ session, at }: Seated, joiner: Joiner): Promise<SeatReservation> {
-    const { rooms, seats, hosts } = this.#o;
+  async #seat({ session, at }: TakenSeat, joiner: Joiner): Promise<SeatReservation> {
+    const { rooms, seats, hosts } = this.#options;
     const { roomId, sessionId } = session;
     const room = rooms.require(roomId);
     try {
@@ -245,12 +245,12 @@ export class Matchmaker {
   }
 
   async #reconnect(roomId: string, token: unknown): Promise<SeatReservation> {
-    const room = this.#o.rooms.get(roomId);
+    const room = this.#options.rooms.get(roomId);
     if (room === undefined) throw new CentroidError("ROOM_NOT_FOUND", `room "${roomId}" has been disposed.`);
     if (typeof token !== "string" || token === "" || token.length > 200)
       throw new CentroidError("BAD_REQUEST", "'reconnectionToken' must be provided for reconnection.");
     const seat = await this.#atOwner(room, (hostId) =>
-      peerOf(this.#o.hosts.require(hostId)).request({
+      peerOf(this.#options.hosts.require(hostId)).request({
         method: "checkReconnection",
         roomId,
         reconnectionToken: token,
@@ -258,14 +258,14 @@ export class Matchmaker {
     );
     const session = room.sessions.get(seat.sessionId);
     // The reconnection token proves whose session it is.
-    const player = await this.#o.identity.of(session?.playerId);
+    const player = await this.#options.identity.of(session?.playerId);
     const reservation = this.#reservation(room, seat, player, session?.network);
     return { ...reservation, reconnectionToken: token };
   }
 
   /** Asks whoever owns the room; if it is being moved, waits and asks the one who has it then. */
   async #atOwner<T extends RoomAddress>(room: RoomEntry, ask: (hostId: string) => Promise<T>): Promise<T> {
-    const { orchestrator, clock } = this.#o;
+    const { migrator, clock } = this.#options;
     const late = (): CentroidError =>
       new CentroidError("ROOM_MOVING", `room ${room.roomId} is still being moved; try again shortly`);
     for (let attempt = 1; ; attempt++) {
@@ -284,7 +284,7 @@ export class Matchmaker {
         const moved = room.stage.hostId !== hostId || room.stage.state === "migrating";
         const moving = error.code === "ROOM_MOVING" || (error.code === "ROOM_NOT_FOUND" && moved);
         if (!moving || attempt >= MAX_ATTEMPTS) throw error;
-        await within(clock, MOVE_WAIT_MS, orchestrator.whenSettled(room.roomId), late);
+        await within(clock, MOVE_WAIT_MS, migrator.whenSettled(room.roomId), late);
       }
     }
   }
@@ -295,7 +295,7 @@ export class Matchmaker {
     { playerId, playerToken }: Identified,
     network: string | undefined,
   ): SeatReservation {
-    const { hosts, addresses } = this.#o;
+    const { hosts, addresses } = this.#options;
     const host = hosts.require(room.stage.hostId);
     return {
       name: room.name,

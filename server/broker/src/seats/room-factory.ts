@@ -5,7 +5,7 @@ import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import type { RoomEntry, RoomRegistry, Session } from "../rooms/room-registry.js";
+import type { RoomEntry, RoomRegistry, RoomSession } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 
 /** Hosts tried before a joiner hears that none would take the room. */
@@ -31,17 +31,17 @@ export interface RoomFactoryOptions {
 }
 
 /** A seat taken, and if its host has granted it already, where. */
-export interface Seated {
-  session: Session;
+export interface TakenSeat {
+  session: RoomSession;
   at: RoomAddress | undefined;
 }
 
 export class RoomFactory {
-  readonly #o: RoomFactoryOptions;
+  readonly #options: RoomFactoryOptions;
   readonly #queues = new Map<string, Promise<unknown>>();
 
   constructor(options: RoomFactoryOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /**
@@ -68,10 +68,10 @@ export class RoomFactory {
   async create(
     name: string,
     playerIds: readonly string[],
-    take: (room: RoomEntry) => Session,
+    take: (room: RoomEntry) => RoomSession,
     seat: Omit<SeatRequest, "sessionId">,
-  ): Promise<Seated> {
-    const { engine, clock, carrier, onDecision, logger } = this.#o;
+  ): Promise<TakenSeat> {
+    const { engine, clock, carrier, onDecision, logger } = this.#options;
     this.#assertType(name);
     const roomId = this.#ownId();
     const decision = engine.place({ roomId, name, carrier, playerIds }, clock.now());
@@ -100,7 +100,7 @@ export class RoomFactory {
 
   /** An id of a room that this broker will decide about, so that no other has to be told. */
   #ownId(): string {
-    const { newId, owns } = this.#o;
+    const { newId, owns } = this.#options;
     for (let attempt = 0; attempt < MAX_ID_ATTEMPTS; attempt++) {
       const roomId = newId();
       if (owns(roomId)) return roomId;
@@ -111,10 +111,10 @@ export class RoomFactory {
   async #createAt(
     hostId: string,
     { roomId, name, epoch }: { roomId: string; name: string; epoch: number },
-    take: (room: RoomEntry) => Session,
+    take: (room: RoomEntry) => RoomSession,
     creator: Omit<SeatRequest, "sessionId">,
-  ): Promise<Seated> {
-    const { hosts, rooms, clock, carrier, onOwner, logger } = this.#o;
+  ): Promise<TakenSeat> {
+    const { hosts, rooms, clock, carrier, onOwner, logger } = this.#options;
     const host = hosts.require(hostId);
     // While another host was asked, its last slot may have been promised to another room.
     if (host.roomIds.size >= host.facts.capacityRooms)
@@ -152,12 +152,12 @@ export class RoomFactory {
 
   #assertType(name: string): void {
     const types = new Set<string>();
-    for (const { facts } of this.#o.hosts.values()) {
+    for (const { facts } of this.#options.hosts.values()) {
       // A host that names no types is taken at its word later.
       if (facts.roomTypes.length === 0 || facts.roomTypes.includes(name)) return;
       for (const type of facts.roomTypes) types.add(type);
     }
-    if (this.#o.hosts.size === 0)
+    if (this.#options.hosts.size === 0)
       throw new CentroidError("NO_HOST", "no host is connected; start an agent and try again");
     throw new CentroidError(
       "ROOM_TYPE_UNKNOWN",

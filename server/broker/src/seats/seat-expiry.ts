@@ -1,6 +1,6 @@
 /** Seats that nobody took. All live equally long, so the oldest is always in front and no timer per seat is needed. */
 import type { Clock } from "../base/clock.js";
-import type { RoomRegistry, Session } from "../rooms/room-registry.js";
+import type { RoomRegistry, RoomSession } from "../rooms/room-registry.js";
 
 /** Colyseus gives a seat up after 15 s; the broker a little later, so that it never gives one up too early. */
 const SEAT_TTL_MS = 20_000;
@@ -8,7 +8,7 @@ const SEAT_TTL_MS = 20_000;
 export class SeatExpiry {
   readonly #clock: Clock;
   readonly #rooms: RoomRegistry;
-  #queue: Session[] = [];
+  #queue: RoomSession[] = [];
   #head = 0;
 
   constructor(clock: Clock, rooms: RoomRegistry) {
@@ -16,7 +16,7 @@ export class SeatExpiry {
     this.#rooms = rooms;
   }
 
-  watch(session: Session): void {
+  watch(session: RoomSession): void {
     this.#queue.push(session);
   }
 

@@ -39,7 +39,7 @@ export interface GuardedStoreOptions {
 }
 
 export class GuardedStore implements Store {
-  readonly #o: GuardedStoreOptions;
+  readonly #options: GuardedStoreOptions;
   /** Why it cannot be written now. */
   #refusal: CentroidError | undefined;
   #faults = 0;
@@ -52,7 +52,7 @@ export class GuardedStore implements Store {
   readonly #epochs = new Map<string, number>();
 
   constructor(options: GuardedStoreOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /** Why it cannot be written just now, and what to do; nothing if it can. */
@@ -81,16 +81,16 @@ export class GuardedStore implements Store {
   }
 
   secret(name: string, create: () => string): Promise<string> {
-    return this.#mustWrite(() => this.#o.inner.secret(name, create));
+    return this.#mustWrite(() => this.#options.inner.secret(name, create));
   }
 
   putRoom(room: RoomRecord): Promise<void> {
-    return this.#writeOrOwe(() => this.#o.inner.putRoom(room));
+    return this.#writeOrOwe(() => this.#options.inner.putRoom(room));
   }
 
   removeRoom(roomId: string): Promise<void> {
     this.#epochs.delete(roomId);
-    return this.#writeOrOwe(() => this.#o.inner.removeRoom(roomId));
+    return this.#writeOrOwe(() => this.#options.inner.removeRoom(roomId));
   }
 
   /**
@@ -101,7 +101,7 @@ export class GuardedStore implements Store {
     const least = Math.max(above, this.#epochs.get(roomId) ?? 0);
     if (this.#refusal === undefined) {
       try {
-        return await this.#o.inner.nextEpoch(roomId, least);
+        return await this.#options.inner.nextEpoch(roomId, least);
       } catch (cause) {
         if (this.#failed(cause) === undefined) throw cause;
       }
@@ -111,28 +111,28 @@ export class GuardedStore implements Store {
   }
 
   putCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
-    return this.#mustWrite(() => this.#o.inner.putCheckpoint(checkpoint));
+    return this.#mustWrite(() => this.#options.inner.putCheckpoint(checkpoint));
   }
 
   checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {
-    return this.#o.inner.checkpoint(roomId);
+    return this.#options.inner.checkpoint(roomId);
   }
 
   rooms(): Promise<RoomRecord[]> {
-    return this.#o.inner.rooms();
+    return this.#options.inner.rooms();
   }
 
   journal(entry: JournalEntry): Promise<void> {
-    return this.#mustWrite(() => this.#o.inner.journal(entry));
+    return this.#mustWrite(() => this.#options.inner.journal(entry));
   }
 
   openMigrations(): Promise<JournalEntry[]> {
-    return this.#o.inner.openMigrations();
+    return this.#options.inner.openMigrations();
   }
 
   closeMigration(receipt: Receipt): Promise<void> {
     return this.#writeOrOwe(
-      () => this.#o.inner.closeMigration(receipt),
+      () => this.#options.inner.closeMigration(receipt),
       () => {
         this.#owed.set(receipt.migrationId, receipt);
         const [oldest] = this.#owed.keys();
@@ -142,23 +142,23 @@ export class GuardedStore implements Store {
   }
 
   receipts(filter: { roomId?: string | undefined; limit: number }): Promise<Receipt[]> {
-    return this.#o.inner.receipts(filter);
+    return this.#options.inner.receipts(filter);
   }
 
   takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean> {
-    return this.#mustWrite(() => this.#o.inner.takePlayerId(playerId, untilMs, nowMs));
+    return this.#mustWrite(() => this.#options.inner.takePlayerId(playerId, untilMs, nowMs));
   }
 
   extendPlayerId(playerId: string, untilMs: number, nowMs: number): Promise<void> {
-    return this.#mustWrite(() => this.#o.inner.extendPlayerId(playerId, untilMs, nowMs));
+    return this.#mustWrite(() => this.#options.inner.extendPlayerId(playerId, untilMs, nowMs));
   }
 
   appendAudit(entry: AuditEntry, begun?: AuditEntry): Promise<void> {
-    return this.#mustWrite(() => this.#o.inner.appendAudit(entry, begun));
+    return this.#mustWrite(() => this.#options.inner.appendAudit(entry, begun));
   }
 
   audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]> {
-    return this.#o.inner.audit(filter);
+    return this.#options.inner.audit(filter);
   }
 
   /** It stays its owner's to close. */
@@ -193,7 +193,7 @@ export class GuardedStore implements Store {
     const fault = faultOf(cause);
     if (fault === undefined) return undefined;
     this.#faults++;
-    const { where, clock, logger } = this.#o;
+    const { where, clock, logger } = this.#options;
     const refusal = new CentroidError(
       "STORE_UNAVAILABLE",
       `${where} cannot be written (${fault}): ${remedy(fault)}; until then rooms stay where they are and orders are refused`,
@@ -209,7 +209,7 @@ export class GuardedStore implements Store {
 
   /** Writes something, and if that works all that is owed. */
   async #try(): Promise<void> {
-    const { inner, clock, logger, where } = this.#o;
+    const { inner, clock, logger, where } = this.#options;
     try {
       const data = new Uint8Array(TRIAL_BYTES);
       const seq = ++this.#trials;

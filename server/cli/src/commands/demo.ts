@@ -47,10 +47,10 @@ export function registerDemo(program: Command): void {
           signal: stop,
           clean: true,
         });
-        const { broker, relay, adminToken } = deployment;
+        const { broker, emulator, adminToken } = deployment;
         if (asJson) print(JSON.stringify({ type: "started", url: broker.url, emulated: true }));
         else print(welcome(deployment, players, games));
-        const bots = play(broker.url, relay?.controlUrl, players, games, stop);
+        const bots = play(broker.url, emulator?.controlUrl, players, games, stop);
         const lines = new EventLines();
         const shown = (async () => {
           for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(

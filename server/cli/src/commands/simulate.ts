@@ -8,7 +8,7 @@ import {
   POLICIES,
   type PolicyName,
   parseRttMatrix,
-  SCENARIOS,
+  SIMULATED_SCENARIOS,
   SimulationError,
   SimulationPage,
   type SimulationReport,
@@ -23,7 +23,7 @@ interface Flags {
   hosts: number;
   rooms: number;
   players: { minPlayers: number; maxPlayers: number };
-  scenario: (typeof SCENARIOS)[number] | "mixed";
+  scenario: (typeof SIMULATED_SCENARIOS)[number] | "mixed";
   seed: number;
   policy?: PolicyName[];
   migrationCost: number;
@@ -45,7 +45,7 @@ export function registerSimulate(program: Command): void {
     .option("--players <min-max>", "players per room", range, range(`${d.minPlayers}-${d.maxPlayers}`))
     .addOption(
       new Option("--scenario <name>", "how players come, go and travel")
-        .choices(["mixed", ...SCENARIOS])
+        .choices(["mixed", ...SIMULATED_SCENARIOS])
         .default(d.scenario),
     )
     .option("--seed <n>", "equal seeds give equal results", number, d.seed)

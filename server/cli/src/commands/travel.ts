@@ -1,6 +1,6 @@
 /** `centroid travel`: puts a player of the emulated network into another city; its connections stay. */
 import { loadWorld } from "@centroid/bots";
-import { RelayControl } from "@centroid/emulation";
+import { EmulatorControl } from "@centroid/emulation";
 import { CentroidError } from "@centroid/protocol";
 import type { Command } from "commander";
 import { z } from "zod";
@@ -31,7 +31,7 @@ export function registerTravel(program: Command): void {
           'this broker does not emulate distances; start it with "centroid up --emulate"',
         );
       }
-      await new RelayControl(emulationUrl).setSite(network, cityId);
+      await new EmulatorControl(emulationUrl).setSite(network, cityId);
       if (flags.json === true) printJson({ network, cityId });
       else print(`${network} is in ${city.name} now`);
     } catch (cause) {

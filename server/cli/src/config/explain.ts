@@ -1,6 +1,6 @@
 /** What is wrong with a configuration, in one line that names the key. */
 import type { z } from "zod";
-import { configSchema, hostSchema } from "./schema.js";
+import { configSchema, hostSettingsSchema } from "./schema.js";
 
 /** `key: what is wrong`, or the unknown key and the nearest known one at that place. */
 export function explainIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): string {
@@ -26,7 +26,7 @@ const depth = (issue: z.core.$ZodIssue): number =>
   issue.path.length + (issue.code === "unrecognized_keys" ? 1 : 0);
 
 function knownKeys([first]: readonly PropertyKey[]): string[] {
-  if (first === "hosts") return Object.keys(hostSchema.shape);
+  if (first === "hosts") return Object.keys(hostSettingsSchema.shape);
   if (first === "placement") return Object.keys(configSchema.shape.placement.unwrap().shape);
   return Object.keys(configSchema.shape);
 }

@@ -12,7 +12,7 @@ import {
 } from "@centroid/protocol";
 import { z } from "zod";
 
-export const hostSchema = z.strictObject({
+export const hostSettingsSchema = z.strictObject({
   hostId: idSchema,
   name: z.string().min(1).max(80),
   latitude: latitudeSchema,
@@ -33,7 +33,7 @@ export const configSchema = z.strictObject({
   /** Under which players reach this machine; needed when `bindHost` is every address. */
   advertiseHost: z.string().min(1).optional(),
   /** Edge hosts to start on this machine; six cities of the demo world if not given. */
-  hosts: z.union([z.number().int().min(0).max(64), z.array(hostSchema).min(1)]).default(6),
+  hosts: z.union([z.number().int().min(0).max(64), z.array(hostSettingsSchema).min(1)]).default(6),
   carrier: carrierKindSchema.default("process"),
   /** Put the demo world's distances on the wire between players and hosts. */
   emulate: z.boolean().default(false),

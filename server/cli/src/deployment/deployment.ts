@@ -1,4 +1,4 @@
-/** Everything on one machine: relay (if distances are emulated), broker, and edge agents as processes of their own. */
+/** Everything on one machine: emulator (if distances are emulated), broker, and edge agents as processes of their own. */
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { type AgentConfig, type AgentProcess, startAgent } from "@centroid/agent";
@@ -14,24 +14,24 @@ import {
 import { DEMO_ROOMS_DIR, DEMO_WEB_DIR } from "@centroid/demo";
 import {
   type DeployLab,
-  type Relay,
-  type RelayOptions,
+  type DistanceEmulator,
+  type DistanceEmulatorOptions,
   startDeployLab,
-  startRelay,
+  startDistanceEmulator,
 } from "@centroid/emulation";
 import { CentroidError } from "@centroid/protocol";
 import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { VM_AGENT_MAIN } from "@centroid/vm-carrier";
 import type { Config } from "../config/config.js";
 import { Owned } from "./owned.js";
-import { openKeeping } from "./persistence.js";
+import { openPersistence } from "./persistence.js";
 import { assertPortFree } from "./port.js";
 import type { TokenName } from "./state-dir.js";
 import { noticeSlowTransport } from "./transport-notice.js";
 
 export interface Deployment extends AsyncDisposable {
   readonly broker: Broker;
-  readonly relay: Relay | undefined;
+  readonly emulator: DistanceEmulator | undefined;
   readonly agents: readonly AgentProcess[];
   readonly roomTypes: readonly string[];
   readonly adminToken: string;
@@ -83,9 +83,9 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
   const sites = hostSites(config);
   if (sites.length > 0 && config.carrier === "process") await noticeSlowTransport(hooks.notice);
   assertWritable(config.stateDir);
-  const keeping = await openKeeping(config, owned, hooks.clean);
+  const persistence = await openPersistence(config, owned, hooks.clean);
   const token = (name: TokenName, given: string | undefined) =>
-    given === undefined ? keeping.token(name) : { value: given, fresh: false };
+    given === undefined ? persistence.token(name) : { value: given, fresh: false };
   const [admin, viewer, agent, rooms] = await Promise.all([
     token("admin-token", config.adminToken),
     token("viewer-token", config.viewerToken),
@@ -97,15 +97,15 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
   const inLab = config.carrier === "vm" && sites.length > 0;
   const lab = inLab ? owned.add(await startLab(config, sites, rooms, hooks)) : undefined;
   hooks.signal?.throwIfAborted();
-  const relay = await startRelayFor(config, sites, lab);
-  if (relay !== undefined) owned.add(relay);
+  const emulator = await startRelayFor(config, sites, lab);
+  if (emulator !== undefined) owned.add(emulator);
   hooks.signal?.throwIfAborted();
   const dashboardDir = findDashboard();
   const broker = owned.add(
     await startBroker({
       bindHost: config.bindHost,
       port: config.port,
-      ...keeping.broker,
+      ...persistence.broker,
       carrier: config.carrier,
       adminToken: admin.value,
       viewerToken: viewer.value,
@@ -117,8 +117,8 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
       requireReadToken: config.requireReadToken,
       ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy.split(",") }),
       ...(config.trace !== undefined && { traceFile: resolve(config.trace) }),
-      ...(relay !== undefined && { addressBook: relay }),
-      ...(relay !== undefined && config.emulate && { emulationUrl: relay.controlUrl }),
+      ...(emulator !== undefined && { addressBook: emulator }),
+      ...(emulator !== undefined && config.emulate && { emulationUrl: emulator.controlUrl }),
       ...(dashboardDir !== undefined && { dashboardDir }),
     }),
   );
@@ -137,7 +137,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
   hooks.signal?.throwIfAborted();
   return {
     broker,
-    relay,
+    emulator,
     agents,
     roomTypes: rooms.roomTypes,
     adminToken: admin.value,
@@ -222,7 +222,7 @@ async function startRelayFor(
   config: Config,
   sites: readonly HostSite[],
   lab: DeployLab | undefined,
-): Promise<Relay | undefined> {
+): Promise<DistanceEmulator | undefined> {
   if (lab === undefined) return config.emulate ? emulate(sites) : undefined;
   const door = {
     namespace: lab.playersNamespace,
@@ -230,7 +230,7 @@ async function startRelayFor(
     hosts: lab.hosts,
   };
   if (config.emulate) return emulate(sites, door);
-  return startRelay({
+  return startDistanceEmulator({
     rttMs: { [HERE]: { [HERE]: 0 } },
     defaultSiteId: HERE,
     hosts: sites.map(({ hostId }) => ({ hostId, siteId: HERE })),
@@ -238,7 +238,10 @@ async function startRelayFor(
   });
 }
 
-function emulate(sites: readonly HostSite[], lab?: RelayOptions["lab"]): Promise<Relay> {
+function emulate(
+  sites: readonly HostSite[],
+  lab?: DistanceEmulatorOptions["lab"],
+): Promise<DistanceEmulator> {
   const world = loadWorld();
   const known = new Set(world.cities.map(({ cityId }) => cityId));
   const stranger = sites.find(({ hostId }) => !known.has(hostId));
@@ -248,7 +251,7 @@ function emulate(sites: readonly HostSite[], lab?: RelayOptions["lab"]): Promise
       `hosts: "${stranger.hostId}" is not a city of the demo world, so its distances cannot be emulated`,
     );
   }
-  return startRelay({
+  return startDistanceEmulator({
     rttMs: world.rttTable,
     // A player that has not said where it is starts here.
     defaultSiteId: DEFAULT_SITE_ID,

@@ -14,14 +14,14 @@ import type { Config } from "../config/config.js";
 import type { Owned } from "./owned.js";
 import { keepToken, type Token, type TokenName } from "./state-dir.js";
 
-export interface Keeping {
+export interface Persistence {
   broker: Pick<BrokerOptions, "store" | "storeDir" | "cluster" | "clusterUrl">;
   /** Made and kept the first time somebody asks. */
   token(name: TokenName): Promise<Token>;
 }
 
 /** @throws CentroidError CONFIG_INVALID if no Redis answers where there should be one */
-export async function openKeeping(config: Config, owned: Owned, clean = false): Promise<Keeping> {
+export async function openPersistence(config: Config, owned: Owned, clean = false): Promise<Persistence> {
   const { stateDir, redis, clusterUrl } = config;
   if (redis === undefined) {
     return {

@@ -26,7 +26,7 @@ import {
   type SetInternals,
   typeCodeOf,
 } from "./internals.js";
-import type { NodeRecord, Slot } from "./records.js";
+import type { FieldValue, NodeRecord } from "./records.js";
 
 export class StateReader {
   readonly #root: Root;
@@ -66,7 +66,7 @@ export class StateReader {
     const ref = (tree as unknown as { refTarget: Ref }).refTarget;
     if (ref instanceof MapSchema) {
       const map = ref as unknown as MapInternals;
-      const slots: Slot[] = [];
+      const slots: FieldValue[] = [];
       const keys: string[] = [];
       const indexes: number[] = [];
       for (const [key, value] of map.$items) {
@@ -117,7 +117,7 @@ export class StateReader {
     );
   }
 
-  #slot(value: unknown): Slot {
-    return isRef(value) ? [refIdOf(value), this.#typeOf(value)] : (value as Slot);
+  #slot(value: unknown): FieldValue {
+    return isRef(value) ? [refIdOf(value), this.#typeOf(value)] : (value as FieldValue);
   }
 }

@@ -14,7 +14,7 @@ import {
   targetOf,
   typeCodeOf,
 } from "./internals.js";
-import type { Link, NodeRecord, Slot } from "./records.js";
+import type { FieldValue, NodeLink, NodeRecord } from "./records.js";
 
 export class StateWriter {
   readonly #context: TypeContext;
@@ -138,9 +138,9 @@ export class StateWriter {
   }
 
   /** `rootField`: index of the root's field this slot fills, so that the author's own instance is kept there. */
-  #value(slot: Slot, rootField: number | undefined): unknown {
+  #value(slot: FieldValue, rootField: number | undefined): unknown {
     if (!Array.isArray(slot)) return slot;
-    const [refId, type] = slot as Link;
+    const [refId, type] = slot as NodeLink;
     const known = this.#refs.get(refId);
     if (known !== undefined) return known[$changes].ref;
     if (rootField !== undefined && this.#encoder === undefined) {
