@@ -5,7 +5,7 @@ import { PairOfHosts } from "../support/pair-of-hosts.js";
 
 let pair: PairOfHosts;
 beforeAll(async () => {
-  pair = await PairOfHosts.start(join(import.meta.dirname, "../../fixtures/slow-rooms"));
+  pair = await PairOfHosts.start(join(import.meta.dirname, "../fixtures/slow-rooms"));
 });
 afterAll(() => pair[Symbol.asyncDispose]());
 

@@ -19,7 +19,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { codeBlocks } from "../support/markdown.js";
 import { Cli } from "../support/run-cli.js";
 
-const blocks = codeBlocks(join(import.meta.dirname, "../../../docs/vm.md"));
+const blocks = codeBlocks(join(import.meta.dirname, "../../docs/vm.md"));
 const documented = (title: string): string => blocks.find((block) => block.title === title)?.code ?? "";
 const folder = mkdtempSync(join(tmpdir(), "centroid-vm-settings-"));
 afterAll(() => rmSync(folder, { recursive: true }));

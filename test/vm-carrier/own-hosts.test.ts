@@ -24,7 +24,7 @@ const agentToken = "agent-token-of-own-hosts";
 const hostIds = ["left", "right"] as const;
 type HostId = (typeof hostIds)[number];
 const other = (hostId: HostId): HostId => (hostId === "left" ? "right" : "left");
-const documented = codeBlocks(join(import.meta.dirname, "../../../docs/vm.md"));
+const documented = codeBlocks(join(import.meta.dirname, "../../docs/vm.md"));
 
 interface Heard {
   roomId: string;
