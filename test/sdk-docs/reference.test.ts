@@ -1,13 +1,12 @@
-/** The API reference has every public name, each with words of its own. */
-import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+/** The API reference has every public name, each explained, and what is committed is up to date. */
+import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { PUBLIC, reference } from "../../docs/generate-api.js";
+import { PUBLIC, reference, referencePages } from "../../docs/generate-api.js";
 
 const ROOT = join(import.meta.dirname, "../..");
+const API = join(ROOT, "docs/api");
 
 it("explains every public export", () => {
   const bare = [...reference()].flatMap(([module, entries]) =>
@@ -18,7 +17,7 @@ it("explains every public export", () => {
 
 it("covers every entry of the packages, and every value they export", async () => {
   const known = reference();
-  for (const folder of ["client/sdk", "server"]) {
+  for (const folder of ["client/sdk", "client/room", "server"]) {
     const { name, exports } = JSON.parse(await readFile(join(ROOT, folder, "package.json"), "utf8"));
     for (const path of Object.keys(exports)) expect(known.has(join(name, path))).toBe(true);
   }
@@ -32,11 +31,23 @@ it("covers every entry of the packages, and every value they export", async () =
   }
 });
 
-it("is written as one page per module", async () => {
-  await promisify(execFile)("npm", ["run", "--silent", "docs:api"], { cwd: ROOT });
-  const page = await readFile(join(ROOT, "docs/api/sdk.md"), "utf8");
-  expect(page).toMatch(/^## CentroidClient$/m);
-  expect(page).toMatch(/joinOrCreate<State = unknown>/);
-  expect(page).toMatch(/z\.ZodObject<\{\s+hostId/);
-  expect(await readFile(join(ROOT, "docs/api/README.md"), "utf8")).toContain("(server-testing.md)");
+it("is committed as it is generated", async () => {
+  const pages = referencePages();
+  expect((await readdir(API)).sort()).toEqual([...pages.keys()].sort());
+  for (const [file, text] of pages)
+    expect(await readFile(join(API, file), "utf8"), `${file} is out of date: run npm run docs:api`).toBe(
+      text,
+    );
+});
+
+it("has one page per module, with links that lead somewhere", () => {
+  const pages = referencePages();
+  const sdk = pages.get("sdk.md");
+  expect(sdk).toMatch(/^## CentroidClient$/m);
+  expect(sdk).toMatch(/joinOrCreate<State = unknown>/);
+  expect(sdk).toMatch(/z\.ZodMiniObject<\{\s+hostId/);
+  const links = [...(pages.get("README.md") ?? "").matchAll(/\]\(([\w-]+\.md)(?:#(\w+))?\)/g)];
+  expect(links.length).toBeGreaterThan(30);
+  for (const [, file = "", anchor = ""] of links)
+    expect(pages.get(file)?.toLowerCase(), `${file}#${anchor}`).toContain(`## ${anchor}`.trimEnd());
 });

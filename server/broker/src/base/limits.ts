@@ -10,6 +10,7 @@ export interface HeldLimits {
   emptyRooms: number;
 }
 
+/** What one address and one player may ask of a broker. */
 export interface BrokerLimits {
   /** Requests of one address. */
   requests: RateLimit;
