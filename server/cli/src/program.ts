@@ -21,7 +21,7 @@ export function createProgram(): Command {
   };
   const program = new Command("centroid")
     .description(
-      "A session broker that keeps every room in the middle of its players, and moves it there live.",
+      "A session broker that runs every room where it serves its players best, and moves it there live.",
     )
     .version(version)
     .showSuggestionAfterError()
@@ -37,7 +37,7 @@ export function createProgram(): Command {
   registerDoctor(program);
   registerLab(program);
   registerImage(program);
-  const bench = program.command("bench").description("measure this machine");
+  const bench = program.command("bench").description("run benchmarks on this machine");
   registerBenchMigrate(bench);
   registerBenchPlacement(bench);
   return program;

@@ -127,12 +127,12 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     if (renewed === undefined)
       throw new CentroidError(
         "UNAUTHORIZED",
-        "this token is not, or no more, that player's; join to get one",
+        "this player token is wrong or has expired; join a room to get a new one",
       );
     if (!reporters.admit(playerId))
       throw new CentroidError(
         "RATE_LIMITED",
-        "this player reports too often; keep to intervalMs of the answer",
+        "this player reports too often; wait for the intervalMs of the last answer",
       );
     const player = o.players.get(playerId);
     if (player === undefined)
@@ -164,7 +164,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     const room = o.rooms.require(wanted);
     const { stage, roomId, epoch } = room;
     if (stage.state === "creating" || stage.state === "disposed")
-      throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not there (${stage.state})`);
+      throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not running (${stage.state})`);
     const host = o.hosts.require(stage.hostId);
     return {
       roomId,

@@ -63,7 +63,7 @@ export class Guard {
       case "admin":
         return;
       case "viewer":
-        throw new CentroidError("FORBIDDEN", "this token only reads; orders need the admin token");
+        throw new CentroidError("FORBIDDEN", "this token can only read; orders need the admin token");
       default:
         throw tokenOf(caller) === undefined
           ? new CentroidError("UNAUTHORIZED", "this needs the admin token: Authorization: Bearer TOKEN")
@@ -82,7 +82,7 @@ export class Guard {
     if (role !== undefined) return role;
     if (this.#openReads && isLocal(caller)) return "viewer";
     throw tokenOf(caller) === undefined
-      ? new CentroidError("UNAUTHORIZED", "this needs a token, the viewer's or the admin's")
+      ? new CentroidError("UNAUTHORIZED", "this needs the viewer or admin token: Authorization: Bearer TOKEN")
       : new CentroidError("UNAUTHORIZED", "wrong token");
   }
 }

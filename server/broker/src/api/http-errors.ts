@@ -71,5 +71,5 @@ export function toCentroidError(cause: FastifyError | Error): CentroidError {
   if (status === 413) return new CentroidError("FRAME_TOO_LARGE", cause.message);
   if (status !== undefined && status >= 400 && status < 500)
     return new CentroidError("BAD_REQUEST", cause.message.slice(0, 2000));
-  return new CentroidError("INTERNAL", "something went wrong in the broker; its log says what", { cause });
+  return new CentroidError("INTERNAL", "internal error in the broker; see its log", { cause });
 }

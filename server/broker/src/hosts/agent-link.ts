@@ -110,7 +110,10 @@ export class AgentLink implements AgentPeer {
     } else {
       const detail = z.prettifyError(parsed.error);
       pending.reject(
-        new CentroidError("INTERNAL", `host ${this.hostId} answered ${pending.method} wrongly: ${detail}`),
+        new CentroidError(
+          "INTERNAL",
+          `host ${this.hostId} sent an invalid answer to ${pending.method}: ${detail}`,
+        ),
       );
     }
   }

@@ -76,7 +76,10 @@ export class AgentServer implements Disposable {
     socket.on("error", () => socket.terminate());
     if (!this.#refusedAgents.mayTry(address)) {
       refuse(
-        new CentroidError("RATE_LIMITED", "too many wrong agent tokens from this address; wait a while"),
+        new CentroidError(
+          "RATE_LIMITED",
+          "too many wrong agent tokens from this address; try again in a few seconds",
+        ),
       );
       return;
     }

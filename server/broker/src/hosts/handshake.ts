@@ -35,7 +35,7 @@ export class Handshake {
     if (!proves(proof, this.#token, "agent", what)) {
       throw new CentroidError(
         "UNAUTHORIZED",
-        `wrong agent token for host ${hostId}; start the agent with the token of this broker`,
+        `wrong agent token for host ${hostId}; start the agent with this broker's token`,
       );
     }
     this.#hostId = hostId;

@@ -24,7 +24,10 @@ export function nextHostStage(stage: HostStage, event: HostTransition): HostStag
     case "drain":
     case "activate":
       if (stage.state === "lost")
-        throw new CentroidError("HOST_LOST", `cannot ${event.type} a host that is away; wait for its agent`);
+        throw new CentroidError(
+          "HOST_LOST",
+          `cannot ${event.type} a host whose agent is not connected; start the agent first`,
+        );
       return { state: event.type === "drain" ? "draining" : "active" };
     case "missed-heartbeats":
       return stage.state === "lost" ? stage : { state: "lost", sinceMs: event.atMs, before: stage.state };

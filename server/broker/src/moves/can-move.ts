@@ -12,19 +12,19 @@ export function assertCanMove(room: RoomEntry, to: HostEntry): void {
       if (room.calledOff === undefined) break;
       throw new CentroidError(
         "ROOM_MOVING",
-        `the last move of room ${roomId} is still being called off; ask again`,
+        `the last move of room ${roomId} is still being rolled back; try again shortly`,
       );
     case "creating":
-      throw new CentroidError("ROOM_MOVING", `room ${roomId} is being created; ask again`);
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} is still being created; try again shortly`);
     case "migrating":
       throw new CentroidError(
         "ROOM_MOVING",
-        `room ${roomId} is on its way to ${stage.toHostId}; ask again after it`,
+        `room ${roomId} is moving to ${stage.toHostId}; try again afterwards`,
       );
     case "restoring":
       throw new CentroidError(
         "HOST_LOST",
-        `host ${stage.hostId} of room ${roomId} is away; it cannot be moved from there`,
+        `host ${stage.hostId} of room ${roomId} is not connected; the room cannot be moved from there`,
       );
     case "disposed":
       throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} has ended`);
@@ -34,7 +34,7 @@ export function assertCanMove(room: RoomEntry, to: HostEntry): void {
     }
   }
   if (stage.hostId === hostId)
-    throw new CentroidError("BAD_REQUEST", `room ${roomId} is on ${hostId} already`);
+    throw new CentroidError("BAD_REQUEST", `room ${roomId} is already on ${hostId}`);
   if (to.stage.state !== "active") {
     throw new CentroidError(
       "HOST_NOT_ACTIVE",
@@ -54,5 +54,5 @@ export function assertCanMove(room: RoomEntry, to: HostEntry): void {
   if (roomTypes.length > 0 && !roomTypes.includes(room.name))
     throw new CentroidError("ROOM_TYPE_UNKNOWN", `host ${hostId} has no room type "${room.name}"`);
   if (to.roomIds.size >= capacityRooms)
-    throw new CentroidError("HOST_FULL", `host ${hostId} has no slot left (${capacityRooms} rooms)`);
+    throw new CentroidError("HOST_FULL", `host ${hostId} is full (${capacityRooms} rooms); choose another`);
 }

@@ -39,7 +39,7 @@ export class Crashes {
     const from = sessionId === undefined ? "" : ` from session ${sessionId}`;
     return new CentroidError(
       "ROOM_CRASHED",
-      `room ${roomId} was ended: ${what}${from} ${how === "hung" ? "hung" : "ended"} the process of its host ${crashed.count} times; mend the room's code`,
+      `room ${roomId} was ended: ${what}${from} ${how === "hung" ? "hung" : "ended"} the process of its host ${crashed.count} times; fix the room's code`,
     );
   }
 

@@ -95,13 +95,13 @@ export class Migrator {
     if (mechanism !== undefined && room.carrier !== "vm")
       throw new CentroidError(
         "BAD_REQUEST",
-        `room ${roomId} runs in no virtual machine: it moves by hand-off`,
+        `room ${roomId} does not run in a virtual machine: it moves by hand-off, without --mechanism`,
       );
     const toEpoch = await store.nextEpoch(roomId, highestEpoch(room));
     // Room and host may have changed while the store was asked.
     assertCanMove(room, hosts.require(toHostId));
     if (toEpoch <= highestEpoch(room))
-      throw new CentroidError("ROOM_MOVING", `room ${roomId} has just moved; ask again`);
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} has just moved; try again shortly`);
     const migration = new Migration(
       {
         migrationId: newId(),

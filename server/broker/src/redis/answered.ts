@@ -10,7 +10,7 @@ export function answered<T>(reply: Promise<T>): Promise<T> {
   const silent = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () =>
-        reject(new CentroidError("INTERNAL", "Redis does not answer; see that it runs and can be reached")),
+        reject(new CentroidError("INTERNAL", "Redis does not answer; check that it runs and can be reached")),
       COMMAND_TIMEOUT_MS,
     );
   });

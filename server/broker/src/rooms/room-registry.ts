@@ -97,7 +97,7 @@ export class RoomRegistry {
     const more = matches.length - listed.length;
     throw new CentroidError(
       "ROOM_AMBIGUOUS",
-      `"${idOrPrefix}" begins the ids of ${matches.length} rooms: ${listed.join(", ")}${more > 0 ? ` and ${more} more` : ""}; give more of the id`,
+      `${matches.length} room ids begin with "${idOrPrefix}": ${listed.join(", ")}${more > 0 ? ` and ${more} more` : ""}; type more of the id`,
     );
   }
 

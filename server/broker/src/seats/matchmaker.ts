@@ -271,7 +271,10 @@ export class Matchmaker {
     for (let attempt = 1; ; attempt++) {
       const { hostId } = room.stage;
       if (room.stage.state === "restoring")
-        throw new CentroidError("HOST_LOST", `the host of room ${room.roomId} is away; try again shortly`);
+        throw new CentroidError(
+          "HOST_LOST",
+          `the host of room ${room.roomId} is not connected; try again shortly`,
+        );
       if (room.stage.state === "disposed")
         throw new CentroidError("ROOM_NOT_FOUND", `room "${room.roomId}" has ended`);
       try {

@@ -43,23 +43,31 @@ const optional = (flags: string, about: string, env: string): Option => new Opti
 export function registerAgent(program: Command): void {
   program
     .command("agent")
-    .description("run one edge agent, for brokers elsewhere")
-    .addOption(required("--broker <urls>", "every broker, comma between", "CENTROID_BROKERS"))
+    .description("run an edge agent on this machine and join it to brokers elsewhere")
+    .addOption(required("--broker <urls>", "comma-separated broker URLs", "CENTROID_BROKERS"))
     .addOption(
-      optional("--token-file <file>", "agent token (or CENTROID_AGENT_TOKEN)", "CENTROID_TOKEN_FILE"),
+      optional(
+        "--token-file <file>",
+        "file with the agent token (or CENTROID_AGENT_TOKEN)",
+        "CENTROID_TOKEN_FILE",
+      ),
     )
-    .addOption(required("--host-id <id>", "this host's id, for ever", "CENTROID_HOST_ID"))
-    .addOption(optional("--name <name>", "for people (default: the id)", "CENTROID_HOST_NAME"))
-    .addOption(required("--lat <degrees>", "latitude", "CENTROID_LATITUDE").argParser(Number))
-    .addOption(required("--lon <degrees>", "longitude", "CENTROID_LONGITUDE").argParser(Number))
-    .addOption(optional("--region <name>", "for rooms that must stay in one", "CENTROID_REGION"))
+    .addOption(required("--host-id <id>", "stable id of this host", "CENTROID_HOST_ID"))
+    .addOption(optional("--name <name>", "display name (default: the id)", "CENTROID_HOST_NAME"))
+    .addOption(required("--lat <degrees>", "latitude of this host", "CENTROID_LATITUDE").argParser(Number))
+    .addOption(required("--lon <degrees>", "longitude of this host", "CENTROID_LONGITUDE").argParser(Number))
+    .addOption(optional("--region <name>", "region, for rooms restricted to one", "CENTROID_REGION"))
     .addOption(
-      optional("--capacity <rooms>", "at most so many (default 200)", "CENTROID_CAPACITY").argParser(Number),
-    )
-    .addOption(
-      optional("--cost <amount>", "of an hour with rooms, to weigh hosts by", "CENTROID_COST").argParser(
+      optional("--capacity <rooms>", "maximum number of rooms (default 200)", "CENTROID_CAPACITY").argParser(
         Number,
       ),
+    )
+    .addOption(
+      optional(
+        "--cost <amount>",
+        "cost per hour while rooms run here; placement weighs it",
+        "CENTROID_COST",
+      ).argParser(Number),
     )
     .addOption(required("--rooms <dir>", "folder with one room file per type", "CENTROID_ROOMS"))
     .addOption(
@@ -67,25 +75,39 @@ export function registerAgent(program: Command): void {
         .choices(["process", "vm"])
         .default("process"),
     )
-    .addOption(optional("--vm <file>", "with --carrier vm: this host's settings, as JSON", "CENTROID_VM"))
+    .addOption(
+      optional("--vm <file>", "with --carrier vm: JSON file with this host's settings", "CENTROID_VM"),
+    )
     .addOption(
       optional("--bind-host <address>", "address to listen on (default 127.0.0.1)", "CENTROID_BIND_HOST"),
     )
-    .addOption(optional("--advertise-host <name>", "under which players reach it", "CENTROID_ADVERTISE_HOST"))
     .addOption(
-      optional("--port <number>", "of the beacon (default: any)", "CENTROID_BEACON_PORT").argParser(Number),
+      optional(
+        "--advertise-host <name>",
+        "name or address players use to reach this host",
+        "CENTROID_ADVERTISE_HOST",
+      ),
     )
-    .addOption(optional("--state-dir <dir>", "where built rooms are kept", "CENTROID_STATE_DIR"))
+    .addOption(
+      optional(
+        "--port <number>",
+        "port of the latency beacon (default: any free port)",
+        "CENTROID_BEACON_PORT",
+      ).argParser(Number),
+    )
+    .addOption(optional("--state-dir <dir>", "folder for built rooms", "CENTROID_STATE_DIR"))
     .addOption(
       optional(
         "--room-env <names>",
-        "variables that rooms get from here, comma between",
+        "comma-separated environment variables that rooms may see",
         "CENTROID_ROOM_ENV",
       ).argParser((names: string) => names.split(",").map((name) => name.trim())),
     )
-    .addOption(optional("--tls-ca <file>", "who signs brokers, for mutual TLS", "CENTROID_TLS_CA"))
-    .addOption(optional("--tls-cert <file>", "this agent's certificate", "CENTROID_TLS_CERT"))
-    .addOption(optional("--tls-key <file>", "its key", "CENTROID_TLS_KEY"))
+    .addOption(
+      optional("--tls-ca <file>", "for mutual TLS: certificate authority of the brokers", "CENTROID_TLS_CA"),
+    )
+    .addOption(optional("--tls-cert <file>", "for mutual TLS: this agent's certificate", "CENTROID_TLS_CERT"))
+    .addOption(optional("--tls-key <file>", "for mutual TLS: its private key", "CENTROID_TLS_KEY"))
     .option("--json", "machine-readable output")
     .action(async (flags: AgentFlags) => {
       const json = flags.json === true;
@@ -106,7 +128,7 @@ export function registerAgent(program: Command): void {
         const ended = await Promise.race([agent.exited, stopped]);
         if (stop.aborted && !json)
           print(
-            "stopping: brokers build its rooms again elsewhere, as last saved; drain the host first to lose nothing",
+            "stopping: brokers restore its rooms elsewhere from their last save; to lose nothing, drain the host first",
           );
         if (ended !== undefined && !stop.aborted)
           throw new CentroidError("HOST_LOST", `the agent ended (${ended.signal ?? `code ${ended.code}`})`);
@@ -158,14 +180,17 @@ async function carrier(
 ): Promise<Pick<AgentConfig, "carriers" | "vm" | "capacityRooms">> {
   if (flags.carrier !== "vm") {
     if (flags.vm === undefined) return {};
-    throw new CentroidError("CONFIG_INVALID", "--vm is for --carrier vm; leave it out, or add that");
+    throw new CentroidError("CONFIG_INVALID", "--vm needs --carrier vm; add that or remove --vm");
   }
   if (flags.vm === undefined)
-    throw new CentroidError("CONFIG_INVALID", "--carrier vm needs --vm FILE: docs/vm.md, Hosts of your own");
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "--carrier vm needs --vm FILE; see docs/vm.md, Hosts of your own",
+    );
   if (flags.roomEnv !== undefined)
     throw new CentroidError(
       "CONFIG_INVALID",
-      "--room-env is for --carrier process: a virtual machine sees nothing of its host's environment; leave it out",
+      "--room-env works with --carrier process only: virtual machines do not see their host's environment; remove it",
     );
   const settings = await readVmSettings(flags.vm);
   const vm = await prepareVmHost(settings, { rooms, stateDir: resolve(stateDir), notice });
@@ -184,7 +209,7 @@ async function agentToken(file: string | undefined): Promise<string> {
   if (given !== undefined && given !== "") return given;
   throw new CentroidError(
     "CONFIG_INVALID",
-    "the agent token is missing: --token-file FILE or CENTROID_AGENT_TOKEN; it is in the broker's state folder",
+    "no agent token: pass --token-file FILE or set CENTROID_AGENT_TOKEN; the token is in the broker's state folder",
   );
 }
 

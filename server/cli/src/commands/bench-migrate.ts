@@ -51,7 +51,7 @@ function summary(runs: readonly MoveRun[]): string[] {
 export function registerBenchMigrate(bench: Command): void {
   bench
     .command("migrate")
-    .description("move a room to and fro and measure it at a client (VMs need root, libvirt, QEMU)")
+    .description("move a room back and forth and measure it from a client (VMs need root, libvirt and QEMU)")
     .addOption(
       new Option("--carrier <kind>", "vm: machines, and hand-off beside them; process: hand-off only")
         .choices(["vm", "process"])
@@ -66,10 +66,10 @@ export function registerBenchMigrate(bench: Command): void {
         .default("idle"),
     )
     .option("--runs <number>", "migrations per load", Number, 10)
-    .option("--memory <MiB>", "of the guest", Number, 256)
-    .option("--image-dir <dir>", "the guest image; built when it is not there", DEFAULT_IMAGE_DIR)
-    .option("--json", "one JSON line per migration")
-    .option("--html <file>", "the table and every migration as a page")
+    .option("--memory <MiB>", "memory of the guest", Number, 256)
+    .option("--image-dir <dir>", "folder of the guest image; built if missing", DEFAULT_IMAGE_DIR)
+    .option("--json", "print one JSON line per migration")
+    .option("--html <file>", "write an HTML page with the table and every migration")
     .action(async (flags: MigrateFlags) => {
       const json = flags.json === true;
       const all: MoveRun[][] = [];

@@ -58,12 +58,10 @@ interface Figures {
 export function registerBenchPlacement(bench: Command): void {
   bench
     .command("placement")
-    .description(
-      "evaluations of rooms per second with warm coordinates, and pings taken in with their rooms evaluated",
-    )
+    .description("measure room evaluations per second, and pings per second with their rooms evaluated")
     .option("--rooms <n>", "rooms in memory", count, 100_000)
     .option("--hosts <n>", "hosts each evaluation ranks", count, 1_000)
-    .option("--seconds <n>", "how long to measure", count, 5)
+    .option("--seconds <n>", "length of the measurement", count, 5)
     .option("--json", "machine-readable output")
     .action((flags: Flags) => {
       const figures = measure(flags);

@@ -32,25 +32,27 @@ interface BotsFlags extends BrokerFlags {
 const statusSchema = z.object({ emulationUrl: z.string().optional() });
 
 export function registerBots(program: Command): void {
-  withBroker(program.command("bots").description("players as scripts: they join, play, travel, and count"))
-    .option("--players <number>", "bots", wholeNumber, 50)
-    .option("--rooms <number>", "rooms they play in", wholeNumber, 5)
+  withBroker(
+    program.command("bots").description("run scripted players that join, play, travel and count messages"),
+  )
+    .option("--players <number>", "number of bots", wholeNumber, 50)
+    .option("--rooms <number>", "rooms the bots play in", wholeNumber, 5)
     .addOption(
       new Option("--scenario <name>", "what they do").choices(SCENARIO_NAMES).default("follow-the-sun"),
     )
-    .option("--duration <time>", "such as 500ms, 60s, 5m", parseDuration, 60_000)
+    .option("--duration <time>", "length of the run, such as 500ms, 60s or 5m", parseDuration, 60_000)
     .option(
       "--leg <time>",
-      "between journeys in follow-the-sun (default: a quarter of the run)",
+      "time between journeys in follow-the-sun (default: a quarter of the run)",
       parseDuration,
     )
-    .option("--seed <number>", "the same seed plans the same run", wholeNumber, 1)
-    .option("--workers <number>", "processes (default: one per core, at most 4)", wholeNumber)
+    .option("--seed <number>", "seed of the run; equal seeds plan equal runs", wholeNumber, 1)
+    .option("--workers <number>", "number of processes (default: one per core, at most 4)", wholeNumber)
     .addOption(
       new Option("--room-type <type>", "demo room to play").choices(["arena", "plaza"]).default("arena"),
     )
-    .option("--rate <number>", "messages a bot sends each second", Number, 5)
-    .option("--html <file>", "write a report with plots")
+    .option("--rate <number>", "messages per bot and second", Number, 5)
+    .option("--html <file>", "write an HTML report with plots")
     .addHelpText("after", "\nExit code 1: a join failed, or a message was lost, doubled or out of order.")
     .action(async (flags: BotsFlags) => {
       try {

@@ -29,12 +29,12 @@ const RUN_MS = 3_600_000;
 export function registerDemo(program: Command): void {
   program
     .command("demo")
-    .description("watch rooms follow travelling players: broker, six hosts, emulated distances, bots")
-    .option("--port <number>", "broker's port (default 2567; 0: any)", Number)
-    .option("--players <number>", "bots", Number, 24)
-    .option("--games <number>", "rooms they play in", Number, 4)
-    .option("--state-dir <dir>", "where tokens and the store are kept")
-    .option("--json", "events as JSON lines")
+    .description("run a broker, six hosts with emulated distances, and travelling bots")
+    .option("--port <number>", "port of the broker (default 2567; 0: any free port)", Number)
+    .option("--players <number>", "number of bots", Number, 24)
+    .option("--games <number>", "rooms the bots play in", Number, 4)
+    .option("--state-dir <dir>", "folder for tokens and the store")
+    .option("--json", "print events as JSON lines")
     .action(async ({ players, games, json: asJson = false, ...flags }: DemoFlags) => {
       const stop = untilStopped();
       try {
@@ -76,15 +76,17 @@ function welcome(
 ): string {
   return [
     "",
-    `  ${color.bold("Centroid")}  rooms that stay in the middle of their players`,
+    `  ${color.bold("Centroid")}  rooms that follow their players`,
     `  map         ${color.cyan(`${broker.url}/`)}`,
     `  play        ${color.cyan(`${broker.url}/play/`)}`,
     `  meet        ${color.cyan(`${broker.url}/vr/`)} ${color.dim("desktop or headset")}`,
     `  hosts       ${agents.length} edge agents, each a process of its own`,
     `  players     ${players} bots in ${games} rooms, travelling with the sun`,
     `  distances   ${color.yellow("emulated")} on the wire from measured round trips`,
-    ...(tokenIsFresh ? [`  admin token ${adminToken} ${color.dim("(kept for this user, shown once)")}`] : []),
-    `  ${color.dim("Ctrl-C ends everything")}`,
+    ...(tokenIsFresh
+      ? [`  admin token ${adminToken} ${color.dim("(saved for this user, shown once)")}`]
+      : []),
+    `  ${color.dim("Ctrl-C stops everything")}`,
     "",
   ].join("\n");
 }

@@ -31,7 +31,7 @@ interface Finding {
 export function registerDoctor(program: Command): void {
   program
     .command("doctor")
-    .description("what this machine can do, and what to install")
+    .description("check what this machine can run and what to install")
     .option("--json", "machine-readable output")
     .action(async ({ json = false }: { json?: boolean }) => {
       const findings = await examine();
@@ -76,7 +76,7 @@ async function node(): Promise<Finding> {
   if (major < OLDEST_NODE.major || (major === OLDEST_NODE.major && minor < OLDEST_NODE.minor))
     return { ...found, ok: false, detail: version, remedy: `Node ${RECOMMENDED_NODE}: docs/node.md` };
   if (major < OLDEST_MAINTAINED_NODE)
-    return { ...found, ok: true, detail: `${version}, no longer maintained; take ${RECOMMENDED_NODE}` };
+    return { ...found, ok: true, detail: `${version}, no longer maintained; use ${RECOMMENDED_NODE}` };
   return { ...found, ok: true, detail: version };
 }
 
@@ -113,13 +113,16 @@ async function which(command: string): Promise<string | undefined> {
 
 /** The device file says little: some machines have it and abort at the first guest. So a guest is started. */
 async function kvm(): Promise<Finding> {
-  const found = { name: "KVM", neededFor: "virtual machines at full speed; else they run in software (TCG)" };
+  const found = {
+    name: "KVM",
+    neededFor: "virtual machines at full speed; without it they are emulated (TCG)",
+  };
   const qemu = await which("qemu-system-x86_64");
   if (qemu === undefined)
     return {
       ...found,
       ok: false,
-      detail: "not tried, QEMU is missing",
+      detail: "not tested: QEMU is missing",
       remedy: "apt-get install qemu-system-x86",
     };
   if (
@@ -141,7 +144,7 @@ async function kvm(): Promise<Finding> {
     : {
         ...found,
         ok: false,
-        detail: `/dev/kvm is there but ${fault}; TCG is used`,
+        detail: `/dev/kvm exists, but ${fault}; TCG is used`,
         remedy: "a machine whose KVM runs ordinary guests",
       };
 }
@@ -163,7 +166,7 @@ function guestFault(qemu: string): Promise<string | undefined> {
     ];
     const voice = ["-chardev", "stdio,id=voice", "-device", "isa-debugcon,iobase=0x402,chardev=voice"];
     const child = spawn(qemu, [...machine, ...voice], { stdio: ["ignore", "pipe", "pipe"] });
-    let complaint = "the guest says nothing";
+    let complaint = "the guest prints nothing";
     const timer = setTimeout(() => child.kill("SIGKILL"), GUEST_TIMEOUT_MS);
     child.stderr.on("data", (data: Buffer) => {
       complaint = data.toString().split("\n")[0] ?? complaint;
@@ -186,7 +189,7 @@ function guestFault(qemu: string): Promise<string | undefined> {
 async function vmRooms(): Promise<Finding> {
   const found = { name: "rooms in VMs", neededFor: "centroid up --carrier vm, centroid lab" };
   const problem = await labProblem();
-  if (problem === undefined) return { ...found, ok: true, detail: "all of it is there" };
+  if (problem === undefined) return { ...found, ok: true, detail: "everything is installed" };
   const [detail = problem, ...remedy] = problem.split(/: |\. /);
   return { ...found, ok: false, detail, remedy: remedy.join(": ") || "see docs/vm.md" };
 }

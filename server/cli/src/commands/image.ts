@@ -15,12 +15,14 @@ interface ImageFlags {
 export const DEFAULT_IMAGE_DIR = ".centroid/image";
 
 export function registerImage(program: Command): void {
-  const image = program.command("image").description("the guest image of rooms in virtual machines");
+  const image = program
+    .command("image")
+    .description("build and inspect the guest image for rooms in virtual machines");
   image
     .command("build")
-    .description("make kernel and initramfs from Debian packages; the same inputs give the same bytes")
-    .option("--dir <dir>", "where it goes", DEFAULT_IMAGE_DIR)
-    .option("--program <file>", "the guest's program, one self-contained .mjs (default: the benchmark's)")
+    .description("build kernel and initramfs from Debian packages, reproducibly")
+    .option("--dir <dir>", "output folder", DEFAULT_IMAGE_DIR)
+    .option("--program <file>", "program of the guest: one self-contained .mjs (default: the benchmark's)")
     .option("--json", "machine-readable output")
     .action(async (flags: ImageFlags) => {
       const json = flags.json === true;
@@ -40,8 +42,8 @@ export function registerImage(program: Command): void {
     });
   image
     .command("show")
-    .description("what the built image consists of")
-    .option("--dir <dir>", "where it is", DEFAULT_IMAGE_DIR)
+    .description("list the contents of the built image")
+    .option("--dir <dir>", "folder of the image", DEFAULT_IMAGE_DIR)
     .action(async (flags: ImageFlags) => {
       try {
         const built = await readGuestImage(resolve(flags.dir));

@@ -76,13 +76,15 @@ async function show(lab: Lab, json: boolean | undefined): Promise<void> {
 }
 
 export function registerLab(program: Command): void {
-  const lab = program.command("lab").description("a test network of namespaces on this box (needs root)");
+  const lab = program
+    .command("lab")
+    .description("run a test network of namespaces on this machine (needs root)");
   const named = (command: Command) =>
-    command.option("--name <name>", "which lab", "lab").option("--json", "machine-readable output");
+    command.option("--name <name>", "name of the lab", "lab").option("--json", "machine-readable output");
 
-  named(lab.command("up").description("bring it up"))
-    .option("--hosts <number>", "edge hosts in different cities, a player site in each", Number, 3)
-    .option("--file <file>", "hosts, sites and links from a JSON file instead")
+  named(lab.command("up").description("start the lab"))
+    .option("--hosts <number>", "number of edge hosts, each in a city with a player site", Number, 3)
+    .option("--file <file>", "JSON file with hosts, sites and links (instead of --hosts)")
     .action((flags: UpFlags) =>
       act(flags.json, async () => {
         const topology =
@@ -97,17 +99,17 @@ export function registerLab(program: Command): void {
       }),
     );
 
-  named(lab.command("status").description("hosts, sites and links")).action((flags: LabFlags) =>
+  named(lab.command("status").description("show hosts, sites and links")).action((flags: LabFlags) =>
     act(flags.json, async () => show(await Lab.open(flags.name), flags.json)),
   );
 
-  named(lab.command("link").description("change a link while it runs").argument("<a>").argument("<b>"))
+  named(lab.command("link").description("change a link of a running lab").argument("<a>").argument("<b>"))
     .option("--rtt <ms>", "round-trip time", Number)
-    .option("--jitter <ms>", "variation of the one-way delay", Number)
-    .option("--loss <share>", "packets lost in each direction, 0 to 1", Number)
-    .option("--bandwidth <Mbit/s>", "in each direction", Number)
-    .option("--up", "join it again")
-    .addOption(new Option("--down", "cut it").conflicts("up"))
+    .option("--jitter <ms>", "jitter of the one-way delay", Number)
+    .option("--loss <share>", "share of packets lost per direction, 0 to 1", Number)
+    .option("--bandwidth <Mbit/s>", "bandwidth per direction", Number)
+    .option("--up", "restore the link")
+    .addOption(new Option("--down", "cut the link").conflicts("up"))
     .action((a: string, b: string, flags: LinkFlags) =>
       act(flags.json, async () => {
         const change: Partial<LinkProperties> = {
@@ -124,7 +126,7 @@ export function registerLab(program: Command): void {
       }),
     );
 
-  named(lab.command("down").description("end and remove everything, also after a crash")).action(
+  named(lab.command("down").description("stop the lab and remove everything, also after a crash")).action(
     (flags: LabFlags) =>
       act(flags.json, async () => {
         const present = await Lab.down(flags.name);

@@ -33,7 +33,7 @@ async function run<T>(
 
 export function registerOperate(program: Command): void {
   withBroker(
-    program.command("rooms").description("rooms, where they run, how far that is for their players"),
+    program.command("rooms").description("list rooms, their hosts and their players' round-trip times"),
   ).action((flags: BrokerFlags) =>
     run(
       flags,
@@ -53,7 +53,7 @@ export function registerOperate(program: Command): void {
         ),
     ),
   );
-  withBroker(program.command("hosts").description("edge hosts, their state and load")).action(
+  withBroker(program.command("hosts").description("list edge hosts with their state and load")).action(
     (flags: BrokerFlags) =>
       run(
         flags,
@@ -73,11 +73,11 @@ export function registerOperate(program: Command): void {
           ),
       ),
   );
-  withBroker(program.command("move <room> <host>").description("move a room now"))
+  withBroker(program.command("move <room> <host>").description("move a room to a host now"))
     .addOption(
       new Option(
         "--mechanism <how>",
-        "of a room in a virtual machine; by predicted cost when not given",
+        "for rooms in virtual machines (default: the cheapest by prediction)",
       ).choices(vmMechanismSchema.options),
     )
     .action(
@@ -92,13 +92,13 @@ export function registerOperate(program: Command): void {
             ),
           (receipt) =>
             `${receipt.roomId}: ${receipt.fromHostId} → ${receipt.toHostId} in ${ms(receipt.totalMs)}, ` +
-            `froze ${ms(receipt.freezeBeyondTickMs?.p99, 1)}, ${receipt.messagesLost} lost, ${receipt.messagesDuplicated} doubled`,
+            `froze ${ms(receipt.freezeBeyondTickMs?.p99, 1)}, ${receipt.messagesLost} lost, ${receipt.messagesDuplicated} duplicated`,
         ),
     );
   for (const action of ["drain", "activate"] as const) {
     const about =
       action === "drain"
-        ? "move every room off a host and place none there"
+        ? "move every room off a host and place no new ones there"
         : "let a drained host take rooms again";
     withBroker(program.command(`${action} <host>`).description(about)).action(
       (hostId: string, flags: BrokerFlags) =>
@@ -110,7 +110,8 @@ export function registerOperate(program: Command): void {
     );
   }
   for (const action of ["lock", "unlock"] as const) {
-    const about = action === "lock" ? "let nobody new into a room" : "let players into a room again";
+    const about =
+      action === "lock" ? "admit no new players to a room" : "admit players to a locked room again";
     withBroker(program.command(`${action} <room>`).description(about)).action(
       (roomId: string, flags: BrokerFlags) =>
         run(
@@ -128,8 +129,8 @@ export function registerOperate(program: Command): void {
   withBroker(
     program
       .command("audit")
-      .description("who ordered what, newest first")
-      .option("--limit <number>", "entries to show", "50"),
+      .description("show who gave which order, newest first")
+      .option("--limit <number>", "number of entries", "50"),
   ).action(({ limit, ...flags }: BrokerFlags & { limit: string }) =>
     run(
       flags,
@@ -149,7 +150,7 @@ export function registerOperate(program: Command): void {
     ),
   );
   withBroker(
-    program.command("why <room>").description("the last decision about a room, with every candidate"),
+    program.command("why <room>").description("show the last decision about a room, with every candidate"),
   ).action((roomId: string, flags: BrokerFlags) =>
     run(
       flags,
@@ -162,7 +163,7 @@ export function registerOperate(program: Command): void {
       },
       (decision) =>
         decision === null
-          ? "nothing was decided about this room yet"
+          ? "no decision about this room yet"
           : [
               `${color.bold(decision.verdict)} (${decision.reason}): ${decision.text}`,
               `regret ${decision.regret.toFixed(1)} of ${decision.threshold.toFixed(1)}`,
@@ -182,7 +183,7 @@ export function registerOperate(program: Command): void {
             ].join("\n"),
     ),
   );
-  withBroker(program.command("watch").description("what happens, one line each")).action(
+  withBroker(program.command("watch").description("print events as they happen, one per line")).action(
     async (flags: BrokerFlags) => {
       const asJson = flags.json === true;
       try {

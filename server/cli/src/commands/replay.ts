@@ -8,8 +8,8 @@ import { EXIT, fail, print, printJson } from "../terminal/output.js";
 export function registerReplay(program: Command): void {
   program
     .command("replay")
-    .description("make the decisions of a trace (centroid up --trace) again and compare them")
-    .argument("<file>", "the trace")
+    .description("repeat the decisions of a trace (centroid up --trace) and compare them")
+    .argument("<file>", "trace to replay")
     .option("--json", "machine-readable output")
     .action(async (file: string, { json = false }: { json?: boolean }) => {
       try {

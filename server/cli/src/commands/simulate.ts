@@ -38,23 +38,23 @@ export function registerSimulate(program: Command): void {
   const d = DEFAULT_SIMULATION;
   program
     .command("simulate")
-    .description("compare placement policies with the offline optimum on a matrix of round trips")
+    .description("compare placement policies with the offline optimum on a round-trip matrix")
     .requiredOption("--rtt <file>", "square matrix in ms, CSV; repeat for slices over time", collect)
-    .option("--hosts <n>", "nodes that are hosts, drawn by the seed", number, d.hosts)
-    .option("--rooms <n>", "rooms to play", number, d.rooms)
+    .option("--hosts <n>", "number of nodes that act as hosts, drawn by the seed", number, d.hosts)
+    .option("--rooms <n>", "number of rooms", number, d.rooms)
     .option("--players <min-max>", "players per room", range, range(`${d.minPlayers}-${d.maxPlayers}`))
     .addOption(
       new Option("--scenario <name>", "how players come, go and travel")
         .choices(["mixed", ...SIMULATED_SCENARIOS])
         .default(d.scenario),
     )
-    .option("--seed <n>", "equal seeds give equal results", number, d.seed)
+    .option("--seed <n>", "seed; equal seeds give equal results", number, d.seed)
     .option("--policy <name>", `one or more of ${POLICIES.join(", ")} (default: all)`, collectPolicies)
-    .option("--migration-cost <n>", "price of a move, ms.player.step", number, d.migrationCost)
+    .option("--migration-cost <n>", "cost of a move, in ms x players x steps", number, d.migrationCost)
     .option("--steps <n>", "steps per room", number, d.steps)
     .option("--noise <share>", "relative standard deviation of a ping", number, d.noise)
-    .option("--probes <n>", "confirming probes per player and place", number, d.probes)
-    .option("--html <file>", "write a page: rooms over time, every move with its reason, what-if")
+    .option("--probes <n>", "maximum confirming probes per player and location", number, d.probes)
+    .option("--html <file>", "write an HTML page: rooms over time, every move with its reason, what-if")
     .option("--json", "machine-readable output")
     .action(async (flags: Flags) => {
       try {

@@ -13,7 +13,7 @@ export function registerTravel(program: Command): void {
   withBroker(
     program
       .command("travel <network> <city>")
-      .description("with --emulate: put the player with this network label into another city"),
+      .description("with --emulate: send the player with this network label to another city"),
   ).action(async (network: string, cityId: string, flags: BrokerFlags) => {
     try {
       const { cities } = loadWorld();
@@ -21,7 +21,7 @@ export function registerTravel(program: Command): void {
       if (city === undefined) {
         throw new CentroidError(
           "NOT_FOUND",
-          `no city "${cityId}"; there are ${cities.map((c) => c.cityId).join(", ")}`,
+          `no city "${cityId}"; choose one of ${cities.map((c) => c.cityId).join(", ")}`,
         );
       }
       const { emulationUrl } = await new BrokerClient(flags).get("/status", statusSchema);

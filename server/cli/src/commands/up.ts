@@ -37,31 +37,37 @@ export function registerUp(program: Command): void {
     .command("up")
     .description("run a broker and edge agents on this machine")
     .option("--rooms <dir>", "folder with one room file per type (default: the demo's rooms)")
-    .option("--page <dir>", "folder with your built page, served at /play/ (default: the demo's game)")
-    .option("--port <number>", "broker's port (default 2567; 0: any)", Number)
+    .option("--page <dir>", "folder with your built web page, served at /play/ (default: the demo's game)")
+    .option("--port <number>", "port of the broker (default 2567; 0: any free port)", Number)
     .option("--bind-host <address>", "address to listen on (default 127.0.0.1)")
-    .option("--advertise-host <name>", "name or address under which players reach this machine")
-    .option("--hosts <number>", "how many of the demo world's cities get an edge agent (default 6)", Number)
-    .option("--emulate", "put the demo world's distances on the wire")
-    .option("--carrier <kind>", "process, vm or container (default process)")
-    .option("--viewer-token <token>", "for those who only look (default: made at the first start)")
-    .option("--require-read-token", "let nobody read without a token, programs on this machine included")
-    .option("--trust-proxy <addresses>", "of proxies in front, whose X-Forwarded-For says who asks")
-    .option("--no-limits", "let one address ask as much as it likes (for load tests)")
-    .option("--checkpoint-ms <number>", "how often a changing room is saved (default 1000; 0: never)", Number)
-    .option("--keep-rooms", "at the end, keep rooms for the next start (default: with --redis only)")
-    .option("--room-env <names>", "variables that rooms get from here, comma between", (names: string) =>
-      names.split(",").map((name) => name.trim()),
+    .option("--advertise-host <name>", "name or address players use to reach this machine")
+    .option("--hosts <number>", "number of edge agents, in cities of the demo world (default 6)", Number)
+    .option("--emulate", "delay traffic by the demo world's measured round trips")
+    .option("--carrier <kind>", "what rooms run in: process, vm or container (default process)")
+    .option("--viewer-token <token>", "read-only token (default: generated at the first start)")
+    .option("--require-read-token", "require a token for reading, even from this machine")
+    .option("--trust-proxy <addresses>", "comma-separated proxies whose X-Forwarded-For header is trusted")
+    .option("--no-limits", "lift the limits per address and player (for load tests)")
+    .option(
+      "--checkpoint-ms <number>",
+      "interval between saves of a changing room (default 1000; 0: never)",
+      Number,
+    )
+    .option("--keep-rooms", "keep rooms for the next start (default: only with --redis)")
+    .option(
+      "--room-env <names>",
+      "comma-separated environment variables that rooms may see",
+      (names: string) => names.split(",").map((name) => name.trim()),
     )
     .option(
       "--redis <url>",
-      "shared by several brokers: redis://host:port, redis+sentinel://h1,h2/name or redis+cluster://h1,h2",
+      "store shared by several brokers: redis://host:port, redis+sentinel://h1,h2/name or redis+cluster://h1,h2",
     )
-    .option("--cluster-url <url>", "under which the other brokers reach this one")
-    .option("--trace <file>", "records what placement depends on and decides, for centroid replay")
-    .option("--state-dir <dir>", "where tokens and the store are kept")
-    .option("--config <file>", "instead of ./centroid.config.ts")
-    .option("--json", "events as JSON lines")
+    .option("--cluster-url <url>", "URL other brokers use to reach this one")
+    .option("--trace <file>", "record the inputs and decisions of placement, for centroid replay")
+    .option("--state-dir <dir>", "folder for tokens and the store")
+    .option("--config <file>", "configuration file (default: ./centroid.config.ts)")
+    .option("--json", "print events as JSON lines")
     .action(async ({ json: asJson = false, config: file, limits, ...rest }: UpFlags) => {
       // The flag that is not there says true, and so would hide what environment and file say.
       const flags = limits === false ? { ...rest, limits } : rest;

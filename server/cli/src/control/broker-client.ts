@@ -26,8 +26,8 @@ export interface BrokerFlags {
 /** The flags every command that talks to a broker has. */
 export function withBroker(command: Command): Command {
   return command
-    .option("--broker <url>", `broker to ask (CENTROID_BROKER; default ${DEFAULT_BROKER})`)
-    .option("--token <token>", "admin token (CENTROID_TOKEN; default: the one this machine keeps)")
+    .option("--broker <url>", `URL of the broker (CENTROID_BROKER; default ${DEFAULT_BROKER})`)
+    .option("--token <token>", "admin token (CENTROID_TOKEN; default: the one saved on this machine)")
     .option("--json", "machine-readable output");
 }
 

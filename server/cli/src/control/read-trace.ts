@@ -134,6 +134,6 @@ function parse(text: string, where: string): TraceLine {
   const [issue] = parsed.error.issues;
   throw new CentroidError(
     "BAD_REQUEST",
-    `${where}: no line of a trace: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`,
+    `${where}: not a line of a trace: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`,
   );
 }

@@ -162,16 +162,19 @@ function assertReachable({ bindHost, advertiseHost, emulate, carrier, roomEnv }:
   if (carrier === "vm" && roomEnv.length > 0)
     throw new CentroidError(
       "CONFIG_INVALID",
-      "roomEnv: a virtual machine sees nothing of its host's environment; leave it out with the carrier vm",
+      "roomEnv: virtual machines do not see their host's environment; remove it, or use the process carrier",
     );
   if (EVERY_ADDRESS.has(bindHost) && advertiseHost === undefined && !emulate) {
     throw new CentroidError(
       "CONFIG_INVALID",
-      `bindHost: on ${bindHost} say with --advertise-host under which name players reach this machine`,
+      `bindHost: binding to ${bindHost} needs --advertise-host: the name players use to reach this machine`,
     );
   }
   if (carrier === "container")
-    throw new CentroidError("CARRIER_UNAVAILABLE", "rooms cannot run in containers; leave --carrier out");
+    throw new CentroidError(
+      "CARRIER_UNAVAILABLE",
+      "rooms cannot run in containers; use --carrier process or --carrier vm",
+    );
 }
 
 function hostSites(config: Config): HostSite[] {
