@@ -53,6 +53,22 @@ export const destinationSchema = z.object({
 });
 export type Destination = z.infer<typeof destinationSchema>;
 
+/** A room as matchmaking sees it: what Colyseus keeps in its listing, and how its type asks rooms to be chosen. */
+export const roomListingSchema = z.object({
+  locked: z.boolean(),
+  maxPlayers: z.number().int().nonnegative().optional(),
+  /** Nobody gets in but by the room's id. */
+  private: z.boolean().optional(),
+  /** Shown in the public list of rooms. */
+  listed: z.boolean().optional(),
+  metadata: z.unknown().optional(),
+  /** Options of a joiner that the room's own values must equal. */
+  filterBy: z.array(z.string()).optional(),
+  /** Which of several rooms comes first. */
+  sortBy: z.record(z.string(), z.enum(["asc", "desc"])).optional(),
+});
+export type RoomListing = z.infer<typeof roomListingSchema>;
+
 export const roomReportSchema = z.object({
   roomId: idSchema,
   name: z.string(),
@@ -64,8 +80,7 @@ export const roomReportSchema = z.object({
   grant: z.string().max(64).optional(),
   /** True while the room is still owned elsewhere (a destination being filled). */
   passive: z.boolean(),
-  locked: z.boolean(),
-  maxPlayers: z.number().int().positive().optional(),
+  ...roomListingSchema.shape,
   /** Its class asks for a warm standby on another host. */
   replicated: z.boolean().optional(),
   sessions: z.array(seatedSchema),
@@ -84,7 +99,12 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
     /** The creator's. If it is refused there is no room either. */
     seat: seatRequestSchema.optional(),
   }),
-  seatRequestSchema.extend({ method: z.literal("reserveSeat"), roomId: idSchema }),
+  seatRequestSchema.extend({
+    method: z.literal("reserveSeat"),
+    roomId: idSchema,
+    /** How the joiner came to the room: a private one is not found by search. */
+    via: z.enum(["search", "id"]).optional(),
+  }),
   /** Colyseus reconnection: checks the token and says whose seat it is. */
   z.object({ method: z.literal("checkReconnection"), roomId: idSchema, reconnectionToken: z.string() }),
   /** Destination: reserve the slot, build the passive room, say where the source sends its state. */
@@ -209,8 +229,9 @@ export const agentResultSchemas = {
   createRoom: z.object({
     processId: z.string(),
     address,
-    maxPlayers: z.number().int().positive().optional(),
-    locked: z.boolean(),
+    ...roomListingSchema.shape,
+    /** Set if the room chose an id of its own; then the creator's seat is still to be reserved. */
+    roomId: idSchema.optional(),
   }),
   reserveSeat: z.object({ processId: z.string(), address }),
   checkReconnection: z.object({ sessionId: z.string(), processId: z.string(), address }),
@@ -221,8 +242,7 @@ export const agentResultSchemas = {
     processId: z.string(),
     address,
     stateHash: z.string(),
-    locked: z.boolean(),
-    maxPlayers: z.number().int().positive().optional(),
+    ...roomListingSchema.shape,
     sessions: z.array(seatedSchema),
   }),
   standBy: slotSchema,
@@ -285,11 +305,7 @@ export type BrokerToAgent = z.infer<typeof brokerToAgentSchema>;
 export const roomEventSchema = z.discriminatedUnion("event", [
   z.object({ event: z.literal("joined"), sessionId: z.string(), playerId: idSchema.optional() }),
   z.object({ event: z.literal("left"), sessionId: z.string() }),
-  z.object({
-    event: z.literal("listing"),
-    locked: z.boolean(),
-    maxPlayers: z.number().int().positive().optional(),
-  }),
+  roomListingSchema.extend({ event: z.literal("listing") }),
   /** It runs here from now on: new, moved or restored. For the brokers that did not order it. */
   z.object({ event: z.literal("running"), report: roomReportSchema }),
   z.object({ event: z.literal("disposed") }),

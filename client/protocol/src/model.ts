@@ -88,7 +88,7 @@ export const roomSchema = z.object({
   /** Fencing token: grows by one with every change of owner. */
   epoch: z.number().int().nonnegative(),
   players: z.number().int().nonnegative(),
-  maxPlayers: z.number().int().positive().optional(),
+  maxPlayers: z.number().int().nonnegative().optional(),
   locked: z.boolean(),
   createdAtMs: z.number(),
   migrations: z.number().int().nonnegative(),

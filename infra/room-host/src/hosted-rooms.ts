@@ -3,9 +3,10 @@ import { CentroidError, type RoomEvent, type RoomReport } from "@centroid/protoc
 import type { Client } from "@colyseus/core";
 import { Acknowledgements } from "./checkpoint/acknowledgements.js";
 import { Checkpointer, type SavedRoom } from "./checkpoint/checkpointer.js";
+import { listing } from "./colyseus/listing.js";
 import type { MovableClient } from "./colyseus/movable-client.js";
 import { isReplicated, type MovableRoom } from "./colyseus/movable-room.js";
-import { type Hosted, listing, type Protection, runningRoom, seated } from "./hosted.js";
+import { type Hosted, type Protection, runningRoom, seated } from "./hosted.js";
 import type { Pauses } from "./pauses.js";
 
 export interface HostedRoomsOptions {
@@ -104,8 +105,7 @@ export class HostedRooms {
     hosted.protection = this.#protect(roomId, room, hosted);
     tell({ event: "running", report: this.#report(roomId, hosted) });
     const changed = (): void => tell({ event: "listing", ...listing(room) });
-    events.on("lock", changed);
-    events.on("unlock", changed);
+    for (const name of ["lock", "unlock", "visibility-change", "metadata-change"]) events.on(name, changed);
     events.once("dispose", () => {
       const disposing = new Promise<void>((resolve) => events.once("disconnect", resolve));
       this.#disposing.add(disposing);
@@ -141,7 +141,7 @@ export class HostedRooms {
       epoch,
       ...this.where,
       passive: stage.name === "arriving",
-      ...listing(stage.name === "arriving" ? undefined : stage.room),
+      ...(stage.name === "arriving" ? { locked: false } : listing(stage.room)),
       ...(hosted.protection !== undefined &&
         stage.name !== "arriving" &&
         isReplicated(stage.room) && { replicated: true }),

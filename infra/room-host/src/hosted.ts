@@ -58,12 +58,6 @@ export function seated({ stage, seats }: Hosted): Seated[] {
   });
 }
 
-/** What a match maker needs to know of a room. */
-export function listing(room: MovableRoom | undefined): { locked: boolean; maxPlayers?: number } {
-  if (room === undefined) return { locked: false };
-  return { locked: room.locked, ...(Number.isFinite(room.maxClients) && { maxPlayers: room.maxClients }) };
-}
-
 /** The room, if this host runs it. @throws CentroidError ROOM_MOVING */
 export function runningRoom(roomId: string, { stage }: Hosted): MovableRoom {
   if (stage.name === "arriving") throw new CentroidError("ROOM_MOVING", `room ${roomId} is on its way here`);

@@ -5,10 +5,10 @@
 import { randomBytes } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import { type AgentToBroker, agentRequestSchema, CentroidError, publishedSchema } from "@centroid/protocol";
-import type { Room } from "@colyseus/core";
 import { z } from "zod";
 import { watchThisProcess } from "./activity/watch.js";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
+import type { RoomDefinition } from "./colyseus/seats.js";
 import { Lease } from "./lease.js";
 import { monotonicMs } from "./monotonic.js";
 import type { RoomHost } from "./room-host.js";
@@ -81,7 +81,7 @@ async function main(): Promise<void> {
     import("./connections/transport.js"),
   ]);
   const bundle = (await import(pathToFileURL(config.roomsBundle).href)) as {
-    rooms: Record<string, new () => Room>;
+    rooms: Record<string, RoomDefinition>;
   };
   const notice = (line: string): void => send({ type: "notice", line });
   const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));

@@ -9,16 +9,19 @@ import {
   CentroidError,
   CLOSE_REFUSED,
   CLOSE_ROOM_MOVED,
+  idSchema,
   type RoomReport,
   type SeatRequest,
 } from "@centroid/protocol";
 import { CloseCode } from "@colyseus/core";
 import { type Checkpoint, decodeCheckpoint } from "./checkpoint/checkpoint.js";
 import { RestoredRoom } from "./checkpoint/restored-room.js";
+import { listing } from "./colyseus/listing.js";
 import { createRoom, type MovableRoom, movableClients } from "./colyseus/movable-room.js";
 import { deliver } from "./colyseus/operator-message.js";
 import {
   type Auth,
+  assertJoinable,
   authenticate,
   checkReconnection,
   disposeRoom,
@@ -30,7 +33,7 @@ import {
 import { ConnectionRouter } from "./connections/connection-router.js";
 import type { PlayerConnection } from "./connections/transport.js";
 import { Moves } from "./handoff/moves.js";
-import { type Hosted, listing, type Seat, seated } from "./hosted.js";
+import { type Hosted, type Seat, seated } from "./hosted.js";
 import { HostedRooms, type HostedRoomsOptions } from "./hosted-rooms.js";
 import { Pauses } from "./pauses.js";
 import { RoomBuilds } from "./room-builds.js";
@@ -90,12 +93,9 @@ export class RoomHost {
         return this.#create(request);
       case "reserveSeat": {
         const { hosted, room } = this.#rooms.running(request.roomId);
-        await this.#seat(
-          hosted,
-          room,
-          request,
-          await authenticate(this.#types.require(hosted.name), request),
-        );
+        const auth = await authenticate(this.#types.require(hosted.name), request);
+        assertJoinable(room, request.via);
+        await this.#seat(hosted, room, request, auth);
         return this.#rooms.where;
       }
       case "checkReconnection": {
@@ -225,8 +225,19 @@ export class RoomHost {
         auth = seat && (await authenticate(klass, seat));
         return createRoom(name, options, roomId);
       },
-      disposeRoom,
+      (built) => (this.#rooms.get(built.roomId) === undefined ? disposeRoom(built) : undefined),
     );
+    const own = room.roomId;
+    // As on one server: who creates a room with the code of another is seated in that one.
+    if (this.#rooms.get(own) !== undefined) return { ...this.#rooms.where, ...listing(room), roomId: own };
+    const id = idSchema.safeParse(own);
+    if (!id.success) {
+      await disposeRoom(room);
+      throw new CentroidError(
+        "ROOM_ERROR",
+        `"${name}" chose the roomId "${own}"; an id has ${id.error.issues[0]?.message}`,
+      );
+    }
     const hosted: Hosted = {
       name,
       options,
@@ -236,8 +247,9 @@ export class RoomHost {
       awaited: undefined,
       stage: { name: "running", room, arrivals: undefined },
     };
-    this.#rooms.adopt(roomId, room, hosted);
+    this.#rooms.adopt(own, room, hosted);
     this.#begins(room);
+    if (own !== roomId) return { ...this.#rooms.where, ...listing(room), roomId: own };
     try {
       if (seat !== undefined) await this.#seat(hosted, room, seat, auth);
     } catch (cause) {
@@ -270,7 +282,7 @@ export class RoomHost {
       epoch,
       () =>
         RestoredRoom.build(checkpoint, { epoch, migrationId }, (options) =>
-          createRoom(name, options, roomId),
+          this.#types.rebuild(name, options, roomId),
         ),
       ({ room }) => room.move.release(),
     );

@@ -177,6 +177,13 @@ export class VmCarrier implements Carrier {
       await this.#records.write(record);
       const guest = await this.#rooms.listen(hosted);
       const answer = await guest.ask({ request }, FIRST_REPLY_TIMEOUT_MS);
+      const { roomId: own = roomId } = answer as { roomId?: string };
+      // The machine has its room's name, on every host that it comes to.
+      if (own !== roomId)
+        throw new CentroidError(
+          "ROOM_ERROR",
+          `"${name}" set its roomId to "${own}" in onCreate(), which rooms in machines cannot; use the carrier process`,
+        );
       return { ...(answer as object), ...where(record) };
     } catch (cause) {
       await this.#rooms.remove(hosted);

@@ -159,11 +159,22 @@ export class ProcessCarrier implements Carrier {
       );
       if (request.method === "migrateOut" || request.method === "disposeRoom")
         this.#rooms.delete(request.roomId);
+      if (request.method === "createRoom") this.#renamed(request, result as AgentResults["createRoom"]);
       return result as AgentResults[R["method"]];
     } catch (error) {
       if (starts) this.#rooms.delete(request.roomId);
       throw error;
     }
+  }
+
+  /** A room that chose an id of its own is known by that. */
+  #renamed(
+    { roomId, epoch }: { roomId: string; epoch: number },
+    { roomId: own }: { roomId?: string | undefined },
+  ): void {
+    if (own === undefined || own === roomId) return;
+    this.#rooms.delete(roomId);
+    if (!this.#rooms.has(own)) this.#rooms.set(own, epoch);
   }
 
   #ask(

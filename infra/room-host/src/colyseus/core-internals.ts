@@ -12,6 +12,7 @@ interface Listing {
   clients: number;
   private: boolean;
   maxClients: number;
+  unlisted?: boolean;
 }
 export interface RoomInternals extends MoveHooks {
   _serializer: SchemaSerializer<Schema> & { encoder: Encoder<Schema> };

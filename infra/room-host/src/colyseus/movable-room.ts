@@ -22,8 +22,16 @@ export interface MovableRoom extends Room {
   readonly move: RoomMove;
 }
 
-/** Wraps an author's class. The author's `instanceof`, statics and methods stay as they are. */
-export function movable(author: RoomClass, bus: PresenceBus, activity: Activity): RoomClass {
+/**
+ * Wraps an author's class. The author's `instanceof`, statics and methods stay as they are.
+ * @param rebuilding ids of rooms that are being built again: `onCreate` may not give those another
+ */
+export function movable(
+  author: RoomClass,
+  bus: PresenceBus,
+  activity: Activity,
+  rebuilding: ReadonlySet<string>,
+): RoomClass {
   const Base = author as unknown as new () => Room &
     RoomInternals &
     Record<string, (...args: never[]) => unknown>;
@@ -39,6 +47,14 @@ export function movable(author: RoomClass, bus: PresenceBus, activity: Activity)
       );
       // Colyseus gives it one of this process when the room is made.
       Object.defineProperty(this, "presence", { get: () => presence, set: () => undefined });
+    }
+
+    override get roomId(): string {
+      return super.roomId;
+    }
+
+    override set roomId(roomId: string) {
+      if (!rebuilding.has(super.roomId)) super.roomId = roomId;
     }
 
     override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
@@ -159,10 +175,13 @@ export const movableClients = (room: MovableRoom): MovableClient[] => [
   ...(room.clients as unknown as MovableClient[]),
 ];
 
-/** Builds a room under a given id on this process; `name` must be defined. Colyseus' own creation path. */
+/**
+ * Builds a room on this process; `name` must be defined. Colyseus' own creation path: the room may choose another id
+ * in `onCreate`, and if a room with that id is here already, that one is the answer.
+ */
 export async function createRoom(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
-  await matchMaker.handleCreateRoom(name, (options ?? {}) as never, undefined, roomId);
-  const room = matchMaker.getLocalRoomById(roomId) as MovableRoom | undefined;
+  const recorded = await matchMaker.handleCreateRoom(name, (options ?? {}) as never, undefined, roomId);
+  const room = matchMaker.getLocalRoomById(recorded.roomId) as MovableRoom | undefined;
   if (room === undefined)
     throw new CentroidError("ROOM_ERROR", `room ${roomId} was disposed while it was created`);
   room.move.created();

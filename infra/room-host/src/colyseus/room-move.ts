@@ -24,6 +24,7 @@ export class RoomMove {
   readonly #inFlight = new Set<string>();
   #inFlightMessages = 0;
   #declared: Delayed[] = [];
+  #created = false;
   readonly #restoredPending: (Client & ClientPrivate)[] = [];
   #nextKey = 0;
   held = false;
@@ -53,6 +54,8 @@ export class RoomMove {
 
   /** To be called when `onCreate` has returned: timers from before move by their order. */
   created(): void {
+    if (this.#created) return;
+    this.#created = true;
     this.#declared = [...this.#room.clock.delayed];
     nameMethodTimers(this.#room);
     const serializer = internals(this.#room)._serializer;
@@ -182,6 +185,7 @@ export class RoomMove {
       maxClients: this.#room.maxClients,
       locked: room._lockedExplicitly,
       isPrivate: room._listing.private === true,
+      ...(room._listing.unlisted === true && { isUnlisted: true }),
       autoDispose: this.#room.autoDispose,
       sessions,
       seats: fresh.map(([sessionId, [options, auth]]) => ({
@@ -263,7 +267,9 @@ export class RoomMove {
     }
     for (const seat of record.seats) await room._reserveSeat(seat.sessionId, seat.options, seat.auth);
     if (record.metadata !== undefined) await this.#room.setMetadata(record.metadata as never);
-    if (record.isPrivate) await this.#room.setPrivate(true);
+    // The other way round, too: its onCreate(), which has run again here, may say what it said at first.
+    await this.#room.setPrivate(record.isPrivate);
+    if (record.isUnlisted !== undefined) await this.#room.setMatchmaking({ unlisted: record.isUnlisted });
     if (record.locked) await this.#room.lock();
     if (record.patchRateMs !== this.#room.patchRate) this.#room.patchRate = record.patchRateMs;
     this.#room.autoDispose = record.autoDispose;

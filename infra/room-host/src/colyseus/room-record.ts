@@ -30,6 +30,7 @@ export interface CarriedRoom {
   maxClients: number;
   locked: boolean;
   isPrivate: boolean;
+  isUnlisted?: boolean;
   autoDispose: boolean;
   sessions: SessionRecord[];
   seats: {

@@ -1,38 +1,64 @@
 /** Room types and seats on this process, through Colyseus' match maker (its only user beside movable-room). */
 import { CentroidError, type SeatRequest } from "@centroid/protocol";
-import { createAuthContext, LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
+import {
+  createAuthContext,
+  LocalDriver,
+  LocalPresence,
+  matchMaker,
+  RegisteredHandler,
+  Room,
+} from "@colyseus/core";
 import { type Activity, unwatched } from "../activity/activity.js";
-import { type MovableRoom, movable } from "./movable-room.js";
+import { internals } from "./core-internals.js";
+import { createRoom, type MovableRoom, movable } from "./movable-room.js";
 import type { PresenceBus } from "./room-presence.js";
 
 type RoomClass = new () => Room;
+/** What a file of rooms exports: a class, or one with options, filters and order (Colyseus' `defineRoom`). */
+export type RoomDefinition = RoomClass | RegisteredHandler;
 
 export class RoomTypes {
   readonly #classes: Map<string, RoomClass>;
+  readonly #rebuilding: Set<string>;
 
-  private constructor(classes: Map<string, RoomClass>) {
+  private constructor(classes: Map<string, RoomClass>, rebuilding: Set<string>) {
     this.#classes = classes;
+    this.#rebuilding = rebuilding;
   }
 
   /** Sets the match maker of this process up and defines the author's room types, each made movable. */
   static async define(
-    types: Record<string, RoomClass>,
+    types: Record<string, RoomDefinition>,
     bus: PresenceBus,
     activity: Activity = unwatched,
   ): Promise<RoomTypes> {
     matchMaker.setHealthChecksEnabled(false);
     await matchMaker.setup(new LocalPresence(), new LocalDriver());
-    for (const [name, klass] of Object.entries(types)) {
-      if (!(klass?.prototype instanceof Room)) {
-        throw new CentroidError(
-          "CONFIG_INVALID",
-          `room "${name}" is not a class that extends Room from @colyseus/core`,
-        );
-      }
-      matchMaker.defineRoomType(name, movable(klass, bus, activity) as never);
+    const classes = new Map<string, RoomClass>();
+    const rebuilding = new Set<string>();
+    for (const [name, definition] of Object.entries(types)) {
+      const handler =
+        definition instanceof RegisteredHandler
+          ? definition
+          : new RegisteredHandler(roomClass(name, definition));
+      const klass = roomClass(name, handler.klass);
+      classes.set(name, klass);
+      handler.name = name;
+      handler.klass = movable(klass, bus, activity, rebuilding) as never;
+      matchMaker.addRoomType(handler);
     }
     await matchMaker.accept();
-    return new RoomTypes(new Map(Object.entries(types)));
+    return new RoomTypes(classes, rebuilding);
+  }
+
+  /** Builds a room that was elsewhere before: under the id it has, whatever its `onCreate` says. */
+  async rebuild(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
+    this.#rebuilding.add(roomId);
+    try {
+      return await createRoom(name, options, roomId);
+    } finally {
+      this.#rebuilding.delete(roomId);
+    }
   }
 
   get names(): string[] {
@@ -48,6 +74,15 @@ export class RoomTypes {
       `no room type "${name}"; this host has ${this.names.join(", ") || "none"}`,
     );
   }
+}
+
+/** @throws CentroidError CONFIG_INVALID */
+function roomClass(name: string, value: unknown): RoomClass {
+  if (typeof value === "function" && value.prototype instanceof Room) return value as RoomClass;
+  throw new CentroidError(
+    "CONFIG_INVALID",
+    `room "${name}" is not a class that extends Room from @colyseus/core`,
+  );
 }
 
 /** What the author's static onAuth says of a player: `true` if there is none. */
@@ -85,6 +120,14 @@ export async function reserveSeat(room: MovableRoom, seat: SeatRequest, auth: Au
   if (!(await reserve.call(room, sessionId, options ?? {}, auth === true ? undefined : auth))) {
     throw new CentroidError("ROOM_FULL", `room ${room.roomId} has no free seat`);
   }
+}
+
+/** The broker may not have heard yet that the room is private or locked. @throws CentroidError ROOM_LOCKED */
+export function assertJoinable(room: MovableRoom, via: "search" | "id" | undefined): void {
+  if (via === undefined) return;
+  if (room.locked) throw new CentroidError("ROOM_LOCKED", `room "${room.roomId}" is locked`);
+  if (via === "search" && internals(room)._listing.private)
+    throw new CentroidError("ROOM_LOCKED", `room "${room.roomId}" is private`);
 }
 
 /** Whose seat this token holds. @throws CentroidError SEAT_EXPIRED */

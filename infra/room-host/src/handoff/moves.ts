@@ -1,6 +1,6 @@
 /** Moves of a room host's rooms, out and in, as the broker asks for them. */
 import { type AgentRequest, type AgentResults, CentroidError, type RoomEvent } from "@centroid/protocol";
-import { createRoom, type MovableRoom } from "../colyseus/movable-room.js";
+import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
 import type { Hosted, Seat } from "../hosted.js";
 import type { HostedRooms } from "../hosted-rooms.js";
@@ -55,7 +55,7 @@ export class Moves {
       now,
       createRoom: (given) => {
         options = given;
-        return createRoom(name, given, roomId);
+        return types.rebuild(name, given, roomId);
       },
       onSessions: (sessions) => {
         for (const { sessionId, playerId, network } of sessions) {

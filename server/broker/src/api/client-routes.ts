@@ -81,6 +81,11 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
         .header("access-control-max-age", PREFLIGHT_S)
         .send(),
     );
+  // Colyseus reads a form, and takes every other body for no options.
+  app.addContentTypeParser("*", { parseAs: "string" }, (request, body, done) => {
+    const form = request.headers["content-type"]?.startsWith("application/x-www-form-urlencoded") === true;
+    done(null, form ? Object.fromEntries(new URLSearchParams(body.toString())) : undefined);
+  });
   const reporters = new RateLimiter(REPORTS, o.clock);
 
   app.post<{ Params: { method: string; target: string } }>(

@@ -15,8 +15,8 @@ export class Views {
   }
 
   room(room: RoomEntry): Room {
-    const { roomId, name, carrier, stage, epoch, players, maxPlayers, locked, createdAtMs, migrations } =
-      room;
+    const { roomId, name, carrier, stage, epoch, players, createdAtMs, migrations } = room;
+    const { maxPlayers, locked } = room.listing;
     const rttsMs: number[] = [];
     const places: { latitude: number; longitude: number }[] = [];
     for (const { playerId, stage: seat } of room.sessions.values()) {

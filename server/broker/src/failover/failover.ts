@@ -281,9 +281,9 @@ export class Failover {
       await peer.request({ method: "disposeRoom", roomId, epoch: epoch + 1 });
       return;
     }
-    const { processId, address, sessions, locked, maxPlayers, stateHash } = slot;
+    const { processId, address, sessions, stateHash } = slot;
     rooms.apply(room, { type: "restored", hostId: toHostId, at: { processId, address }, epoch });
-    rooms.listing(room, locked, maxPlayers);
+    rooms.listing(room, slot);
     rooms.reconcile(room, sessions);
     await onOwner(room);
     onView({ ...view, phase: "completed", bytes });

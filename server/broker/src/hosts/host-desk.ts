@@ -229,7 +229,7 @@ export class HostDesk {
         if (fromOwner || lastWords) rooms.left(room, change.sessionId);
         return;
       case "listing":
-        if (fromOwner) rooms.listing(room, change.locked, change.maxPlayers);
+        if (fromOwner) rooms.listing(room, change);
         return;
       case "disposed":
         if (fromOwner) rooms.apply(room, { type: "dispose" });
@@ -353,7 +353,7 @@ export class HostDesk {
   }
 
   #sessions(room: RoomEntry, report: RoomReport): void {
-    this.#options.rooms.listing(room, report.locked, report.maxPlayers);
+    this.#options.rooms.listing(room, report);
     this.#options.rooms.reconcile(room, report.sessions);
   }
 

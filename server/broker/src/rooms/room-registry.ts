@@ -2,7 +2,13 @@
  * Rooms and the seats in them. Every lookup is by an index; nothing here grows with the number of rooms.
  * Whoever changes a room does it through this class, which keeps the indexes and tells what changed.
  */
-import { type CarrierKind, CentroidError, type Seated } from "@centroid/protocol";
+import {
+  type CarrierKind,
+  CentroidError,
+  type RoomListing,
+  roomListingSchema,
+  type Seated,
+} from "@centroid/protocol";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { StandbyRecord } from "../store/store.js";
 import { nextStage, type RoomStage, type RoomTransition } from "./room-stage.js";
@@ -29,8 +35,7 @@ export interface RoomEntry {
   epoch: number;
   /** Highest epoch that a host may have taken without the broker's consent; never used for an owner. */
   fencedEpoch: number;
-  locked: boolean;
-  maxPlayers: number | undefined;
+  listing: RoomListing;
   migrations: number;
   players: number;
   readonly sessions: Map<string, RoomSession>;
@@ -105,7 +110,7 @@ export class RoomRegistry {
     return this.#rooms.values();
   }
 
-  /** Rooms of a type with a free seat, oldest first. */
+  /** Rooms of a type that have a free seat and are not private, oldest first. */
   open(name: string): Iterable<RoomEntry> {
     return this.#openByName.get(name) ?? [];
   }
@@ -116,8 +121,7 @@ export class RoomRegistry {
     const room: RoomEntry = {
       ...fresh,
       fencedEpoch: 0,
-      locked: false,
-      maxPlayers: undefined,
+      listing: { locked: false },
       migrations: 0,
       players: 0,
       sessions: new Map(),
@@ -169,9 +173,9 @@ export class RoomRegistry {
     if (this.#rooms.get(room.roomId) === room) this.#updated(room);
   }
 
-  listing(room: RoomEntry, locked: boolean, maxPlayers: number | undefined): void {
-    room.locked = locked;
-    room.maxPlayers = maxPlayers;
+  /** Its host says how matchmaking is to see it; `told` may have more in it than that. */
+  listing(room: RoomEntry, told: RoomListing): void {
+    room.listing = roomListingSchema.parse(told);
     this.#updated(room);
   }
 
@@ -259,7 +263,7 @@ export class RoomRegistry {
 
   #index(room: RoomEntry): void {
     let open = this.#openByName.get(room.name);
-    if (hasFreeSeat(room) && this.#rooms.has(room.roomId)) {
+    if (hasFreeSeat(room) && room.listing.private !== true && this.#rooms.has(room.roomId)) {
       if (open === undefined) {
         open = new Set();
         this.#openByName.set(room.name, open);
@@ -269,9 +273,10 @@ export class RoomRegistry {
   }
 }
 
-/** True if matchmaking may send somebody there. */
+/** True if somebody who knows the room's id may get in. */
 export function hasFreeSeat(room: RoomEntry): boolean {
   const { state } = room.stage;
   if (state !== "running" && state !== "migrating") return false;
-  return !room.locked && (room.maxPlayers === undefined || room.sessions.size < room.maxPlayers);
+  const { locked, maxPlayers } = room.listing;
+  return !locked && (maxPlayers === undefined || room.sessions.size < maxPlayers);
 }

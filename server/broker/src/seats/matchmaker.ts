@@ -10,7 +10,6 @@ import {
   type SeatRequest,
   type SeatReservation,
 } from "@centroid/protocol";
-import { z } from "zod";
 import type { Clock } from "../base/clock.js";
 import { within } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
@@ -24,6 +23,7 @@ import type { ProbeIntake } from "../probes/probe-intake.js";
 import { hasFreeSeat, type RoomEntry, type RoomRegistry, type RoomSession } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 import type { Allowance, Visit } from "./allowance.js";
+import { compare, meets } from "./criteria.js";
 import type { RoomFactory, TakenSeat } from "./room-factory.js";
 import type { SeatExpiry } from "./seat-expiry.js";
 
@@ -71,7 +71,18 @@ export interface Caller {
 
 type Seat = RoomAddress & { sessionId: string };
 
-const bodySchema = z.record(z.string(), z.unknown());
+/** Text is no options; Colyseus takes it all the same, one character each. */
+const MAX_TEXT_OPTIONS = 1_000;
+
+/**
+ * Options as Colyseus takes them from any body: clients in Lua write an empty table as `[]`.
+ * @throws CentroidError BAD_REQUEST
+ */
+function optionsOf(body: unknown): Record<string, unknown> {
+  if (typeof body === "string" && body.length > MAX_TEXT_OPTIONS)
+    throw new CentroidError("BAD_REQUEST", "options are text; send a JSON object");
+  return Object.assign({}, body);
+}
 
 export class Matchmaker {
   readonly #options: MatchmakerOptions;
@@ -95,9 +106,7 @@ export class Matchmaker {
     address: string,
   ): Promise<SeatReservation> {
     await this.#options.ready;
-    const parsed = bodySchema.safeParse(body ?? {});
-    if (!parsed.success) throw new CentroidError("BAD_REQUEST", "options must be a JSON object");
-    const { [CENTROID_OPTIONS_KEY]: rawHints, ...options } = parsed.data;
+    const { [CENTROID_OPTIONS_KEY]: rawHints, ...options } = optionsOf(body);
     if (method === "reconnect") return this.#reconnect(target, options.reconnectionToken);
     const hints = rawHints === undefined ? undefined : parseHints(rawHints);
     const { playerId, playerToken } = await this.#options.identity.identify(hints);
@@ -128,7 +137,11 @@ export class Matchmaker {
     for (let attempt = 1; ; attempt++) {
       const seated = await this.#reserve(method, target, joiner, full);
       try {
-        return await this.#seat(seated, joiner);
+        return await this.#seat(
+          seated,
+          joiner,
+          method === "joinById" || method === "create" ? "id" : "search",
+        );
       } catch (cause) {
         const error = CentroidError.from(cause);
         const elsewhere =
@@ -159,7 +172,7 @@ export class Matchmaker {
     };
     const taken = (room: RoomEntry): TakenSeat => ({ session: take(room, false), at: undefined });
     const find = (): TakenSeat | undefined => {
-      const room = this.#nearestOpen(target, player.playerId, full);
+      const room = this.#bestOpen(target, joiner, full);
       return room && taken(room);
     };
     const create = async (): Promise<TakenSeat> => {
@@ -185,7 +198,7 @@ export class Matchmaker {
       case "joinById": {
         const room = rooms.get(target);
         if (room === undefined) throw new CentroidError("ROOM_NOT_FOUND", `room "${target}" not found`);
-        if (room.locked) throw new CentroidError("ROOM_LOCKED", `room "${target}" is locked`);
+        if (room.listing.locked) throw new CentroidError("ROOM_LOCKED", `room "${target}" is locked`);
         if (!hasFreeSeat(room) && room.stage.state !== "creating" && room.stage.state !== "restoring")
           throw new CentroidError("ROOM_FULL", `room "${target}" has no free seat`);
         return taken(room);
@@ -204,22 +217,36 @@ export class Matchmaker {
     return session;
   }
 
-  /** Among the oldest open rooms of a kind the nearest one; the fuller one of equals. */
-  #nearestOpen(name: string, playerId: string, full: ReadonlySet<string>): RoomEntry | undefined {
+  /**
+   * Of the open rooms that the joiner's options ask for, the first by the order of their type. Where that leaves it
+   * open, the nearest among the oldest; the fuller one of equals.
+   */
+  #bestOpen(
+    name: string,
+    { player: { playerId }, options }: Joiner,
+    full: ReadonlySet<string>,
+  ): RoomEntry | undefined {
     let best: { room: RoomEntry; rttMs: number } | undefined;
     let compared = 0;
     for (const room of this.#options.rooms.open(name)) {
-      if (full.has(room.roomId)) continue;
-      if (compared++ >= MAX_COMPARED) break;
+      if (full.has(room.roomId) || !meets(room, options)) continue;
+      const order = best === undefined ? -1 : compare(room, best.room);
+      if (order > 0) continue;
+      if (order < 0) compared = 0;
+      // A type with an order of its own may have its first room anywhere.
+      if (compared++ >= MAX_COMPARED) {
+        if (room.listing.sortBy === undefined) break;
+        continue;
+      }
       const rttMs = this.#options.engine.latency(playerId, room.stage.hostId).p50Ms;
-      const nearer = best === undefined || rttMs < best.rttMs;
+      const nearer = best === undefined || order < 0 || rttMs < best.rttMs;
       const fuller = rttMs === best?.rttMs && room.sessions.size > best.room.sessions.size;
       if (nearer || fuller) best = { room, rttMs };
     }
     return best?.room;
   }
 
-  async #seat({ session, at }: TakenSeat, joiner: Joiner): Promise<SeatReservation> {
+  async #seat({ session, at }: TakenSeat, joiner: Joiner, via: "search" | "id"): Promise<SeatReservation> {
     const { rooms, seats, hosts } = this.#options;
     const { roomId, sessionId } = session;
     const room = rooms.require(roomId);
@@ -230,6 +257,7 @@ export class Matchmaker {
           peerOf(hosts.require(hostId)).request({
             method: "reserveSeat",
             roomId,
+            via,
             sessionId,
             ...seatRequest(joiner),
           }),

@@ -5,7 +5,7 @@ import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import type { RoomEntry, RoomRegistry, RoomSession } from "../rooms/room-registry.js";
+import { hasFreeSeat, type RoomEntry, type RoomRegistry, type RoomSession } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 
 /** Hosts tried before a joiner hears that none would take the room. */
@@ -132,13 +132,16 @@ export class RoomFactory {
     const seat = { ...creator, sessionId: session.sessionId };
     let at: RoomAddress;
     try {
-      const { locked, maxPlayers, processId, address } = await peer.request(
+      const made = await peer.request(
         { method: "createRoom", roomId, name, options: creator.options, carrier, epoch, seat },
         CREATE_TIMEOUT_MS[carrier],
       );
-      at = { processId, address };
-      room.locked = locked;
-      room.maxPlayers = maxPlayers;
+      if (made.roomId !== undefined && made.roomId !== roomId) {
+        rooms.apply(room, { type: "dispose" });
+        return { session: take(this.#ownIdRoom(made.roomId)), at: undefined };
+      }
+      at = { processId: made.processId, address: made.address };
+      rooms.listing(room, made);
       rooms.apply(room, { type: "created", at });
     } catch (cause) {
       if (rooms.get(roomId) === room) rooms.apply(room, { type: "dispose" });
@@ -148,6 +151,16 @@ export class RoomFactory {
     }
     onOwner(room).catch((cause: unknown) => logger.error({ roomId, cause }, "new room could not be stored"));
     return { session, at };
+  }
+
+  /**
+   * The room that chose this id. Its host has said already that it runs there; if another has had the id for longer,
+   * that one is it, as on one server.
+   */
+  #ownIdRoom(roomId: string): RoomEntry {
+    const room = this.#options.rooms.require(roomId);
+    if (!hasFreeSeat(room)) throw new CentroidError("ROOM_FULL", `room "${roomId}" has no free seat`);
+    return room;
   }
 
   #assertType(name: string): void {
