@@ -1,6 +1,6 @@
 /** The client's half of a move against scripted hosts on real sockets: every order in which things can arrive. */
 import { once } from "node:events";
-import { encodeControl, isControl, type ServerControl } from "@centroid/protocol";
+import { decodeClientControl, encodeControl, isControl, type ServerControl } from "@centroid/protocol";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -102,6 +102,31 @@ const moving = (url: string): ServerControl => ({
 });
 
 describe("a move, seen from the player", () => {
+  it.each([2, 0])("asks the new host for what the old connection lost, and gets %i frames", async (count) => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url);
+    await a.connected();
+    a.say(1);
+    a.control(moving(b.url));
+    await b.connected();
+    await expect.poll(() => me.heard).toEqual([1]);
+    const asked = new Promise<number>((resolve) => {
+      b.socket.on("message", (data: Buffer) => {
+        if (!isControl(data)) return;
+        const message = decodeClientControl(data);
+        if (message.type === "replay") resolve(message.received);
+      });
+    });
+    b.control({ type: "resumed", epoch: 2, received: 0, sent: 3, patchRateMs: 10 });
+    b.say(4);
+    a.socket.terminate();
+    expect(await asked).toBe(1);
+    b.control({ type: "replaying", count });
+    for (let n = 0; n < count; n++) b.say(2 + n);
+    await expect.poll(() => me.heard).toEqual(count === 2 ? [1, 2, 3, 4] : [1, 4]);
+    await expect.poll(() => me.moves.map(({ lost }) => lost)).toEqual([2 - count]);
+  });
+
   it("holds the new host's frames until the last of the old one is in", async () => {
     const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
     const me = player(a.url);

@@ -59,6 +59,11 @@ export const serverControlSchema = z.discriminatedUnion("type", [
     /** Of the restoration, for the client's report. */
     migrationId: z.optional(id),
   }),
+  /**
+   * Answers a `replay` that came after `resumed`: the next `count` data frames are older than all others on this socket,
+   * those that the old one lost.
+   */
+  z.object({ type: z.literal("replaying"), count }),
   /** A warm standby of the room is there: connect to it now, keep using this socket; `resumed` comes if it takes over. */
   z.object({ type: z.literal("standby"), url: z.string(), host: hostSummarySchema }),
   /** Nothing to say, but still here. */
@@ -70,7 +75,7 @@ export type ServerControl = z.infer<typeof serverControlSchema>;
 
 /** Client to room host. */
 export const clientControlSchema = z.discriminatedUnion("type", [
-  /** The old socket broke before `moved`: send again what follows `received`. */
+  /** The old socket broke before its last frame: send again what follows `received`. Said once in a move. */
   z.object({ type: z.literal("replay"), received: count }),
   /** What the move looked like from here. */
   z.object({

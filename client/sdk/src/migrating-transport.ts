@@ -27,6 +27,8 @@ const MAX_RELOCATIONS = 20;
 const RELOCATE_MS = 250;
 /** Without an old connection, a destination that stays silent so long is given up for a reconnection. */
 const ORPHAN_TIMEOUT_MS = 10_000;
+/** What the old connection lost is waited for so long; then it counts as lost. */
+const REPLAY_TIMEOUT_MS = 2_000;
 /** What a standby said when it took the session over may come after the news that no other host will. */
 const LAST_WORD_MS = 1_000;
 const CLOSE_NORMAL = 1000;
@@ -242,6 +244,7 @@ export class MigratingTransport {
         this.#watchdog.alive();
         return;
       case "resumed":
+      case "replaying":
         return;
       default: {
         const never: never = message;
@@ -269,14 +272,23 @@ export class MigratingTransport {
     return next;
   }
 
-  /** Goes over to the destination once nothing of the old connection is missing. */
-  #trySwitch(): void {
+  /**
+   * Goes over to the destination once nothing of the old connection is missing.
+   * @param late what is missing does not come any more
+   */
+  #trySwitch(late = false): void {
     const next = this.#next;
     const arrived = next?.arrived;
     if (next === undefined || arrived === undefined) return;
     const { socket, resumed, held } = arrived;
     const missing = resumed.sent - this.#received;
     if (missing > 0 && this.#socket !== undefined) return;
+    // Its old connection broke before the last frame: the destination gets the rest from there.
+    if (missing > 0 && !late && (next.askReplay(this.#received) || next.asking)) {
+      clearTimeout(this.#orphanTimer);
+      this.#orphanTimer = setTimeout(() => this.#trySwitch(true), REPLAY_TIMEOUT_MS);
+      return;
+    }
     const old = this.#socket;
     this.#next = undefined;
     next.release();

@@ -40,6 +40,11 @@ export class NextHost {
   #socket: WebSocket | undefined;
   #held: ArrayBuffer[] = [];
   #resumed: Resumed | undefined;
+  /** Frames that the old connection lost, in order, and how many of them are still to come. */
+  #replayed: ArrayBuffer[] = [];
+  #replaying = 0;
+  #asked = false;
+  #asking = false;
   #ended = false;
 
   /** Dials at once. */
@@ -51,16 +56,33 @@ export class NextHost {
     this.#dial();
   }
 
-  /** Set once the destination runs the room. */
+  /** Set once the destination runs the room, and not while it brings what the old connection lost. */
   get arrived(): Arrived | undefined {
-    if (this.#socket === undefined || this.#resumed === undefined) return undefined;
-    return { socket: this.#socket, resumed: this.#resumed, held: this.#held };
+    if (this.#socket === undefined || this.#resumed === undefined || this.#replaying > 0) return undefined;
+    const sent = this.#resumed.sent - this.#replayed.length;
+    return {
+      socket: this.#socket,
+      resumed: { ...this.#resumed, sent },
+      held: [...this.#replayed, ...this.#held],
+    };
   }
 
-  /** The old host is gone before its last frame came: the destination has it from there, or asks for it. */
-  askReplay(received: number): void {
-    if (this.#socket?.readyState !== PlatformWebSocket.OPEN) return;
+  /** The destination was asked for what the old connection lost, and has not answered yet. */
+  get asking(): boolean {
+    return this.#asking;
+  }
+
+  /**
+   * The old host is gone before its last frame came: the destination has it from there, or asks for it.
+   * @returns false if it was asked before
+   */
+  askReplay(received: number): boolean {
+    if (this.#asked) return false;
+    if (this.#socket?.readyState !== PlatformWebSocket.OPEN) return true;
+    this.#asked = true;
+    this.#asking = true;
     this.#socket.send(encodeControl({ type: "replay", received }) as Uint8Array<ArrayBuffer>);
+    return true;
   }
 
   /** Leaves the socket to whoever took it. */
@@ -96,13 +118,21 @@ export class NextHost {
   #hear(socket: WebSocket, data: ArrayBuffer): void {
     const bytes = new Uint8Array(data);
     if (!isControl(bytes)) {
-      this.#held.push(data);
+      if (this.#replaying === 0) this.#held.push(data);
+      else {
+        this.#replayed.push(data);
+        if (--this.#replaying === 0) this.#events.onResumed();
+      }
       return;
     }
     const message = readControl(socket, bytes);
     if (message?.type === "resumed") {
       this.#resumed = message;
       this.#events.onResumed();
+    } else if (message?.type === "replaying") {
+      this.#asking = false;
+      this.#replaying = message.count;
+      if (message.count === 0) this.#events.onResumed();
     } else if (message?.type === "ack") this.#events.onAck(message.received);
     else if (message !== undefined) this.#held.push(data);
   }
@@ -111,6 +141,10 @@ export class NextHost {
     this.#socket = undefined;
     this.#held = [];
     this.#resumed = undefined;
+    this.#replayed = [];
+    this.#replaying = 0;
+    this.#asked = false;
+    this.#asking = false;
     if (this.#attempts >= ATTEMPTS) {
       this.#ended = true;
       this.#events.onGivenUp();

@@ -2,7 +2,7 @@
  * The side of a hand-off that gets the room: builds it passive under the same id, applies what the source
  * copies, and runs it from the moment the rest has arrived and its hash agrees.
  */
-import { CentroidError, decodeClientControl, isControl } from "@centroid/protocol";
+import { CentroidError, type ClientControl, decodeClientControl, isControl } from "@centroid/protocol";
 import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
@@ -58,6 +58,8 @@ export class HandoffDestination {
   readonly #options: DestinationOptions;
   readonly #tickets = new Map<string, string>();
   readonly #arrivals = new Map<string, Arrival>();
+  /** Players who have asked for what their old connection lost. */
+  readonly #asked = new Set<string>();
   #state: State = { name: "waiting" };
   readonly #deadline: NodeJS.Timeout;
   #source: ServerSocket | undefined;
@@ -275,6 +277,7 @@ export class HandoffDestination {
 
   #connect(client: MovableClient, arrival: Arrival): void {
     if (arrival.replayFrom !== undefined) {
+      this.#asked.add(client.sessionId);
       this.#arrivals.set(client.sessionId, arrival);
       this.#send({ type: "replay", sessionId: client.sessionId, received: arrival.replayFrom });
       return;
@@ -283,11 +286,22 @@ export class HandoffDestination {
     this.#attach(client, arrival.socket, sent, []);
   }
 
+  /** A player that goes on here already finds that its old connection broke before the last frame. */
+  #askLate(client: MovableClient, received: number): void {
+    this.#asked.add(client.sessionId);
+    if (this.#source === undefined) client.link.resend([]);
+    else this.#send({ type: "replay", sessionId: client.sessionId, received });
+  }
+
   /** What the source had kept for a player whose old connection broke; the rest follows behind it. */
   #replayed(sessionId: string, frames: readonly Uint8Array[] | undefined): void {
     const arrival = this.#arrivals.get(sessionId);
     const client = this.#state.name === "owner" ? this.#state.clients.get(sessionId) : undefined;
-    if (arrival === undefined || client === undefined) return;
+    if (client === undefined) return;
+    if (arrival === undefined) {
+      client.link.resend(frames ?? []);
+      return;
+    }
     this.#arrivals.delete(sessionId);
     const sent = this.#counters.get(sessionId)?.sent ?? 0;
     this.#attach(client, arrival.socket, frames === undefined ? sent : sent - frames.length, frames ?? []);
@@ -297,6 +311,10 @@ export class HandoffDestination {
     const received = this.#counters.get(client.sessionId)?.received ?? client.link.received;
     const patchRateMs = (this.#state.name === "owner" ? this.#state.room.patchRate : undefined) ?? 0;
     const resumed = { type: "resumed", epoch: this.#options.epoch, received, sent, patchRateMs } as const;
+    client.link.on("control", (message: ClientControl) => {
+      if (message.type === "replay" && !this.#asked.has(client.sessionId))
+        this.#askLate(client, message.received);
+    });
     client.link.attach(socket, client.link.centroid ? resumed : undefined, before);
   }
 

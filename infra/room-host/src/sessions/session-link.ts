@@ -96,6 +96,12 @@ export class SessionLink extends EventEmitter {
     else this.#held.push(Buffer.from(frame));
   }
 
+  /** Frames that were counted before, over the socket of now. */
+  resend(frames: readonly Uint8Array[]): void {
+    this.control({ type: "replaying", count: frames.length });
+    for (const frame of frames) this.#socket?.send(frame);
+  }
+
   control(message: ServerControl): void {
     if (this.centroid) this.#socket?.send(encodeControl(message));
   }
