@@ -12,12 +12,12 @@ import { randomIds } from "./base/ids.js";
 import { type BrokerLimits, DEFAULT_LIMITS } from "./base/limits.js";
 import { LOG_SERIALIZERS, type Logger } from "./base/logger.js";
 import { RateLimiter } from "./base/rate-limit.js";
+import { onClusterMessage } from "./cluster/cluster-messages.js";
 import { SingleBroker } from "./cluster/single.js";
 import { assemble, type Core } from "./compose.js";
 import type { EventListener, Snapshot } from "./events/event-hub.js";
 import { AgentServer } from "./hosts/agent-server.js";
-import { anyHostTakesRooms } from "./hosts/host-desk.js";
-import { hostView } from "./hosts/host-registry.js";
+import { anyHostTakesRooms, hostView } from "./hosts/host-registry.js";
 import { RoomGrants } from "./hosts/room-grants.js";
 import { LogFile } from "./log-file.js";
 import { OpenMoves } from "./moves/open-moves.js";
@@ -29,17 +29,16 @@ import {
   DEFAULT_PORT,
   DEFAULT_REJOIN_GRACE_MS,
 } from "./options.js";
-import { PlayerIdentity } from "./probes/player-identity.js";
+import { endRooms } from "./rooms/end-rooms.js";
 import { Allowance } from "./seats/allowance.js";
 import { Matchmaker } from "./seats/matchmaker.js";
+import { PlayerIdentity } from "./seats/player-identity.js";
 import { PlayerTokens } from "./seats/player-tokens.js";
 import { RoomFactory } from "./seats/room-factory.js";
-import { endRooms } from "./shutdown.js";
 import { FolderLock } from "./store/folder-lock.js";
 import { GuardedStore } from "./store/guarded-store.js";
 import { LmdbStore } from "./store/lmdb-store.js";
 import { MemoryStore } from "./store/memory-store.js";
-import type { JournalEntry, RoomRecord } from "./store/store.js";
 import { Teardown } from "./teardown.js";
 import { TraceFile } from "./trace-file.js";
 
@@ -49,8 +48,6 @@ const LEASE_SHARE = 0.8;
 /** Of the silence that counts: it is noticed by so much late at most. */
 const SILENCE_SWEEP_SHARE = 1 / 16;
 const SWEEP_MS = 1_000;
-/** How often it is looked whether all hosts of before are back. */
-const REJOIN_POLL_MS = 20;
 
 /** A broker that listens. Disposing it ends it; rooms and players go on. */
 export interface Broker extends AsyncDisposable {
@@ -149,7 +146,8 @@ async function start(
     cluster,
     adminToken,
   });
-  const { clock, hosts, migrator, loop, hub, hostDesk, logger, players } = core;
+  const { clock, hosts, migrator, loop, liveness, router, logger, players } = core;
+  const { hub } = core.feed;
   const tokens = new PlayerTokens(playerKey, clock, newId, options.playerTokenLifeMs);
   const identity = new PlayerIdentity({ tokens, players, store, clock, logger });
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
@@ -163,18 +161,16 @@ async function start(
     leaseMs: lostAfterMs * LEASE_SHARE,
     clock,
     logger: options.logger,
-    onHello: (hello, link) => hostDesk.hello(hello, link),
-    onHeartbeat: (hostId, load, rssBytes) => hostDesk.heartbeat(hostId, load, rssBytes),
-    onRoom: (hostId, message) => hostDesk.room(hostId, message),
-    onCheckpoint: (hostId, saved) => hostDesk.checkpoint(hostId, saved),
-    onClosed: (link) => hostDesk.closed(link),
+    onHello: (hello, link) => liveness.hello(hello, link),
+    onHeartbeat: (hostId, load, rssBytes) => liveness.heartbeat(hostId, load, rssBytes),
+    onRoom: (hostId, message) => router.route(hostId, message),
+    onCheckpoint: (hostId, saved) => router.checkpoint(hostId, saved),
+    onClosed: (link) => liveness.closed(link),
   });
   const stopping = new AbortController();
   /** Rooms are ending: nobody else may come in. */
   const closing = new AbortController();
-  const ready = rejoined(
-    core,
-    remembered,
+  const ready = core.recovery.awaitHosts(
     open,
     options.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
     stopping.signal,
@@ -200,7 +196,7 @@ async function start(
     agents,
     events,
   );
-  const listen = setInterval(() => hostDesk.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
+  const listen = setInterval(() => liveness.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
   const sweep = setInterval(() => {
     core.seats.sweep();
     ofAddress.sweep();
@@ -220,7 +216,7 @@ async function start(
     clearInterval(sweep);
     stopping.abort();
     migrator.stop();
-    hostDesk.stop();
+    liveness.stop();
     core.failover.stop();
     core.standbys.stop();
     loop[Symbol.dispose]();
@@ -244,11 +240,19 @@ async function start(
     {
       acquired: (shards) => {
         ready
-          .then(() => (stopping.signal.aborted ? undefined : core.takeOver(shards)))
+          .then(() => (stopping.signal.aborted ? undefined : core.recovery.takeOver(shards)))
           .catch((cause: unknown) => logger.error({ cause }, "open moves could not be read"));
       },
       released: (shards) => logger.info({ shards: shards.length }, "other brokers decide from now on"),
-      bulletin: (bulletin) => core.heed(bulletin),
+      bulletin: (message) =>
+        onClusterMessage(message, {
+          onProbes: (body) => core.probeIntake.reportedToBroker(body),
+          onEvent: (change) => hub.emit(() => change),
+          onHostState: (hostId, to) => core.hostOrders.apply(hostId, to),
+          onHostAsked: (hostId) => liveness.askedByBroker(hostId),
+          onHostHeard: (hostId) => liveness.heardByBroker(hostId),
+          logger,
+        }),
     },
   );
   return {
@@ -263,7 +267,8 @@ async function start(
     async endRooms(hostIds) {
       closing.abort();
       loop[Symbol.dispose]();
-      await endRooms({ ...core, remembered, forget: core.onGone }, hostIds);
+      const { rooms, records } = core;
+      await endRooms({ hosts, rooms, remembered, records, clock, logger }, hostIds);
     },
     events: { snapshot: () => hub.snapshot(), subscribe: (listener) => hub.subscribe(listener) },
     [Symbol.asyncDispose]: () => teardown[Symbol.asyncDispose](),
@@ -290,7 +295,7 @@ function build(
   const { hosts, metrics, logger, clock } = core;
   const openReads = options.requireReadToken !== true && isLoopback(options.bindHost ?? DEFAULT_BIND_HOST);
   const guard = new Guard({ admin: own.adminToken, viewer: own.viewerToken }, openReads);
-  const factory = new RoomFactory({ ...core, carrier: options.carrier ?? "process" });
+  const factory = new RoomFactory(core);
   const matchmaker = new Matchmaker({
     ...core,
     factory,
@@ -308,7 +313,6 @@ function build(
     operator: {
       ...core,
       brokerId: own.brokerId,
-      emulated: options.emulated ?? false,
       emulationUrl: options.emulationUrl,
       guard,
     },
@@ -329,31 +333,4 @@ function build(
       return anyHostTakesRooms(hosts) ? undefined : "no active host has a free slot";
     },
   });
-}
-
-/** Waits for the hosts of remembered rooms and of open moves. */
-async function rejoined(
-  { hosts, clock, hostDesk, endAskableMoves, logger }: Core,
-  remembered: Map<string, RoomRecord>,
-  open: readonly JournalEntry[],
-  graceMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const awaited = new Set([
-    ...[...remembered.values()].map(({ hostId }) => hostId),
-    ...open.flatMap(({ fromHostId, toHostId }) => [fromHostId, toHostId]),
-  ]);
-  const until = clock.now() + graceMs;
-  while (
-    !signal.aborted &&
-    clock.now() < until &&
-    [...awaited].some((hostId) => hosts.get(hostId) === undefined)
-  ) {
-    await endAskableMoves().catch((cause: unknown) =>
-      logger.error({ cause }, "open moves could not be read"),
-    );
-    await new Promise<void>((resolve) => clock.after(REJOIN_POLL_MS, resolve));
-  }
-  if (signal.aborted) return;
-  for (const record of [...remembered.values()]) hostDesk.notFound(record);
 }

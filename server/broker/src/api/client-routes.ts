@@ -20,19 +20,18 @@ import { addressKey } from "../base/limits.js";
 import { RateLimiter } from "../base/rate-limit.js";
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
-import type { Metrics } from "../metrics.js";
 import type { Crashes } from "../moves/crashes.js";
 import type { PlacementEngine, RoomFacts } from "../placement/engine.js";
-import type { PlacementLoop } from "../placement/placement-loop.js";
 import { roomFacts } from "../placement/room-facts.js";
-import type { PlayerIdentity } from "../probes/player-identity.js";
 import type { PlayerEntry, PlayerRegistry } from "../probes/player-registry.js";
 import type { ProbeIntake } from "../probes/probe-intake.js";
-import type { RoomRegistry, RoomSession } from "../rooms/room-registry.js";
+import { shuttingDown } from "../rooms/end-rooms.js";
+import type { RoomRegistry } from "../rooms/room-registry.js";
 import { colyseusBody } from "../seats/colyseus-errors.js";
 import type { Caller, Matchmaker } from "../seats/matchmaker.js";
-import { shuttingDown } from "../shutdown.js";
+import type { PlayerIdentity } from "../seats/player-identity.js";
 import { toCentroidError, withRetryAfter } from "./http-errors.js";
+import type { Metrics } from "./metrics.js";
 
 /** Hosts to confirm per report. */
 const MAX_NEXT = 4;
@@ -48,7 +47,6 @@ export interface ClientRoutesOptions {
   matchmaker: Matchmaker;
   probeIntake: ProbeIntake;
   engine: PlacementEngine;
-  loop: PlacementLoop;
   identity: PlayerIdentity;
   addresses: AddressBook;
   crashes: Crashes;
@@ -56,7 +54,6 @@ export interface ClientRoutesOptions {
   metrics: Metrics;
   /** Aborted: nobody may come in any more. */
   closing: AbortSignal;
-  onPlayer: (session: RoomSession) => void;
 }
 
 /** Reports of one player: several times what the SDK sends when it is told to hurry. */
@@ -142,14 +139,9 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     const player = o.players.get(playerId);
     if (player === undefined)
       throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
-    const rejected = o.probeIntake.take(player, probes, o.probeIntake.locate(player, location, network));
+    const rejected = o.probeIntake.report({ player, location, network, probes });
     o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
     o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
-    for (const session of player.sessions.values()) {
-      if (network !== undefined) session.network = network;
-      o.loop.mark(session.roomId);
-      o.onPlayer(session);
-    }
     const next = o.engine
       .nextProbes(playerId, seatedIn(o.rooms, player), MAX_NEXT, o.clock.now())
       .flatMap((hostId) => o.hosts.get(hostId) ?? [])

@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { CentroidError, type Role } from "@centroid/protocol";
-import { sameSecret } from "../seats/player-tokens.js";
+import { sameSecret } from "../base/secrets.js";
 
 const LOOPBACK_PEERS = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
 const LOOPBACK_NAMES = new Set(["127.0.0.1", "localhost", "[::1]"]);

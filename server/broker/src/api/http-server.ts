@@ -12,11 +12,11 @@ import type { WebSocketServer } from "ws";
 import { addressKey, LimitReached } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { RateLimiter } from "../base/rate-limit.js";
-import type { Metrics } from "../metrics.js";
 import { type ClientRoutesOptions, clientRoutes } from "./client-routes.js";
 import { emulationRoutes } from "./emulation-routes.js";
 import { callerOf, type Guard } from "./guard.js";
 import { httpStatus, toCentroidError, withRetryAfter } from "./http-errors.js";
+import type { Metrics } from "./metrics.js";
 import { type OperatorRoutesOptions, operatorRoutes } from "./operator-routes.js";
 import { pagePolicy } from "./page-policy.js";
 

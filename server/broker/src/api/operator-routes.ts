@@ -6,11 +6,9 @@ import {
   hostSchema,
   idSchema,
   locationSchema,
-  type MoveRequest,
   moveRequestSchema,
   operatorMessageSchema,
   PROTOCOL_VERSION,
-  type Receipt,
   receiptSchema,
   roomSchema,
   whoamiSchema,
@@ -22,8 +20,10 @@ import { z } from "zod";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
+import type { HostOrders } from "../hosts/host-orders.js";
 import { type HostRegistry, hostView, peerOf } from "../hosts/host-registry.js";
 import type { Migrator } from "../moves/migrator.js";
+import type { MoveOrders } from "../moves/move-orders.js";
 import type { DecisionLog } from "../placement/decision-log.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import { roomFacts } from "../placement/room-facts.js";
@@ -48,14 +48,13 @@ export interface OperatorRoutesOptions {
   engine: PlacementEngine;
   decisions: DecisionLog;
   migrator: Migrator;
-  /** By whichever broker decides about the room. */
-  move: (roomId: string, order: MoveRequest) => Promise<Receipt>;
+  moveOrders: MoveOrders;
   store: Store;
   guard: Guard;
   clock: Clock;
   newId: NewId;
   logger: Logger;
-  setHostState: (hostId: string, to: "drain" | "activate") => void;
+  hostOrders: HostOrders;
 }
 
 const statusSchema = z.object({
@@ -235,7 +234,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
         response: { 200: receiptSchema, ...failures },
       },
     },
-    async ({ params, body }) => o.move(params.roomId, body),
+    async ({ params, body }) => o.moveOrders.order(params.roomId, body),
   );
 
   app.post(
@@ -301,7 +300,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
       },
       async ({ params: { hostId } }) => {
         hosts.require(hostId);
-        o.setHostState(hostId, to);
+        o.hostOrders.order(hostId, to);
         return hostView(hosts.require(hostId));
       },
     );

@@ -2,24 +2,25 @@
  * Rooms whose host is gone: each goes on where its standby is or is built again from its last checkpoint on the best
  * living host, at a new epoch, and its players find it there. A host that comes back too late hears that its copies are over.
  */
-import {
-  type CarrierKind,
-  CentroidError,
-  type Decision,
-  type MigrationView,
-  type Receipt,
-  type RoomEvent,
-} from "@centroid/protocol";
+import { type CarrierKind, CentroidError, type Receipt } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
-import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
-import type { Blame, Crashes } from "../moves/crashes.js";
+import type { Emitter } from "../events/emitter.js";
+import type { HostEvents } from "../hosts/host-events.js";
+import { type HostEntry, type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import type { Crashes } from "../moves/crashes.js";
 import { FreezeReports } from "../moves/freeze-reports.js";
+import type { MoveEvents } from "../moves/move-events.js";
 import type { PlacementEngine } from "../placement/engine.js";
+import type { PlacementEvents } from "../placement/placement-events.js";
 import { roomFacts } from "../placement/room-facts.js";
+import type { Rescues, UnresolvedMoves } from "../rooms/reconciler.js";
+import type { Blame, RoomEvents, WithoutCheckpoint } from "../rooms/room-events.js";
+import type { RoomRecords } from "../rooms/room-records.js";
 import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
 import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
+import type { FallbackWarmer } from "./fallback-warmer.js";
 
 /** The first room of a host waits for its process to start, on a busy machine for long; a machine may have to boot. */
 const RESTORE_TIMEOUT_MS: Record<CarrierKind, number> = { process: 12_000, vm: 40_000, container: 12_000 };
@@ -39,25 +40,19 @@ const REPORT_WINDOW_MS = 5_000;
 export interface FailoverOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
+  records: RoomRecords;
+  events: Emitter<HostEvents & RoomEvents & MoveEvents & PlacementEvents>;
   store: Store;
   engine: PlacementEngine;
   clock: Clock;
   newId: NewId;
   logger: Logger;
-  onDecision: (decision: Decision) => void;
-  /** Of hosts that are as good, the one that is quicker. */
-  preferReady: (decision: Decision) => Decision;
-  onView: (migration: MigrationView) => void;
-  onReceipt: (receipt: Receipt, room: RoomEntry | undefined) => void;
-  /** The room's owner changed: to be kept durably. */
-  onOwner: (room: RoomEntry) => Promise<void>;
-  /** No host has a slot for this room: others may make way. */
-  onNoSlot: (room: RoomEntry) => void;
+  /** Knows which hosts are quicker to take a room. */
+  fallbackWarmer: Pick<FallbackWarmer, "preferReady">;
   crashes: Crashes;
   /** True if this broker decides about the room; otherwise another rescues it. */
   owns: (roomId: string) => boolean;
-  /** True while a move that is still open on record leaves it unknown who has the room. */
-  undecided: (roomId: string) => boolean;
+  openMoves: UnresolvedMoves;
 }
 
 interface Rescue {
@@ -68,7 +63,7 @@ interface Rescue {
   cancelled: boolean;
 }
 
-export class Failover {
+export class Failover implements Rescues {
   readonly #options: FailoverOptions;
   readonly #byRoom = new Map<string, Rescue>();
   readonly #byId = new Map<string, Rescue>();
@@ -76,13 +71,20 @@ export class Failover {
 
   constructor(options: FailoverOptions) {
     this.#options = options;
+    const { events } = options;
+    events.on("host.lost", ({ host }) => this.#hostLost(host));
+    events.on("room.away", ({ room, without }) => this.rescue(room, without));
+    events.on("room.crashed", ({ room, blame }) => this.#blame(room, blame));
+    events.on("move.reported", ({ change }) => {
+      if (change.event === "report") this.#byId.get(change.migrationId)?.reports.add(change);
+    });
   }
 
   /**
    * Begins to rescue a room; does nothing if that is under way.
    * @param without what to do if there is no checkpoint: `wait` for the host, or `dispose` if it surely lost the room
    */
-  rescue(room: RoomEntry, without: "wait" | "dispose"): void {
+  rescue(room: RoomEntry, without: WithoutCheckpoint): void {
     if (this.#stopped || this.#byRoom.has(room.roomId)) return;
     const { clock, rooms, newId, logger } = this.#options;
     if (this.#options.crashes.isOver(room.roomId)) {
@@ -92,7 +94,7 @@ export class Failover {
     if (room.stage.state === "running") rooms.apply(room, { type: "host-lost", atMs: clock.now() });
     if (room.stage.state !== "restoring" || !this.#options.owns(room.roomId)) return;
     // Whoever ends the open move asks both of its hosts first.
-    if (this.#options.undecided(room.roomId)) return;
+    if (this.#options.openMoves.undecided(room.roomId)) return;
     const rescue: Rescue = {
       migrationId: newId(),
       reports: new FreezeReports(clock, clock.now() - NOTICED_WITHIN_MS),
@@ -109,20 +111,27 @@ export class Failover {
       });
   }
 
-  /** This room's code ended or hung the process that it ran in. To be told before {@link rescue}. */
-  blame({ roomId, name }: RoomEntry, blame: Blame): void {
+  #hostLost({ roomIds, facts: { hostId } }: HostEntry): void {
+    for (const roomId of [...roomIds]) {
+      const room = this.#options.rooms.get(roomId);
+      if (room?.stage.state === "running" && room.stage.hostId === hostId) this.rescue(room, "wait");
+    }
+  }
+
+  /** This room's code ended or hung the process that it ran in. */
+  #blame({ roomId, name }: RoomEntry, blame: Blame): void {
     this.#options.logger.error({ roomId, name, ...blame }, "a room ended its host's process");
     this.#options.crashes.add(roomId, blame);
   }
 
   /** It would do the same to the next host, and to all rooms there. */
   #end(room: RoomEntry): void {
-    const { rooms, clock, newId, crashes, onReceipt } = this.#options;
+    const { rooms, clock, newId, crashes } = this.#options;
     const { roomId, epoch } = room;
     const { hostId } = room.stage;
     rooms.apply(room, { type: "dispose" });
     const nowMs = clock.now();
-    onReceipt(
+    this.#finish(
       {
         migrationId: newId(),
         roomId,
@@ -159,16 +168,12 @@ export class Failover {
     return true;
   }
 
-  hear(change: Extract<RoomEvent, { event: "report" }>): void {
-    this.#byId.get(change.migrationId)?.reports.add(change);
-  }
-
   /** Begins no more and gives up what is waiting for a host. */
   stop(): void {
     this.#stopped = true;
   }
 
-  async #run(room: RoomEntry, rescue: Rescue, without: "wait" | "dispose"): Promise<void> {
+  async #run(room: RoomEntry, rescue: Rescue, without: WithoutCheckpoint): Promise<void> {
     const { store, rooms, clock, logger } = this.#options;
     const { roomId } = room;
     const fromHostId = room.stage.hostId;
@@ -231,10 +236,10 @@ export class Failover {
   }
 
   #choose(room: RoomEntry): string | undefined {
-    const { engine, clock, onDecision } = this.#options;
-    const decision = this.#options.preferReady(engine.place(roomFacts(room), clock.now()));
-    onDecision(decision);
-    if (decision.toHostId === undefined) this.#options.onNoSlot(room);
+    const { engine, clock, events, fallbackWarmer } = this.#options;
+    const decision = fallbackWarmer.preferReady(engine.place(roomFacts(room), clock.now()));
+    events.emit("decision.made", { decision });
+    if (decision.toHostId === undefined) events.emit("room.unplaced", { roomId: room.roomId });
     return decision.toHostId;
   }
 
@@ -247,7 +252,7 @@ export class Failover {
     }: { saved: StoredCheckpoint; standby?: never } | { saved?: never; standby: StandbyRecord },
     plan: { fromHostId: string; toHostId: string; startedAtMs: number },
   ): Promise<void> {
-    const { hosts, rooms, store, clock, onOwner, onView, onReceipt } = this.#options;
+    const { hosts, rooms, records, store, clock, events } = this.#options;
     const { roomId, name, carrier } = room;
     const { migrationId } = rescue;
     const { fromHostId, toHostId, startedAtMs } = plan;
@@ -259,7 +264,7 @@ export class Failover {
     room.fencedEpoch = epoch;
     const view = { migrationId, roomId, fromHostId, toHostId, reason: "host-lost", startedAtMs } as const;
     const bytes = saved?.data.byteLength ?? 0;
-    onView({ ...view, phase: "preparing", bytes });
+    events.emit("move.progressed", { migration: { ...view, phase: "preparing", bytes } });
     const from =
       saved === undefined
         ? ({ kind: "standby", standbyId: standby.standbyId } as const)
@@ -285,11 +290,11 @@ export class Failover {
     rooms.apply(room, { type: "restored", hostId: toHostId, at: { processId, address }, epoch });
     rooms.listing(room, slot);
     rooms.reconcile(room, sessions);
-    await onOwner(room);
-    onView({ ...view, phase: "completed", bytes });
+    await records.put(room);
+    events.emit("move.progressed", { migration: { ...view, phase: "completed", bytes } });
     const endedAtMs = clock.now();
     const freeze = await rescue.reports.collect(room.players, REPORT_WINDOW_MS);
-    onReceipt(
+    this.#finish(
       {
         migrationId,
         roomId,
@@ -309,5 +314,11 @@ export class Failover {
       },
       room,
     );
+  }
+
+  #finish(receipt: Receipt, room: RoomEntry | undefined): void {
+    const { store, events, logger } = this.#options;
+    store.closeMigration(receipt).catch((cause: unknown) => logger.error({ cause }, "receipt not stored"));
+    events.emit("move.finished", { receipt, room });
   }
 }

@@ -5,8 +5,11 @@
 import type { CarrierKind, Decision } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
+import type { HostEvents } from "../hosts/host-events.js";
 import type { AgentPeer, HostEntry, HostRegistry } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
+import type { PlacementEvents } from "../placement/placement-events.js";
 import { roomFacts } from "../placement/room-facts.js";
 import type { RoomRegistry } from "../rooms/room-registry.js";
 
@@ -24,6 +27,7 @@ export interface FallbackWarmerOptions {
   clock: Clock;
   carrier: CarrierKind;
   logger: Logger;
+  events: Emitter<HostEvents & PlacementEvents>;
 }
 
 export class FallbackWarmer {
@@ -33,10 +37,12 @@ export class FallbackWarmer {
 
   constructor(options: FallbackWarmerOptions) {
     this.#options = options;
+    options.events.on("decision.made", ({ decision }) => this.#prepare(decision));
+    options.events.on("host.suspected", ({ host }) => this.#suspected(host));
   }
 
   /** Makes the second-best host of a decision ready, once. */
-  prepare({ roomId, candidates, fromHostId, toHostId = fromHostId }: Decision): void {
+  #prepare({ roomId, candidates, fromHostId, toHostId = fromHostId }: Decision): void {
     const hostId = best(candidates, toHostId);
     const peer = this.#cold(hostId);
     if (peer !== undefined) this.#options.clock.after(AFTER_MEASURING_MS, () => this.#warm(peer, roomId));
@@ -68,7 +74,7 @@ export class FallbackWarmer {
   }
 
   /** The host may be lost soon: where its rooms would go now, there is a head start to be had. */
-  suspect({ roomIds, facts }: HostEntry): void {
+  #suspected({ roomIds, facts }: HostEntry): void {
     const { rooms, engine, clock } = this.#options;
     let left = MAX_LOOKED_AT;
     for (const roomId of roomIds) {

@@ -7,13 +7,17 @@ import { CentroidError } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
 import type { AddressBook } from "../hosts/address-book.js";
+import type { HostEvents } from "../hosts/host-events.js";
 import { type AgentPeer, type HostEntry, type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import { destinationOf } from "../moves/destination.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import { roomFacts } from "../placement/room-facts.js";
+import type { RoomEvents } from "../rooms/room-events.js";
+import type { RoomRecords } from "../rooms/room-records.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
-import type { StandbyRecord, StoredCheckpoint } from "../store/store.js";
+import type { StandbyRecord, Store } from "../store/store.js";
 
 /** The first room of a host waits for its process to start, on a busy machine for long. */
 const PREPARE_TIMEOUT_MS = 12_000;
@@ -32,16 +36,11 @@ export interface StandbysOptions {
   clock: Clock;
   newId: NewId;
   logger: Logger;
-  /** Resolves when it is durable. */
-  putCheckpoint: (checkpoint: StoredCheckpoint) => Promise<void>;
-  /** To be kept durably: the room's owner and its standby. */
-  onOwner: (room: RoomEntry) => Promise<void>;
-  /** The room has a standby, or has none any more. */
-  onChanged: (room: RoomEntry) => void;
+  store: Pick<Store, "putCheckpoint">;
+  records: RoomRecords;
+  events: Emitter<HostEvents & RoomEvents>;
   /** True if this broker decides about the room. */
   owns: (roomId: string) => boolean;
-  /** The room's host is lost for all that its standby and this broker can see. */
-  rescue: (room: RoomEntry) => void;
 }
 
 interface Watch {
@@ -62,10 +61,16 @@ export class Standbys {
 
   constructor(options: StandbysOptions) {
     this.#options = options;
+    const { events } = options;
+    events.on("host.changed", ({ host }) => this.#hostChanged(host));
+    events.on("room.removed", ({ room }) => this.#watches.delete(room.roomId));
+    events.on("room.replicated", ({ roomId }) => this.#watch(roomId));
+    events.on("standby.broken", (standby) => this.#broken(standby));
+    events.on("standby.orphaned", (standby) => this.#orphaned(standby));
   }
 
   /** The room asks for a standby. */
-  watch(roomId: string): void {
+  #watch(roomId: string): void {
     if (this.#watches.has(roomId)) return;
     this.#watches.set(roomId, {
       work: Promise.resolve(),
@@ -75,10 +80,6 @@ export class Standbys {
       notBeforeMs: 0,
       rankedAtMs: 0,
     });
-  }
-
-  forget(roomId: string): void {
-    this.#watches.delete(roomId);
   }
 
   stop(): void {
@@ -94,7 +95,7 @@ export class Standbys {
   }
 
   /** A host came, went, broke off or changed its standing. */
-  hostChanged({ roomIds, facts: { hostId } }: HostEntry): void {
+  #hostChanged({ roomIds, facts: { hostId } }: HostEntry): void {
     for (const [roomId, watch] of this.#watches) {
       const room = this.#options.rooms.get(roomId);
       if (room === undefined) continue;
@@ -106,7 +107,7 @@ export class Standbys {
   }
 
   /** The room's host says that the standby is gone; the room stands still until it hears that it may go on. */
-  broken(hostId: string, roomId: string, standbyId: string): void {
+  #broken({ hostId, roomId, standbyId }: RoomEvents["standby.broken"]): void {
     const watch = this.#watches.get(roomId);
     if (watch === undefined) return;
     this.#run(roomId, watch, async (room) => {
@@ -119,7 +120,7 @@ export class Standbys {
   }
 
   /** The standby's host says that the room's host is gone. */
-  orphaned(hostId: string, roomId: string, standbyId: string): void {
+  #orphaned({ hostId, roomId, standbyId }: RoomEvents["standby.orphaned"]): void {
     const watch = this.#watches.get(roomId);
     if (watch === undefined) return;
     watch.orphaned = { hostId, standbyId };
@@ -137,12 +138,12 @@ export class Standbys {
 
   /** Both ends of the feed and the agent's connection broke: nobody runs the room. */
   #check(room: RoomEntry, watch: Watch): void {
-    const { hosts, owns, rescue } = this.#options;
+    const { hosts, owns, events } = this.#options;
     const { standby, stage, roomId } = room;
     if (standby === undefined || watch.orphaned?.standbyId !== standby.standbyId) return;
     if (watch.orphaned.hostId !== standby.hostId) return;
     if (stage.state !== "running" || hosts.get(stage.hostId)?.peer !== undefined || !owns(roomId)) return;
-    rescue(room);
+    events.emit("room.away", { room, without: "wait" });
   }
 
   #look(room: RoomEntry, watch: Watch): void {
@@ -208,7 +209,7 @@ export class Standbys {
   }
 
   async #establish(room: RoomEntry, watch: Watch, hostId: string): Promise<void> {
-    const { hosts, addresses, newId, onOwner, onChanged } = this.#options;
+    const { hosts, rooms, records, addresses, newId } = this.#options;
     const { roomId, name, carrier, epoch } = room;
     const owner = this.#owner(room);
     const to = hosts.require(hostId);
@@ -230,20 +231,20 @@ export class Standbys {
       throw cause;
     }
     room.standby = { standbyId, hostId };
-    await onOwner(room);
+    await records.put(room);
     await owner.request({ method: "setAckPolicy", standbyId, roomId, where: "standby" });
     watch.armed = standbyId;
-    onChanged(room);
+    rooms.touched(room);
   }
 
   async #end(room: RoomEntry, watch: Watch, { standbyId, hostId }: StandbyRecord): Promise<void> {
-    const { hosts, putCheckpoint } = this.#options;
+    const { hosts, store } = this.#options;
     const { roomId, carrier } = room;
     const owner = this.#owner(room);
     try {
       const { saved } = await owner.request({ method: "setAckPolicy", roomId, standbyId, where: "both" });
       if (saved !== undefined)
-        await putCheckpoint({ roomId, ...saved, data: Buffer.from(saved.data, "base64") });
+        await store.putCheckpoint({ roomId, ...saved, data: Buffer.from(saved.data, "base64") });
     } catch (cause) {
       // Of an earlier standby, or of a room that cannot be saved just now: there is nothing more to have.
       const { code } = CentroidError.from(cause);
@@ -262,12 +263,12 @@ export class Standbys {
     const struck = room.standby;
     room.standby = undefined;
     try {
-      await this.#options.onOwner(room);
+      await this.#options.records.put(room);
     } catch (cause) {
       room.standby ??= struck;
       throw cause;
     }
-    this.#options.onChanged(room);
+    this.#options.rooms.touched(room);
   }
 
   #owner(room: RoomEntry): AgentPeer {

@@ -126,6 +126,12 @@ export function takesRooms(host: HostEntry): boolean {
   );
 }
 
+/** True if some host could take a new room now. */
+export function anyHostTakesRooms(hosts: HostRegistry): boolean {
+  for (const host of hosts.values()) if (takesRooms(host)) return true;
+  return false;
+}
+
 export function hostView(host: HostEntry): Host {
   const { roomTypes: _, ...facts } = host.facts;
   return {

@@ -6,7 +6,7 @@
  */
 import { createHmac } from "node:crypto";
 import type { AgentRequest } from "@centroid/protocol";
-import { sameSecret } from "../seats/player-tokens.js";
+import { sameSecret } from "../base/secrets.js";
 
 /** What a grant gives to whom. */
 export interface Granted {

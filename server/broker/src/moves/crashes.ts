@@ -3,9 +3,8 @@
  * room next, so a message that does this once does it to one host after the other, and to all rooms there. The second
  * time is the last.
  */
-import { CentroidError, type RoomEvent } from "@centroid/protocol";
-
-export type Blame = NonNullable<Extract<RoomEvent, { event: "lost" }>["blame"]>;
+import { CentroidError } from "@centroid/protocol";
+import type { Blame } from "../rooms/room-events.js";
 
 /** The first may be a coincidence. */
 const MAX_CRASHES = 2;

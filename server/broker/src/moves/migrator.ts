@@ -8,20 +8,23 @@ import {
   type MigrationView,
   type MoveReason,
   type Receipt,
-  type RoomEvent,
   type RoomReport,
   type VmMechanism,
 } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
 import type { AddressBook } from "../hosts/address-book.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import type { MoveReport, RoomEvents } from "../rooms/room-events.js";
+import type { RoomRecords } from "../rooms/room-records.js";
 import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
 import type { JournalEntry, Store } from "../store/store.js";
 import { assertCanMove } from "./can-move.js";
 import { destinationOf } from "./destination.js";
 import { Migration, mechanismOf } from "./migration.js";
+import type { MoveEvents } from "./move-events.js";
 import { MoveParticipants } from "./move-participants.js";
 import { MoveResolver } from "./move-resolver.js";
 import type { MigrationTimes } from "./times.js";
@@ -32,6 +35,8 @@ const REPLY_SLACK_MS = 2_000;
 export interface MigratorOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
+  records: RoomRecords;
+  events: Emitter<RoomEvents & MoveEvents>;
   store: Store;
   clock: Clock;
   newId: NewId;
@@ -40,14 +45,8 @@ export interface MigratorOptions {
   times: MigrationTimes;
   /** @throws CentroidError STORE_UNAVAILABLE while the journal cannot be written */
   assertWritable: () => void;
-  onView: (migration: MigrationView) => void;
-  onReceipt: (receipt: Receipt, room: RoomEntry | undefined) => void;
-  /** The room's owner changed: to be kept durably. */
-  onOwner: (room: RoomEntry) => Promise<void>;
   /** What has to be done before a room leaves its host. */
   beforeMove: (room: RoomEntry) => Promise<void>;
-  /** The room is with a host that is away, or was lost with it. */
-  onAway: (room: RoomEntry, without: "wait" | "dispose") => void;
 }
 
 export class Migrator {
@@ -60,6 +59,8 @@ export class Migrator {
 
   constructor(options: MigratorOptions) {
     this.#options = options;
+    options.events.on("move.reported", ({ hostId, change }) => this.#reported(hostId, change));
+    options.events.on("move.arrived", ({ hostId, report }) => this.#arrived(hostId, report));
     this.#participants = new MoveParticipants(options.hosts, options.logger);
     this.#resolver = new MoveResolver(options, this.#participants, {
       commit: (migration, room) => this.#commit(migration, room),
@@ -121,7 +122,7 @@ export class Migrator {
   /** Ends a move that an earlier broker left open. */
   async resume(entry: JournalEntry): Promise<Receipt | undefined> {
     if (this.#active.has(entry.migrationId)) return undefined;
-    const { rooms, clock, onOwner, onAway } = this.#options;
+    const { rooms, records, events, clock } = this.#options;
     const room = rooms.get(entry.roomId);
     const { phase, ...plan } = entry;
     const migration = new Migration(plan, mechanismOf(room?.carrier), clock);
@@ -137,14 +138,14 @@ export class Migrator {
       const finish = async (): Promise<Receipt> => {
         this.#participants.letGo(plan.fromHostId, plan.roomId, plan.toEpoch);
         // It arrived, but its host does not have it any more.
-        if (stage.state === "restoring") onAway(room, "dispose");
-        await onOwner(room);
+        if (stage.state === "restoring") events.emit("room.away", { room, without: "dispose" });
+        await records.put(room);
         return this.#close(migration, room, "completed", undefined);
       };
       return this.#track(migration, room, finish, false);
     }
     if (room.epoch >= plan.toEpoch || (stage.state !== "running" && stage.state !== "restoring")) {
-      if (stage.state === "restoring") onAway(room, "dispose");
+      if (stage.state === "restoring") events.emit("room.away", { room, without: "dispose" });
       const over = new CentroidError(
         "STALE_EPOCH",
         "the room had moved on when this move was looked at again",
@@ -156,7 +157,7 @@ export class Migrator {
   }
 
   /** Something a host said about one of the moves under way. */
-  hear(hostId: string, change: Extract<RoomEvent, { event: "phase" | "owned" | "report" }>): void {
+  #reported(hostId: string, change: MoveReport): void {
     const migration = this.#active.get(change.migrationId);
     if (migration === undefined) return;
     switch (change.event) {
@@ -164,7 +165,7 @@ export class Migrator {
         if (hostId !== migration.plan.fromHostId) return;
         migration.enter(change.phase, change.bytes);
         this.#journal(migration);
-        this.#options.onView(migration.view());
+        this.#show(migration);
         return;
       case "owned":
         if (hostId === migration.plan.toHostId) migration.setOwned();
@@ -182,7 +183,7 @@ export class Migrator {
   }
 
   /** A host says in its hello that it runs this room: the end of a move that we did not hear of. */
-  found(hostId: string, { roomId, epoch, processId, address }: RoomReport): void {
+  #arrived(hostId: string, { roomId, epoch, processId, address }: RoomReport): void {
     for (const migration of this.#active.values()) {
       const { plan } = migration;
       if (plan.roomId !== roomId || plan.toHostId !== hostId || plan.toEpoch !== epoch) continue;
@@ -217,7 +218,7 @@ export class Migrator {
       if (this.#settled.get(roomId) === done) this.#settled.delete(roomId);
       settled();
     };
-    this.#options.onView(migration.view());
+    this.#show(migration);
     try {
       return await run();
     } finally {
@@ -277,7 +278,7 @@ export class Migrator {
       if (stage.state === "migrating" && stage.migrationId === migrationId)
         this.#options.rooms.apply(room, { type: "rolled-back", migrationId });
       migration.enter("rolled-back", 0);
-      this.#options.onView(migration.view());
+      this.#show(migration);
       throw cause;
     }
   }
@@ -301,7 +302,7 @@ export class Migrator {
     if (room.stage.state !== "migrating" || room.stage.migrationId !== migrationId) return;
     const at = migration.destination ?? room.stage.at;
     rooms.apply(room, { type: "committed", migrationId, at });
-    this.#options.onOwner(room).catch((cause: unknown) => {
+    this.#options.records.put(room).catch((cause: unknown) => {
       logger.error({ roomId: room.roomId, toHostId, cause }, "the new owner could not be stored");
     });
     migration.onSettled();
@@ -322,7 +323,7 @@ export class Migrator {
     outcome: Receipt["outcome"],
     cause: CentroidError | undefined,
   ): Promise<Receipt> {
-    const { store, clock, times, onReceipt, onView } = this.#options;
+    const { store, clock, times, events } = this.#options;
     const endedAtMs = clock.now();
     const completed = outcome === "completed";
     // Clients of a VM notice nothing that they could report.
@@ -330,7 +331,7 @@ export class Migrator {
     const freeze = await migration.reports.collect(expected, times.reportWindowMs);
     if (completed) {
       migration.enter("completed", 0);
-      onView(migration.view());
+      this.#show(migration);
     }
     const receipt = migration.receipt(
       outcome,
@@ -340,7 +341,11 @@ export class Migrator {
       cause?.toWire(),
     );
     await store.closeMigration(receipt);
-    onReceipt(receipt, room);
+    events.emit("move.finished", { receipt, room });
     return receipt;
+  }
+
+  #show(migration: Migration): void {
+    this.#options.events.emit("move.progressed", { migration: migration.view() });
   }
 }

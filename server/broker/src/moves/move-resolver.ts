@@ -5,10 +5,7 @@ import type { Migration } from "./migration.js";
 import type { MigratorOptions } from "./migrator.js";
 import type { MoveParticipants } from "./move-participants.js";
 
-type MoveResolverOptions = Pick<
-  MigratorOptions,
-  "rooms" | "clock" | "times" | "onOwner" | "onView" | "onAway"
->;
+type MoveResolverOptions = Pick<MigratorOptions, "rooms" | "records" | "events" | "clock" | "times">;
 
 /** What the migrator does at the end of a move, whoever found out how it went. */
 export interface MoveOutcome {
@@ -36,7 +33,7 @@ export class MoveResolver {
   /** Asks both sides until it is clear who has the room. */
   async settle(migration: Migration, room: RoomEntry, cause: CentroidError): Promise<Receipt> {
     const { migrationId, fromHostId, toHostId, toEpoch, roomId } = migration.plan;
-    const { rooms, clock, times } = this.#options;
+    const { rooms, records, events, clock, times } = this.#options;
     for (;;) {
       if (this.#options.rooms.get(roomId) !== room) return this.#vanished(migration, cause);
       const resolution = migration.owned ? "commit" : await this.#participants.ask(migration.plan);
@@ -54,9 +51,9 @@ export class MoveResolver {
           // The destination says that it has let go; its order for this epoch is worth nothing any more.
           room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
           rooms.apply(room, { type: "rolled-back", migrationId });
-          await this.#options.onOwner(room);
+          await records.put(room);
           migration.enter("rolled-back", 0);
-          this.#options.onView(migration.view());
+          events.emit("move.progressed", { migration: migration.view() });
           return this.#ends.close(migration, room, "rolled-back", cause);
         }
         case "roll-back-away":
@@ -68,14 +65,14 @@ export class MoveResolver {
             break;
           room.calledOff = migrationId;
           rooms.apply(room, { type: "rolled-back", migrationId });
-          await this.#options.onOwner(room);
-          this.#options.onAway(room, "wait");
+          await records.put(room);
+          events.emit("room.away", { room, without: "wait" });
           return this.#ends.close(migration, room, "rolled-back", cause);
         case "room-lost":
           await this.#participants.abort(toHostId, migration.plan);
           room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
           rooms.apply(room, { type: "rolled-back", migrationId });
-          this.#options.onAway(room, "dispose");
+          events.emit("room.away", { room, without: "dispose" });
           return this.#ends.close(migration, undefined, "failed", cause);
         case "wait":
           break;

@@ -3,9 +3,11 @@
  * either of them may have the room: nobody may restore it from a checkpoint, and neither side may be told to drop it.
  */
 import type { HostRegistry } from "../hosts/host-registry.js";
+import type { Granted } from "../hosts/room-grants.js";
+import type { UnresolvedMoves } from "../rooms/reconciler.js";
 import type { JournalEntry } from "../store/store.js";
 
-export class OpenMoves {
+export class OpenMoves implements UnresolvedMoves {
   readonly #byId: Map<string, JournalEntry>;
 
   constructor(entries: readonly JournalEntry[]) {
@@ -19,7 +21,7 @@ export class OpenMoves {
   }
 
   /** True if one of them would give the room to this host at this epoch. */
-  leadsTo({ roomId, hostId, epoch }: { roomId: string; hostId: string; epoch: number }): boolean {
+  leadsTo({ roomId, hostId, epoch }: Granted): boolean {
     for (const entry of this.#byId.values())
       if (entry.roomId === roomId && entry.toHostId === hostId && entry.toEpoch === epoch) return true;
     return false;

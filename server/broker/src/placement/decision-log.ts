@@ -1,5 +1,8 @@
 /** The last few decisions of every room, for those who ask why. */
 import type { Decision } from "@centroid/protocol";
+import type { Emitter } from "../events/emitter.js";
+import type { RoomEvents } from "../rooms/room-events.js";
+import type { PlacementEvents } from "./placement-events.js";
 
 /** Enough to see what led to the last move. */
 const KEPT_PER_ROOM = 20;
@@ -8,7 +11,12 @@ export class DecisionLog {
   readonly #byRoom = new Map<string, Decision[]>();
   readonly #again = new Map<string, () => Decision>();
 
-  add(decision: Decision): void {
+  constructor(events: Emitter<PlacementEvents & RoomEvents>) {
+    events.on("decision.made", ({ decision }) => this.#add(decision));
+    events.on("room.removed", ({ room }) => this.#forget(room.roomId));
+  }
+
+  #add(decision: Decision): void {
     this.#again.delete(decision.roomId);
     const known = this.#byRoom.get(decision.roomId);
     if (known === undefined) {
@@ -31,7 +39,7 @@ export class DecisionLog {
   /** Newest first. */
   of(roomId: string): Decision[] {
     const again = this.#again.get(roomId);
-    if (again !== undefined) this.add(again());
+    if (again !== undefined) this.#add(again());
     return [...(this.#byRoom.get(roomId) ?? [])].reverse();
   }
 
@@ -39,7 +47,7 @@ export class DecisionLog {
     return this.#byRoom.get(roomId)?.at(-1);
   }
 
-  forget(roomId: string): void {
+  #forget(roomId: string): void {
     this.#again.delete(roomId);
     this.#byRoom.delete(roomId);
   }

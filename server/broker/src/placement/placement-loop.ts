@@ -5,11 +5,13 @@
 import { CentroidError, type Decision, type MoveReason, type Receipt } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 import type { DecisionLog } from "./decision-log.js";
 import type { PlacementEngine, PlacementVerdict } from "./engine.js";
 import { MoveScheduler } from "./move-scheduler.js";
+import type { PlacementEvents } from "./placement-events.js";
 import { roomFacts } from "./room-facts.js";
 
 /** Several players of a room report at about the same time; one evaluation serves all. */
@@ -30,7 +32,7 @@ export interface PlacementLoopOptions {
   decisions: DecisionLog;
   clock: Clock;
   logger: Logger;
-  onDecision: (decision: Decision) => void;
+  events: Emitter<PlacementEvents>;
   move: (roomId: string, toHostId: string, reason: MoveReason) => Promise<Receipt>;
   /** True if this broker decides about the room. */
   owns: (roomId: string) => boolean;
@@ -161,8 +163,7 @@ export class PlacementLoop implements Disposable {
   }
 
   #say(decision: Decision): void {
-    this.#options.decisions.add(decision);
-    this.#options.onDecision(decision);
+    this.#options.events.emit("decision.made", { decision });
   }
 
   #leaves({ stage }: RoomEntry): boolean {

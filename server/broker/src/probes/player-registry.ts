@@ -1,5 +1,8 @@
 /** What is known of a player beside its latencies: where it says it is, its network, its seats. */
 import type { Location } from "@centroid/protocol";
+import type { Emitter } from "../events/emitter.js";
+import type { PlacementEngine } from "../placement/engine.js";
+import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomSession } from "../rooms/room-registry.js";
 
 export interface PlayerEntry {
@@ -15,11 +18,17 @@ export interface PlayerEntry {
 
 export class PlayerRegistry {
   readonly #players = new Map<string, PlayerEntry>();
-  readonly #forgotten: (playerId: string) => void;
+  readonly #engine: Pick<PlacementEngine, "upsertPlayer" | "removePlayer">;
 
-  /** @param forgotten called when a player has neither a seat nor a request in flight */
-  constructor(forgotten: (playerId: string) => void) {
-    this.#forgotten = forgotten;
+  /** @param engine forgets players that have neither a seat nor a request in flight */
+  constructor(engine: Pick<PlacementEngine, "upsertPlayer" | "removePlayer">, events: Emitter<RoomEvents>) {
+    this.#engine = engine;
+    events.on("session.joined", ({ session }) => {
+      if (session.playerId !== undefined && !this.#players.has(session.playerId))
+        engine.upsertPlayer(session.playerId, undefined);
+      this.seated(session);
+    });
+    events.on("session.left", ({ session }) => this.#unseated(session));
   }
 
   get size(): number {
@@ -51,7 +60,7 @@ export class PlayerRegistry {
     if (session.playerId !== undefined) this.of(session.playerId).sessions.set(session.sessionId, session);
   }
 
-  unseated(session: RoomSession): void {
+  #unseated(session: RoomSession): void {
     if (session.playerId === undefined) return;
     const player = this.#players.get(session.playerId);
     if (player === undefined) return;
@@ -62,6 +71,6 @@ export class PlayerRegistry {
   /** Forgets the player if nothing holds it. */
   release(player: PlayerEntry): void {
     if (player.sessions.size > 0 || player.joining > 0) return;
-    if (this.#players.delete(player.playerId)) this.#forgotten(player.playerId);
+    if (this.#players.delete(player.playerId)) this.#engine.removePlayer(player.playerId);
   }
 }

@@ -1,65 +1,104 @@
-/** Takes players' measurements in, tells which to make next and when. What is not believed is never used. */
+/**
+ * A player reported probes: one use case, whether the report came by itself, with a request to join, or from another
+ * broker. What is not believed is never used.
+ */
 import type { JoinHints, Location, ProbeReport, ProbeResponse } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
+import type { Cluster } from "../cluster/cluster.js";
+import type { ProbesBody } from "../cluster/cluster-messages.js";
+import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
+import type { PlacementLoop } from "../placement/placement-loop.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
+import type { ProbeEvents } from "./probe-events.js";
 
 /** A player that moves is followed closely, one that stays put costs little. */
 const MIN_INTERVAL_MS = 2_000;
 const MAX_INTERVAL_MS = 30_000;
 const BACK_OFF = 1.5;
+/** Measurements of a newcomer come before the news that it has joined; they wait for it so long. */
+const NEWCOMER_MS = 30_000;
 
-export type Rejected = ProbeResponse["rejected"];
+/** What a player says of itself. */
+export interface PlayerReport {
+  player: PlayerEntry;
+  location?: Location | undefined;
+  network?: string | undefined;
+  probes: readonly ProbeReport[];
+}
+
+export interface ProbeIntakeOptions {
+  engine: PlacementEngine;
+  loop: Pick<PlacementLoop, "mark">;
+  players: PlayerRegistry;
+  events: Emitter<ProbeEvents>;
+  cluster: Pick<Cluster, "publish">;
+  clock: Clock;
+  newId: NewId;
+}
 
 export class ProbeIntake {
-  readonly #engine: PlacementEngine;
-  readonly #players: PlayerRegistry;
-  readonly #clock: Clock;
-  readonly #newId: NewId;
-  readonly #share: (player: PlayerEntry, reports: readonly ProbeReport[]) => void;
+  readonly #options: ProbeIntakeOptions;
 
-  /** @param share tells the other brokers what a player measured */
-  constructor(
-    engine: PlacementEngine,
-    players: PlayerRegistry,
-    clock: Clock,
-    newId: NewId,
-    share: (player: PlayerEntry, reports: readonly ProbeReport[]) => void,
-  ) {
-    this.#share = share;
-    this.#engine = engine;
-    this.#players = players;
-    this.#clock = clock;
-    this.#newId = newId;
+  constructor(options: ProbeIntakeOptions) {
+    this.#options = options;
   }
 
-  /** The player says where it is. @returns true if that is news */
-  locate(player: PlayerEntry, location: Location | undefined, network: string | undefined): boolean {
-    if (network !== undefined) player.network = network;
-    const before = player.location;
-    const moved =
-      location !== undefined &&
-      (before?.latitude !== location.latitude || before.longitude !== location.longitude);
-    if (moved) player.location = location;
-    this.#engine.upsertPlayer(player.playerId, player.location);
-    return moved;
+  /** A player of this broker reported. @returns what was not used and why */
+  report(report: PlayerReport): ProbeResponse["rejected"] {
+    const { player, location, network, probes } = report;
+    const body: ProbesBody = {
+      playerId: player.playerId,
+      probes: [...probes],
+      ...((network ?? player.network) !== undefined && { network: network ?? player.network }),
+      ...((location ?? player.location) !== undefined && { location: location ?? player.location }),
+    };
+    this.#options.cluster.publish("probes", body);
+    return this.#take(report);
   }
 
-  /** What a player of this broker measured. @returns what was not used and why */
-  take(player: PlayerEntry, reports: readonly ProbeReport[], moved: boolean): Rejected {
-    this.#share(player, reports);
-    return this.heard(player, reports, moved);
+  /** A player of another broker reported to it. */
+  reportedToBroker({ playerId, ...said }: ProbesBody): void {
+    const { players, clock } = this.#options;
+    const player = players.of(playerId);
+    player.joining++;
+    clock.after(NEWCOMER_MS, () => {
+      player.joining--;
+      players.release(player);
+    });
+    this.#take({ player, ...said });
   }
 
-  /** The same, from a player of another broker. */
-  heard(player: PlayerEntry, reports: readonly ProbeReport[], moved: boolean): Rejected {
+  /** Somebody joins. @returns its party: each member counts as a player of its own for the placement */
+  joins(player: PlayerEntry, hints: JoinHints | undefined): PlayerEntry[] {
+    const { engine, players, newId } = this.#options;
+    if (hints === undefined) {
+      engine.upsertPlayer(player.playerId, player.location);
+      return [];
+    }
+    this.report({ player, ...hints });
+    return (hints.party ?? []).map(({ probes, location }) => {
+      // Of this request only: an id that could be foretold might be some player's.
+      const member = players.of(newId());
+      member.joining++;
+      this.report({ player: member, location, probes });
+      return member;
+    });
+  }
+
+  #take({ player, location, network, probes }: PlayerReport): ProbeResponse["rejected"] {
+    const { engine, loop, events, clock } = this.#options;
     const rejected = new Map<string, string>();
-    const atMs = this.#clock.now();
-    let changed = moved;
-    for (const { hostId, rttsMs, lost } of reports) {
+    const atMs = clock.now();
+    let changed = this.#locate(player, location);
+    if (network !== undefined) {
+      player.network = network;
+      for (const session of player.sessions.values()) session.network = network;
+    }
+    for (const { hostId, rttsMs, lost } of probes) {
       for (const rttMs of [...rttsMs, ...new Array<undefined>(lost).fill(undefined)]) {
-        const verdict = this.#engine.addProbe(player.playerId, hostId, atMs, rttMs);
+        const verdict = engine.addProbe(player.playerId, hostId, atMs, rttMs);
         if (!verdict.accepted) rejected.set(hostId, verdict.reason);
         else if (verdict.pathChanged) changed = true;
       }
@@ -68,20 +107,19 @@ export class ProbeIntake {
       changed || player.intervalMs === 0
         ? MIN_INTERVAL_MS
         : Math.min(MAX_INTERVAL_MS, player.intervalMs * BACK_OFF);
+    for (const { roomId } of player.sessions.values()) loop.mark(roomId);
+    events.emit("player.measured", { player });
     return [...rejected].map(([hostId, reason]) => ({ hostId, reason }));
   }
 
-  /** A newcomer's hints, and its party's: each member counts as a player of its own for the placement. */
-  hints(player: PlayerEntry, hints: JoinHints): { rejected: Rejected; party: PlayerEntry[] } {
-    const moved = this.locate(player, hints.location, hints.network);
-    const rejected = this.take(player, hints.probes, moved);
-    const party = (hints.party ?? []).map(({ probes, location }) => {
-      // Of this request only: an id that could be foretold might be some player's.
-      const member = this.#players.of(this.#newId());
-      member.joining++;
-      this.take(member, probes, this.locate(member, location, undefined));
-      return member;
-    });
-    return { rejected, party };
+  /** @returns true if it is somewhere else than before */
+  #locate(player: PlayerEntry, location: Location | undefined): boolean {
+    const before = player.location;
+    const moved =
+      location !== undefined &&
+      (before?.latitude !== location.latitude || before.longitude !== location.longitude);
+    if (moved) player.location = location;
+    this.#options.engine.upsertPlayer(player.playerId, player.location);
+    return moved;
   }
 }

@@ -9,8 +9,10 @@ import {
   roomListingSchema,
   type Seated,
 } from "@centroid/protocol";
+import type { Emitter } from "../events/emitter.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { StandbyRecord } from "../store/store.js";
+import type { RoomEvents } from "./room-events.js";
 import { nextStage, type RoomStage, type RoomTransition } from "./room-stage.js";
 
 /** An error is one line. */
@@ -50,23 +52,16 @@ export interface RoomEntry {
 /** An owner to come is above all that this broker knows a host to have, or to have had. */
 export const highestEpoch = ({ epoch, fencedEpoch }: RoomEntry): number => Math.max(epoch, fencedEpoch);
 
-export interface RoomChanges {
-  changed(room: RoomEntry): void;
-  removed(room: RoomEntry): void;
-  joined(room: RoomEntry, session: RoomSession): void;
-  left(room: RoomEntry, session: RoomSession): void;
-}
-
 export class RoomRegistry {
   readonly #hosts: HostRegistry;
-  readonly #changes: RoomChanges;
+  readonly #events: Emitter<RoomEvents>;
   readonly #rooms = new Map<string, RoomEntry>();
   readonly #openByName = new Map<string, Set<RoomEntry>>();
   #players = 0;
 
-  constructor(hosts: HostRegistry, changes: RoomChanges) {
+  constructor(hosts: HostRegistry, events: Emitter<RoomEvents>) {
     this.#hosts = hosts;
-    this.#changes = changes;
+    this.#events = events;
   }
 
   get size(): number {
@@ -205,7 +200,7 @@ export class RoomRegistry {
     session.stage = { state: "connected" };
     room.sessions.set(sessionId, session);
     this.#count(room, 1);
-    this.#changes.joined(room, session);
+    this.#events.emit("session.joined", { room, session });
     this.#updated(room);
   }
 
@@ -214,7 +209,7 @@ export class RoomRegistry {
     if (session === undefined) return;
     room.sessions.delete(sessionId);
     if (session.stage.state === "connected") this.#count(room, -1);
-    this.#changes.left(room, session);
+    this.#events.emit("session.left", { room, session });
     this.#updated(room);
   }
 
@@ -248,17 +243,17 @@ export class RoomRegistry {
     for (const session of [...room.sessions.values()]) {
       room.sessions.delete(session.sessionId);
       if (session.stage.state === "connected") this.#count(room, -1);
-      this.#changes.left(room, session);
+      this.#events.emit("session.left", { room, session });
     }
     this.#hosts.get(hostId)?.roomIds.delete(room.roomId);
     this.#rooms.delete(room.roomId);
     this.#index(room);
-    this.#changes.removed(room);
+    this.#events.emit("room.removed", { room });
   }
 
   #updated(room: RoomEntry): void {
     this.#index(room);
-    this.#changes.changed(room);
+    this.#events.emit("room.changed", { room });
   }
 
   #index(room: RoomEntry): void {

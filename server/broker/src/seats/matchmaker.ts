@@ -17,13 +17,13 @@ import type { AddressBook } from "../hosts/address-book.js";
 import { type HostRegistry, hostSummary, peerOf } from "../hosts/host-registry.js";
 import type { Migrator } from "../moves/migrator.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import type { Identified, PlayerIdentity } from "../probes/player-identity.js";
 import type { PlayerEntry, PlayerRegistry } from "../probes/player-registry.js";
 import type { ProbeIntake } from "../probes/probe-intake.js";
 import { hasFreeSeat, type RoomEntry, type RoomRegistry, type RoomSession } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 import type { Allowance, Visit } from "./allowance.js";
 import { compare, meets } from "./criteria.js";
+import type { Identified, PlayerIdentity } from "./player-identity.js";
 import type { RoomFactory, TakenSeat } from "./room-factory.js";
 import type { SeatExpiry } from "./seat-expiry.js";
 
@@ -117,8 +117,7 @@ export class Matchmaker {
     player.joining++;
     let party: PlayerEntry[] = [];
     try {
-      if (hints === undefined) this.#options.probeIntake.locate(player, undefined, undefined);
-      else ({ party } = this.#options.probeIntake.hints(player, hints));
+      party = this.#options.probeIntake.joins(player, hints);
       return await this.#join(method, target, { player, playerToken, party, options, caller, visits });
     } finally {
       for (const waiting of [player, ...party]) {

@@ -2,9 +2,10 @@
  * Player tokens: who was given a player id proves by its token to be that player, until the token ends. Stateless,
  * so any broker with the key can check one.
  */
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
+import { sameSecret } from "../base/secrets.js";
 
 /** An evening's pause keeps the id; a token that was copied somewhere is worth nothing the day after. */
 const DEFAULT_PLAYER_TOKEN_LIFE_MS = 24 * 3_600_000;
@@ -72,11 +73,4 @@ export class PlayerTokens {
   #mac(...what: [use: "token" | "made", id: string, end: string]): string {
     return createHmac("sha256", this.#key).update(JSON.stringify(what)).digest("base64url");
   }
-}
-
-/** Compares in a time that does not depend on where they differ. */
-export function sameSecret(expected: string, given: string): boolean {
-  // Digests have one length, so the comparison tells nothing about the length of the secret either.
-  const digest = (text: string): Buffer => createHmac("sha256", "centroid").update(text).digest();
-  return timingSafeEqual(digest(expected), digest(given));
 }

@@ -1,11 +1,14 @@
 /** New rooms: placed for those who will join, created there; one at a time per kind where one may suffice. */
-import { type CarrierKind, CentroidError, type Decision, type SeatRequest } from "@centroid/protocol";
+import { type CarrierKind, CentroidError, type SeatRequest } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import { hasFreeSeat, type RoomEntry, type RoomRegistry, type RoomSession } from "../rooms/room-registry.js";
+import type { PlacementEvents } from "../placement/placement-events.js";
+import type { RoomRecords } from "../rooms/room-records.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 
 /** Hosts tried before a joiner hears that none would take the room. */
@@ -24,8 +27,8 @@ export interface RoomFactoryOptions {
   newId: NewId;
   logger: Logger;
   carrier: CarrierKind;
-  onDecision: (decision: Decision) => void;
-  onOwner: (room: RoomEntry) => Promise<void>;
+  events: Emitter<PlacementEvents>;
+  records: RoomRecords;
   /** True if this broker decides about rooms of that id. */
   owns: (roomId: string) => boolean;
 }
@@ -71,11 +74,11 @@ export class RoomFactory {
     take: (room: RoomEntry) => RoomSession,
     seat: Omit<SeatRequest, "sessionId">,
   ): Promise<TakenSeat> {
-    const { engine, clock, carrier, onDecision, logger } = this.#options;
+    const { engine, clock, carrier, events, logger } = this.#options;
     this.#assertType(name);
     const roomId = this.#ownId();
     const decision = engine.place({ roomId, name, carrier, playerIds }, clock.now());
-    onDecision(decision);
+    events.emit("decision.made", { decision });
     const usable = decision.candidates.filter(
       ({ rejected }) => rejected === undefined || rejected === "score" || rejected === "cap",
     );
@@ -114,7 +117,7 @@ export class RoomFactory {
     take: (room: RoomEntry) => RoomSession,
     creator: Omit<SeatRequest, "sessionId">,
   ): Promise<TakenSeat> {
-    const { hosts, rooms, clock, carrier, onOwner, logger } = this.#options;
+    const { hosts, rooms, clock, carrier, records, logger } = this.#options;
     const host = hosts.require(hostId);
     // While another host was asked, its last slot may have been promised to another room.
     if (host.roomIds.size >= host.facts.capacityRooms)
@@ -149,7 +152,9 @@ export class RoomFactory {
       peer.request({ method: "disposeRoom", roomId, epoch }).catch(() => undefined);
       throw cause;
     }
-    onOwner(room).catch((cause: unknown) => logger.error({ roomId, cause }, "new room could not be stored"));
+    records
+      .put(room)
+      .catch((cause: unknown) => logger.error({ roomId, cause }, "new room could not be stored"));
     return { session, at };
   }
 

@@ -3,11 +3,12 @@
  * and a close code for its players, so that nothing is left that the next start would look for.
  */
 import { CentroidError } from "@centroid/protocol";
-import type { Clock } from "./base/clock.js";
-import type { Logger } from "./base/logger.js";
-import type { HostRegistry } from "./hosts/host-registry.js";
-import type { RoomEntry, RoomRegistry } from "./rooms/room-registry.js";
-import type { RoomRecord } from "./store/store.js";
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
+import type { HostRegistry } from "../hosts/host-registry.js";
+import type { RoomRecord } from "../store/store.js";
+import type { RoomRecords } from "./room-records.js";
+import type { RoomEntry, RoomRegistry } from "./room-registry.js";
 
 /** What authors save in their hooks has to be through by then. */
 const END_WITHIN_MS = 10_000;
@@ -19,7 +20,7 @@ export interface EndRoomsOptions {
   rooms: RoomRegistry;
   /** Rooms of an earlier broker whose hosts have not come back. */
   remembered: Map<string, RoomRecord>;
-  forget: (roomId: string) => void;
+  records: Pick<RoomRecords, "remove">;
   clock: Clock;
   logger: Logger;
 }
@@ -38,7 +39,7 @@ export async function endRooms(o: EndRoomsOptions, hostIds: readonly string[]): 
   for (const { roomId, hostId } of [...o.remembered.values()]) {
     if (!ending.has(hostId)) continue;
     o.remembered.delete(roomId);
-    o.forget(roomId);
+    o.records.remove(roomId);
   }
   const untilMs = clock.now() + END_WITHIN_MS;
   const asked = new Set<RoomEntry>();

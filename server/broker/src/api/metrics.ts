@@ -1,8 +1,12 @@
 /** Prometheus metrics of one broker, in a registry of its own. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { HostRegistry } from "./hosts/host-registry.js";
-import type { RoomRegistry } from "./rooms/room-registry.js";
-import type { GuardedStore } from "./store/guarded-store.js";
+import type { Emitter } from "../events/emitter.js";
+import type { HostRegistry } from "../hosts/host-registry.js";
+import type { MoveEvents } from "../moves/move-events.js";
+import type { PlacementLoop } from "../placement/placement-loop.js";
+import type { RoomEvents } from "../rooms/room-events.js";
+import type { RoomRegistry } from "../rooms/room-registry.js";
+import type { GuardedStore } from "../store/guarded-store.js";
 
 /** From one patch interval's fraction to a visible stall, ms. */
 const FREEZE_BUCKETS_MS = [1, 2, 5, 10, 15, 25, 50, 100, 250, 1000];
@@ -57,6 +61,15 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  constructor(events: Emitter<MoveEvents & RoomEvents>) {
+    events.on("room.claim-refused", () => this.refusedClaims.inc());
+    events.on("move.finished", ({ receipt: { reason, outcome, messagesLost, freezeBeyondTickMs } }) => {
+      this.migrations.inc({ reason, outcome });
+      this.messagesLost.inc(messagesLost);
+      if (freezeBeyondTickMs !== undefined) this.freezeMs.observe(freezeBeyondTickMs.p50);
+    });
+  }
+
   watchStore(store: Pick<GuardedStore, "trouble" | "faults">): void {
     const registers = [this.registry];
     new Gauge({
@@ -78,7 +91,11 @@ export class Metrics {
   }
 
   /** Gauges read what they show when they are asked. */
-  watch(hosts: HostRegistry, rooms: RoomRegistry, evaluations: () => number, pending: () => number): void {
+  watch(
+    hosts: HostRegistry,
+    rooms: RoomRegistry,
+    loop: Pick<PlacementLoop, "evaluations" | "pending">,
+  ): void {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry, prefix: "centroid_broker_" });
     new Gauge({
@@ -113,7 +130,7 @@ export class Metrics {
       help: "Evaluations of rooms since the broker started",
       registers,
       collect() {
-        this.set(evaluations());
+        this.set(loop.evaluations);
       },
     });
     new Gauge({
@@ -121,7 +138,7 @@ export class Metrics {
       help: "Rooms waiting for an evaluation",
       registers,
       collect() {
-        this.set(pending());
+        this.set(loop.pending);
       },
     });
   }

@@ -5,9 +5,9 @@
 import type { JoinHints } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
-import type { PlayerTokens } from "../seats/player-tokens.js";
+import type { PlayerRegistry } from "../probes/player-registry.js";
 import type { Store } from "../store/store.js";
-import type { PlayerRegistry } from "./player-registry.js";
+import type { PlayerTokens } from "./player-tokens.js";
 
 export interface PlayerIdentityOptions {
   tokens: PlayerTokens;

@@ -1,0 +1,115 @@
+/**
+ * What an earlier broker, or another one, left behind: after a start the hosts of known rooms are waited for, and moves
+ * that were open are ended; with every shard that this broker takes over, the same for the rooms in it.
+ */
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
+import { shardOf } from "../cluster/cluster.js";
+import type { Emitter } from "../events/emitter.js";
+import type { HostRegistry } from "../hosts/host-registry.js";
+import type { Migrator } from "../moves/migrator.js";
+import type { OpenMoves } from "../moves/open-moves.js";
+import type { PlacementLoop } from "../placement/placement-loop.js";
+import type { RoomReconciler } from "../rooms/reconciler.js";
+import type { RoomEvents } from "../rooms/room-events.js";
+import type { RoomRecords } from "../rooms/room-records.js";
+import type { RoomRegistry } from "../rooms/room-registry.js";
+import type { JournalEntry, RoomRecord, Store } from "../store/store.js";
+
+/** How often it is looked whether all hosts of before are back. */
+const REJOIN_POLL_MS = 20;
+
+export interface RecoveryOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  records: RoomRecords;
+  reconciler: RoomReconciler;
+  migrator: Migrator;
+  openMoves: OpenMoves;
+  loop: PlacementLoop;
+  events: Emitter<RoomEvents>;
+  store: Pick<Store, "rooms" | "openMigrations">;
+  remembered: Map<string, RoomRecord>;
+  /** True if this broker decides about the room. */
+  owns: (roomId: string) => boolean;
+  clock: Clock;
+  logger: Logger;
+}
+
+export class Recovery {
+  readonly #options: RecoveryOptions;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** Waits for the hosts of remembered rooms and of open moves, then gives up those that did not come back. */
+  async awaitHosts(open: readonly JournalEntry[], graceMs: number, signal: AbortSignal): Promise<void> {
+    const { hosts, remembered, reconciler, clock, logger } = this.#options;
+    const awaited = new Set([
+      ...[...remembered.values()].map(({ hostId }) => hostId),
+      ...open.flatMap(({ fromHostId, toHostId }) => [fromHostId, toHostId]),
+    ]);
+    const until = clock.now() + graceMs;
+    while (
+      !signal.aborted &&
+      clock.now() < until &&
+      [...awaited].some((hostId) => hosts.get(hostId) === undefined)
+    ) {
+      await this.#endAskableMoves().catch((cause: unknown) =>
+        logger.error({ cause }, "open moves could not be read"),
+      );
+      await new Promise<void>((resolve) => clock.after(REJOIN_POLL_MS, resolve));
+    }
+    if (signal.aborted) return;
+    for (const record of [...remembered.values()]) reconciler.notFound(record);
+  }
+
+  /** Rooms that this broker decides about from now on: whatever another left open is ended here. */
+  async takeOver(shards: readonly number[]): Promise<void> {
+    const { rooms, records, events, store, openMoves, loop, owns, logger } = this.#options;
+    const taken = new Set(shards);
+    const recorded = new Map((await store.rooms()).map((record) => [record.roomId, record]));
+    const open = (await store.openMigrations()).filter(({ roomId }) => taken.has(shardOf(roomId)));
+    const undecided = new Set(open.map(({ roomId }) => roomId));
+    openMoves.release(({ roomId }) => taken.has(shardOf(roomId)) && !undecided.has(roomId));
+    for (const room of [...rooms.values()]) {
+      if (!taken.has(shardOf(room.roomId))) continue;
+      const record = recorded.get(room.roomId);
+      if (record?.epoch === room.epoch) {
+        room.standby = record.standby;
+        room.fencedEpoch = Math.max(room.fencedEpoch, record.fencedEpoch);
+      } else if (record === undefined || record.epoch < room.epoch) {
+        records.put(room).catch((cause: unknown) => logger.error({ cause }, "room taken over is not stored"));
+      }
+      loop.mark(room.roomId);
+      if (room.stage.state === "restoring" && !undecided.has(room.roomId))
+        events.emit("room.away", { room, without: "wait" });
+    }
+    for (const entry of open) if (owns(entry.roomId)) this.#endOpenMove(entry);
+  }
+
+  /** Open moves need not wait for hosts that have nothing to do with them. */
+  async #endAskableMoves(): Promise<void> {
+    const { hosts, openMoves, store, owns } = this.#options;
+    const askable = openMoves.askable(hosts).filter(({ roomId }) => owns(roomId));
+    if (askable.length === 0) return;
+    const stillOpen = new Set((await store.openMigrations()).map(({ migrationId }) => migrationId));
+    for (const entry of askable) if (stillOpen.has(entry.migrationId)) this.#endOpenMove(entry);
+    openMoves.release(({ migrationId }) =>
+      askable.some((entry) => entry.migrationId === migrationId && !stillOpen.has(migrationId)),
+    );
+  }
+
+  /** Ends a move that an earlier broker left open: its hosts have reported or were waited for. */
+  #endOpenMove(entry: JournalEntry): void {
+    const { remembered, reconciler, openMoves, migrator, logger } = this.#options;
+    const record = remembered.get(entry.roomId);
+    // No host has reported it yet; while the move counts as open, this does not restore it.
+    if (record !== undefined) reconciler.notFound(record);
+    openMoves.release(({ migrationId }) => migrationId === entry.migrationId);
+    migrator.resume(entry).catch((cause: unknown) => {
+      logger.error({ cause, migrationId: entry.migrationId }, "a move of before is still open");
+    });
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Which hosts are there: they say hello, send heartbeats, fall silent and come back. A silent host counts as lost only
+ * when no other broker receives its heartbeats either, and not because this broker stood still itself.
+ */
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
+import type { Cluster } from "../cluster/cluster.js";
+import type { Emitter } from "../events/emitter.js";
+import type { AgentLink } from "./agent-link.js";
+import type { Hello } from "./agent-server.js";
+import type { HostEvents } from "./host-events.js";
+import type { HostEntry, HostRegistry } from "./host-registry.js";
+
+/** Of the silence that counts: a broker that has not listened for so long was not there itself. */
+const STOOD_STILL_SHARE = 1 / 4;
+/** Of it again: more than a heartbeat may well be late. */
+const SUSPECT_SHARE = 1 / 2;
+/** Of it again: a host whose heartbeat came within this is alive now. */
+const FRESH_SHARE = 1 / 4;
+/** The other brokers have answered by then. */
+const ANSWER_MS = 200;
+
+export interface HostLivenessOptions {
+  hosts: HostRegistry;
+  events: Emitter<HostEvents>;
+  cluster: Pick<Cluster, "publish">;
+  clock: Clock;
+  logger: Logger;
+  lostAfterMs: number;
+  /** An agent that does not dial again within this after its connection broke has died. */
+  redialMs: number;
+  /** The same for an agent whose rooms' machines run on without it: it may be started again. */
+  agentRestartMs: number;
+  /** A host away longer than this is forgotten with its rooms. */
+  forgetAfterMs: number;
+}
+
+export class HostLiveness {
+  readonly #options: HostLivenessOptions;
+  #stopped = false;
+  #sweptAtMs: number;
+  #awakeSinceMs = 0;
+  /** Hosts that are silent, with the time of their last heartbeat. */
+  readonly #suspected = new WeakMap<HostEntry, number>();
+  /** Hosts whose agent ended, with until when it may be started again. */
+  readonly #restarting = new WeakMap<HostEntry, number>();
+  /** When another broker last said that it hears a host: as long as one does, the host runs its rooms. */
+  readonly #elsewhereMs = new WeakMap<HostEntry, number>();
+
+  constructor(options: HostLivenessOptions) {
+    this.#options = options;
+    this.#sweptAtMs = options.clock.now();
+  }
+
+  /** An agent connected and proved to know the token. */
+  hello(hello: Hello, link: AgentLink): void {
+    const { hosts, events, clock, logger } = this.#options;
+    const { type: _, rooms: reports, ...facts } = hello;
+    const host = hosts.hello(facts, link, clock.now());
+    logger.info({ hostId: facts.hostId, rooms: reports.length }, "host connected");
+    events.emit("host.connected", { host, reports });
+    events.emit("host.changed", { host });
+  }
+
+  heartbeat(hostId: string, load: number, rssBytes: number): void {
+    const host = this.#options.hosts.get(hostId);
+    if (host === undefined) return;
+    const news = host.load !== load || host.rssBytes !== rssBytes;
+    host.load = load;
+    host.rssBytes = rssBytes;
+    host.lastHeartbeatAtMs = this.#options.clock.now();
+    // It was silent for long: whatever it runs may be over. Its next hello says what that is.
+    if (host.stage.state === "lost") host.peer?.close();
+    else if (news) this.#options.events.emit("host.usage", { host });
+  }
+
+  /** The connection to an agent broke; the agent may dial again. */
+  closed(link: AgentLink): void {
+    const host = this.#options.hosts.get(link.hostId);
+    if (host?.peer !== link) return;
+    host.peer = undefined;
+    this.#options.logger.warn({ hostId: link.hostId }, "connection to host broke");
+    this.#options.events.emit("host.changed", { host });
+    const { clock, redialMs, agentRestartMs } = this.#options;
+    const runsOn = host.facts.carriers.includes("vm");
+    const awayMs = runsOn ? agentRestartMs : redialMs;
+    if (runsOn) this.#restarting.set(host, clock.now() + awayMs);
+    const isAway = (): boolean =>
+      !this.#stopped &&
+      host.peer === undefined &&
+      host.stage.state !== "lost" &&
+      this.#options.hosts.get(link.hostId) === host;
+    const answerMs = Math.min(ANSWER_MS, awayMs);
+    // Asked late: another broker may see the same agent end a moment later than this one.
+    clock.after(awayMs - answerMs, () => {
+      if (!isAway()) return;
+      const askedAtMs = clock.now();
+      this.#askOthers(link.hostId);
+      clock.after(answerMs, () => {
+        // If only the way from here is cut, silence decides, once the others receive nothing more either.
+        const heard = (this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY) >= askedAtMs;
+        if (isAway() && !heard) this.#lost(host, "its agent ended");
+      });
+    });
+  }
+
+  /** Another broker does not hear this host. */
+  askedByBroker(hostId: string): void {
+    const { hosts, clock, lostAfterMs, cluster } = this.#options;
+    const host = hosts.get(hostId);
+    if (host?.peer === undefined || host.stage.state === "lost") return;
+    if (clock.now() - host.lastHeartbeatAtMs < lostAfterMs * FRESH_SHARE)
+      cluster.publish("host-heard", { hostId });
+  }
+
+  /** Another broker hears this host, so its lease is renewed and its rooms run. */
+  heardByBroker(hostId: string): void {
+    const host = this.#options.hosts.get(hostId);
+    if (host !== undefined) this.#elsewhereMs.set(host, this.#options.clock.now());
+  }
+
+  /** Connections that close from now on close because the broker ends. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** To be called a dozen times in the time after which a silent host is lost. */
+  sweep(): void {
+    const { hosts, clock, lostAfterMs, forgetAfterMs } = this.#options;
+    const now = clock.now();
+    // A broker that stood still has not read yet what hosts sent meanwhile: silence counts from when it woke up.
+    if (now - this.#sweptAtMs > lostAfterMs * STOOD_STILL_SHARE) this.#awakeSinceMs = now;
+    this.#sweptAtMs = now;
+    for (const host of [...hosts.values()]) {
+      const elsewhereMs = this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY;
+      const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs, elsewhereMs);
+      if (host.peer === undefined && now < (this.#restarting.get(host) ?? 0)) continue;
+      if (host.stage.state !== "lost" && silentMs > lostAfterMs) this.#lost(host, "no heartbeat");
+      else if (host.stage.state !== "lost" && silentMs > lostAfterMs * SUSPECT_SHARE) {
+        this.#suspect(host);
+        this.#askOthers(host.facts.hostId);
+      } else if (host.stage.state === "lost" && silentMs > forgetAfterMs) this.#forget(host);
+    }
+  }
+
+  #askOthers(hostId: string): void {
+    this.#options.cluster.publish("host-asked", { hostId });
+  }
+
+  #suspect(host: HostEntry): void {
+    if (this.#suspected.get(host) === host.lastHeartbeatAtMs) return;
+    this.#suspected.set(host, host.lastHeartbeatAtMs);
+    this.#options.events.emit("host.suspected", { host });
+  }
+
+  #lost(host: HostEntry, why: string): void {
+    const { hosts, events, clock, logger } = this.#options;
+    const { hostId } = host.facts;
+    hosts.apply(hostId, { type: "missed-heartbeats", atMs: clock.now() });
+    logger.error({ hostId, rooms: host.roomIds.size }, `host lost: ${why}`);
+    events.emit("host.lost", { host });
+    events.emit("host.changed", { host });
+  }
+
+  #forget(host: HostEntry): void {
+    const { hosts, events, logger } = this.#options;
+    const { hostId } = host.facts;
+    events.emit("host.forgotten", { host });
+    hosts.remove(hostId);
+    logger.warn({ hostId }, "host forgotten: it did not come back");
+    events.emit("host.removed", { hostId });
+  }
+}

@@ -1,0 +1,104 @@
+/** Passes on what hosts say about their rooms, from a room's owner only, to whoever acts on it. */
+import { CentroidError, type RoomCheckpoint } from "@centroid/protocol";
+import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
+import type { RoomEventMessage } from "../hosts/agent-server.js";
+import type { HostRegistry } from "../hosts/host-registry.js";
+import type { Store } from "../store/store.js";
+import type { Rescues, RoomReconciler } from "./reconciler.js";
+import type { RoomEvents } from "./room-events.js";
+import type { RoomRegistry } from "./room-registry.js";
+
+export interface RoomEventRouterOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  reconciler: RoomReconciler;
+  rescues: Rescues;
+  store: Pick<Store, "putCheckpoint">;
+  events: Emitter<RoomEvents>;
+  logger: Logger;
+}
+
+export class RoomEventRouter {
+  readonly #options: RoomEventRouterOptions;
+
+  constructor(options: RoomEventRouterOptions) {
+    this.#options = options;
+  }
+
+  /** @returns false if it is not from the room's owner, and was not stored */
+  async checkpoint(
+    hostId: string,
+    { roomId, epoch, seq, takenAtMs, data }: RoomCheckpoint,
+  ): Promise<boolean> {
+    const room = this.#options.rooms.get(roomId);
+    if (room === undefined || room.stage.hostId !== hostId || room.epoch !== epoch) return false;
+    await this.#options.store.putCheckpoint({
+      roomId,
+      epoch,
+      seq,
+      takenAtMs,
+      data: Buffer.from(data, "base64"),
+    });
+    return true;
+  }
+
+  /** What a host says about one of its rooms. */
+  route(hostId: string, { roomId, epoch, change }: RoomEventMessage): void {
+    const { hosts, rooms, reconciler, rescues, events, logger } = this.#options;
+    if (change.event === "standby-broken") {
+      events.emit("standby.broken", { hostId, roomId, standbyId: change.standbyId });
+      return;
+    }
+    if (change.event === "standby-orphaned") {
+      events.emit("standby.orphaned", { hostId, roomId, standbyId: change.standbyId });
+      return;
+    }
+    if (change.event === "running") {
+      if (change.report.replicated === true) events.emit("room.replicated", { roomId });
+      const host = hosts.get(hostId);
+      const known = rooms.get(roomId);
+      // Whoever ordered it here gets the answer to that request.
+      if (known !== undefined && (known.epoch >= epoch || known.stage.state !== "running")) {
+        if (known.stage.state !== "restoring" || rescues.active(roomId)) return;
+      }
+      if (host !== undefined) reconciler.reported(host, change.report);
+      return;
+    }
+    if (change.event === "phase" || change.event === "owned" || change.event === "report") {
+      events.emit("move.reported", { hostId, change });
+      return;
+    }
+    const room = rooms.get(roomId);
+    if (room === undefined || room.stage.state === "disposed") return;
+    const fromOwner = room.stage.hostId === hostId && epoch === room.epoch;
+    // The last words of the host that had it before the switch may come after the first of the new one.
+    const lastWords = room.previousHostId === hostId && epoch < room.epoch;
+    switch (change.event) {
+      case "joined":
+        if (fromOwner || (lastWords && room.sessions.has(change.sessionId)))
+          rooms.joined(room, change.sessionId, change.playerId);
+        return;
+      case "left":
+        if (fromOwner || lastWords) rooms.left(room, change.sessionId);
+        return;
+      case "listing":
+        if (fromOwner) rooms.listing(room, change);
+        return;
+      case "disposed":
+        if (fromOwner) rooms.apply(room, { type: "dispose" });
+        return;
+      case "lost":
+        if (!fromOwner) return;
+        logger.error({ hostId, roomId, code: change.error.code }, `room lost: ${change.error.message}`);
+        if (change.blame !== undefined) events.emit("room.crashed", { room, blame: change.blame });
+        // A move under way asks both sides before anything is given up.
+        if (room.stage.state !== "migrating") events.emit("room.away", { room, without: "dispose" });
+        return;
+      default: {
+        const never: never = change;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+}

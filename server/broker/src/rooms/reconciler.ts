@@ -1,0 +1,260 @@
+/**
+ * Compares what hosts say they run with what is known and on record, and settles the difference. After a restart of
+ * the broker this is how everything is found again: hosts know what they run and at which epoch, the store knows who
+ * was last to own.
+ */
+import type { RoomReport } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
+import type { HostEvents } from "../hosts/host-events.js";
+import type { HostEntry, HostRegistry } from "../hosts/host-registry.js";
+import type { Granted, RoomGrants } from "../hosts/room-grants.js";
+import type { RoomRecord } from "../store/store.js";
+import type { RoomEvents } from "./room-events.js";
+import type { RoomRecords } from "./room-records.js";
+import type { RoomEntry, RoomRegistry } from "./room-registry.js";
+import type { RoomAddress } from "./room-stage.js";
+
+/** What has to be known of rooms that are being restored. */
+export interface Rescues {
+  /** True while this broker rescues the room. */
+  active(roomId: string): boolean;
+  /** The lost host is back with the room. @returns false if it comes too late and must let go */
+  giveBack(roomId: string): boolean;
+}
+
+/** What has to be known of moves that an earlier broker left open. */
+export interface UnresolvedMoves {
+  /** True while it is not known which host has the room. */
+  undecided(roomId: string): boolean;
+  /** True if one of them would give the room to this host at this epoch. */
+  leadsTo(granted: Granted): boolean;
+}
+
+export interface RoomReconcilerOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  records: RoomRecords;
+  rescues: Rescues;
+  openMoves: UnresolvedMoves;
+  events: Emitter<HostEvents & RoomEvents>;
+  grants: RoomGrants;
+  clock: Clock;
+  logger: Logger;
+  /** Rooms known from before this broker started; taken out as their hosts say hello. */
+  remembered: Map<string, RoomRecord>;
+  /** True if this broker decides about the room. */
+  owns: (roomId: string) => boolean;
+  /** So long after the start, hosts are still coming back. */
+  rejoinGraceMs: number;
+}
+
+export class RoomReconciler {
+  readonly #options: RoomReconcilerOptions;
+  readonly #startedAtMs: number;
+  /** Rooms that were on no record when a host said that it runs them. */
+  readonly #unproved = new WeakSet<RoomEntry>();
+
+  constructor(options: RoomReconcilerOptions) {
+    this.#options = options;
+    this.#startedAtMs = options.clock.now();
+    const { events } = options;
+    events.on("host.connected", ({ host, reports }) => {
+      for (const report of reports) this.reported(host, report);
+      this.#missing(host, new Set(reports.map(({ roomId }) => roomId)));
+    });
+    events.on("host.forgotten", ({ host }) => this.#endWith(host));
+  }
+
+  /** A host says that it runs this room, or holds a copy of it that does not run. */
+  reported(host: HostEntry, report: RoomReport): void {
+    const { rooms, records, rescues, events, remembered, openMoves, logger } = this.#options;
+    const { hostId } = host.facts;
+    const { roomId, epoch, processId, address } = report;
+    if (report.replicated === true) events.emit("room.replicated", { roomId });
+    const at = { processId, address };
+    const room = rooms.get(roomId);
+    const fenced = room?.fencedEpoch ?? remembered.get(roomId)?.fencedEpoch ?? 0;
+    if (report.passive) {
+      const expected = room?.stage.state === "migrating" && room.stage.toHostId === hostId;
+      // It may become the owner this very moment: its source decides, then this broker asks.
+      const mayArrive = expected || remembered.has(roomId) || openMoves.undecided(roomId);
+      if (!mayArrive) this.#dispose(host, roomId, epoch);
+      return;
+    }
+    if (room === undefined) {
+      const record = remembered.get(roomId);
+      if (record !== undefined && (record.epoch > epoch || (epoch !== record.epoch && epoch <= fenced))) {
+        this.#dispose(host, roomId, Math.max(record.epoch, epoch + 1));
+        return;
+      }
+      const known = record !== undefined && record.hostId === hostId && record.epoch === epoch;
+      // A room that nobody has on record is whose it says: so they all come back after the store was lost.
+      if (record === undefined || known || this.#ledTo(hostId, report)) this.#adopt(host, report, record);
+      else this.#refuseClaim(host, report, record);
+      return;
+    }
+    if (room.stage.hostId === hostId && epoch === room.epoch) {
+      if (room.stage.state === "restoring" && !rescues.giveBack(roomId)) {
+        this.#dispose(host, roomId, epoch + 1);
+        return;
+      }
+      if (room.stage.state !== "creating") rooms.apply(room, { type: "host-back", at });
+      this.#callOff(host, room);
+      this.#sessions(room, report);
+      return;
+    }
+    if (room.stage.state === "migrating" && room.stage.toHostId === hostId && epoch === room.stage.toEpoch) {
+      events.emit("move.arrived", { hostId, report });
+      return;
+    }
+    if (epoch > room.epoch && epoch > fenced && room.stage.state !== "migrating") {
+      if (!this.#ledTo(hostId, report) && !this.#bothUnproved(room)) {
+        this.#refuseClaim(host, report, { hostId: room.stage.hostId, epoch: room.epoch });
+        return;
+      }
+      // The owner changed and another broker, or none, saw it: the newer epoch is right.
+      const former = this.#options.hosts.get(room.stage.hostId);
+      rooms.apply(room, { type: "relocated", hostId, at, epoch });
+      if (former !== undefined && former !== host && this.#options.owns(roomId))
+        this.#dispose(former, roomId, epoch);
+      this.#sessions(room, report);
+      records
+        .put(room)
+        .catch((cause: unknown) =>
+          logger.error({ roomId, cause }, "the room's new host could not be stored"),
+        );
+      return;
+    }
+    this.#dispose(host, roomId, Math.max(room.epoch, epoch + 1));
+  }
+
+  /** A room from before a restart that its host does not have, or whose host did not come back. */
+  notFound(record: RoomRecord): void {
+    const { events, logger } = this.#options;
+    const { roomId, hostId } = record;
+    logger.warn({ roomId, hostId }, "room of before was not found again");
+    const room = this.#enter(record, { processId: "", address: "" }, record);
+    events.emit("room.away", { room, without: "dispose" });
+  }
+
+  /** True if an order to this host, or a move that was under way, gave it the room at this epoch. */
+  #ledTo(hostId: string, { roomId, epoch, grant }: RoomReport): boolean {
+    const claim = { roomId, hostId, epoch };
+    return this.#options.grants.valid(claim, grant) || this.#options.openMoves.leadsTo(claim);
+  }
+
+  /**
+   * Of hosts that come back after the store was lost none can prove anything: the higher epoch is right as long as
+   * they are coming back, since a move may have ended meanwhile; after that the first has it.
+   */
+  #bothUnproved(room: RoomEntry): boolean {
+    return (
+      this.#unproved.has(room) && this.#options.clock.now() - this.#startedAtMs < this.#options.rejoinGraceMs
+    );
+  }
+
+  /** Only the broker that decides about the room ends the copy: others may not know yet what it has ordered. */
+  #refuseClaim(
+    host: HostEntry,
+    { roomId, epoch }: RoomReport,
+    recorded: Pick<RoomRecord, "hostId" | "epoch">,
+  ): void {
+    const { hostId } = host.facts;
+    this.#options.logger.error(
+      { hostId, roomId, epoch, recorded: { hostId: recorded.hostId, epoch: recorded.epoch } },
+      "host claims a room that no move, restore or takeover on record gave it; refused",
+    );
+    this.#options.events.emit("room.claim-refused", { roomId, hostId });
+    if (this.#options.owns(roomId)) this.#dispose(host, roomId, epoch + 1);
+  }
+
+  #adopt(host: HostEntry, report: RoomReport, record: RoomRecord | undefined): void {
+    const { clock, records, logger } = this.#options;
+    const { roomId, processId, address } = report;
+    const { hostId } = host.facts;
+    const createdAtMs = record?.createdAtMs ?? clock.now();
+    const room = this.#enter({ ...report, hostId, createdAtMs }, { processId, address }, record);
+    if (record === undefined && !this.#ledTo(hostId, report)) this.#unproved.add(room);
+    this.#sessions(room, report);
+    records
+      .put(room)
+      .catch((cause: unknown) => logger.error({ roomId, cause }, "found room could not be stored"));
+  }
+
+  #sessions(room: RoomEntry, report: RoomReport): void {
+    this.#options.rooms.listing(room, report);
+    this.#options.rooms.reconcile(room, report.sessions);
+  }
+
+  /** Rooms that should be on this host and are not: its process was started anew. */
+  #missing(host: HostEntry, reported: ReadonlySet<string>): void {
+    const { rooms, remembered, events, logger } = this.#options;
+    const { hostId } = host.facts;
+    for (const roomId of [...host.roomIds]) {
+      if (reported.has(roomId)) continue;
+      const room = rooms.get(roomId);
+      if (room?.stage.hostId !== hostId) continue;
+      if (room.stage.state !== "running" && room.stage.state !== "restoring") continue;
+      logger.error({ hostId, roomId }, "room ended with its host's process");
+      events.emit("room.away", { room, without: "dispose" });
+    }
+    for (const record of [...remembered.values()])
+      if (record.hostId === hostId && !reported.has(record.roomId)) this.notFound(record);
+  }
+
+  /** Nobody waits for this host, nor for the rooms that only it has, any longer. */
+  #endWith({ roomIds, facts: { hostId } }: HostEntry): void {
+    const { rooms } = this.#options;
+    for (const roomId of [...roomIds]) {
+      const room = rooms.get(roomId);
+      if (room?.stage.hostId === hostId && room.stage.state === "restoring")
+        rooms.apply(room, { type: "dispose" });
+    }
+  }
+
+  /** A room that this broker has not made is known from now on, with what is on record of it. */
+  #enter(
+    facts: Pick<RoomRecord, "roomId" | "name" | "carrier" | "epoch" | "createdAtMs" | "hostId">,
+    at: RoomAddress,
+    record: RoomRecord | undefined,
+  ): RoomEntry {
+    const { roomId, name, carrier, epoch, createdAtMs, hostId } = facts;
+    this.#options.remembered.delete(roomId);
+    const stage = { state: "running", hostId, at } as const;
+    const room = this.#options.rooms.add({ roomId, name, carrier, epoch, createdAtMs, stage });
+    room.fencedEpoch = record?.fencedEpoch ?? 0;
+    // A standby of an older epoch was struck off when the room moved.
+    if (record?.epoch === epoch) room.standby = record.standby;
+    return room;
+  }
+
+  /** Until the host has heard it: a source that does not know how its move ended waits for this. */
+  #callOff(host: HostEntry, room: RoomEntry): void {
+    const { calledOff: migrationId, roomId } = room;
+    const { peer } = host;
+    if (migrationId === undefined || peer === undefined) return;
+    peer.request({ method: "abortMigration", migrationId, roomId }).then(
+      () => {
+        if (room.calledOff === migrationId) room.calledOff = undefined;
+      },
+      (cause: unknown) => {
+        this.#options.logger.warn({ roomId, cause }, "a move could not be called off yet");
+        // A connection that broke brings another hello.
+        if (host.peer === peer) this.#callOff(host, room);
+      },
+    );
+  }
+
+  #dispose(host: HostEntry, roomId: string, epoch: number): void {
+    const { hostId } = host.facts;
+    this.#options.logger.warn(
+      { hostId, roomId, epoch },
+      "host has a room that lives elsewhere; it must let go",
+    );
+    host.peer?.request({ method: "disposeRoom", roomId, epoch }).catch((cause: unknown) => {
+      this.#options.logger.debug({ hostId, roomId, cause }, "it had let go already");
+    });
+  }
+}

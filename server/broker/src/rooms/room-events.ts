@@ -1,0 +1,33 @@
+/** What happens to rooms and to the sessions in them, and what room hosts report about moves and standbys. */
+import type { RoomEvent, RoomReport } from "@centroid/protocol";
+import type { RoomEntry, RoomSession } from "./room-registry.js";
+
+/** What to do about a room without a checkpoint: wait for its host, or end it since its host surely lost it. */
+export type WithoutCheckpoint = "wait" | "dispose";
+/** What ended or hung the process that a room ran in. */
+export type Blame = NonNullable<Extract<RoomEvent, { event: "lost" }>["blame"]>;
+/** What hosts say about a move under way. */
+export type MoveReport = Extract<RoomEvent, { event: "phase" | "owned" | "report" }>;
+
+export interface RoomEvents {
+  /** Something that is shown of the room changed. */
+  "room.changed": { room: RoomEntry };
+  "room.removed": { room: RoomEntry };
+  "session.joined": { room: RoomEntry; session: RoomSession };
+  "session.left": { room: RoomEntry; session: RoomSession };
+  /** Its host is lost, or lost the room: it has to be restored elsewhere. */
+  "room.away": { room: RoomEntry; without: WithoutCheckpoint };
+  /** Its code ended its host's process. `room.away` may follow. */
+  "room.crashed": { room: RoomEntry; blame: Blame };
+  /** It asks for a warm standby. */
+  "room.replicated": { roomId: string };
+  /** A host said that it runs a room to which nothing on record leads it. */
+  "room.claim-refused": { roomId: string; hostId: string };
+  /** The room's host lost its standby. */
+  "standby.broken": { hostId: string; roomId: string; standbyId: string };
+  /** The standby's host lost the room that feeds it. */
+  "standby.orphaned": { hostId: string; roomId: string; standbyId: string };
+  "move.reported": { hostId: string; change: MoveReport };
+  /** A room is found at the destination of its move. */
+  "move.arrived": { hostId: string; report: RoomReport };
+}
