@@ -32,7 +32,7 @@ export const PUBLIC = [
   },
   {
     name: "@centroid/server/testing",
-    file: "server/cli/dist/testing.d.ts",
+    file: "server/cli/dist/deployment/test-system.d.ts",
     about: "Tests your rooms on real hosts, moves included.",
   },
 ] as const;

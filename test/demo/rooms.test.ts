@@ -4,7 +4,7 @@ import { DEMO_ROOMS_DIR, mixChecksum } from "@centroid/demo";
 import type { CentroidRoom } from "@centroid/sdk";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { mixChecksum as botMix } from "../../client/bots/dist/measure/checksum.js";
+import { expectedChecksum as botMix } from "../../client/bots/dist/measure/checksum.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 
 interface Books {

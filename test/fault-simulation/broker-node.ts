@@ -118,7 +118,7 @@ async function handle({ client, operator }: Served, call: Call): Promise<unknown
     case "match":
       return client.matchmaker.match(call.how, call.target, {}, NOBODY, "players");
     case "move":
-      return operator.move(call.roomId, { hostId: call.hostId });
+      return operator.moveOrders.order(call.roomId, { hostId: call.hostId });
     case "where": {
       const { stage, epoch } = client.rooms.require(call.roomId);
       if (!("at" in stage)) throw new Error(`room ${call.roomId} is ${stage.state}`);

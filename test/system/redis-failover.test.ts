@@ -1,10 +1,10 @@
 /** The master of Redis is killed while rooms move and players talk: nothing is lost, and brokers decide again. */
 
 import { type Broker, connectRedis, RedisCluster, RedisStore } from "@centroid/broker";
+import { DisposalStack } from "@centroid/protocol/node";
 import { CentroidClient } from "@centroid/sdk";
 import { pino } from "pino";
 import { afterEach, expect, it } from "vitest";
-import { Owned } from "../../server/cli/dist/deployment/owned.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { ADMIN_TOKEN, HOSTS, LiveSystem } from "../support/live-system.js";
 import { WatchedRedis } from "../support/redis-groups.js";
@@ -13,19 +13,19 @@ const logger = pino({ level: "silent" });
 const BROKERS = 3;
 const patiently = { timeout: 60_000 };
 
-const owned = new Owned();
+const owned = new DisposalStack();
 afterEach(() => owned[Symbol.asyncDispose]());
 
 it("rooms go on through it, move afterwards at new epochs, and no message is lost, doubled or out of order", async () => {
-  const redis = owned.add(await WatchedRedis.start());
+  const redis = owned.use(await WatchedRedis.start());
   const clusters: RedisCluster[] = [];
   const shared = async () => {
-    const cluster = owned.add(await RedisCluster.connect({ url: redis.url, logger }));
+    const cluster = owned.use(await RedisCluster.connect({ url: redis.url, logger }));
     clusters.push(cluster);
-    const store = new RedisStore(owned.add(await connectRedis(redis.url, logger)), undefined, cluster);
+    const store = new RedisStore(owned.use(await connectRedis(redis.url, logger)), undefined, cluster);
     return { store, cluster, autoMove: false, lostAfterMs: 5_000, heartbeatIntervalMs: 300 };
   };
-  const live = owned.add(await LiveSystem.start(await shared(), []));
+  const live = owned.use(await LiveSystem.start(await shared(), []));
   for (let more = 1; more < BROKERS; more++) await live.startAnother(await shared());
   const brokers: Broker[] = [live.broker, ...live.others];
   await Promise.all(HOSTS.map((host) => live.startHost(host)));
@@ -38,7 +38,7 @@ it("rooms go on through it, move afterwards at new epochs, and no message is los
       const network = `player${at}`;
       await live.emulator.setSite(network, HOSTS[at]!.hostId);
       const client = new CentroidClient(url, { network });
-      owned.add({ [Symbol.asyncDispose]: async () => client.dispose() });
+      owned.defer(() => client.dispose());
       const room = (await client.create<LedgerState>("ledger")) as LedgerRoom;
       return { room, said: 0, epochs: [] as number[] };
     }),
@@ -46,7 +46,7 @@ it("rooms go on through it, move afterwards at new epochs, and no message is los
   const talk = setInterval(() => {
     for (const player of players) player.room.send("say", ++player.said);
   }, 10);
-  owned.add({ [Symbol.asyncDispose]: async () => clearInterval(talk) });
+  owned.defer(() => clearInterval(talk));
   const move = async (at: number, hostId: string): Promise<string> => {
     const response = await fetch(`${brokers[at]!.url}/api/v1/rooms/${players[at]!.room.roomId}/move`, {
       method: "POST",

@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
-import { seededRandom } from "./measure/random.js";
+import { seededUniform } from "./measure/random.js";
 import { type ToWorker, toParentSchema } from "./process/messages.js";
 import { type BotProgress, type BotReport, ReportBuilder } from "./report/report.js";
 import type { PlayerPlan } from "./scenarios/plan.js";
@@ -58,7 +58,7 @@ export async function runBots({ onProgress, signal, ...rest }: RunBotsOptions): 
     durationMs,
     legMs,
     world: loadWorld(),
-    random: seededRandom(seed),
+    random: seededUniform(seed),
   });
   const builder = new ReportBuilder({
     scenario,

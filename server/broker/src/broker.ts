@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { CentroidError, type Host } from "@centroid/protocol";
+import { DisposalStack } from "@centroid/protocol/node";
 import { pino } from "pino";
 import { EventSocket } from "./api/event-socket.js";
 import { Guard, isLoopback } from "./api/guard.js";
@@ -39,7 +40,6 @@ import { FolderLock } from "./store/folder-lock.js";
 import { GuardedStore } from "./store/guarded-store.js";
 import { LmdbStore } from "./store/lmdb-store.js";
 import { MemoryStore } from "./store/memory-store.js";
-import { Teardown } from "./teardown.js";
 import { TraceFile } from "./trace-file.js";
 
 const RECENT_RECEIPTS = 50;
@@ -80,15 +80,15 @@ export interface Broker extends AsyncDisposable {
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const { storeDir, clock = systemClock } = options;
-  const teardown = new Teardown();
+  const teardown = new DisposalStack();
   try {
     if (storeDir !== undefined) {
       const lock = await FolderLock.take(storeDir, `a broker on port ${options.port ?? DEFAULT_PORT}`);
-      teardown.defer(() => lock[Symbol.asyncDispose]());
+      teardown.use(lock);
     }
     const inner = options.store ?? (storeDir === undefined ? new MemoryStore() : new LmdbStore(storeDir));
     const logger = options.logger ?? defaultLogger(storeDir, teardown);
-    if (options.store === undefined) teardown.defer(() => inner[Symbol.asyncDispose]());
+    if (options.store === undefined) teardown.use(inner);
     const where = storeDir === undefined ? "the store" : `the folder ${storeDir}`;
     const store = new GuardedStore({ inner, where, clock, logger });
     teardown.defer(() => store.stop());
@@ -100,7 +100,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 }
 
 /** Next to the store if there is one, so that operators' actions are on record and terminals stay quiet. */
-function defaultLogger(storeDir: string | undefined, teardown: Teardown): Logger {
+function defaultLogger(storeDir: string | undefined, teardown: DisposalStack): Logger {
   if (storeDir === undefined)
     return pino({ level: "error", serializers: LOG_SERIALIZERS }, pino.destination(2));
   const file = new LogFile(join(storeDir, "broker.log"));
@@ -116,7 +116,7 @@ function defaultLogger(storeDir: string | undefined, teardown: Teardown): Logger
 async function start(
   options: BrokerOptions & { logger: Logger },
   store: GuardedStore,
-  teardown: Teardown,
+  teardown: DisposalStack,
 ): Promise<Broker> {
   const secret = (): string => randomBytes(32).toString("base64url");
   const adminToken = options.adminToken ?? (await store.secret("admin-token", secret));
@@ -133,7 +133,7 @@ async function start(
   const recentReceipts = (await store.receipts({ limit: RECENT_RECEIPTS })).reverse();
   const trace =
     options.traceFile === undefined ? undefined : await TraceFile.create(options.traceFile, options.logger);
-  if (trace !== undefined) teardown.defer(() => trace[Symbol.asyncDispose]());
+  if (trace !== undefined) teardown.use(trace);
   const core = assemble({
     ...options,
     record: trace?.write,

@@ -1,9 +1,10 @@
-/** Seeded randomness, so that a run can be repeated. */
+/** Draws of several kinds, each from a source that can be seeded so that a run can be repeated. */
 
-export type Random = () => number;
+/** Draws from [0, 1). */
+export type Uniform = () => number;
 
-/** Uniform in [0, 1); mulberry32, public domain. */
-export function seededRandom(seed: number): Random {
+/** The same draws for the same seed; mulberry32, public domain. */
+export function seededUniform(seed: number): Uniform {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -14,13 +15,13 @@ export function seededRandom(seed: number): Random {
 }
 
 /** @throws RangeError for an empty list */
-export function pick<T>(items: readonly T[], random: Random): T {
+export function pickOne<T>(items: readonly T[], random: Uniform): T {
   const item = items[Math.floor(random() * items.length)];
   if (item === undefined) throw new RangeError("nothing to pick from");
   return item;
 }
 
 /** Exponentially distributed waiting time with the given mean. */
-export function exponential(mean: number, random: Random): number {
+export function exponential(mean: number, random: Uniform): number {
   return -mean * Math.log(1 - random());
 }

@@ -1,5 +1,5 @@
 /** How a bot plays each demo room: what it sends, and where the room keeps its count. */
-import type { Random } from "../measure/random.js";
+import type { Uniform } from "../measure/random.js";
 
 /** The room's own count of one player's numbered messages (the demo rooms' ledger). */
 interface LedgerView {
@@ -38,7 +38,7 @@ export interface Behaviour {
   readonly broadcastType: string;
   readonly ledgerOf: (state: BotView, sessionId: string) => LedgerView | undefined;
   /** The next numbered message, and now and then one that makes the room broadcast. */
-  readonly play: (state: BotView, numbered: { n: number; nonce: number }, random: Random) => Outgoing[];
+  readonly play: (state: BotView, numbered: { n: number; nonce: number }, random: Uniform) => Outgoing[];
 }
 
 /** Of the inputs: often enough to count broadcasts, rarely enough not to drown the room in them. */

@@ -1,7 +1,7 @@
 /** One player: follows its plan through the run, with a client of its own like any user of the SDK. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { CentroidClient } from "@centroid/sdk";
-import { type Random, seededRandom } from "../measure/random.js";
+import { seededUniform, type Uniform } from "../measure/random.js";
 import type { Tally } from "../measure/tally.js";
 import type { PlayerPlan } from "../scenarios/plan.js";
 import type { EmulatedWorld } from "../world/world.js";
@@ -30,12 +30,12 @@ const MAX_TRIES = 3;
 
 export class Bot {
   readonly #options: BotOptions;
-  readonly #random: Random;
+  readonly #random: Uniform;
   readonly #client: CentroidClient;
 
   constructor(options: BotOptions) {
     this.#options = options;
-    this.#random = seededRandom(options.seed);
+    this.#random = seededUniform(options.seed);
     const { plan, relayControlUrl, brokerUrl } = options;
     this.#client = new CentroidClient(brokerUrl, {
       playerId: plan.playerId,

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CentroidRoom, MigrateEvent } from "@centroid/sdk";
-import { mixChecksum } from "../measure/checksum.js";
-import type { Random } from "../measure/random.js";
+import { expectedChecksum } from "../measure/checksum.js";
+import type { Uniform } from "../measure/random.js";
 import { SequenceCheck } from "../measure/sequence-check.js";
 import { SilenceMeter } from "../measure/silence-meter.js";
 import type { Tally } from "../measure/tally.js";
@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly room: CentroidRoom<BotView>;
   readonly behaviour: Behaviour;
   readonly tally: Tally;
-  readonly random: Random;
+  readonly random: Uniform;
   readonly inputsPerSecond: number;
 }
 
@@ -121,7 +121,7 @@ export class BotSession {
       tally.now.sent += 1;
     }
     this.#sent = n;
-    this.#checksum = mixChecksum(this.#checksum, n, nonce);
+    this.#checksum = expectedChecksum(this.#checksum, n, nonce);
   }
 
   #echo(): void {

@@ -1,5 +1,5 @@
 /** What a player will do: where it is when, and when it plays. Made before the run, from a seed. */
-import type { Random } from "../measure/random.js";
+import type { Uniform } from "../measure/random.js";
 import type { City } from "../world/cities.js";
 import type { EmulatedWorld } from "../world/world.js";
 
@@ -21,7 +21,7 @@ export interface ScenarioInput {
   /** Between a player's journeys in `follow-the-sun`; if not given, three journeys are spread over the run. */
   readonly legMs?: number | undefined;
   readonly world: EmulatedWorld;
-  readonly random: Random;
+  readonly random: Uniform;
 }
 
 export type BotScenario = (input: ScenarioInput) => PlayerPlan[];

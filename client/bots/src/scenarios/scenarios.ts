@@ -1,5 +1,5 @@
 /** The scenarios: each turns players, rooms and a seed into plans. */
-import { exponential, pick } from "../measure/random.js";
+import { exponential, pickOne } from "../measure/random.js";
 import {
   type BotScenario,
   type PlayerPlan,
@@ -23,7 +23,7 @@ function deal({ players, rooms }: ScenarioInput, make: Maker): PlayerPlan[] {
 /** Each room's players live in one part of the world and stay there. */
 const regional: BotScenario = (input) =>
   deal(input, (group) => ({
-    homeCityId: pick(regionAt(input.world, group), input.random).cityId,
+    homeCityId: pickOne(regionAt(input.world, group), input.random).cityId,
     legs: [],
     visits: [{ fromMs: rampMs(input), toMs: input.durationMs }],
   }));
@@ -33,11 +33,11 @@ const followTheSun: BotScenario = (input) => {
   const { world, random, durationMs, legMs = durationMs / (USUAL_LEGS + 1) } = input;
   const legs = Math.max(0, Math.ceil(durationMs / legMs) - 1);
   return deal(input, (group) => ({
-    homeCityId: pick(regionAt(world, group), random).cityId,
+    homeCityId: pickOne(regionAt(world, group), random).cityId,
     legs: Array.from({ length: legs }, (_, leg) => ({
       // Half a leg of spread: the room's middle wanders instead of jumping.
       atMs: legMs * (leg + 0.4 + random() / 2),
-      cityId: pick(regionAt(world, group + leg + 1), random).cityId,
+      cityId: pickOne(regionAt(world, group + leg + 1), random).cityId,
     })),
     visits: [{ fromMs: rampMs(input), toMs: durationMs }],
   }));
@@ -47,8 +47,8 @@ const followTheSun: BotScenario = (input) => {
 const commute: BotScenario = (input) => {
   const { world, random, durationMs } = input;
   const lines = Array.from({ length: input.rooms }, (_, group) => ({
-    from: pick(regionAt(world, group), random).cityId,
-    to: pick(regionAt(world, group + 1), random).cityId,
+    from: pickOne(regionAt(world, group), random).cityId,
+    to: pickOne(regionAt(world, group + 1), random).cityId,
   }));
   return deal(input, (group, index) => {
     const { from, to } = lines[group] ?? { from: "frankfurt", to: "virginia" };
@@ -70,7 +70,7 @@ const commute: BotScenario = (input) => {
 const churn: BotScenario = (input) => {
   const { world, random, durationMs } = input;
   const place = (group: number) =>
-    random() < 0.7 ? pick(regionAt(world, group), random).cityId : pick(world.cities, random).cityId;
+    random() < 0.7 ? pickOne(regionAt(world, group), random).cityId : pickOne(world.cities, random).cityId;
   return deal(input, (group) => {
     const legs: { atMs: number; cityId: string }[] = [];
     const visits: { fromMs: number; toMs: number }[] = [];
@@ -92,7 +92,7 @@ const crowd: BotScenario = (input) => {
     const early = index % 5 === 0;
     const home = regionAt(world, early ? group : group + 2);
     return {
-      homeCityId: pick(home, random).cityId,
+      homeCityId: pickOne(home, random).cityId,
       legs: [],
       visits: early
         ? [{ fromMs: rampMs(input), toMs: durationMs }]

@@ -1,4 +1,5 @@
-/** The parts of the protocol that need Node: proof of a shared token, and requests matched with their replies. */
+/** What needs Node and several programs share: proof of a shared token, requests matched with their replies, ends in order. */
+export { DisposalStack } from "./disposal-stack.js";
 export { PendingReplies } from "./request-correlator.js";
 export { requestTarget } from "./request-target.js";
 export { type Challenge, newNonce, prove, proves } from "./token-proof.js";

@@ -5,7 +5,7 @@ import { PULSE_INTERVAL_MS, PULSE_PORT } from "@centroid/room-host";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-export class SilenceMeter implements Disposable {
+export class GuestSilenceMeter implements Disposable {
   readonly #socket: Socket;
   #lastAtMs = performance.now();
   #beats = 0;
@@ -23,11 +23,11 @@ export class SilenceMeter implements Disposable {
   }
 
   /** Undefined if the guest does not answer. */
-  static open(ip: string): Promise<SilenceMeter | undefined> {
+  static open(ip: string): Promise<GuestSilenceMeter | undefined> {
     return new Promise((resolve) => {
       const socket = connect({ host: ip, port: PULSE_PORT, noDelay: true });
       const give = setTimeout(() => socket.destroy(), CONNECT_TIMEOUT_MS);
-      socket.once("connect", () => resolve(new SilenceMeter(socket)));
+      socket.once("connect", () => resolve(new GuestSilenceMeter(socket)));
       socket.once("close", () => resolve(undefined));
       socket.once("connect", () => clearTimeout(give));
       socket.on("error", () => undefined);

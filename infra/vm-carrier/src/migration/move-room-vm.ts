@@ -8,7 +8,7 @@ import {
   type Transfer,
 } from "@centroid/protocol";
 import type { VmConfig } from "../base/config.js";
-import { SilenceMeter } from "../guest/pulse.js";
+import { GuestSilenceMeter } from "../guest/pulse.js";
 import { reconcile } from "../rooms/reconcile.js";
 import { domainNameOf } from "../rooms/room-records.js";
 import type { MigrationPredictor } from "./learned-costs.js";
@@ -98,7 +98,7 @@ export async function moveRoomVm(options: RoomMoveOptions): Promise<RoomMoveResu
         () => true,
         () => false,
       )));
-  using pulse = await SilenceMeter.open(options.address.split(":")[0] ?? "");
+  using pulse = await GuestSilenceMeter.open(options.address.split(":")[0] ?? "");
   const outcome = await migrateGuest({
     ...sides,
     uuid,
@@ -127,7 +127,7 @@ export async function moveRoomVm(options: RoomMoveOptions): Promise<RoomMoveResu
 async function conclude(
   owner: VmMigrationOutcome["owner"],
   outcome: VmMigrationOutcome,
-  pulse: SilenceMeter | undefined,
+  pulse: GuestSilenceMeter | undefined,
   phases: Phases,
 ): Promise<RoomMoveResult> {
   const why = outcome.error?.message ?? outcome.because;

@@ -20,7 +20,7 @@ export const EVENTS_PROTOCOL = "centroid.events";
 /** Browsers cannot set headers on a WebSocket: they offer the token, base64url, as a second subprotocol. */
 const TOKEN_PROTOCOL = "centroid.token.";
 
-export interface Caller {
+export interface ApiCaller {
   remoteAddress: string | undefined;
   headers: IncomingHttpHeaders;
   /** Of HTTP: proxies that say nothing of themselves still speak 1.0 to the program behind them. */
@@ -28,7 +28,7 @@ export interface Caller {
 }
 
 /** Who sent this request. */
-export const callerOf = ({ socket, headers, httpVersion }: IncomingMessage): Caller => ({
+export const callerOf = ({ socket, headers, httpVersion }: IncomingMessage): ApiCaller => ({
   remoteAddress: socket.remoteAddress,
   headers,
   httpVersion,
@@ -50,7 +50,7 @@ export class Guard {
   }
 
   /** The role of the token this caller shows; undefined if it shows none or one that is not known. */
-  roleOf(caller: Caller): Role | undefined {
+  roleOf(caller: ApiCaller): Role | undefined {
     const given = tokenOf(caller);
     if (given === undefined) return undefined;
     if (sameSecret(this.#tokens.admin, given)) return "admin";
@@ -58,7 +58,7 @@ export class Guard {
   }
 
   /** @throws CentroidError UNAUTHORIZED without a known token, FORBIDDEN with one that only reads */
-  admin(caller: Caller): void {
+  admin(caller: ApiCaller): void {
     switch (this.roleOf(caller)) {
       case "admin":
         return;
@@ -77,7 +77,7 @@ export class Guard {
    * @returns the role: of the token if one is shown, else `viewer`
    * @throws CentroidError UNAUTHORIZED
    */
-  read(caller: Caller): Role {
+  read(caller: ApiCaller): Role {
     const role = this.roleOf(caller);
     if (role !== undefined) return role;
     if (this.#openReads && isLocal(caller)) return "viewer";
@@ -88,13 +88,13 @@ export class Guard {
 }
 
 /** A program on this machine that speaks for itself, not for a page of elsewhere that gave our address a name. */
-function isLocal({ remoteAddress, headers, httpVersion }: Caller): boolean {
+function isLocal({ remoteAddress, headers, httpVersion }: ApiCaller): boolean {
   if (!LOOPBACK_PEERS.has(remoteAddress ?? "") || !LOOPBACK_NAMES.has(hostname(headers.host))) return false;
   if (httpVersion === "1.0" || Object.keys(headers).some((name) => FORWARDING.test(name))) return false;
   return headers.origin === undefined || hostname(authority(headers.origin)) === hostname(headers.host);
 }
 
-function tokenOf({ headers }: Caller): string | undefined {
+function tokenOf({ headers }: ApiCaller): string | undefined {
   const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1];
   if (bearer !== undefined) return bearer;
   const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());

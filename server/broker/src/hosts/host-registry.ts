@@ -120,7 +120,7 @@ export function peerOf(host: HostEntry): AgentPeer {
 }
 
 /** True if new rooms may go there now. */
-export function takesRooms(host: HostEntry): boolean {
+function takesRooms(host: HostEntry): boolean {
   return (
     host.stage.state === "active" && host.peer !== undefined && host.roomIds.size < host.facts.capacityRooms
   );

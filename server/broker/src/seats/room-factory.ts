@@ -6,9 +6,9 @@ import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import { hasFreeSeat, type RoomEntry, type RoomRegistry, type RoomSession } from "../rooms/room-registry.js";
 import type { PlacementEvents } from "../placement/placement-events.js";
 import type { RoomRecords } from "../rooms/room-records.js";
+import { hasFreeSeat, type RoomEntry, type RoomRegistry, type RoomSession } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 
 /** Hosts tried before a joiner hears that none would take the room. */

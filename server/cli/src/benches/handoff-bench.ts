@@ -2,7 +2,7 @@
 import { DEMO_ROOMS_DIR } from "@centroid/demo";
 import type { VmBenchRun } from "@centroid/emulation";
 import { CentroidClient, type MigrateEvent } from "@centroid/sdk";
-import { startTestSystem } from "../testing.js";
+import { startTestSystem } from "../deployment/test-system.js";
 
 export type MoveRun = Omit<VmBenchRun, "mode"> & { readonly mode: VmBenchRun["mode"] | "handoff" };
 

@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import { loadConfig } from "../config/config.js";
 import { BrokerClient } from "../control/broker-client.js";
 import type { Deployment } from "../deployment/deployment.js";
-import { farewell } from "../farewell.js";
+import { farewell } from "../deployment/farewell.js";
 import { EventLines } from "../terminal/event-lines.js";
 import { color, fail, json, notice, print } from "../terminal/output.js";
 import { untilStopped } from "../terminal/until-stopped.js";

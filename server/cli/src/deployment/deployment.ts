@@ -20,10 +20,10 @@ import {
   startDistanceEmulator,
 } from "@centroid/emulation";
 import { CentroidError } from "@centroid/protocol";
+import { DisposalStack } from "@centroid/protocol/node";
 import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { VM_AGENT_MAIN } from "@centroid/vm-carrier";
 import type { Config } from "../config/config.js";
-import { Owned } from "./owned.js";
 import { openPersistence } from "./persistence.js";
 import { assertPortFree } from "./port.js";
 import type { TokenName } from "./state-dir.js";
@@ -70,7 +70,7 @@ type HostSite = Pick<AgentConfig, "hostId" | "name" | "latitude" | "longitude"> 
 export async function startDeployment(config: Config, hooks: DeploymentHooks): Promise<Deployment> {
   assertReachable(config);
   await assertPortFree(config.bindHost, config.port);
-  const owned = new Owned();
+  const owned = new DisposalStack();
   try {
     return await start(config, hooks, owned);
   } catch (cause) {
@@ -79,7 +79,7 @@ export async function startDeployment(config: Config, hooks: DeploymentHooks): P
   }
 }
 
-async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Promise<Deployment> {
+async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStack): Promise<Deployment> {
   const sites = hostSites(config);
   if (sites.length > 0 && config.carrier === "process") await noticeSlowTransport(hooks.notice);
   assertWritable(config.stateDir);
@@ -95,13 +95,13 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
   hooks.signal?.throwIfAborted();
   // Without agents of its own it needs no machines either: agents elsewhere have theirs.
   const inLab = config.carrier === "vm" && sites.length > 0;
-  const lab = inLab ? owned.add(await startLab(config, sites, rooms, hooks)) : undefined;
+  const lab = inLab ? owned.use(await startLab(config, sites, rooms, hooks)) : undefined;
   hooks.signal?.throwIfAborted();
   const emulator = await startRelayFor(config, sites, lab);
-  if (emulator !== undefined) owned.add(emulator);
+  if (emulator !== undefined) owned.use(emulator);
   hooks.signal?.throwIfAborted();
   const dashboardDir = findDashboard();
-  const broker = owned.add(
+  const broker = owned.use(
     await startBroker({
       bindHost: config.bindHost,
       port: config.port,
@@ -126,7 +126,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: Owned): Prom
   // Other brokers have hosts of their own to build its rooms again; alone it has nobody to leave them to.
   const keepsRooms = config.keepRooms ?? config.redis !== undefined;
   // Rooms end while all else still runs, then agents, together; the broker goes last, so that none of them dials it again.
-  owned.add({
+  owned.use({
     async [Symbol.asyncDispose]() {
       if (!keepsRooms) await broker.endRooms(agents.map(({ hostId }) => hostId));
       await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));

@@ -9,9 +9,9 @@ import {
   RedisCluster,
   RedisStore,
 } from "@centroid/broker";
+import type { DisposalStack } from "@centroid/protocol/node";
 import { pino } from "pino";
 import type { Config } from "../config/config.js";
-import type { Owned } from "./owned.js";
 import { keepToken, type Token, type TokenName } from "./state-dir.js";
 
 export interface Persistence {
@@ -21,7 +21,11 @@ export interface Persistence {
 }
 
 /** @throws CentroidError CONFIG_INVALID if no Redis answers where there should be one */
-export async function openPersistence(config: Config, owned: Owned, clean = false): Promise<Persistence> {
+export async function openPersistence(
+  config: Config,
+  owned: DisposalStack,
+  clean = false,
+): Promise<Persistence> {
   const { stateDir, redis, clusterUrl } = config;
   if (redis === undefined) {
     return {
@@ -30,8 +34,8 @@ export async function openPersistence(config: Config, owned: Owned, clean = fals
     };
   }
   const logger = pino({ level: "warn", serializers: LOG_SERIALIZERS }, pino.destination(2));
-  const connection = owned.add(await connectRedis(redis, logger));
-  const cluster = owned.add(await RedisCluster.connect({ url: redis, logger }));
+  const connection = owned.use(await connectRedis(redis, logger));
+  const cluster = owned.use(await RedisCluster.connect({ url: redis, logger }));
   const store = new RedisStore(connection, undefined, cluster);
   return {
     broker: { store, cluster, ...(clusterUrl !== undefined && { clusterUrl }) },
@@ -44,13 +48,13 @@ export async function openPersistence(config: Config, owned: Owned, clean = fals
 }
 
 /** One store has one broker: a second one on another port must not find the first one's rooms. */
-async function storeDir({ stateDir, port }: Config, owned: Owned, clean: boolean): Promise<string> {
+async function storeDir({ stateDir, port }: Config, owned: DisposalStack, clean: boolean): Promise<string> {
   if (port !== 0) {
     const folder = join(stateDir, clean ? `clean-store-${port}` : `store-${port}`);
     if (clean) await rm(folder, { recursive: true, force: true });
     return folder;
   }
   const folder = await mkdtemp(join(stateDir, "store-"));
-  owned.add({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+  owned.defer(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { startAgent } from "@centroid/agent";
 import { startBroker } from "@centroid/broker";
 import { CentroidError, type Receipt, receiptSchema, wireErrorSchema } from "@centroid/protocol";
+import { DisposalStack } from "@centroid/protocol/node";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { z } from "zod";
-import { Owned } from "./deployment/owned.js";
 
 /** What {@link startTestSystem} runs. */
 export interface TestSystemOptions {
@@ -32,12 +32,12 @@ const failureSchema = z.object({ error: wireErrorSchema });
  * @throws CentroidError CONFIG_INVALID for rooms that do not compile
  */
 export async function startTestSystem({ rooms, hosts = ["a", "b"] }: TestSystemOptions): Promise<TestSystem> {
-  const owned = new Owned();
+  const owned = new DisposalStack();
   try {
     const folder = await mkdtemp(join(tmpdir(), "centroid-test-"));
-    owned.add({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+    owned.defer(() => rm(folder, { recursive: true, force: true }));
     const { path: roomsBundle, roomTypes } = await bundleRooms(rooms, folder);
-    const broker = owned.add(await startBroker({ port: 0, autoMove: false, limits: false }));
+    const broker = owned.use(await startBroker({ port: 0, autoMove: false, limits: false }));
     const started = await Promise.allSettled(
       hosts.map((hostId, at) =>
         startAgent({
@@ -52,7 +52,7 @@ export async function startTestSystem({ rooms, hosts = ["a", "b"] }: TestSystemO
         }),
       ),
     );
-    for (const result of started) if (result.status === "fulfilled") owned.add(result.value);
+    for (const result of started) if (result.status === "fulfilled") owned.use(result.value);
     const failed = started.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
     return {

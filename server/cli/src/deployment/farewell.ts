@@ -1,5 +1,5 @@
 /** What becomes of the rooms, said when a deployment begins to end. */
-import type { Deployment } from "./deployment/deployment.js";
+import type { Deployment } from "./deployment.js";
 
 export function farewell({ broker, agents, keepsRooms }: Deployment, json: boolean): string {
   const ours = new Set(agents.map(({ hostId }) => hostId));
