@@ -288,6 +288,8 @@ export class Failover implements Rescues {
     }
     const { processId, address, sessions, stateHash } = slot;
     rooms.apply(room, { type: "restored", hostId: toHostId, at: { processId, address }, epoch });
+    // It runs: should it lose this host too, while its players still report, that is another rescue.
+    this.#byRoom.delete(roomId);
     rooms.listing(room, slot);
     rooms.reconcile(room, sessions);
     await records.put(room);
