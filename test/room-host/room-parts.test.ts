@@ -55,7 +55,7 @@ it("a room that has just come is saved at once, and so is it when somebody comes
   const seqs: number[] = [];
   using saver = checkpointer(({ seq }) => seqs.push(seq), false);
   // Without players Colyseus sends no patch, and a room that sends none is not saved again.
-  const change = (): void => void room.move.patches++;
+  const change = (): void => void room.move.patches.sent(true);
   await expect.poll(() => seqs).toEqual([1]);
   change();
   saver.soon();
@@ -86,7 +86,7 @@ it("a save that took long holds the room's next one up, but not for long when so
     () => performance.now() + slowMs,
   );
   await expect.poll(() => seqs).toEqual([1]);
-  room.move.patches++;
+  room.move.patches.sent(true);
   saver.soon();
   // A fiftieth of the time for saves would be ten seconds.
   await expect.poll(() => seqs, { timeout: 5_000 }).toEqual([1, 2]);
@@ -139,9 +139,9 @@ it("a room hears what others publish, while it runs and for as long as it is the
   presence.publish("news", said);
   expect(heard).toEqual([{ at: [1] }]);
   expect(published.splice(0)).toEqual([["news", { at: [1] }]]);
-  room.move.hold();
+  room.move.clock.hold();
   presence.publish("news", "while it stands still");
-  room.move.resume();
+  room.move.clock.resume();
   presence.unsubscribe("news", () => undefined);
   presence.publish("news", 2);
   expect(await presence.channels()).toEqual(["news"]);

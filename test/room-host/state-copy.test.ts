@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { StateReader } from "../../infra/room-host/dist/colyseus/schema/reader.js";
 import type { NodeRecord } from "../../infra/room-host/dist/colyseus/schema/records.js";
-import { StateCopy } from "../../infra/room-host/dist/handoff/state-copy.js";
+import { StateCopy } from "../../infra/room-host/dist/transfer/state-copy.js";
 
 const Item = schema({ kind: t.string(), weight: t.number() }, "Item");
 const Unit = schema(
@@ -102,7 +102,7 @@ function mutate(state: WorldState, op: number, key: string, value: number): void
 function room(): { encoder: Encoder; state: WorldState; room: never } {
   const state = new World();
   const encoder = new Encoder(state as never);
-  return { encoder, state, room: { move: { encoder } } as never };
+  return { encoder, state, room: { move: { snapshot: { encoder } } } as never };
 }
 
 it("holds after any writes exactly what is there, and nothing that left", () => {

@@ -32,14 +32,14 @@ import {
 } from "./colyseus/seats.js";
 import { ConnectionRouter } from "./connections/connection-router.js";
 import type { PlayerConnection } from "./connections/transport.js";
-import { Moves } from "./handoff/moves.js";
-import { type Hosted, type Seat, seated } from "./hosted.js";
-import { HostedRooms, type HostedRoomsOptions } from "./hosted-rooms.js";
-import { Pauses } from "./pauses.js";
-import { RoomBuilds } from "./room-builds.js";
+import { type Hosted, type Seat, seated } from "./rooms/hosted.js";
+import { HostedRooms, type HostedRoomsOptions } from "./rooms/hosted-rooms.js";
+import { Moves } from "./rooms/moves.js";
+import { Pauses } from "./rooms/pauses.js";
+import { RoomBuilds } from "./rooms/room-builds.js";
+import { StandbyManager } from "./rooms/standby-manager.js";
 import type { PlayerLimits } from "./sessions/player-limits.js";
 import type { StandbyCopy } from "./standby/standby.js";
-import { StandbyManager } from "./standby/standby-manager.js";
 
 export interface RoomHostOptions extends HostedRoomsOptions, PlayerLimits {
   types: RoomTypes;
@@ -193,7 +193,7 @@ export class RoomHost {
   /** To be called again and again: players can tell a quiet room from a dead host. */
   keepAlive(): void {
     for (const { stage } of this.#rooms.values()) {
-      if (stage.name !== "running" || stage.room.move.held) continue;
+      if (stage.name !== "running" || stage.room.move.clock.held) continue;
       for (const { link } of movableClients(stage.room)) link.control({ type: "alive" });
     }
   }

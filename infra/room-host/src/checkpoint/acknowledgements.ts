@@ -60,5 +60,5 @@ export function checkpointVersion(room: MovableRoom): string {
     received += link.received;
     sessions += sessionId;
   }
-  return `${room.move.patches}:${received}:${sessions}`;
+  return `${room.move.patches.count}:${received}:${sessions}`;
 }

@@ -31,7 +31,7 @@ export class AwaitedPlayers {
     const untilMs = performance.now() + windowMs;
     for (const client of clients) {
       this.#clients.set(client.sessionId, client);
-      room.move.awaited.set(client.sessionId, untilMs);
+      room.move.activity.awaited.set(client.sessionId, untilMs);
       // As for a newcomer: patches are left out and messages wait until it has the whole state.
       client.state = ClientState.JOINING;
       client._enqueuedMessages ??= [];
@@ -99,7 +99,7 @@ export class AwaitedPlayers {
 
   #forget({ sessionId }: MovableClient): void {
     this.#clients.delete(sessionId);
-    this.#room.move.awaited.delete(sessionId);
+    this.#room.move.activity.awaited.delete(sessionId);
   }
 
   #abandon(): void {

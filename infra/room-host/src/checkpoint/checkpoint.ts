@@ -6,8 +6,8 @@ import { z } from "zod";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { StateReader } from "../colyseus/schema/reader.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
-import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../handoff/handoff-wire.js";
-import { StateHash } from "../handoff/state-hash.js";
+import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../transfer/packing.js";
+import { StateHash } from "../transfer/state-hash.js";
 
 /** Of the bytes, so that a newer agent says what is wrong instead of misreading an older one's. */
 export const CHECKPOINT_FORMAT = 1;
@@ -30,7 +30,7 @@ export function readSavedState(room: MovableRoom): {
   stateHash: string;
   nextRefId: number;
 } {
-  const { encoder } = room.move;
+  const { encoder } = room.move.snapshot;
   const hash = new StateHash();
   const nodes: NodeRecord[] = [];
   if (encoder === undefined) return { nodes, stateHash: hash.toString(), nextRefId: 0 };
@@ -52,10 +52,10 @@ export function takeCheckpoint(room: MovableRoom, options: unknown, nowMs: numbe
   return {
     format: CHECKPOINT_FORMAT,
     options,
-    hasState: room.move.encoder !== undefined,
+    hasState: room.move.snapshot.encoder !== undefined,
     ...readSavedState(room),
     takenAtMs: nowMs,
-    room: room.move.export(),
+    room: room.move.snapshot.export(),
   };
 }
 

@@ -148,8 +148,8 @@ export class Checkpointer implements Disposable {
   /** @returns true if it may be another matter in a moment */
   #tick(): boolean {
     const { room, paused, now } = this.#options;
-    if (paused() || room.move.held) return false;
-    if (!room.move.busy) this.#busySinceMs = undefined;
+    if (paused() || room.move.clock.held) return false;
+    if (!room.move.activity.busy) this.#busySinceMs = undefined;
     else if (!this.#waitedEnough()) return true;
     if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return true;
     this.#wanted = false;

@@ -34,10 +34,10 @@ export class RestoredRoom {
   ): Promise<RestoredRoom> {
     const room = await create(checkpoint.options);
     try {
-      room.move.hold();
+      room.move.clock.hold();
       room.autoDispose = false;
       fill(room, checkpoint);
-      return new RestoredRoom(room, await room.move.import(checkpoint.room), as);
+      return new RestoredRoom(room, await room.move.snapshot.import(checkpoint.room), as);
     } catch (cause) {
       room.move.release();
       throw cause;
@@ -49,7 +49,7 @@ export class RestoredRoom {
     const dropped = sessions.flatMap((session) => (session.dropped ? [session.sessionId] : []));
     const present = [...this.clients.values()].filter(({ sessionId }) => !dropped.includes(sessionId));
     const awaited = new AwaitedPlayers(this.room, present, this.#as, RETURN_WINDOW_MS);
-    this.room.move.resume(this.room.patchRate ?? 0);
+    this.room.move.clock.resume(this.room.patchRate ?? 0);
     for (const sessionId of dropped) {
       const client = this.clients.get(sessionId);
       if (client !== undefined) this.room.move.dropAgain(client);
@@ -59,7 +59,7 @@ export class RestoredRoom {
 }
 
 function fill(room: MovableRoom, { hasState, nodes, nextRefId, stateHash }: Checkpoint): void {
-  const { encoder } = room.move;
+  const { encoder } = room.move.snapshot;
   if (hasState !== (encoder !== undefined)) {
     throw new CentroidError(
       "ROOM_ERROR",
@@ -69,7 +69,7 @@ function fill(room: MovableRoom, { hasState, nodes, nextRefId, stateHash }: Chec
   if (encoder === undefined) return;
   const writer = new StateWriter(encoder as never);
   writer.apply(nodes);
-  writer.attach(room.move.attachState() as never);
+  writer.attach(room.move.snapshot.attachState() as never);
   writer.finish([], nextRefId + SKIPPED_REF_IDS);
   const built = readSavedState(room);
   if (built.stateHash !== stateHash) {

@@ -42,7 +42,7 @@ export function movable(
       super();
       const presence = roomPresence(
         bus,
-        () => !this.move.held,
+        () => !this.move.clock.held,
         (run) => this.move.events.once("dispose", run),
       );
       // Colyseus gives it one of this process when the room is made.
@@ -60,24 +60,25 @@ export function movable(
     override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
       const { move } = this;
       const watched = step && this.#watched(step, "the simulation");
-      const guarded = watched && ((deltaMs: number): void => void (move.standsStill() || watched(deltaMs)));
-      move.rearm = () => super.setTimestep(guarded, delayMs);
-      move.stepNow = () => {
-        this.clock.tick();
-        guarded?.(this.clock.deltaTime);
-      };
-      move.rearm();
+      const guarded =
+        watched && ((deltaMs: number): void => void (move.clock.standsStill() || watched(deltaMs)));
+      move.clock.simulate({
+        arm: () => super.setTimestep(guarded, delayMs),
+        stepNow: () => {
+          this.clock.tick();
+          guarded?.(this.clock.deltaTime);
+        },
+      });
     }
 
     override setFixedTimestep(...[step, rate, options]: Parameters<Room["setFixedTimestep"]>): void {
       const { move } = this;
       const watched = this.#watched(step, "the simulation");
       const counted: typeof step = (context) => {
-        if (move.standsStill()) return;
-        watched(Object.assign(context, { tick: move.fixedTick++ }));
+        if (move.clock.standsStill()) return;
+        watched(Object.assign(context, { tick: move.clock.takeFixedTick() }));
       };
-      move.rearm = () => super.setFixedTimestep(counted, rate, options);
-      move.stepNow = () => {
+      const stepNow = (): void => {
         const dtMs = 1000 / (rate ?? DEFAULT_TICK_RATE);
         const subSteps = options?.subSteps ?? 1;
         this.clock.tick();
@@ -90,14 +91,13 @@ export function movable(
           subDtMs: dtMs / subSteps,
         });
       };
-      move.rearm();
+      move.clock.simulate({ arm: () => super.setFixedTimestep(counted, rate, options), stepNow });
     }
 
     override broadcastPatch(): boolean {
-      if (this.move.standsStill()) return false;
+      if (this.move.clock.standsStill()) return false;
       const changed = super.broadcastPatch();
-      if (changed) this.move.patches++;
-      this.move.onPatched?.();
+      this.move.patches.sent(changed);
       return changed;
     }
 
@@ -129,7 +129,7 @@ export function movable(
       let label: number | undefined;
       const counted = (a: unknown, b: unknown, c: unknown): unknown => {
         label ??= activity.label(this.roomId, what);
-        return activity.run(label, (a as Client).sessionId, () => move.track(handler(a, b, c)));
+        return activity.run(label, (a as Client).sessionId, () => move.activity.track(handler(a, b, c)));
       };
       return [...args.slice(0, -1), counted];
     }
@@ -138,11 +138,11 @@ export function movable(
       client: Client,
       seconds: number | "manual",
     ): ReturnType<Room["allowReconnection"]> {
-      this.move.reconnecting.set(client.sessionId, client);
+      this.move.activity.reconnecting.set(client.sessionId, client);
       const deferred = super.allowReconnection(client, seconds);
       deferred.then(
-        () => this.move.reconnecting.delete(client.sessionId),
-        () => this.move.reconnecting.delete(client.sessionId),
+        () => this.move.activity.reconnecting.delete(client.sessionId),
+        () => this.move.activity.reconnecting.delete(client.sessionId),
       );
       return deferred;
     }
@@ -153,7 +153,7 @@ export function movable(
     ) => Promise<unknown>;
     Object.defineProperty(Movable.prototype, name, {
       value(this: MovableRoom, client: Client, ...rest: unknown[]): Promise<unknown> {
-        return this.move.trackSession(client.sessionId, original.call(this, client, ...rest));
+        return this.move.activity.trackSession(client.sessionId, original.call(this, client, ...rest));
       },
     });
   };
@@ -161,7 +161,7 @@ export function movable(
   Object.defineProperty(Movable.prototype, "_flushPendingClientFrames", {
     value(this: MovableRoom): void {
       _flushPendingClientFrames.call(this as never);
-      this.move.flushRestored();
+      this.move.snapshot.flushRestored();
     },
   });
   wrap("_onJoin");

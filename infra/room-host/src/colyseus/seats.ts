@@ -140,7 +140,7 @@ export function checkReconnection(room: MovableRoom, reconnectionToken: string):
 
 /** Colyseus gives up a seat that nobody took without telling anyone; what is kept of its owner goes here. */
 export function forgetUntaken(seats: Map<string, unknown>, room: MovableRoom): void {
-  const known = room.move.sessionIds();
+  const known = room.move.activity.sessionIds();
   for (const sessionId of seats.keys()) if (!known.has(sessionId)) seats.delete(sessionId);
 }
 

@@ -3,12 +3,12 @@ import { CLOSE_REFUSED, CLOSE_ROOM_MOVED, CONTROL_QUERY, RESTORE_QUERY } from "@
 import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
 import { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
-import type { Hosted } from "../hosted.js";
-import type { HostedRooms } from "../hosted-rooms.js";
+import type { Hosted } from "../rooms/hosted.js";
+import type { HostedRooms } from "../rooms/hosted-rooms.js";
+import type { StandbyManager } from "../rooms/standby-manager.js";
 import { limited, type PlayerLimits } from "../sessions/player-limits.js";
 import { SessionLink } from "../sessions/session-link.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
-import type { StandbyManager } from "../standby/standby-manager.js";
 import type { PlayerConnection } from "./transport.js";
 
 export class ConnectionRouter {

@@ -1,12 +1,12 @@
 /** A source's connection to the destination of a move: what is sent, what is awaited, and what breaks it. */
 import { CentroidError, type Destination } from "@centroid/protocol";
 import { WebSocket } from "ws";
+import { MAX_TRANSFER_FRAME_BYTES } from "../transfer/packing.js";
 import {
   decodeFromDestination,
   encodeTransfer,
   type FromDestination,
   type FromSource,
-  MAX_TRANSFER_FRAME_BYTES,
 } from "./handoff-wire.js";
 
 /** What the destination says on its own accord. */

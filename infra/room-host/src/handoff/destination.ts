@@ -12,8 +12,8 @@ import type { NodeRecord } from "../colyseus/schema/records.js";
 import { StateWriter } from "../colyseus/schema/writer.js";
 import { CLOSE_FRAME } from "../sessions/session-link.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
+import { StateHash } from "../transfer/state-hash.js";
 import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./handoff-wire.js";
-import { StateHash } from "./state-hash.js";
 
 /** A player who has not connected here so long after the switch has lost its connection. */
 const ATTACH_GRACE_MS = 10_000;
@@ -157,9 +157,9 @@ export class HandoffDestination {
           room.move.release();
           return;
         }
-        room.move.hold();
+        room.move.clock.hold();
         room.autoDispose = false;
-        const { encoder } = room.move;
+        const { encoder } = room.move.snapshot;
         if (message.hasState !== (encoder !== undefined)) {
           throw new CentroidError(
             "ROOM_ERROR",
@@ -183,7 +183,7 @@ export class HandoffDestination {
         return;
       case "built":
         if (state.name !== "building") return;
-        state.writer?.attach(state.room.move.attachState() as never);
+        state.writer?.attach(state.room.move.snapshot.attachState() as never);
         this.#hashNodes(state, undefined);
         this.#send({ type: "built" });
         return;
@@ -230,7 +230,7 @@ export class HandoffDestination {
       );
     }
     this.#options.onSessions([...message.room.sessions, ...message.room.seats]);
-    const clients = await room.move.import(message.room);
+    const clients = await room.move.snapshot.import(message.room);
     if (this.state === "ended") return;
     clearTimeout(this.#deadline);
     this.#state = { name: "owner", room, clients };
@@ -247,14 +247,18 @@ export class HandoffDestination {
       else this.#connect(client, arrival);
     }
     const patchRateMs = room.patchRate ?? 0;
-    room.move.resume(patchRateMs - message.sinceTickMs - (this.#options.now() - arrivedAtMs));
+    room.move.clock.resume(patchRateMs - message.sinceTickMs - (this.#options.now() - arrivedAtMs));
     for (const session of message.room.sessions) {
       const client = clients.get(session.sessionId);
       if (client !== undefined && session.dropped) room.move.dropAgain(client);
     }
     setTimeout(() => {
       for (const client of clients.values())
-        if (!client.link.connected && !client.link.closed && !room.move.awaited.has(client.sessionId))
+        if (
+          !client.link.connected &&
+          !client.link.closed &&
+          !room.move.activity.awaited.has(client.sessionId)
+        )
           client.link.abandon();
     }, ATTACH_GRACE_MS).unref();
   }
@@ -320,7 +324,7 @@ export class HandoffDestination {
 
   /** Hashes what is really in the instances here, not what was received. */
   #hashNodes(state: Extract<State, { name: "building" }>, only: readonly NodeRecord[] | undefined): void {
-    const { encoder } = state.room.move;
+    const { encoder } = state.room.move.snapshot;
     if (encoder === undefined) return;
     const reader = new StateReader(encoder as never);
     for (const refId of only === undefined ? reader.refIds() : only.map(([id]) => id)) {

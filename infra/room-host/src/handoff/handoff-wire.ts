@@ -1,26 +1,9 @@
-/**
- * What source and destination of a hand-off say to each other, over one WebSocket that the source dials.
- * MessagePack with structured clones, so that authors' data (Map, Set, Date, undefined) survives.
- */
-import { CentroidError, tryRead, wireErrorSchema } from "@centroid/protocol";
-import { Packr } from "msgpackr";
+/** What source and destination of a hand-off say to each other, over one WebSocket that the source dials. */
+import { wireErrorSchema } from "@centroid/protocol";
 import { z } from "zod";
-import type { CarriedRoom } from "../colyseus/room-record.js";
-import type { NodeRecord } from "../colyseus/schema/records.js";
-
-/** Largest message; bulk is cut into chunks far below it. */
-export const MAX_TRANSFER_FRAME_BYTES = 16 * 1024 * 1024;
+import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../transfer/packing.js";
 
 const count = z.number().int().nonnegative();
-/** Looked at closely when it is written into a state. */
-export const nodeRecordSchema = z.custom<NodeRecord>(
-  (value) => Array.isArray(value) && value.length >= 3,
-  "node record",
-);
-export const carriedRoomSchema = z.custom<CarriedRoom>(
-  (value) => typeof value === "object" && value !== null,
-  "room record",
-);
 const invitation = z.object({ sessionId: z.string(), ticket: z.string() });
 
 const fromSourceSchema = z.discriminatedUnion("type", [
@@ -66,27 +49,6 @@ const fromDestinationSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("replay"), sessionId: z.string(), received: count }),
 ]);
 export type FromDestination = z.infer<typeof fromDestinationSchema>;
-
-const packr = new Packr({ structuredClone: true, moreTypes: true, useRecords: false });
-
-/** Any part of a room as bytes, for another host or for a store. */
-export const pack = (value: unknown): Buffer => packr.pack(value);
-
-/**
- * @param what names the bytes in the error
- * @throws CentroidError FRAME_INVALID
- */
-export function unpack<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string): T {
-  let body: unknown;
-  try {
-    body = packr.unpack(bytes);
-  } catch (cause) {
-    throw new CentroidError("FRAME_INVALID", `${what} is not MessagePack`, { cause });
-  }
-  const parsed = tryRead(schema, body);
-  if (!parsed.success) throw new CentroidError("FRAME_INVALID", `${what}: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
-}
 
 export const encodeTransfer = (message: FromSource | FromDestination): Buffer => pack(message);
 /** @throws CentroidError FRAME_INVALID */

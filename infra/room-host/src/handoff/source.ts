@@ -18,9 +18,9 @@ import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
 import { playerUrl } from "../sessions/player-url.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
+import { StateCopy } from "../transfer/state-copy.js";
 import { DestinationLine, type Unasked } from "./destination-line.js";
 import { forwardStockClient } from "./forward.js";
-import { StateCopy } from "./state-copy.js";
 
 /** The first pass yields to the room after so long, so that players feel nothing of it. */
 const COPY_SLICE_MS = 1.5;
@@ -30,6 +30,8 @@ const FREEZE_NODES = 64;
 const MAX_DIRTY_PASSES = 4;
 /** How long the room waits for players to reach the destination before it moves without the slow ones. */
 const CONNECT_TIMEOUT_MS = 1_500;
+/** A room that sends no patch for so long may be frozen all the same. */
+const NO_PATCH_MS = 100;
 /** How long a room may be in the middle of the author's async code before the move is given up. */
 const BUSY_TIMEOUT_MS = 3_000;
 /** An old socket is kept so long for players who have not read its last frames. */
@@ -102,7 +104,7 @@ export class HandoffSource {
     deadline.addEventListener("abort", onAbort, { once: true });
     this.#detach.push(() => deadline.removeEventListener("abort", onAbort));
     try {
-      room.move.assertMovable();
+      room.move.snapshot.assertMovable();
       this.#phase("preparing");
       await this.#line.connect();
       this.#line.send({ type: "begin", options: this.#options.options, hasState: this.#copied.hasState });
@@ -140,19 +142,19 @@ export class HandoffSource {
   /** The room goes on here, with everything that arrived meanwhile. */
   rollBack(): void {
     if (this.#state.name === "released" || this.#state.name === "rolled-back") return;
-    const wasHeld = this.#options.room.move.held;
+    const wasHeld = this.#options.room.move.clock.held;
     this.#state = { name: "rolled-back" };
     this.#line.settle();
     this.#unwatch();
     this.#line.trySend({ type: "abort" });
     this.#line.close();
-    if (wasHeld) this.#options.room.move.resume();
+    if (wasHeld) this.#options.room.move.clock.resume();
     for (const client of movableClients(this.#options.room)) {
       client.link.forget();
       client.link.control({ type: "cancelled", migrationId: this.#options.migrationId });
       client.link.thaw();
       // Broke while we were moving: now it is an ordinary broken connection.
-      if (!client.link.connected && !this.#options.room.move.awaited.has(client.sessionId))
+      if (!client.link.connected && !this.#options.room.move.activity.awaited.has(client.sessionId))
         client.link.abandon();
     }
   }
@@ -207,11 +209,13 @@ export class HandoffSource {
 
   #watch(): void {
     const { room } = this.#options;
-    room.move.beforePatch = () => this.#copied.collect();
-    room.move.onPatched = () => {
-      this.#lastPatchAtMs = this.#options.now();
-    };
-    const { events } = room.move;
+    const { events, patches } = room.move;
+    this.#detach.push(
+      patches.onBefore(() => this.#copied.collect()),
+      patches.onAfter(() => {
+        this.#lastPatchAtMs = this.#options.now();
+      }),
+    );
     const onJoin = (client: MovableClient): void => this.#invite(client);
     const onLeave = (client: MovableClient): void => {
       this.#tickets.delete(client.sessionId);
@@ -223,8 +227,6 @@ export class HandoffSource {
     this.#detach.push(() => {
       events.off("join", onJoin);
       events.off("leave", onLeave);
-      room.move.beforePatch = undefined;
-      room.move.onPatched = undefined;
     });
   }
 
@@ -297,12 +299,13 @@ export class HandoffSource {
     const until = this.#options.now() + BUSY_TIMEOUT_MS;
     const patched = (): Promise<void> =>
       new Promise((resolve) => {
-        const timer = setTimeout(resolve, 100);
-        room.move.onPatched = () => {
-          this.#lastPatchAtMs = this.#options.now();
+        const done = (): void => {
           clearTimeout(timer);
+          detach();
           resolve();
         };
+        const timer = setTimeout(done, NO_PATCH_MS);
+        const detach = room.move.patches.onAfter(done);
       });
     do {
       await patched();
@@ -313,7 +316,7 @@ export class HandoffSource {
           "the room's async handlers did not finish in time; it will be moved later",
         );
       }
-    } while (room.move.busy);
+    } while (room.move.activity.busy);
   }
 
   /** Everything in here up to the send is one synchronous step: no message and no tick can come between. */
@@ -321,11 +324,11 @@ export class HandoffSource {
     const { room } = this.#options;
     room.broadcastPatch();
     const { nodes, removed } = this.#copied.rest();
-    room.move.hold();
+    room.move.clock.hold();
     const clients = movableClients(room);
     for (const client of clients) client.link.freeze();
     this.#phase("frozen");
-    const record = room.move.export();
+    const record = room.move.snapshot.export();
     this.#state = { name: "frozen" };
     this.#line.send({
       type: "freeze",

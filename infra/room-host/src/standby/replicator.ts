@@ -6,9 +6,9 @@ import { CentroidError, type Destination } from "@centroid/protocol";
 import { WebSocket } from "ws";
 import { checkpointVersion, type Received, receivedSoFar } from "../checkpoint/acknowledgements.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
-import { MAX_TRANSFER_FRAME_BYTES } from "../handoff/handoff-wire.js";
-import { StateCopy } from "../handoff/state-copy.js";
 import { playerUrl } from "../sessions/player-url.js";
+import { MAX_TRANSFER_FRAME_BYTES } from "../transfer/packing.js";
+import { StateCopy } from "../transfer/state-copy.js";
 import { decodeFromStandby, encodeFeed, type FromPrimary } from "./standby-wire.js";
 
 /** The standby must have the whole room by then. */
@@ -48,6 +48,7 @@ export class Replicator implements Disposable {
   #scheduled: NodeJS.Immediate | undefined;
   #fallback: NodeJS.Timeout | undefined;
   #starting: { resolve: () => void; reject: (error: CentroidError) => void } | undefined;
+  #detach: (() => void)[] = [];
   #inviting = false;
   #ended = false;
 
@@ -79,7 +80,7 @@ export class Replicator implements Disposable {
       START_TIMEOUT_MS,
     );
     try {
-      this.#options.room.move.assertMovable();
+      this.#options.room.move.snapshot.assertMovable();
       await new Promise<void>((resolve, reject) => {
         this.#starting = { resolve, reject };
         socket.on("open", () => this.#begin());
@@ -116,14 +117,16 @@ export class Replicator implements Disposable {
   #begin(): void {
     const { room, options } = this.#options;
     this.#send({ type: "begin", options, hasState: this.#copied.hasState });
-    room.move.beforePatch = () => this.#copied.collect();
-    // After the handler that may have asked for the patch, never in the middle of it.
-    room.move.onPatched = () => {
-      this.#scheduled ??= setImmediate(() => {
-        this.#scheduled = undefined;
-        this.#ship();
-      });
-    };
+    this.#detach = [
+      room.move.patches.onBefore(() => this.#copied.collect()),
+      // After the handler that may have asked for the patch, never in the middle of it.
+      room.move.patches.onAfter(() => {
+        this.#scheduled ??= setImmediate(() => {
+          this.#scheduled = undefined;
+          this.#ship();
+        });
+      }),
+    ];
     this.#fallback = setInterval(() => {
       if (this.#options.now() - this.#shippedAtMs >= FALLBACK_MS) this.#ship();
     }, FALLBACK_MS);
@@ -135,19 +138,19 @@ export class Replicator implements Disposable {
   #ship(): void {
     const { room, now } = this.#options;
     const nowMs = now();
-    if (this.#ended || room.move.held || this.#unconfirmed.size >= MAX_UNCONFIRMED) {
+    if (this.#ended || room.move.clock.held || this.#unconfirmed.size >= MAX_UNCONFIRMED) {
       this.#readableAtMs = nowMs;
       return;
     }
     const version = checkpointVersion(room);
     if (version === this.#version && nowMs - this.#shippedAtMs < REFRESH_MS) return;
-    if (room.move.busy) {
+    if (room.move.activity.busy) {
       this.#unreadable(nowMs, new CentroidError("ROOM_BUSY", "the room's async handlers do not finish"));
       return;
     }
-    let record: ReturnType<MovableRoom["move"]["export"]>;
+    let record: ReturnType<MovableRoom["move"]["snapshot"]["export"]>;
     try {
-      record = room.move.export();
+      record = room.move.snapshot.export();
     } catch (cause) {
       this.#unreadable(nowMs, CentroidError.from(cause));
       return;
@@ -225,8 +228,6 @@ export class Replicator implements Disposable {
     this.#copied[Symbol.dispose]();
     clearInterval(this.#fallback);
     clearImmediate(this.#scheduled);
-    if (this.#fallback === undefined) return;
-    this.#options.room.move.beforePatch = undefined;
-    this.#options.room.move.onPatched = undefined;
+    for (const detach of this.#detach) detach();
   }
 }

@@ -1,6 +1,6 @@
 /** What a room's host and its standby say to each other, over one WebSocket that the room's host dials. */
 import { z } from "zod";
-import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../handoff/handoff-wire.js";
+import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../transfer/packing.js";
 
 const count = z.number().int().nonnegative();
 

@@ -1,5 +1,5 @@
 /** Rooms that stand still here, each for as long as there is a reason for it. Rooms that move are left alone. */
-import { type MovableRoom, movableClients } from "./colyseus/movable-room.js";
+import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 
 /** `lease`: this host may not run rooms just now. `standby`: it may not run this one without its standby. */
 export type PauseReason = "lease" | "standby";
@@ -14,9 +14,9 @@ export class Pauses {
       reasons.add(reason);
       return;
     }
-    if (room.move.held) return;
+    if (room.move.clock.held) return;
     this.#reasons.set(room, new Set([reason]));
-    room.move.hold();
+    room.move.clock.hold();
     for (const { link } of movableClients(room)) link.freeze();
   }
 
@@ -25,7 +25,7 @@ export class Pauses {
     const reasons = this.#reasons.get(room);
     if (reasons?.delete(reason) !== true || reasons.size > 0) return;
     this.#reasons.delete(room);
-    room.move.resume();
+    room.move.clock.resume();
     for (const { link } of movableClients(room)) link.thaw();
   }
 

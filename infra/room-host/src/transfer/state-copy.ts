@@ -14,7 +14,11 @@ export class StateCopy implements Disposable {
   readonly #hash = new StateHash();
   readonly #due = new Set<number>();
 
-  constructor({ move: { encoder } }: MovableRoom) {
+  constructor({
+    move: {
+      snapshot: { encoder },
+    },
+  }: MovableRoom) {
     if (encoder === undefined) return;
     this.#reader = new StateReader(encoder as never);
     this.#watch = new StateWatch(encoder as never);

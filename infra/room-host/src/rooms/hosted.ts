@@ -1,12 +1,12 @@
 /** What a room host knows of one of its rooms, and what is read off it. */
 import { CentroidError, type Seated } from "@centroid/protocol";
-import type { Acknowledgements } from "./checkpoint/acknowledgements.js";
-import type { AwaitedPlayers } from "./checkpoint/awaited-players.js";
-import type { Checkpointer } from "./checkpoint/checkpointer.js";
-import type { MovableRoom } from "./colyseus/movable-room.js";
-import type { HandoffDestination } from "./handoff/destination.js";
-import type { HandoffSource } from "./handoff/source.js";
-import type { Replicator } from "./standby/replicator.js";
+import type { Acknowledgements } from "../checkpoint/acknowledgements.js";
+import type { AwaitedPlayers } from "../checkpoint/awaited-players.js";
+import type { Checkpointer } from "../checkpoint/checkpointer.js";
+import type { MovableRoom } from "../colyseus/movable-room.js";
+import type { HandoffDestination } from "../handoff/destination.js";
+import type { HandoffSource } from "../handoff/source.js";
+import type { Replicator } from "../standby/replicator.js";
 
 export interface Seat {
   playerId: string;

@@ -1,11 +1,11 @@
 /** The rooms of one process: who is here, what they tell, how they are saved. */
 import { CentroidError, type RoomEvent, type RoomReport } from "@centroid/protocol";
 import type { Client } from "@colyseus/core";
-import { Acknowledgements } from "./checkpoint/acknowledgements.js";
-import { Checkpointer, type SavedRoom } from "./checkpoint/checkpointer.js";
-import { listing } from "./colyseus/listing.js";
-import type { MovableClient } from "./colyseus/movable-client.js";
-import { isReplicated, type MovableRoom } from "./colyseus/movable-room.js";
+import { Acknowledgements } from "../checkpoint/acknowledgements.js";
+import { Checkpointer, type SavedRoom } from "../checkpoint/checkpointer.js";
+import { listing } from "../colyseus/listing.js";
+import type { MovableClient } from "../colyseus/movable-client.js";
+import { isReplicated, type MovableRoom } from "../colyseus/movable-room.js";
 import { type Hosted, type Protection, runningRoom, seated } from "./hosted.js";
 import type { Pauses } from "./pauses.js";
 
@@ -88,9 +88,7 @@ export class HostedRooms {
   adopt(roomId: string, room: MovableRoom, hosted: Hosted): void {
     this.#rooms.set(roomId, hosted);
     this.#onAdopted(roomId);
-    room.move.mayRun = this.#options.mayRun;
-    room.move.epoch = hosted.epoch;
-    room.move.playerOf = (sessionId) => hosted.seats.get(sessionId);
+    room.move.adopted(this.#options.mayRun, (sessionId) => hosted.seats.get(sessionId));
     const tell = (change: RoomEvent): void => this.#options.emit(roomId, hosted.epoch, change);
     const { events } = room.move;
     events.on("join", (client: Client) => {

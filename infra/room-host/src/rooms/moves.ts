@@ -2,11 +2,11 @@
 import { type AgentRequest, type AgentResults, CentroidError, type RoomEvent } from "@centroid/protocol";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
-import type { Hosted, Seat } from "../hosted.js";
-import type { HostedRooms } from "../hosted-rooms.js";
-import type { StandbyManager } from "../standby/standby-manager.js";
-import { HandoffDestination } from "./destination.js";
-import { HandoffSource } from "./source.js";
+import { HandoffDestination } from "../handoff/destination.js";
+import { HandoffSource } from "../handoff/source.js";
+import type { Hosted, Seat } from "./hosted.js";
+import type { HostedRooms } from "./hosted-rooms.js";
+import type { StandbyManager } from "./standby-manager.js";
 
 /** A finished destination keeps admitting late players by ticket so long. */
 const ARRIVAL_WINDOW_MS = 15_000;
@@ -99,7 +99,7 @@ export class Moves {
     const { room } = hosted.stage;
     if (hosted.protection !== undefined) standbys.goAlone(hosted.protection, room);
     // What ends the pause would set the room going while another host has it already.
-    if (room.move.held)
+    if (room.move.clock.held)
       throw new CentroidError(
         "ROOM_BUSY",
         `room ${roomId} stands still: its host has not heard of a broker lately`,

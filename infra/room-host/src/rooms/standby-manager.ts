@@ -2,12 +2,12 @@
 import { type AgentRequest, type AgentResults, CentroidError, type RoomEvent } from "@centroid/protocol";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
-import type { Protection } from "../hosted.js";
-import type { HostedRooms } from "../hosted-rooms.js";
-import type { Pauses } from "../pauses.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
-import { Replicator } from "./replicator.js";
-import { StandbyCopy } from "./standby.js";
+import { Replicator } from "../standby/replicator.js";
+import { StandbyCopy } from "../standby/standby.js";
+import type { Protection } from "./hosted.js";
+import type { HostedRooms } from "./hosted-rooms.js";
+import type { Pauses } from "./pauses.js";
 
 export interface StandbyManagerOptions {
   rooms: HostedRooms;

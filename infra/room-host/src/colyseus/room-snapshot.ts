@@ -1,0 +1,221 @@
+/** A movable room taken apart and put together: all of it but its state graph. */
+import { CentroidError } from "@centroid/protocol";
+import { type Client, type ClientPrivate, ClientState, type Delayed, type Room } from "@colyseus/core";
+import { type Encoder, type Schema, StateView } from "@colyseus/schema";
+import { internals } from "./core-internals.js";
+import { type MovableClient, newClient } from "./movable-client.js";
+import type { RoomActivity } from "./room-activity.js";
+import type { RoomClock } from "./room-clock.js";
+import type { CarriedRoom, SessionRecord } from "./room-record.js";
+import { readView, writeView } from "./schema/views.js";
+import { exportTimers, importTimers, nameMethodTimers } from "./timers.js";
+
+/** Whose session it is, as the broker knows it. */
+export type PlayerOf = (sessionId: string) => { playerId: string; network: string | undefined } | undefined;
+
+export interface SnapshotOptions {
+  room: Room;
+  clock: RoomClock;
+  activity: RoomActivity;
+  /** What the link of a client says reaches the room from now on. */
+  wire: (client: MovableClient) => void;
+}
+
+export class RoomSnapshot {
+  readonly #room: Room;
+  readonly #clock: RoomClock;
+  readonly #activity: RoomActivity;
+  readonly #wire: (client: MovableClient) => void;
+  readonly #restoredPending: (Client & ClientPrivate)[] = [];
+  #declared: Delayed[] = [];
+  #playerOf: PlayerOf = () => undefined;
+
+  constructor({ room, clock, activity, wire }: SnapshotOptions) {
+    this.#room = room;
+    this.#clock = clock;
+    this.#activity = activity;
+    this.#wire = wire;
+  }
+
+  get encoder(): Encoder<Schema> | undefined {
+    return internals(this.#room)._serializer.encoder;
+  }
+
+  /** To be called when `onCreate` has returned: timers from before move by their order. */
+  created(): void {
+    this.#declared = [...this.#room.clock.delayed];
+    nameMethodTimers(this.#room);
+  }
+
+  /** Who its players are, from now on. */
+  seatedBy(playerOf: PlayerOf): void {
+    this.#playerOf = playerOf;
+  }
+
+  /** What was staged for clients that came along with the room; Colyseus knows only those that joined here. */
+  flushRestored(): void {
+    for (const client of this.#restoredPending) (client as unknown as MovableClient).flushPending();
+    this.#restoredPending.length = 0;
+  }
+
+  /** @throws CentroidError ROOM_NOT_MOVABLE with what stands in the way and how to change it. */
+  assertMovable(): void {
+    const room = internals(this.#room);
+    if (room._inputController !== undefined) {
+      throw new CentroidError(
+        "ROOM_NOT_MOVABLE",
+        "rooms with defineInput() cannot be moved yet; use onMessage() for input",
+      );
+    }
+    if (this.#room.state !== undefined && this.encoder === undefined) {
+      throw new CentroidError(
+        "ROOM_NOT_MOVABLE",
+        "only Schema states can be moved; define the state with schema()",
+      );
+    }
+    exportTimers(this.#room, this.#declared);
+  }
+
+  /** Reads all but the state graph. Only while held, or between two handlers of the room. */
+  export(): CarriedRoom {
+    const room = internals(this.#room);
+    // Of a room that is saved in the middle of an onJoin(), without the player who is not in yet.
+    const present = room.clients.filter(
+      ({ state, sessionId }) =>
+        state !== ClientState.JOINING ||
+        this.#activity.awaited.has(sessionId) ||
+        room._reservedSeats[sessionId] === undefined,
+    );
+    const sessions = present.map((client) => this.#session(client as unknown as MovableClient, false));
+    for (const client of this.#activity.reconnecting.values())
+      sessions.push(this.#session(client as unknown as MovableClient, true));
+    const fresh = Object.entries(room._reservedSeats).filter(([, seat]) => !seat[2] && !seat[3]);
+    return {
+      clock: {
+        elapsedMs: this.#room.clock.elapsedTime,
+        timers: exportTimers(this.#room, this.#declared),
+        fixedTick: this.#clock.fixedTick,
+      },
+      patchRateMs: this.#room.patchRate,
+      metadata: room._listing.metadata,
+      maxClients: this.#room.maxClients,
+      locked: room._lockedExplicitly,
+      isPrivate: room._listing.private === true,
+      ...(room._listing.unlisted === true && { isUnlisted: true }),
+      autoDispose: this.#room.autoDispose,
+      sessions,
+      seats: fresh.map(([sessionId, [options, auth]]) => ({
+        sessionId,
+        options,
+        auth,
+        ...seatOwner(this.#playerOf(sessionId)),
+      })),
+      extra: this.#hook("onFreeze", () => room.onFreeze?.()),
+    };
+  }
+
+  #hook<T>(name: string, call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new CentroidError("ROOM_ERROR", `${name}() of room ${this.#room.roomId} threw: ${message}`, {
+        cause,
+      });
+    }
+  }
+
+  #session(client: MovableClient, dropped: boolean): SessionRecord {
+    const { encoder } = this;
+    return {
+      sessionId: client.sessionId,
+      ...seatOwner(this.#playerOf(client.sessionId)),
+      centroid: client.link.centroid,
+      reconnectionToken: client.reconnectionToken,
+      auth: client.auth,
+      userData: client.userData,
+      joinedAtMs: client._joinedAt,
+      view: client.view === undefined || encoder === undefined ? undefined : readView(client.view, encoder),
+      received: client.link.received,
+      sent: client.link.sent,
+      dropped,
+      ...this.#absence(client),
+    };
+  }
+
+  #absence({ sessionId, _enqueuedMessages }: MovableClient): Pick<SessionRecord, "awaitedMs" | "waiting"> {
+    const untilMs = this.#activity.awaited.get(sessionId);
+    if (untilMs === undefined) return {};
+    return {
+      awaitedMs: Math.max(0, untilMs - performance.now()),
+      waiting: (_enqueuedMessages ?? []).map((frame) => Buffer.from(frame)),
+    };
+  }
+
+  /** The state instance is filled: build the encoder on it, so that patches go on with the source's refIds. */
+  attachState(): Encoder<Schema> {
+    const { _serializer } = internals(this.#room);
+    _serializer.reset(this.#room.state as Schema);
+    return _serializer.encoder;
+  }
+
+  /**
+   * Puts sessions, seats, clock and timers in place. Only while held.
+   * @returns the restored clients, by session id, not yet connected to anyone.
+   */
+  async import(record: CarriedRoom): Promise<Map<string, MovableClient>> {
+    const room = internals(this.#room);
+    const clients = new Map<string, MovableClient>();
+    this.#clock.set(record.clock.elapsedMs, record.clock.fixedTick);
+    importTimers(this.#room, this.#declared, record.clock.timers);
+    this.#room.maxClients = record.maxClients;
+    for (const session of record.sessions) {
+      const client = newClient(session);
+      client._joinedAt = session.joinedAtMs;
+      client._pendingFrameClients = this.#restoredPending;
+      if (session.view !== undefined && this.encoder !== undefined) {
+        client.view = new StateView(session.view.iterable);
+        writeView(client.view, session.view, this.encoder);
+      }
+      await this.#occupy(client);
+      clients.set(session.sessionId, client);
+    }
+    for (const seat of record.seats) await room._reserveSeat(seat.sessionId, seat.options, seat.auth);
+    if (record.metadata !== undefined) await this.#room.setMetadata(record.metadata as never);
+    // The other way round, too: its onCreate(), which has run again here, may say what it said at first.
+    await this.#room.setPrivate(record.isPrivate);
+    if (record.isUnlisted !== undefined) await this.#room.setMatchmaking({ unlisted: record.isUnlisted });
+    if (record.locked) await this.#room.lock();
+    if (record.patchRateMs !== this.#room.patchRate) this.#room.patchRate = record.patchRateMs;
+    this.#room.autoDispose = record.autoDispose;
+    this.#hook("onThaw", () => room.onThaw?.(record.extra));
+    return clients;
+  }
+
+  /** Takes a seat for a client that joined elsewhere: counted like any other, without onJoin. */
+  async #occupy(client: MovableClient): Promise<void> {
+    const room = internals(this.#room);
+    const { sessionId } = client;
+    if (!(await room._reserveSeat(sessionId))) {
+      throw new CentroidError(
+        "ROOM_FULL",
+        `seat ${sessionId} does not fit: maxClients differs between the hosts`,
+      );
+    }
+    clearTimeout(room._reservedSeatTimeouts[sessionId]);
+    delete room._reservedSeatTimeouts[sessionId];
+    delete room._reservedSeats[sessionId];
+    clearTimeout(room._autoDisposeTimeout);
+    room._autoDisposeTimeout = undefined;
+    room.clients.push(client.asClient());
+    this.#wire(client);
+    room._events.emit("join", client.asClient());
+  }
+}
+
+function seatOwner(player: { playerId: string; network: string | undefined } | undefined): {
+  playerId: string | undefined;
+  network: string | undefined;
+} {
+  return { playerId: player?.playerId, network: player?.network };
+}
