@@ -120,6 +120,83 @@ test("keys alone reach the map, the tables, a room and back", async () => {
   await page.getByRole("heading", { name: "Migrations" }).waitFor();
 });
 
+test("keys move between tabs, past the header, and back to the link that was followed", async () => {
+  await using broker = await storied();
+  await using seen = await visit(browser, broker.url);
+  const { page } = seen;
+  await page.getByText("live", { exact: true }).waitFor();
+  const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
+  await page.keyboard.press("Tab");
+  expect(await focused()).toBe("Skip to the content");
+  await seen.screenshot("skip-dark");
+  await page.keyboard.press("Enter");
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
+
+  const tab = (name: string) => page.getByRole("tab", { name });
+  await tab("Hosts").focus();
+  for (const [key, to] of [
+    ["ArrowRight", "Rooms"],
+    ["ArrowRight", "Hosts"],
+    ["ArrowLeft", "Rooms"],
+    ["Home", "Hosts"],
+    ["End", "Rooms"],
+  ] as const) {
+    await page.keyboard.press(key);
+    await page.getByRole("tab", { name: to, selected: true }).waitFor();
+    expect(await focused()).toMatch(to);
+  }
+
+  await page.getByRole("table", { name: "Rooms" }).getByRole("link", { name: "arena-5" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "arena-5" }).waitFor();
+  await page.getByRole("link", { name: "Virginia" }).first().click();
+  await page.getByRole("heading", { name: "Virginia" }).waitFor();
+  await page.getByRole("link", { name: "Back to the overview" }).press("Enter");
+  // The host is in the other tab's table: the way in was the room.
+  await expect.poll(focused).toBe("arena-5");
+});
+
+test("titles and first headings name the page", async () => {
+  await using broker = await storied();
+  await using seen = await visit(browser, broker.url);
+  const { page } = seen;
+  const [receipt] = broker.world.receipts;
+  for (const [path, title, heading] of [
+    ["", "Centroid", "Overview"],
+    ["#/rooms/arena-5", "Room arena-5 · Centroid", "arena-5"],
+    ["#/hosts/virginia", "Host virginia · Centroid", "Virginia"],
+    ["#/audit", "Audit log · Centroid", "Audit log"],
+    [`#/receipts/${receipt!.migrationId}`, `Receipt ${receipt!.migrationId} · Centroid`, "Virginia → Tokyo"],
+  ] as const) {
+    await page.goto(broker.url + path);
+    await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+    expect(await page.title()).toBe(title);
+    expect(await page.getByRole("heading", { level: 1 }).count()).toBe(1);
+  }
+});
+
+test("while the broker cannot be reached figures are grey and say of when they are", async () => {
+  const world = stageWorld();
+  await using seen = await (async () => {
+    await using broker = await FakeBroker.start(world);
+    const seen = await visit(browser, broker.url, { bypassCSP: true });
+    await seen.page.getByText("live", { exact: true }).waitFor();
+    return seen;
+  })();
+  const { page } = seen;
+  await page.getByText("broker unreachable, trying again").waitFor();
+  await page.getByText(/^figures of \d\d:\d\d:\d\d$/).waitFor();
+  const colourOf = (selector: string) =>
+    page
+      .locator(selector)
+      .first()
+      .evaluate((element) => getComputedStyle(element).color);
+  const soft = await colourOf(".figures dt");
+  expect([await colourOf(".figures dd"), await colourOf(".tables td")]).toEqual([soft, soft]);
+  await seen.screenshot("stale-dark");
+  expect(await seriousFindings(page)).toEqual([]);
+});
+
 test.each(["dark", "light"] as const)("on a phone everything fits the width, %s", async (colorScheme) => {
   await using broker = await storied();
   const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme };

@@ -45,6 +45,8 @@ export class FakeBroker implements AsyncDisposable {
   readonly #server: ReturnType<typeof createServer>;
   readonly #sockets: WebSocketServer;
   #seq = 0;
+  /** Pages that connect get no snapshot until {@link releaseSnapshot}. */
+  snapshotHeld = false;
   /** What was asked of `/api/v1/whatif`. */
   readonly questions: unknown[] = [];
   /** What `/api/v1/audit` answers, newest first. */
@@ -63,9 +65,19 @@ export class FakeBroker implements AsyncDisposable {
     this.#server = server;
     this.#sockets = sockets;
     server.on("request", (request, response) => void this.#answer(request, response));
-    sockets.on("connection", (socket: WebSocket) =>
-      socket.send(JSON.stringify({ ...snapshotOf(world), seq: this.#seq, atMs: world.nowMs() })),
-    );
+    sockets.on("connection", (socket: WebSocket) => {
+      if (!this.snapshotHeld) socket.send(this.#snapshot());
+    });
+  }
+
+  #snapshot(): string {
+    return JSON.stringify({ ...snapshotOf(this.world), seq: this.#seq, atMs: this.world.nowMs() });
+  }
+
+  /** Sends what was held back. */
+  releaseSnapshot(): void {
+    this.snapshotHeld = false;
+    this.sendRaw(this.#snapshot());
   }
 
   /** @param port 0 lets the system choose; a number restarts "the same" broker there */

@@ -1,5 +1,5 @@
 /** Room, receipt and host pages, the login, and what an order does. */
-import type { Browser } from "playwright-core";
+import type { Browser, Locator } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, visit } from "./browser.js";
 import { ADMIN_TOKEN, FakeBroker, VIEWER_TOKEN } from "./fake-broker.js";
@@ -145,6 +145,106 @@ test("a player dragged on the map asks what would happen, and the answer is show
   expect(asked.location.latitude).toBeCloseTo(-25, 0);
   expect(asked.location.longitude).toBeCloseTo(134, 0);
   await seen.screenshot("what-if-answer-dark");
+});
+
+test("before the first snapshot no page says anything about the world", async () => {
+  await using broker = await FakeBroker.start(stageWorld());
+  broker.snapshotHeld = true;
+  for (const path of ["", "#/rooms/arena-2", "#/hosts/virginia", "#/receipts/m1"]) {
+    await using seen = await visit(browser, broker.url + path);
+    const { page } = seen;
+    await page.locator("aside").getByText("Waiting for the broker …").waitFor();
+    await expect.poll(() => broker.followers).toBe(1);
+    expect(await page.getByText(/not running|No host|No room|There is no receipt/).count()).toBe(0);
+    expect(await page.locator("article").count()).toBe(0);
+    expect(await page.locator(".figures dd").allTextContents()).toEqual(["–", "–", "–", "–", "–"]);
+    if (path !== "#/rooms/arena-2") continue;
+    await seen.screenshot("before-the-world-dark");
+    broker.releaseSnapshot();
+    await page.getByRole("heading", { name: "arena-2" }).waitFor();
+    // What the title stands for is there with it: the room, and its players on the map.
+    expect(await page.getByLabel("Move to").count()).toBe(1);
+    broker.snapshotHeld = true;
+  }
+});
+
+test.each([
+  ["tablet", { width: 820, height: 1180 }],
+  ["phone", { width: 390, height: 844 }],
+])(
+  "on a %s the map is beside the sentence that asks for a drag, and the answer in sight",
+  async (name, viewport) => {
+    await using broker = await FakeBroker.start(stageWorld());
+    broker.whatIf = broker.world.decision("arena-2", "move", "sydney");
+    await using seen = await visit(browser, `${broker.url}#/rooms/arena-2`, {
+      viewport,
+      hasTouch: true,
+      isMobile: true,
+    });
+    const { page } = seen;
+    await page.getByRole("heading", { name: "arena-2" }).waitFor();
+    const bounds = async (of: Locator) => (await of.boundingBox())!;
+    const hint = await bounds(page.getByText("drag one of the room's players on the map"));
+    const map = await bounds(page.getByRole("application"));
+    expect(hint.y + hint.height - map.y).toBeLessThan(viewport.height);
+    await page.getByRole("application").scrollIntoViewIfNeeded();
+    await seen.screenshot(`what-if-${name}-before`);
+    const [first] = [...broker.world.players.values()].filter((player) => player.roomId === "arena-2");
+    const from = await seen.onMap(first!.location!);
+    const to = await seen.onMap({ latitude: -25, longitude: 134 });
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(to.x, to.y, { steps: 4 });
+    await page.mouse.up();
+    const answer = page.getByText("Moves to Sydney");
+    await answer.waitFor();
+    await expect
+      .poll(async () => {
+        const { y, height } = await bounds(answer);
+        return y >= 0 && y + height <= viewport.height;
+      })
+      .toBe(true);
+    await seen.screenshot(`what-if-${name}-answer`);
+  },
+);
+
+test("what if, by keys alone", async () => {
+  await using broker = await FakeBroker.start(stageWorld());
+  broker.whatIf = broker.world.decision("arena-2", "move", "sydney");
+  await using seen = await visit(browser, `${broker.url}#/rooms/arena-2`);
+  const { page } = seen;
+  const form = page.getByRole("form", { name: "What if" });
+  await form.getByLabel("What if").focus();
+  await page.keyboard.type("arena-2-p3");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("Sydney");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByRole("status").getByText("If arena-2-p3 were in Sydney:").waitFor();
+  await page.getByText("Moves to Sydney").waitFor();
+  const { latitude, longitude } = broker.world.hosts.get("sydney")!;
+  expect(broker.questions).toEqual([
+    { roomId: "arena-2", playerId: "arena-2-p3", location: { latitude, longitude } },
+  ]);
+  expect(broker.orders).toEqual([]);
+  await seen.screenshot("what-if-keys-dark");
+});
+
+test("on paper there is the page, in light colours and without its controls", async () => {
+  await using broker = await FakeBroker.start(worldWithAStory());
+  await using seen = await visit(browser, `${broker.url}#/rooms/arena-2`);
+  const { page } = seen;
+  await page.getByRole("table", { name: "Candidates" }).waitFor();
+  await page.emulateMedia({ media: "print" });
+  expect(await page.getByRole("button").count()).toBe(0);
+  expect(await page.getByRole("combobox").count()).toBe(0);
+  const article = page.locator("article");
+  const cut = await article.evaluate((element) => element.scrollHeight - element.clientHeight);
+  expect(cut).toBeLessThanOrEqual(1);
+  expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe(
+    "rgb(255, 255, 255)",
+  );
+  await seen.screenshot("print-room");
 });
 
 test("a viewer's token reads and gives no orders; the name goes on record", async () => {

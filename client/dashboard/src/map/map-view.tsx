@@ -15,7 +15,7 @@ import { Legend } from "./legend.js";
 import { MapButtons } from "./map-buttons.js";
 import { type Focus, Painter } from "./painter.js";
 import { createProjection, type Point } from "./projection.js";
-import { createScene, type PlacedPlayer, type PlacedThing, pick, type View } from "./scene.js";
+import { createScene, type PlacedPlayer, type PlacedThing, thingAt, type View } from "./scene.js";
 import { Tooltip } from "./tooltip.js";
 import { useArcs } from "./use-arcs.js";
 import { useZoom } from "./use-zoom.js";
@@ -54,7 +54,7 @@ export function MapView({ onWhatIf }: MapViewProps) {
   };
   const draggable = (event: PointerEvent): PlacedPlayer | undefined => {
     if (route.page !== "room" || !onWhatIf) return undefined;
-    const thing = pick({ ...scene, rooms: [], hosts: [] }, zoom.view, at(event));
+    const thing = thingAt({ ...scene, rooms: [], hosts: [] }, zoom.view, at(event));
     return thing?.kind === "player" && thing.player.roomId === route.roomId ? thing : undefined;
   };
   // A press on a player that can be dragged is seen here first, and must not pan the map.
@@ -90,7 +90,7 @@ export function MapView({ onWhatIf }: MapViewProps) {
   };
   const onPointerMove = (event: PointerEvent) => {
     if (dragged.value) dragged.value = { ...dragged.value, at: at(event) };
-    else hovered.value = event.target === life.current ? pick(scene, view, at(event)) : undefined;
+    else hovered.value = event.target === life.current ? thingAt(scene, view, at(event)) : undefined;
   };
   const onPointerUp = (event: PointerEvent) => {
     const [from, to] = [pressedAt.current, at(event)];
@@ -103,7 +103,7 @@ export function MapView({ onWhatIf }: MapViewProps) {
       if (location) onWhatIf?.(drag.player.player, location);
       return;
     }
-    const thing = clicked && (drag || event.target === life.current) ? pick(scene, view, to) : undefined;
+    const thing = clicked && (drag || event.target === life.current) ? thingAt(scene, view, to) : undefined;
     if (thing) location.hash = linkOf(thing);
   };
 
@@ -183,5 +183,6 @@ function focusOnHost(hostId: string, world: DashboardState): Focus {
 }
 
 function describe(world: DashboardState): string {
+  if (world.atMs === 0) return "World map, waiting for the broker.";
   return `World map with ${world.hosts.size} hosts, ${world.rooms.size} rooms and ${world.players.size} players.`;
 }

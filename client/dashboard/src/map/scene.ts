@@ -124,7 +124,7 @@ export function toScreen(placed: Placed, view: View): Point {
 }
 
 /** @returns what is under the pointer, small things first */
-export function pick(scene: Scene, view: View, at: Point): PlacedThing | undefined {
+export function thingAt(scene: Scene, view: View, at: Point): PlacedThing | undefined {
   const nearest = (things: readonly PlacedThing[], reachPx: number) => {
     let best: PlacedThing | undefined;
     let bestPx = reachPx;

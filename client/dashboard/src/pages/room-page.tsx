@@ -15,17 +15,17 @@ import { MessageTester } from "./message-tester.js";
 import { Facts, Page, Section } from "./page.js";
 import { StateInspector } from "./state-inspector.js";
 import { useFetched } from "./use-fetched.js";
-import { DecisionView, Why } from "./why.js";
+import { type WhatIf, WhatIfAnswer, WhatIfForm, type WhatIfQuestion } from "./what-if.js";
+import { Why } from "./why.js";
 
 interface RoomPageProps {
   readonly roomId: string;
-  /** The answer to the last player dropped on the map. */
-  readonly whatIf:
-    | { readonly playerId: string; readonly decision?: Decision; readonly problem?: string }
-    | undefined;
+  /** The answer to the last question about this room. */
+  readonly whatIf: WhatIf | undefined;
+  readonly ask: ((question: WhatIfQuestion) => Promise<void>) | undefined;
 }
 
-export function RoomPage({ roomId, whatIf }: RoomPageProps) {
+export function RoomPage({ roomId, whatIf, ask }: RoomPageProps) {
   const world = useStore().world.value;
   const control = useControl();
   const decisions = useDecisions(roomId, world, control);
@@ -34,9 +34,7 @@ export function RoomPage({ roomId, whatIf }: RoomPageProps) {
   if (!room) {
     return (
       <Page kind="Room" title={roomId} id={roomId}>
-        <p class="muted">
-          This room is not running {world.atMs > 0 ? "at the time shown" : "as far as is known"}.
-        </p>
+        <p class="muted">This room is not running at the time shown.</p>
         {receipts.length > 0 && <Moves receipts={receipts} world={world} />}
       </Page>
     );
@@ -61,21 +59,8 @@ export function RoomPage({ roomId, whatIf }: RoomPageProps) {
           </Action>
         </div>
       )}
-      {whatIf && (
-        <Section title="What if">
-          {whatIf.problem && (
-            <p class="failed" role="alert">
-              {whatIf.problem}
-            </p>
-          )}
-          {whatIf.decision && (
-            <>
-              <p class="muted">If {whatIf.playerId} were where you dropped the dot:</p>
-              <DecisionView decision={whatIf.decision} world={world} />
-            </>
-          )}
-        </Section>
-      )}
+      {ask && <WhatIfForm players={playersOf(world, roomId)} world={world} ask={ask} />}
+      {whatIf && <WhatIfAnswer whatIf={whatIf} world={world} />}
       <Section title="Why here?">
         <Why decisions={decisions} world={world} />
       </Section>
@@ -130,7 +115,6 @@ function MoveRoom({ room, world, control }: { room: Room; world: DashboardState;
       >
         Move
       </Action>
-      <span class="muted hint">or drag one of its players on the map: what if?</span>
     </form>
   );
 }

@@ -2,7 +2,7 @@
 import { useComputed } from "@preact/signals";
 import { useStore } from "../live/store.js";
 import type { EventStream } from "../live/stream.js";
-import { formatMs, plural } from "../ui/format.js";
+import { formatMs, formatTime, plural } from "../ui/format.js";
 import { auditLink, overviewLink } from "../ui/route.js";
 import { chooseTheme, useTheme } from "../ui/theme.js";
 
@@ -11,6 +11,9 @@ export function Header({ children }: { children?: preact.ComponentChildren }) {
   const theme = useTheme();
   const world = store.world.value;
   const figures = useComputed(() => summarise(store.world.value));
+  const known = store.latest.value.atMs > 0;
+  const stale = store.connection.value.kind === "lost";
+  const count = (size: number) => (known ? size.toLocaleString("en") : "–");
   const other = theme.value === "dark" ? "light" : "dark";
   return (
     <header class="top">
@@ -23,6 +26,7 @@ export function Header({ children }: { children?: preact.ComponentChildren }) {
         Centroid
       </a>
       <ConnectionBadge connection={store.connection.value} />
+      {stale && known && <span class="as-of">figures of {formatTime(store.latest.value.atMs)}</span>}
       {world.emulated && (
         <span class="emulated" title="The distances between players and hosts are emulated on the wire.">
           emulated distances
@@ -33,10 +37,10 @@ export function Header({ children }: { children?: preact.ComponentChildren }) {
           {plural(store.unreadable.value.count, "unreadable event")}
         </span>
       )}
-      <dl class="figures">
-        <Figure name="hosts" value={world.hosts.size.toLocaleString("en")} />
-        <Figure name="rooms" value={world.rooms.size.toLocaleString("en")} />
-        <Figure name="players" value={world.players.size.toLocaleString("en")} />
+      <dl class={`figures ${stale ? "stale" : ""}`}>
+        <Figure name="hosts" value={count(world.hosts.size)} />
+        <Figure name="rooms" value={count(world.rooms.size)} />
+        <Figure name="players" value={count(world.players.size)} />
         <Figure name="mean ping" value={formatMs(figures.value.pingMs)} />
         <Figure name="freeze p50" value={formatMs(figures.value.freezeMs)} />
       </dl>

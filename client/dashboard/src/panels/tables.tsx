@@ -81,25 +81,55 @@ function roomColumns(world: DashboardState): readonly Column<Room>[] {
   ];
 }
 
+const TABS = ["hosts", "rooms"] as const;
+type Tab = (typeof TABS)[number];
+
+/** Where a key leads from a tab, as in every tab list. */
+function nextTab(key: string, from: Tab): Tab | undefined {
+  const at = TABS.indexOf(from);
+  switch (key) {
+    case "ArrowRight":
+      return TABS[(at + 1) % TABS.length];
+    case "ArrowLeft":
+      return TABS.at(at - 1);
+    case "Home":
+      return TABS[0];
+    case "End":
+      return TABS.at(-1);
+    default:
+      return undefined;
+  }
+}
+
 export function Tables() {
+  const known = useStore().latest.value.atMs > 0;
   const world = useStore().world.value;
   const route = useRoute();
-  const shown = useSignal<"hosts" | "rooms">("hosts");
+  const shown = useSignal<Tab>("hosts");
   const rows = useMemo(() => hostRows(world), [world]);
   const rooms = useMemo(() => [...world.rooms.values()], [world.rooms]);
   const columns = useMemo(() => roomColumns(world), [world.hosts]);
-  const tab = (name: "hosts" | "rooms", title: string, count: number) => (
+  const empty = (words: string) => (known ? words : "Waiting for the broker …");
+  const tab = (name: Tab, title: string, count: number) => (
     <button
       type="button"
       role="tab"
       id={`tab-${name}`}
       aria-selected={shown.value === name}
       aria-controls="tables-panel"
+      tabIndex={shown.value === name ? 0 : -1}
       onClick={() => {
         shown.value = name;
       }}
+      onKeyDown={(event) => {
+        const next = nextTab(event.key, name);
+        if (next === undefined) return;
+        event.preventDefault();
+        shown.value = next;
+        document.getElementById(`tab-${next}`)?.focus();
+      }}
     >
-      {title} <span class="count">{count.toLocaleString("en")}</span>
+      {title} <span class="count">{known ? count.toLocaleString("en") : "–"}</span>
     </button>
   );
   return (
@@ -117,7 +147,7 @@ export function Tables() {
             rows={rows}
             rowKey={(row) => row.host.hostId}
             selectedKey={route.page === "host" ? route.hostId : undefined}
-            empty="No host has joined yet. Start an edge agent and it appears here."
+            empty={empty("No host has joined yet. Start an edge agent and it appears here.")}
           />
         ) : (
           <DataTable
@@ -127,7 +157,7 @@ export function Tables() {
             rows={rooms}
             rowKey={(room) => room.roomId}
             selectedKey={route.page === "room" ? route.roomId : undefined}
-            empty="No room is running. The first player to join makes one."
+            empty={empty("No room is running. The first player to join creates one.")}
           />
         )}
       </div>
