@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, "../../..");
 const ROOMS = join(ROOT, "test/fixtures/plain-rooms");
 
 /** An installation elsewhere: the same code, with copies of the shared packages of its own. */
-async function install(folder: string): Promise<typeof bundleRooms> {
+async function install(folder: string): Promise<(roomsDir: string, outDir: string) => Promise<unknown>> {
   const modules = join(folder, "node_modules");
   for (const name of ["@colyseus/core", "@colyseus/schema"]) {
     await mkdir(join(modules, name), { recursive: true });
@@ -21,11 +21,16 @@ async function install(folder: string): Promise<typeof bundleRooms> {
   }
   await mkdir(join(modules, "@centroid"));
   await symlink(join(ROOT, "client/protocol"), join(modules, "@centroid/protocol"));
-  await symlink(join(ROOT, "node_modules/esbuild"), join(modules, "esbuild"));
-  const path = join(folder, "bundle-rooms.mjs");
-  const code = await readFile(join(ROOT, "infra/room-host/dist/bundling/bundle-rooms.js"), "utf8");
-  await writeFile(path, code.replace(/^\/\/# sourceMappingURL.*$/m, ""));
-  return ((await import(path)) as { bundleRooms: typeof bundleRooms }).bundleRooms;
+  for (const name of ["esbuild", "zod"]) await symlink(join(ROOT, "node_modules", name), join(modules, name));
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+  for (const name of ["build-rooms.js", "source-plugins.js", "room-exports.js"]) {
+    const code = await readFile(join(ROOT, "infra/room-host/dist/bundling", name), "utf8");
+    await writeFile(join(folder, name), code.replace(/^\/\/# sourceMappingURL.*$/m, ""));
+  }
+  const { buildRooms } = (await import(join(folder, "build-rooms.js"))) as {
+    buildRooms: typeof bundleRooms;
+  };
+  return buildRooms;
 }
 
 it("an installation that is gone does not spoil the cache for the next one", async () => {

@@ -1,122 +1,70 @@
 /**
- * Turns a folder of room files (TypeScript or JavaScript) into one module that any room host can load. Built
- * once, by content: all hosts run the same rooms, and a moved room finds its class on the other side.
+ * A folder of room files becomes one module that loads: what is wrong with them is found here, when the operator
+ * starts, not when the first player comes.
  */
-import { createHash } from "node:crypto";
-import { mkdir, readdir, rename, symlink, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { basename, dirname, extname, join, relative, resolve } from "node:path";
+import { fork } from "node:child_process";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import { CentroidError } from "@centroid/protocol";
-import { type BuildFailure, build } from "esbuild";
+import { z } from "zod";
+import { buildRooms, type RoomsModule } from "./build-rooms.js";
 
-export interface RoomsBundle {
-  path: string;
-  hash: string;
+export interface RoomsBundle extends RoomsModule {
   roomTypes: string[];
 }
 
-/** Rooms must share these with the room host: a second copy would have its own match maker and type tables. */
-const SHARED = ["@colyseus/core", "@colyseus/schema"];
-const EXTENSIONS = new Set([".ts", ".mts", ".js", ".mjs"]);
+const INSPECT_MAIN = fileURLToPath(new URL("./inspect-rooms-main.js", import.meta.url));
+/** As long as a room host may take to start. */
+const LOAD_TIMEOUT_MS = 60_000;
+
+const inspectedSchema = z.union([
+  z.object({ roomTypes: z.array(z.string()) }),
+  z.object({ failed: z.string(), stack: z.string() }),
+]);
 
 /**
- * One file per room type (its name is the type, its default export the class), or one `index` file that
- * exports classes by name. Written to `outDir/<hash>/rooms.mjs`.
+ * Files with a class that extends Room: a default export is the room type that the file is named after, another export
+ * the type of its own name. An `index` file says for all of them. Other files and exports are helpers.
+ * @param environment what rooms find in theirs when they load
  * @throws CentroidError CONFIG_INVALID with the file and what is wrong with it
  */
-export async function bundleRooms(roomsDir: string, outDir: string): Promise<RoomsBundle> {
-  const folder = resolve(roomsDir);
-  const files = await readdir(folder).catch((cause: unknown) => {
-    throw new CentroidError("CONFIG_INVALID", `rooms folder ${folder} cannot be read; pass it with --rooms`, {
-      cause,
+export async function bundleRooms(
+  roomsDir: string,
+  outDir: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<RoomsBundle> {
+  const built = await buildRooms(roomsDir, outDir);
+  const inspected = await inspect(built.path, environment);
+  if ("roomTypes" in inspected) return { ...built, roomTypes: inspected.roomTypes };
+  const where = sourceOf(inspected.stack, dirname(built.path), resolve(roomsDir));
+  throw new CentroidError("CONFIG_INVALID", `rooms do not load: ${where}${inspected.failed}`);
+}
+
+function inspect(path: string, environment: NodeJS.ProcessEnv): Promise<z.infer<typeof inspectedSchema>> {
+  const child = fork(INSPECT_MAIN, [path], {
+    env: environment,
+    execArgv: ["--enable-source-maps"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  return new Promise((done) => {
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      done({ failed: `they have not finished loading after ${LOAD_TIMEOUT_MS / 1000} s`, stack: "" });
+    }, LOAD_TIMEOUT_MS);
+    child.once("message", (raw) => done(inspectedSchema.parse(raw)));
+    child.once("error", (cause) => done({ failed: cause.message, stack: "" }));
+    child.once("exit", (code, signal) => {
+      clearTimeout(timer);
+      done({ failed: `their code ended the process (${signal ?? `code ${code}`})`, stack: "" });
     });
   });
-  const sources = files
-    .filter((file) => EXTENSIONS.has(extname(file)) && !/\.(d|test|spec)\.[cm]?[jt]s$/.test(file))
-    .sort();
-  if (sources.length === 0) {
-    throw new CentroidError(
-      "CONFIG_INVALID",
-      `no room files in ${folder}; add one per room type, e.g. arena.ts`,
-    );
+}
+
+/** The first line of the rooms' own sources in a stack, as the operator can open it. */
+function sourceOf(stack: string, bundleDir: string, roomsDir: string): string {
+  for (const [, file = "", line = ""] of stack.matchAll(/\(?(?:file:\/\/)?(\/[^():]+):(\d+):\d+\)?/g)) {
+    if (!file.startsWith(bundleDir + sep) || file.endsWith("rooms.mjs")) continue;
+    return `${relative(process.cwd(), join(roomsDir, relative(bundleDir, file)))}:${line}: `;
   }
-  const index = sources.find((file) => basename(file, extname(file)) === "index");
-  const entry =
-    index === undefined
-      ? [
-          ...sources.map((file, at) => `import room${at} from ${JSON.stringify(`./${file}`)};`),
-          `export const rooms = { ${sources
-            .map((file, at) => `${JSON.stringify(basename(file, extname(file)))}: room${at}`)
-            .join(", ")} };`,
-        ].join("\n")
-      : `import * as all from ${JSON.stringify(`./${index}`)};\nexport const rooms = Object.fromEntries(Object.entries(all).filter(([, value]) => typeof value === "function"));`;
-  let code: string;
-  try {
-    const result = await build({
-      stdin: { contents: entry, resolveDir: folder, sourcefile: "rooms.ts", loader: "ts" },
-      // Paths get into the code: the same rooms give the same bundle wherever the program is started.
-      absWorkingDir: folder,
-      bundle: true,
-      write: false,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      external: SHARED,
-      alias: { colyseus: "@colyseus/core" },
-      sourcemap: "inline",
-      logLevel: "silent",
-      banner: {
-        js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-      },
-    });
-    code = result.outputFiles[0]?.text ?? "";
-  } catch (cause) {
-    const [first] = (cause as Partial<BuildFailure>).errors ?? [];
-    const at = first?.location;
-    const where = at ? `${relative(process.cwd(), resolve(folder, at.file))}:${at.line}: ` : "";
-    throw new CentroidError(
-      "CONFIG_INVALID",
-      `rooms do not compile: ${where}${first?.text ?? String(cause)}`,
-      { cause },
-    );
-  }
-  const shared = SHARED.map((name) => ({ name, folder: folderOf(name) }));
-  const hash = createHash("sha256")
-    .update(code)
-    // Another installation has copies of its own, and may be gone when this one starts.
-    .update(JSON.stringify(shared))
-    .digest("hex")
-    .slice(0, 16);
-  const target = join(resolve(outDir), hash);
-  await mkdir(join(target, "node_modules", "@colyseus"), { recursive: true });
-  await Promise.all(shared.map(({ name, folder }) => link(folder, join(target, "node_modules", name))));
-  const path = join(target, "rooms.mjs");
-  // Whole or not at all: another broker may be reading it.
-  const fresh = `${path}.${process.pid}`;
-  await writeFile(fresh, code);
-  await rename(fresh, path);
-  const roomTypes =
-    index === undefined ? sources.map((file) => basename(file, extname(file))) : await exportedNames(path);
-  return { path, hash, roomTypes };
-}
-
-/** Where the room host's own copy of a package is. */
-function folderOf(name: string): string {
-  const entry = createRequire(import.meta.url).resolve(name);
-  const inside = join("node_modules", name);
-  return entry.slice(0, entry.lastIndexOf(inside) + inside.length);
-}
-
-/** The bundle lies in a cache folder; its imports must find the room host's own copies. */
-async function link(folder: string, at: string): Promise<void> {
-  await symlink(folder, at, "junction").catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
-  });
-}
-
-async function exportedNames(path: string): Promise<string[]> {
-  const { rooms } = (await import(`file://${join(dirname(path), basename(path))}`)) as {
-    rooms: Record<string, unknown>;
-  };
-  return Object.keys(rooms);
+  return "";
 }

@@ -1,7 +1,7 @@
 /** `centroid agent`: one edge agent on this machine, for brokers elsewhere, until Ctrl-C. */
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type AgentConfig, startAgent } from "@centroid/agent";
+import { type AgentConfig, roomEnvironment, startAgent } from "@centroid/agent";
 import { CentroidError, printable } from "@centroid/protocol";
 import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { prepareVmHost, readVmSettings, VM_AGENT_MAIN, vmCapacity } from "@centroid/vm-carrier";
@@ -147,7 +147,11 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
   const { region, capacity, cost, bindHost, advertiseHost, port } = flags;
   const tls = certificate(flags);
   const token = await agentToken(flags.tokenFile);
-  const rooms = await bundleRooms(flags.rooms, join(stateDir, "rooms"));
+  const rooms = await bundleRooms(
+    flags.rooms,
+    join(stateDir, "rooms"),
+    roomEnvironment(process.env, roomEnv),
+  );
   return {
     brokerUrls: flags.broker.split(",").map((url) => url.trim().replace(/^http/, "ws").replace(/\/$/, "")),
     token,

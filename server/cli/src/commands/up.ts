@@ -36,7 +36,7 @@ export function registerUp(program: Command): void {
   program
     .command("up")
     .description("run a broker and edge agents on this machine")
-    .option("--rooms <dir>", "folder with one room file per type (default: the demo's rooms)")
+    .option("--rooms <dir>", "folder of room files (default: the demo's rooms)")
     .option("--page <dir>", "folder with your built web page, served at /play/ (default: the demo's game)")
     .option("--port <number>", "port of the broker (default 2567; 0: any free port)", Number)
     .option("--bind-host <address>", "address to listen on (default 127.0.0.1)")

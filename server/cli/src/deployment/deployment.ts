@@ -1,7 +1,7 @@
 /** Everything on one machine: emulator (if distances are emulated), broker, and edge agents as processes of their own. */
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { type AgentConfig, type AgentProcess, startAgent } from "@centroid/agent";
+import { type AgentConfig, type AgentProcess, roomEnvironment, startAgent } from "@centroid/agent";
 import { loadWorld } from "@centroid/bots";
 import {
   assertWritable,
@@ -90,7 +90,11 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
     token("admin-token", config.adminToken),
     token("viewer-token", config.viewerToken),
     token("agent-token", config.agentToken),
-    bundleRooms(config.rooms ?? DEMO_ROOMS_DIR, join(config.stateDir, "rooms")),
+    bundleRooms(
+      config.rooms ?? DEMO_ROOMS_DIR,
+      join(config.stateDir, "rooms"),
+      roomEnvironment(process.env, config.roomEnv),
+    ),
   ]);
   hooks.signal?.throwIfAborted();
   // Without agents of its own it needs no machines either: agents elsewhere have theirs.

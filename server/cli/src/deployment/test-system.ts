@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startAgent } from "@centroid/agent";
+import { roomEnvironment, startAgent } from "@centroid/agent";
 import { startBroker } from "@centroid/broker";
 import { CentroidError, type Receipt, receiptSchema, wireErrorSchema } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
@@ -36,7 +36,11 @@ export async function startTestSystem({ rooms, hosts = ["a", "b"] }: TestSystemO
   try {
     const folder = await mkdtemp(join(tmpdir(), "centroid-test-"));
     owned.defer(() => rm(folder, { recursive: true, force: true }));
-    const { path: roomsBundle, roomTypes } = await bundleRooms(rooms, folder);
+    const { path: roomsBundle, roomTypes } = await bundleRooms(
+      rooms,
+      folder,
+      roomEnvironment(process.env, []),
+    );
     const broker = owned.use(await startBroker({ port: 0, autoMove: false, limits: false }));
     const started = await Promise.allSettled(
       hosts.map((hostId, at) =>

@@ -1,0 +1,96 @@
+/** What bundling would take from a source file: where it lies on the disk, and native code beside it. */
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Loader, Plugin } from "esbuild";
+import { z } from "zod";
+
+const LOADERS: Record<string, Loader> = {
+  ".ts": "ts",
+  ".mts": "ts",
+  ".cts": "ts",
+  ".tsx": "tsx",
+  ".jsx": "jsx",
+  ".js": "js",
+  ".mjs": "js",
+  ".cjs": "js",
+};
+const URL_NAME = "__sourceFileUrl";
+
+/** `__dirname`, `__filename` and `import.meta.url` are those of the file that says them, as if it was not bundled. */
+export function ownPaths(): Plugin {
+  return {
+    name: "own-paths",
+    setup({ onLoad }) {
+      onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }) => {
+        const contents = (await readFile(path, "utf8")).replace(/^#!.*/, "");
+        if (!/\b__dirname\b|\b__filename\b|\bimport\.meta\b/.test(contents)) return undefined;
+        const values = Object.entries({
+          __dirname: dirname(path),
+          __filename: path,
+          [URL_NAME]: pathToFileURL(path).href,
+        }).filter(([name]) => !declares(contents, name));
+        const names = values.map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join(", ");
+        // On the first line: lines keep their numbers.
+        return {
+          contents: names === "" ? contents : `var ${names};${contents}`,
+          loader: LOADERS[extname(path)] ?? "js",
+        };
+      });
+    },
+  };
+}
+ownPaths.options = {
+  define: {
+    "import.meta.url": URL_NAME,
+    "import.meta.dirname": "__dirname",
+    "import.meta.filename": "__filename",
+  },
+};
+
+/** Modules make their own `__dirname` from their URL. */
+function declares(contents: string, name: string): boolean {
+  return new RegExp(`\\b(?:const|let|var)\\s+${name}\\b`).test(contents);
+}
+
+/** Packages with native code find it by where they lie, so they stay there; a native file is loaded, not read. */
+export function nativePackages(): Plugin {
+  return {
+    name: "native-packages",
+    setup({ onResolve, onLoad, resolve }) {
+      onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, importer, pluginData }) => {
+        if (pluginData === SEEN || kind === "entry-point") return undefined;
+        const found = await resolve(path, { kind, resolveDir, importer, pluginData: SEEN });
+        if (found.external || found.errors.length > 0 || !(await isNative(found.path))) return undefined;
+        return { path: found.path, external: true };
+      });
+      onLoad({ filter: /\.node$/ }, ({ path }) => ({
+        contents: `const { createRequire } = require("node:module"); module.exports = createRequire(${JSON.stringify(path)})(${JSON.stringify(path)});`,
+        loader: "js",
+      }));
+    },
+  };
+}
+const SEEN = Symbol("resolved by the plugin already");
+
+/** True of a file in a package that is built for one system. */
+async function isNative(file: string): Promise<boolean> {
+  const inside = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(file)?.[0];
+  if (inside === undefined) return false;
+  if (existsSync(join(inside, "binding.gyp")) || existsSync(join(inside, "prebuilds"))) return true;
+  const names = await readdir(inside).catch(() => []);
+  if (names.some((name) => name.endsWith(".node"))) return true;
+  const text = await readFile(join(inside, "package.json"), "utf8").catch(() => "{}");
+  const manifest = manifestSchema.safeParse(JSON.parse(text)).data;
+  return (
+    Object.keys(manifest?.dependencies ?? {}).some((name) => LOADS_NATIVE.has(name)) ||
+    Object.keys(manifest?.optionalDependencies ?? {}).some((name) => /\b(linux|darwin|win32)\b/.test(name))
+  );
+}
+
+const LOADS_NATIVE = new Set(["bindings", "node-gyp-build", "prebuild-install", "@mapbox/node-pre-gyp"]);
+const manifestSchema = z.object({
+  dependencies: z.record(z.string(), z.string()).optional(),
+  optionalDependencies: z.record(z.string(), z.string()).optional(),
+});
