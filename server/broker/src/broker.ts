@@ -170,7 +170,7 @@ async function start(
   const stopping = new AbortController();
   /** Rooms are ending: nobody else may come in. */
   const closing = new AbortController();
-  const ready = core.recovery.awaitHosts(
+  const ready = core.takeover.awaitHosts(
     open,
     options.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
     stopping.signal,
@@ -220,6 +220,7 @@ async function start(
     core.failover.stop();
     core.standbys.stop();
     loop[Symbol.dispose]();
+    core.scheduler[Symbol.dispose]();
   });
 
   const bindHost = options.bindHost ?? DEFAULT_BIND_HOST;
@@ -240,7 +241,7 @@ async function start(
     {
       acquired: (shards) => {
         ready
-          .then(() => (stopping.signal.aborted ? undefined : core.recovery.takeOver(shards)))
+          .then(() => (stopping.signal.aborted ? undefined : core.takeover.takeOver(shards)))
           .catch((cause: unknown) => logger.error({ cause }, "open moves could not be read"));
       },
       released: (shards) => logger.info({ shards: shards.length }, "other brokers decide from now on"),
@@ -267,6 +268,7 @@ async function start(
     async endRooms(hostIds) {
       closing.abort();
       loop[Symbol.dispose]();
+      core.scheduler[Symbol.dispose]();
       const { rooms, records } = core;
       await endRooms({ hosts, rooms, remembered, records, clock, logger }, hostIds);
     },

@@ -10,8 +10,8 @@ import type { Cluster } from "./cluster/cluster.js";
 import { Emitter } from "./events/emitter.js";
 import { Failover } from "./failover/failover.js";
 import { FallbackWarmer } from "./failover/fallback-warmer.js";
-import { Recovery } from "./failover/recovery.js";
 import { Standbys } from "./failover/standbys.js";
+import { Takeover } from "./failover/takeover.js";
 import { directAddresses } from "./hosts/address-book.js";
 import type { HostEvents } from "./hosts/host-events.js";
 import { HostOrders } from "./hosts/host-orders.js";
@@ -35,15 +35,16 @@ import {
 import { DecisionLog } from "./placement/decision-log.js";
 import { PlacementEngine, type Recording } from "./placement/engine.js";
 import { FleetFeed } from "./placement/fleet-feed.js";
+import { MoveScheduler } from "./placement/move-scheduler.js";
 import type { PlacementEvents } from "./placement/placement-events.js";
 import { PlacementLoop } from "./placement/placement-loop.js";
 import { PlayerRegistry } from "./probes/player-registry.js";
 import type { ProbeEvents } from "./probes/probe-events.js";
 import { ProbeIntake } from "./probes/probe-intake.js";
 import { RoomEventRouter } from "./rooms/event-router.js";
+import { OwnerRecords } from "./rooms/owner-records.js";
 import { RoomReconciler } from "./rooms/reconciler.js";
 import type { RoomEvents } from "./rooms/room-events.js";
-import { RoomRecords } from "./rooms/room-records.js";
 import { RoomRegistry } from "./rooms/room-registry.js";
 import { SeatExpiry } from "./seats/seat-expiry.js";
 import type { GuardedStore } from "./store/guarded-store.js";
@@ -85,7 +86,7 @@ export function assemble(o: CoreOptions) {
   const rooms = new RoomRegistry(hosts, events);
   const players = new PlayerRegistry(engine, events);
   const views = new Views(engine, players);
-  const records = new RoomRecords({ rooms, store, events, remembered, owns, logger });
+  const records = new OwnerRecords({ rooms, store, events, remembered, owns, logger });
   store.onRecovered(() => records.rewrite());
 
   const fallbackWarmer = new FallbackWarmer({ hosts, rooms, engine, events, clock, logger, carrier });
@@ -134,7 +135,7 @@ export function assemble(o: CoreOptions) {
   });
   const moveOrders = new MoveOrders(migrator, cluster, o.adminToken);
 
-  const loop = new PlacementLoop({
+  const scheduler = new MoveScheduler({
     engine,
     hosts,
     rooms,
@@ -146,7 +147,18 @@ export function assemble(o: CoreOptions) {
     clock,
     logger,
   });
-  new FleetFeed(events, engine, loop, clock);
+  const loop = new PlacementLoop({
+    engine,
+    hosts,
+    rooms,
+    scheduler,
+    decisions,
+    events,
+    owns,
+    enabled: o.autoMove ?? true,
+    clock,
+  });
+  new FleetFeed(events, engine, loop, scheduler, clock);
   const probeIntake = new ProbeIntake({ engine, loop, players, events, cluster, clock, newId });
 
   const liveness = new HostLiveness({
@@ -176,7 +188,7 @@ export function assemble(o: CoreOptions) {
     rejoinGraceMs: o.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
   });
   const router = new RoomEventRouter({ hosts, rooms, reconciler, rescues: failover, store, events, logger });
-  const recovery = new Recovery({
+  const takeover = new Takeover({
     hosts,
     rooms,
     records,
@@ -235,9 +247,10 @@ export function assemble(o: CoreOptions) {
     players,
     probeIntake,
     records,
-    recovery,
+    takeover,
     rooms,
     router,
+    scheduler,
     seats,
     standbys,
     store,

@@ -14,8 +14,8 @@ import { type AgentPeer, type HostEntry, type HostRegistry, peerOf } from "../ho
 import { destinationOf } from "../moves/destination.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import { roomFacts } from "../placement/room-facts.js";
+import type { OwnerRecords } from "../rooms/owner-records.js";
 import type { RoomEvents } from "../rooms/room-events.js";
-import type { RoomRecords } from "../rooms/room-records.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 import type { StandbyRecord, Store } from "../store/store.js";
 
@@ -37,7 +37,7 @@ export interface StandbysOptions {
   newId: NewId;
   logger: Logger;
   store: Pick<Store, "putCheckpoint">;
-  records: RoomRecords;
+  records: OwnerRecords;
   events: Emitter<HostEvents & RoomEvents>;
   /** True if this broker decides about the room. */
   owns: (roomId: string) => boolean;

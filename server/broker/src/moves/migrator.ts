@@ -17,8 +17,8 @@ import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
 import type { AddressBook } from "../hosts/address-book.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import type { OwnerRecords } from "../rooms/owner-records.js";
 import type { MoveReport, RoomEvents } from "../rooms/room-events.js";
-import type { RoomRecords } from "../rooms/room-records.js";
 import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
 import type { JournalEntry, Store } from "../store/store.js";
 import { assertCanMove } from "./can-move.js";
@@ -35,7 +35,7 @@ const REPLY_SLACK_MS = 2_000;
 export interface MigratorOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
-  records: RoomRecords;
+  records: OwnerRecords;
   events: Emitter<RoomEvents & MoveEvents>;
   store: Store;
   clock: Clock;

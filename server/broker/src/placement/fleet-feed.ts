@@ -6,6 +6,7 @@ import type { HostEntry } from "../hosts/host-registry.js";
 import type { MoveEvents } from "../moves/move-events.js";
 import type { RoomEvents } from "../rooms/room-events.js";
 import type { PlacementEngine } from "./engine.js";
+import type { MoveScheduler } from "./move-scheduler.js";
 import type { PlacementEvents } from "./placement-events.js";
 import type { PlacementLoop } from "./placement-loop.js";
 
@@ -21,6 +22,7 @@ export class FleetFeed {
     events: Emitter<HostEvents & RoomEvents & MoveEvents & PlacementEvents>,
     engine: PlacementEngine,
     loop: PlacementLoop,
+    scheduler: MoveScheduler,
     clock: Clock,
   ) {
     this.#engine = engine;
@@ -33,11 +35,12 @@ export class FleetFeed {
     });
     events.on("session.joined", ({ room }) => loop.mark(room.roomId));
     events.on("session.left", ({ room }) => loop.mark(room.roomId));
-    events.on("room.unplaced", ({ roomId }) => loop.planFor(roomId));
+    events.on("room.unplaced", ({ roomId }) => scheduler.planFor(roomId));
     events.on("room.removed", ({ room: { roomId } }) => {
       engine.forgetRoom(roomId);
       loop.forget(roomId);
-      loop.consolidateSoon();
+      scheduler.forget(roomId);
+      scheduler.consolidateSoon();
     });
     events.on("move.finished", ({ receipt, room }) => {
       engine.migrated(receipt, clock.now());

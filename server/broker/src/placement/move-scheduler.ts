@@ -1,14 +1,18 @@
 /**
  * Rooms that are in each other's way: those that leave a draining or lost host, those whose best host is full, and
- * those whose host could rest. What happens presses rooms; all that are pressed in one turn are planned together, and
+ * those whose host could rest. All rooms that a plan is asked for in one turn are planned together, and
  * no host and no link gets more moves in a second than it may.
  */
 import { linkKey, linkMovesLeft, movesLeft, type PlannedMove } from "@centroid/placement";
-import type { Decision, MoveReason } from "@centroid/protocol";
+import { CentroidError, type MoveReason, type Receipt } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import type { DecisionLog } from "./decision-log.js";
 import type { PlacementEngine } from "./engine.js";
+import type { PlacementEvents } from "./placement-events.js";
 import { roomFacts } from "./room-facts.js";
 
 /** What a host, and the way from one host to another, bear in a second. */
@@ -28,18 +32,17 @@ export interface MoveSchedulerOptions {
   rooms: RoomRegistry;
   clock: Clock;
   owns: (roomId: string) => boolean;
-  onDecision: (decision: Decision) => void;
-  /** A room that must leave could not be given a turn. */
-  onWaiting: (room: RoomEntry) => void;
-  /** @returns whether the room is where it should be */
-  carryOut: (roomId: string, toHostId: string, reason: MoveReason) => Promise<boolean>;
+  decisions: DecisionLog;
+  events: Emitter<PlacementEvents>;
+  logger: Logger;
+  move: (roomId: string, toHostId: string, reason: MoveReason) => Promise<Receipt>;
   /** False: plans are made and shown, not carried out. */
   enabled: boolean;
 }
 
 export class MoveScheduler implements Disposable {
   readonly #options: MoveSchedulerOptions;
-  readonly #pressed = new Set<string>();
+  readonly #toPlan = new Set<string>();
   /** Moves of the last second, oldest first. */
   #spent: { atMs: number; from: string; to: string }[] = [];
   readonly #movedAtMs = new Map<string, number>();
@@ -58,16 +61,18 @@ export class MoveScheduler implements Disposable {
   /** This room needs, or would like, a host that others may be on. */
   planFor(roomId: string): void {
     if (this.#disposed || this.#underWay.has(roomId)) return;
-    this.#pressed.add(roomId);
+    this.#toPlan.add(roomId);
     this.#scheduled ??= setImmediate(() => {
       this.#scheduled = undefined;
       this.#plan();
     });
   }
 
-  /** Takes a move that a room decided on alone out of the budgets. @returns false if it has to wait */
-  admit(roomId: string, from: string, to: string): boolean {
-    return this.#unpromised(roomId, to) > 0 && this.#spend(roomId, from, to);
+  /** Carries out a move that a room decided on alone, out of the same budgets. @returns false if it has to wait */
+  admit(roomId: string, fromHostId: string, toHostId: string, reason: MoveReason): boolean {
+    if (this.#unpromised(roomId, toHostId) <= 0 || !this.#spend(roomId, fromHostId, toHostId)) return false;
+    void this.#carryOut(roomId, toHostId, reason);
+    return true;
   }
 
   #spend(roomId: string, from: string, to: string): boolean {
@@ -95,7 +100,7 @@ export class MoveScheduler implements Disposable {
   }
 
   forget(roomId: string): void {
-    this.#pressed.delete(roomId);
+    this.#toPlan.delete(roomId);
     this.#promised.delete(roomId);
     this.#movedAtMs.delete(roomId);
   }
@@ -110,15 +115,15 @@ export class MoveScheduler implements Disposable {
   }
 
   #plan(): void {
-    const { engine, rooms, clock, owns, onWaiting } = this.#options;
-    const pressed = [...this.#pressed].flatMap((roomId) => {
+    const { engine, rooms, clock, owns } = this.#options;
+    const waitingRooms = [...this.#toPlan].flatMap((roomId) => {
       const room = rooms.get(roomId);
       return room !== undefined && owns(roomId) ? [room] : [];
     });
-    this.#pressed.clear();
-    if (pressed.length === 0) return;
+    this.#toPlan.clear();
+    if (waitingRooms.length === 0) return;
     const { moves, waiting } = engine.plan(
-      pressed.map(roomFacts),
+      waitingRooms.map(roomFacts),
       (hostId) => this.#others(hostId),
       this.#budget(),
       clock.now(),
@@ -126,7 +131,7 @@ export class MoveScheduler implements Disposable {
     this.#run(moves);
     for (const roomId of waiting) {
       const room = rooms.get(roomId);
-      if (room !== undefined) onWaiting(room);
+      if (room !== undefined) this.#waits(room);
     }
   }
 
@@ -161,13 +166,13 @@ export class MoveScheduler implements Disposable {
 
   /** Each as soon as those before it have freed its slot; all decisions are taken before anything moves. */
   #run(moves: readonly PlannedMove[]): void {
-    const { engine, rooms, clock, onDecision, enabled } = this.#options;
+    const { engine, rooms, clock, events, enabled } = this.#options;
     const atMs = clock.now();
     const planned = moves.flatMap((move) => {
       const room = rooms.get(move.roomId);
       // One that runs nowhere is brought up by those who rescue it, as soon as there is a slot.
       if (room === undefined || !this.#movable(room)) return [];
-      onDecision(engine.explainMove(move, roomFacts(room), atMs));
+      events.emit("decision.made", { decision: engine.explainMove(move, roomFacts(room), atMs) });
       return [move];
     });
     if (!enabled) return;
@@ -193,9 +198,35 @@ export class MoveScheduler implements Disposable {
   ): Promise<boolean> {
     const freed = await Promise.all(before);
     const arrived =
-      !freed.includes(false) && !this.#disposed && (await this.#options.carryOut(roomId, toHostId, reason));
+      !freed.includes(false) && !this.#disposed && (await this.#carryOut(roomId, toHostId, reason));
     this.#promised.delete(roomId);
     return arrived;
+  }
+
+  /** @returns whether the room is where it should be */
+  async #carryOut(roomId: string, toHostId: string, reason: MoveReason): Promise<boolean> {
+    const { move, events, logger } = this.#options;
+    let failure: { code: string; message: string } | undefined;
+    try {
+      failure = (await move(roomId, toHostId, reason)).error;
+    } catch (cause) {
+      failure = CentroidError.from(cause).toWire();
+    }
+    if (failure === undefined) {
+      this.consolidateSoon();
+      return true;
+    }
+    logger.warn({ roomId, toHostId, code: failure.code }, `room could not move: ${failure.message}`);
+    events.emit("room.move-failed", { roomId });
+    return false;
+  }
+
+  /** It must leave, and there is no slot or no move left for it just now. */
+  #waits(room: RoomEntry): void {
+    if (room.stage.state !== "running") return;
+    const { engine, decisions, events, clock } = this.#options;
+    if (decisions.last(room.roomId)?.reason === "waiting") return;
+    events.emit("decision.made", { decision: engine.waiting(roomFacts(room), clock.now()) });
   }
 
   #budget(): Parameters<PlacementEngine["plan"]>[2] {
@@ -218,6 +249,6 @@ export class MoveScheduler implements Disposable {
     this.#disposed = true;
     clearImmediate(this.#scheduled);
     this.#consolidation?.();
-    this.#pressed.clear();
+    this.#toPlan.clear();
   }
 }

@@ -2,15 +2,13 @@
  * Evaluates rooms that something happened to. What happens marks a room; marked rooms are evaluated one by one
  * in slices, each at most once per interval. The work per event does not grow with the number of rooms.
  */
-import { CentroidError, type Decision, type MoveReason, type Receipt } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
-import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 import type { DecisionLog } from "./decision-log.js";
 import type { PlacementEngine, PlacementVerdict } from "./engine.js";
-import { MoveScheduler } from "./move-scheduler.js";
+import type { MoveScheduler } from "./move-scheduler.js";
 import type { PlacementEvents } from "./placement-events.js";
 import { roomFacts } from "./room-facts.js";
 
@@ -29,11 +27,10 @@ export interface PlacementLoopOptions {
   engine: PlacementEngine;
   hosts: HostRegistry;
   rooms: RoomRegistry;
+  scheduler: MoveScheduler;
   decisions: DecisionLog;
   clock: Clock;
-  logger: Logger;
   events: Emitter<PlacementEvents>;
-  move: (roomId: string, toHostId: string, reason: MoveReason) => Promise<Receipt>;
   /** True if this broker decides about the room. */
   owns: (roomId: string) => boolean;
   /** False: decisions are made and shown, not carried out. */
@@ -47,19 +44,13 @@ export class PlacementLoop implements Disposable {
   readonly #resting = new Map<string, { again: boolean; cancel: () => void }>();
   /** When a room was last asked whether a full host would be better. */
   readonly #askedAtMs = new Map<string, number>();
-  readonly #fleet: MoveScheduler;
   #scheduled: NodeJS.Immediate | undefined;
   #disposed = false;
   evaluations = 0;
 
   constructor(options: PlacementLoopOptions) {
     this.#options = options;
-    this.#fleet = new MoveScheduler({
-      ...options,
-      onDecision: (decision) => this.#say(decision),
-      onWaiting: (room) => this.#waits(room),
-      carryOut: (roomId, toHostId, reason) => this.#move(roomId, toHostId, reason),
-    });
+    options.events.on("room.move-failed", ({ roomId }) => this.#moveFailed(roomId));
   }
 
   /** Rooms waiting for their turn. */
@@ -79,23 +70,12 @@ export class PlacementLoop implements Disposable {
     this.#schedule();
   }
 
-  /** This room runs nowhere and no host has a slot for it: others may make way. */
-  planFor(roomId: string): void {
-    this.#fleet.planFor(roomId);
-  }
-
   /** A host is new or back: rooms that are elsewhere may be better off there. */
   hostAdded(): void {
     for (const { roomId } of this.#options.rooms.values()) this.mark(roomId);
   }
 
-  /** A room ended or moved. */
-  consolidateSoon(): void {
-    this.#fleet.consolidateSoon();
-  }
-
   forget(roomId: string): void {
-    this.#fleet.forget(roomId);
     this.#askedAtMs.delete(roomId);
     this.#rested(roomId);
   }
@@ -127,20 +107,20 @@ export class PlacementLoop implements Disposable {
   }
 
   #evaluate(room: RoomEntry): void {
-    const { engine, decisions, clock } = this.#options;
+    const { engine, scheduler, decisions, clock } = this.#options;
     const { roomId } = room;
     this.evaluations++;
-    this.#fleet.consolidateSoon();
+    scheduler.consolidateSoon();
     const found = engine.evaluate(roomFacts(room), clock.now());
     const { verdict, reason, record, move } = found;
     if (mustLeave(found) || (verdict === "no-host" && this.#leaves(room))) {
       // Where to is decided for all that leave together.
       this.#rest(roomId, RECHECK_MS, true);
-      this.#fleet.planFor(roomId);
+      scheduler.planFor(roomId);
       return;
     }
     // The full record costs as much as a hundred evaluations: it is made when there is something new to say.
-    if (this.#isNews(roomId, found)) this.#say(record());
+    if (this.#isNews(roomId, found)) this.#options.events.emit("decision.made", { decision: record() });
     else decisions.repeated(roomId, record);
     if (move === undefined) {
       const growing = reason === "regret-too-small" || reason === "dwell" || verdict === "no-host";
@@ -152,9 +132,8 @@ export class PlacementLoop implements Disposable {
       this.#rest(roomId, MIN_INTERVAL_MS, false);
       return;
     }
-    const admitted = this.#fleet.admit(roomId, room.stage.hostId, move.toHostId);
+    const admitted = scheduler.admit(roomId, room.stage.hostId, move.toHostId, move.reason);
     this.#rest(roomId, admitted ? MIN_INTERVAL_MS : RECHECK_MS, !admitted);
-    if (admitted) void this.#move(roomId, move.toHostId, move.reason);
   }
 
   #isNews(roomId: string, { verdict, reason, toHostId }: PlacementVerdict): boolean {
@@ -162,48 +141,21 @@ export class PlacementLoop implements Disposable {
     return verdict !== "stay" || before?.reason !== reason || before.toHostId !== toHostId;
   }
 
-  #say(decision: Decision): void {
-    this.#options.events.emit("decision.made", { decision });
-  }
-
   #leaves({ stage }: RoomEntry): boolean {
     return this.#options.hosts.get(stage.hostId)?.stage.state !== "active";
-  }
-
-  /** It must leave, and there is no slot or no move left for it just now. */
-  #waits(room: RoomEntry): void {
-    if (room.stage.state !== "running") return;
-    const { engine, decisions, clock } = this.#options;
-    const before = decisions.last(room.roomId);
-    if (before?.reason !== "waiting") this.#say(engine.waiting(roomFacts(room), clock.now()));
   }
 
   #askWhetherBlocked({ roomId, ...room }: RoomEntry): void {
     const now = this.#options.clock.now();
     if (now - (this.#askedAtMs.get(roomId) ?? Number.NEGATIVE_INFINITY) < BLOCKED_MS) return;
     this.#askedAtMs.set(roomId, now);
-    if (this.#options.engine.isBlocked(roomFacts({ roomId, ...room }))) this.#fleet.planFor(roomId);
+    if (this.#options.engine.isBlocked(roomFacts({ roomId, ...room })))
+      this.#options.scheduler.planFor(roomId);
   }
 
-  /** @returns whether it is where it should be */
-  async #move(roomId: string, toHostId: string, reason: MoveReason): Promise<boolean> {
-    let failure: { code: string; message: string } | undefined;
-    try {
-      failure = (await this.#options.move(roomId, toHostId, reason)).error;
-    } catch (cause) {
-      failure = CentroidError.from(cause).toWire();
-    }
-    if (failure === undefined) {
-      this.consolidateSoon();
-      return true;
-    }
-    this.#options.logger.warn(
-      { roomId, toHostId, code: failure.code },
-      `room could not move: ${failure.message}`,
-    );
+  #moveFailed(roomId: string): void {
     this.#rested(roomId);
     if (this.#options.rooms.get(roomId) !== undefined) this.#rest(roomId, AFTER_FAILURE_MS, true);
-    return false;
   }
 
   #rest(roomId: string, forMs: number, again: boolean): void {
@@ -220,7 +172,6 @@ export class PlacementLoop implements Disposable {
   [Symbol.dispose](): void {
     this.#disposed = true;
     clearImmediate(this.#scheduled);
-    this.#fleet[Symbol.dispose]();
     for (const { cancel } of this.#resting.values()) cancel();
     this.#resting.clear();
     this.#dirty.clear();

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { RoomRecord } from "../store/store.js";
-import type { RoomRecords } from "./room-records.js";
+import type { OwnerRecords } from "./owner-records.js";
 import type { RoomEntry, RoomRegistry } from "./room-registry.js";
 
 /** What authors save in their hooks has to be through by then. */
@@ -20,7 +20,7 @@ export interface EndRoomsOptions {
   rooms: RoomRegistry;
   /** Rooms of an earlier broker whose hosts have not come back. */
   remembered: Map<string, RoomRecord>;
-  records: Pick<RoomRecords, "remove">;
+  records: Pick<OwnerRecords, "remove">;
   clock: Clock;
   logger: Logger;
 }

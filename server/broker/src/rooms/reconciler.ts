@@ -11,8 +11,8 @@ import type { HostEvents } from "../hosts/host-events.js";
 import type { HostEntry, HostRegistry } from "../hosts/host-registry.js";
 import type { Granted, RoomGrants } from "../hosts/room-grants.js";
 import type { RoomRecord } from "../store/store.js";
+import type { OwnerRecords } from "./owner-records.js";
 import type { RoomEvents } from "./room-events.js";
-import type { RoomRecords } from "./room-records.js";
 import type { RoomEntry, RoomRegistry } from "./room-registry.js";
 import type { RoomAddress } from "./room-stage.js";
 
@@ -35,7 +35,7 @@ export interface UnresolvedMoves {
 export interface RoomReconcilerOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
-  records: RoomRecords;
+  records: OwnerRecords;
   rescues: Rescues;
   openMoves: UnresolvedMoves;
   events: Emitter<HostEvents & RoomEvents>;

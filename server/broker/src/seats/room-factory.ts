@@ -7,7 +7,7 @@ import type { Emitter } from "../events/emitter.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlacementEvents } from "../placement/placement-events.js";
-import type { RoomRecords } from "../rooms/room-records.js";
+import type { OwnerRecords } from "../rooms/owner-records.js";
 import { hasFreeSeat, type RoomEntry, type RoomRegistry, type RoomSession } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 
@@ -28,7 +28,7 @@ export interface RoomFactoryOptions {
   logger: Logger;
   carrier: CarrierKind;
   events: Emitter<PlacementEvents>;
-  records: RoomRecords;
+  records: OwnerRecords;
   /** True if this broker decides about rooms of that id. */
   owns: (roomId: string) => boolean;
 }

@@ -8,7 +8,7 @@ import type { RoomRecord, Store } from "../store/store.js";
 import type { RoomEvents } from "./room-events.js";
 import type { RoomEntry, RoomRegistry } from "./room-registry.js";
 
-export interface RoomRecordsOptions {
+export interface OwnerRecordsOptions {
   rooms: RoomRegistry;
   store: Pick<Store, "rooms" | "putRoom" | "removeRoom">;
   events: Emitter<RoomEvents>;
@@ -19,10 +19,10 @@ export interface RoomRecordsOptions {
   logger: Logger;
 }
 
-export class RoomRecords {
-  readonly #options: RoomRecordsOptions;
+export class OwnerRecords {
+  readonly #options: OwnerRecordsOptions;
 
-  constructor(options: RoomRecordsOptions) {
+  constructor(options: OwnerRecordsOptions) {
     this.#options = options;
     options.events.on("room.removed", ({ room }) => this.remove(room.roomId));
   }

@@ -10,19 +10,19 @@ import type { HostRegistry } from "../hosts/host-registry.js";
 import type { Migrator } from "../moves/migrator.js";
 import type { OpenMoves } from "../moves/open-moves.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
+import type { OwnerRecords } from "../rooms/owner-records.js";
 import type { RoomReconciler } from "../rooms/reconciler.js";
 import type { RoomEvents } from "../rooms/room-events.js";
-import type { RoomRecords } from "../rooms/room-records.js";
 import type { RoomRegistry } from "../rooms/room-registry.js";
 import type { JournalEntry, RoomRecord, Store } from "../store/store.js";
 
 /** How often it is looked whether all hosts of before are back. */
 const REJOIN_POLL_MS = 20;
 
-export interface RecoveryOptions {
+export interface TakeoverOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
-  records: RoomRecords;
+  records: OwnerRecords;
   reconciler: RoomReconciler;
   migrator: Migrator;
   openMoves: OpenMoves;
@@ -36,10 +36,10 @@ export interface RecoveryOptions {
   logger: Logger;
 }
 
-export class Recovery {
-  readonly #options: RecoveryOptions;
+export class Takeover {
+  readonly #options: TakeoverOptions;
 
-  constructor(options: RecoveryOptions) {
+  constructor(options: TakeoverOptions) {
     this.#options = options;
   }
 
