@@ -1,15 +1,16 @@
-/** nginx and Caddy with the files of infra/deploy in front of a broker: who may read, who asks, and WebSockets. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+/** nginx and Caddy with the files of infra/deploy in front of a broker: who may read, who asks, and all WebSockets. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { SeatReservation } from "@centroid/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { WebSocket } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { until, World } from "../broker/support/world.js";
+import { selfSigned } from "../support/tls-front.js";
 
 const FILES = join(import.meta.dirname, "../../infra/deploy/proxy");
 const installed = (program: string): boolean =>
@@ -25,21 +26,19 @@ async function freePort(): Promise<number> {
 }
 
 interface Proxy {
-  /** `http(s)://127.0.0.1:port` */
+  /** `https://127.0.0.1:port` */
   url: string;
   child: ChildProcess;
 }
 
 async function startNginx(folder: string, brokerPort: number): Promise<Proxy> {
   const port = await freePort();
-  const [key, certificate] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const subject = ["-subj", "/CN=broker.example", "-days", "1", "-keyout", key, "-out", certificate];
-  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...subject], { stdio: "ignore" });
+  const { keyFile, certFile } = selfSigned(folder, "broker.example");
   const own = (await readFile(join(FILES, "nginx.conf"), "utf8"))
     .replace("127.0.0.1:2567", `127.0.0.1:${brokerPort}`)
     .replace("listen 443 ssl", `listen 127.0.0.1:${port} ssl`)
-    .replace("/etc/centroid/broker.crt", certificate)
-    .replace("/etc/centroid/broker.key", key)
+    .replace("/etc/centroid/broker.crt", certFile)
+    .replace("/etc/centroid/broker.key", keyFile)
     .replace("/var/log/nginx/centroid.log", join(folder, "access.log"));
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${join(folder, name)};`)
@@ -56,16 +55,17 @@ async function startNginx(folder: string, brokerPort: number): Promise<Proxy> {
 
 async function startCaddy(folder: string, brokerPort: number): Promise<Proxy> {
   const port = await freePort();
+  const { keyFile, certFile } = selfSigned(folder, "broker.example");
   const own = (await readFile(join(FILES, "Caddyfile"), "utf8"))
-    .replace("broker.example {", `http://:${port} {`)
+    .replace("broker.example {", `https://:${port} {\n\ttls ${certFile} ${keyFile}`)
     .replace("127.0.0.1:2567", `127.0.0.1:${brokerPort}`);
   const config = join(folder, "Caddyfile");
-  await writeFile(config, `{\n\tadmin off\n}\n${own}`);
+  await writeFile(config, `{\n\tadmin off\n\tauto_https off\n}\n${own}`);
   const child = spawn("caddy", ["run", "--adapter", "caddyfile", "--config", config], {
     stdio: ["ignore", "ignore", "ignore"],
     env: { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
   });
-  return { url: `http://127.0.0.1:${port}`, child };
+  return { url: `https://127.0.0.1:${port}`, child };
 }
 
 describe.each([
@@ -76,11 +76,20 @@ describe.each([
   let world: World;
   let proxy: Proxy;
   let folder: string;
+  /** Stands for a room host: says who it was told is there, then echoes. */
+  let rooms: WebSocketServer;
   beforeAll(async () => {
     if (skip !== false) return;
     folder = await mkdtemp(join(tmpdir(), "centroid-proxy-"));
     // Reading stays open to programs of this machine: the proxy is one, and those it asks for are not.
+    rooms = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    rooms.on("connection", (socket, { headers }) => {
+      socket.on("message", (data) => socket.send(`${headers["x-forwarded-for"]} ${data}`));
+    });
+    await once(rooms, "listening");
+    const address = `127.0.0.1:${(rooms.address() as AddressInfo).port}`;
     world = await World.start(["a"], {
+      addressBook: { translate: () => address },
       trustProxy: ["127.0.0.1"],
       limits: { requests: { perSecond: 0.001, burst: 10 } },
     });
@@ -100,16 +109,20 @@ describe.each([
     proxy.child.kill("SIGTERM");
     await ended;
     await world[Symbol.asyncDispose]();
+    rooms.close();
     await rm(folder, { recursive: true });
   });
 
   const get = (path: string, headers: Record<string, string> = {}, localAddress = "127.0.0.1") =>
     new Promise<{ status: number | undefined }>((resolve, reject) => {
-      const request = proxy.url.startsWith("https") ? httpsRequest : httpRequest;
-      request(`${proxy.url}${path}`, { headers, localAddress, rejectUnauthorized: false }, (response) => {
-        response.resume();
-        response.on("end", () => resolve({ status: response.statusCode }));
-      })
+      httpsRequest(
+        `${proxy.url}${path}`,
+        { headers, localAddress, rejectUnauthorized: false, servername: "" },
+        (response) => {
+          response.resume();
+          response.on("end", () => resolve({ status: response.statusCode }));
+        },
+      )
         .on("error", reject)
         .end();
     });
@@ -140,6 +153,31 @@ describe.each([
       if (name === "nginx") expect(await readFile(join(folder, "access.log"), "utf8")).not.toContain(coded);
     },
   );
+
+  it.skipIf(skip !== false)("carries a player's sockets to its room and to a beacon, over TLS", async () => {
+    const seat = await new Promise<SeatReservation>((resolve, reject) => {
+      const how = { method: "POST", localAddress: "127.0.0.4", rejectUnauthorized: false };
+      httpsRequest(`${proxy.url}/matchmake/joinOrCreate/arena`, how, async (response) => {
+        resolve(JSON.parse(Buffer.concat(await response.toArray()).toString()));
+      })
+        .on("error", reject)
+        .end();
+    });
+    // No address of its own: the proxy's is the only one that players need.
+    expect([seat.publicAddress, seat.centroid.way]).toEqual([undefined, "gateway"]);
+    const room = `/${seat.processId}/${seat.roomId}?sessionId=${seat.sessionId}`;
+    for (const path of [room, "/centroid/v1/beacon/a"]) {
+      const socket = new WebSocket(`${proxy.url.replace("http", "ws")}${path}`, {
+        rejectUnauthorized: false,
+        localAddress: "127.0.0.4",
+        headers: { "x-forwarded-for": "192.0.2.7", "x-real-ip": "192.0.2.8" },
+      });
+      await once(socket, "open");
+      socket.send("hello");
+      expect(String((await once(socket, "message"))[0])).toBe("127.0.0.4 hello");
+      socket.close();
+    }
+  });
 
   it.skipIf(skip !== false)("counts each caller for itself, whatever it says of itself", async () => {
     const ask = (from: string, headers = {}) => get("/centroid/v1/beacons", headers, from);

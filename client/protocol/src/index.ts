@@ -5,6 +5,7 @@ export * from "./errors.js";
 export * from "./events.js";
 export * from "./model.js";
 export {
+  BEACON_PATH,
   type Beacon,
   type BeaconList,
   beaconListSchema,
@@ -16,6 +17,7 @@ export {
   probeResponseSchema,
   type SeatReservation,
   seatReservationSchema,
+  type Way,
   type Where,
   whereSchema,
 } from "./player-api.js";

@@ -22,18 +22,29 @@ export const hostSummarySchema = z.object({
 /** A host as players are told of it. */
 export type HostSummary = z.infer<typeof hostSummarySchema>;
 
+/**
+ * How a player's sockets reach rooms and beacons: at the hosts' own addresses (if nothing is said), or through the
+ * broker, at the origin by which the player reached it.
+ */
+export const waySchema = z.enum(["direct", "gateway"]);
+export type Way = z.infer<typeof waySchema>;
+
+/** WebSocket of a host's beacon through the broker: this path and the host's id. */
+export const BEACON_PATH = "/centroid/v1/beacon/";
+
 /** A Colyseus seat reservation plus what the Centroid SDK needs; stock clients ignore the rest. */
 export const seatReservationSchema = z.object({
   name: z.string(),
   sessionId: z.string(),
   roomId: id,
   processId: z.string(),
-  /** `host:port[/path]` of the room host; every Colyseus SDK follows it. */
-  publicAddress: z.string(),
+  /** `host:port[/path]` that every Colyseus SDK dials; if not given, where it asked for the seat. */
+  publicAddress: z.optional(z.string()),
   reconnectionToken: z.optional(z.string()),
   centroid: z.object({
     protocol: z.int(),
     host: hostSummarySchema,
+    way: z.optional(waySchema),
     epoch: z.int(),
     playerId: id,
     /** Proves to be this player, for a day: to report what it measured, and to be given the same id again. */
@@ -42,6 +53,7 @@ export const seatReservationSchema = z.object({
 });
 export type SeatReservation = z.infer<typeof seatReservationSchema>;
 
+/** A `url` that is a path is one of the broker's own, whatever name that was reached by. */
 export const beaconSchema = z.extend(hostSummarySchema, { url: z.string() });
 export type Beacon = z.infer<typeof beaconSchema>;
 
@@ -65,7 +77,8 @@ export type ProbeResponse = z.infer<typeof probeResponseSchema>;
 export const whereSchema = z.object({
   roomId: id,
   processId: z.string(),
-  publicAddress: z.string(),
+  publicAddress: z.optional(z.string()),
+  way: z.optional(waySchema),
   epoch: z.int(),
   host: hostSummarySchema,
 });

@@ -1,5 +1,6 @@
 /** The few broker calls the SDK makes beside matchmaking, each answer checked. */
 import {
+  type Beacon,
   type BeaconList,
   beaconListSchema,
   CentroidError,
@@ -13,6 +14,7 @@ import {
 } from "@centroid/protocol";
 import type { ClientOptions, FetchFn } from "@colyseus/sdk";
 import * as z from "zod/mini";
+import { reachable } from "./way.js";
 
 const errorSchema = z.object({ error: wireErrorSchema });
 
@@ -33,6 +35,11 @@ export class BrokerApi {
     this.#fetch = fetchFn ?? ((url, init) => fetch(url, init));
     this.#bases = brokerUrls.map((url) => url.replace(/^ws/, "http").replace(/\/$/, ""));
     this.#network = network;
+  }
+
+  /** The broker that answered last. */
+  get base(): string {
+    return this.#bases[0] ?? "";
   }
 
   /** Asks one broker after the other until one can be reached. @throws what `call` does; NO_HOST if none can */
@@ -60,17 +67,23 @@ export class BrokerApi {
   }
 
   /** The few hosts to start with, or the ones named. */
-  beacons(hostIds?: readonly string[]): Promise<BeaconList> {
+  async beacons(hostIds?: readonly string[]): Promise<BeaconList> {
     const query = hostIds === undefined ? {} : { hosts: hostIds.join(",") };
-    return this.#get("/centroid/v1/beacons", query, beaconListSchema);
+    const list = await this.#get("/centroid/v1/beacons", query, beaconListSchema);
+    return { ...list, beacons: this.#reachable(list.beacons) };
   }
 
-  probes(body: ProbeRequest): Promise<ProbeResponse> {
-    return this.#request(
+  async probes(body: ProbeRequest): Promise<ProbeResponse> {
+    const answer = await this.#request(
       "/centroid/v1/probes",
       { method: "POST", body: JSON.stringify(body) },
       probeResponseSchema,
     );
+    return { ...answer, next: this.#reachable(answer.next) };
+  }
+
+  #reachable(beacons: readonly Beacon[]): Beacon[] {
+    return beacons.map((beacon) => reachable(this.base, beacon));
   }
 
   where(roomId: string): Promise<Where> {

@@ -10,6 +10,7 @@ import {
   type SeatReservation,
   seatReservationSchema,
   tryRead,
+  type Way,
 } from "@centroid/protocol";
 import {
   Client,
@@ -19,9 +20,9 @@ import {
 } from "@colyseus/sdk";
 import * as z from "zod/mini";
 import { BrokerApi } from "./broker-api.js";
+import type { SessionPaths } from "./migrating-transport.js";
 import { ProbeLoop } from "./probe-loop.js";
 import { Prober } from "./prober.js";
-import type { Located } from "./recovery.js";
 import { CentroidRoom } from "./room.js";
 import type {
   IfNamed,
@@ -33,6 +34,7 @@ import type {
   ServerTypes,
   UntypedServer,
 } from "./typed-rooms.js";
+import { throughBroker, wayBy } from "./way.js";
 
 /** What a client may be told; all of it is optional. */
 export interface CentroidClientOptions extends Pick<ClientOptions, "headers" | "fetchFn"> {
@@ -54,6 +56,7 @@ interface Joined {
 
 /** Colyseus' client with our room and our options; everything else is stock. */
 class StockClient extends Client {
+  readonly #url: string;
   readonly #makeRoom: (name: string, schema: unknown, reservation: SeatReservation) => CentroidRoom;
   readonly #joined: (joined: Joined) => void;
   #reservation: SeatReservation | undefined;
@@ -65,6 +68,7 @@ class StockClient extends Client {
     joined: (joined: Joined) => void,
   ) {
     super(url, options);
+    this.#url = url;
     this.#makeRoom = makeRoom;
     this.#joined = joined;
   }
@@ -80,7 +84,10 @@ class StockClient extends Client {
       );
     }
     this.#reservation = parsed.data;
-    const room = await super.consumeSeatReservation<T>(response, schema as never);
+    // Without an address Colyseus dials where it asked for the seat, and whatever name that has carries sockets too.
+    const { publicAddress: _, ...here } = response;
+    const direct = wayBy(this.#url, parsed.data.centroid.way) === "direct";
+    const room = await super.consumeSeatReservation<T>(direct ? response : here, schema as never);
     this.#joined({ reservation: parsed.data });
     return room as never;
   }
@@ -343,7 +350,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
         url,
         this.#clientOptions(),
         (name, schema, { roomId, centroid }) =>
-          new CentroidRoom(name, schema as never, centroid, (url) => this.#locate(roomId, url)),
+          new CentroidRoom(name, schema as never, centroid, this.#paths(roomId, wayBy(url, centroid.way))),
         ({ reservation }) => {
           seat = reservation;
         },
@@ -410,10 +417,22 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     loop.start();
   }
 
-  /** The same session's URL at the host that has the room now. */
-  async #locate(roomId: string, url: string): Promise<Located> {
-    const { publicAddress, processId, epoch, host } = await this.#api.where(roomId);
-    const { protocol, search } = new URL(url);
-    return { url: `${protocol}//${publicAddress}/${processId}/${roomId}${search}`, epoch, host };
+  /** How a session finds its room, and follows it. */
+  #paths(roomId: string, joined: Way): SessionPaths {
+    let way = joined;
+    const route = (url: string): string => (way === "direct" ? url : throughBroker(this.#api.base, url));
+    return {
+      route,
+      locate: async (url) => {
+        const { publicAddress, processId, epoch, host, way: now } = await this.#api.where(roomId);
+        way = wayBy(this.#api.base, now);
+        const { protocol, host: here, search } = new URL(url);
+        return {
+          url: route(`${protocol}//${publicAddress ?? here}/${processId}/${roomId}${search}`),
+          epoch,
+          host,
+        };
+      },
+    };
   }
 }

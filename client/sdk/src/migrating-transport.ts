@@ -58,13 +58,18 @@ export interface Move {
   restored: boolean;
 }
 
-export interface SessionIdentity {
+export interface SessionPaths {
+  /** Where the room is now, as this session's URL there, for a connection that broke. */
+  locate: (url: string) => Promise<Located>;
+  /** The URL of this session that a host named, as one that can be dialled from here; the same if not given. */
+  route?: (url: string) => string;
+}
+
+export interface SessionIdentity extends SessionPaths {
   /** Epoch at which the session joined. */
   epoch: number;
   /** By which a host knows this session again; known once it has joined. */
   reconnectionToken: () => string | undefined;
-  /** Where the room is now, as this session's URL there, for a connection that broke. */
-  locate: (url: string) => Promise<Located>;
 }
 
 export interface TransportListener {
@@ -217,7 +222,7 @@ export class MigratingTransport {
     switch (message.type) {
       case "moving":
         this.#dropNext();
-        this.#next = this.#follow(message);
+        this.#next = this.#follow({ ...message, url: this.#route(message.url) });
         this.#listener.moving(message.host);
         return;
       case "moved":
@@ -234,7 +239,7 @@ export class MigratingTransport {
       case "standby":
         this.#dropStandby();
         this.#standby = new Standby({
-          url: message.url,
+          url: this.#route(message.url),
           host: message.host,
           reconnectionToken: this.#identity.reconnectionToken,
           onResumed: (standby, resumed, host) => this.#takenOver(standby, resumed, host),
@@ -251,6 +256,10 @@ export class MigratingTransport {
         throw new Error(`unhandled ${JSON.stringify(never)}`);
       }
     }
+  }
+
+  #route(url: string): string {
+    return this.#identity.route?.(url) ?? url;
   }
 
   #follow(moving: Extract<ServerControl, { type: "moving" }>): NextHost {

@@ -6,8 +6,12 @@
  */
 import type { HostSummary } from "@centroid/protocol";
 import { Protocol, Room } from "@colyseus/sdk";
-import { MigratingTransport, type Move, type TransportEvents } from "./migrating-transport.js";
-import type { Located } from "./recovery.js";
+import {
+  MigratingTransport,
+  type Move,
+  type SessionPaths,
+  type TransportEvents,
+} from "./migrating-transport.js";
 import { type RttStats, RttWindow } from "./rtt-window.js";
 import { type Signal, signal } from "./signal.js";
 
@@ -45,7 +49,7 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
     name: string,
     rootSchema: never,
     at: { host: HostSummary; epoch: number },
-    locate: (url: string) => Promise<Located>,
+    paths: SessionPaths,
   ) {
     super(name, rootSchema);
     this.#host = at.host;
@@ -82,7 +86,7 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
         {
           epoch: at.epoch,
           reconnectionToken: () => this.reconnectionToken?.split(":")[1],
-          locate,
+          ...paths,
         },
       );
     // Room.connect() makes a Connection with a stock transport and uses it at once: swap it in between.

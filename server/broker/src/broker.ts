@@ -10,13 +10,16 @@ import { Guard, isLoopback } from "./api/guard.js";
 import { httpServer } from "./api/http-server.js";
 import { systemClock } from "./base/clock.js";
 import { randomIds } from "./base/ids.js";
-import { type BrokerLimits, DEFAULT_LIMITS } from "./base/limits.js";
+import { addressKey, type BrokerLimits, DEFAULT_LIMITS } from "./base/limits.js";
 import { LOG_SERIALIZERS, type Logger } from "./base/logger.js";
 import { RateLimiter } from "./base/rate-limit.js";
 import { onClusterMessage } from "./cluster/cluster-messages.js";
 import { SingleBroker } from "./cluster/single.js";
 import { assemble, type Core } from "./compose.js";
 import type { EventListener, Snapshot } from "./events/event-hub.js";
+import { clientAddresses } from "./gateway/client-address.js";
+import { RegistryDirectory } from "./gateway/directory.js";
+import { Gateway, MAX_PER_ADDRESS } from "./gateway/gateway.js";
 import { AgentServer } from "./hosts/agent-server.js";
 import { anyHostTakesRooms, hostView } from "./hosts/host-registry.js";
 import { RoomGrants } from "./hosts/room-grants.js";
@@ -179,6 +182,12 @@ async function start(
   const ofAddress = new Allowance(limits?.perAddress, "address");
   const ofPlayer = new Allowance(limits?.perPlayer, "player");
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
+  const gateway = new Gateway({
+    directory: new RegistryDirectory(core),
+    addressOf: clientAddresses(options.trustProxy),
+    addressKey,
+    maxPerAddress: limits && MAX_PER_ADDRESS,
+  });
   const app = await build(
     options,
     core,
@@ -195,6 +204,7 @@ async function start(
     },
     agents,
     events,
+    gateway,
   );
   const listen = setInterval(() => liveness.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
   const sweep = setInterval(() => {
@@ -207,8 +217,9 @@ async function start(
   teardown.defer(async () => {
     events[Symbol.dispose]();
     const closed = app.close();
-    // The port closes only when the agents' connections have ended.
+    // The port closes only when the agents' and players' connections have ended.
     agents[Symbol.dispose]();
+    gateway[Symbol.dispose]();
     await closed;
   });
   teardown.defer(() => {
@@ -293,6 +304,7 @@ function build(
   },
   agents: AgentServer,
   events: EventSocket,
+  gateway: Gateway,
 ) {
   const { hosts, metrics, logger, clock } = core;
   const openReads = options.requireReadToken !== true && isLoopback(options.bindHost ?? DEFAULT_BIND_HOST);
@@ -311,7 +323,13 @@ function build(
     isReady = true;
   });
   return httpServer({
-    client: { ...core, matchmaker, identity: own.identity, closing: own.closing },
+    client: {
+      ...core,
+      matchmaker,
+      identity: own.identity,
+      publicUrl: publicUrlOf(options.publicUrl),
+      closing: own.closing,
+    },
     operator: {
       ...core,
       brokerId: own.brokerId,
@@ -325,6 +343,7 @@ function build(
     logger,
     agents: agents.wss,
     events: events.wss,
+    gateway,
     dashboardDir: options.dashboardDir,
     playDir: options.playDir,
     pagesDir: options.pagesDir,
@@ -335,4 +354,15 @@ function build(
       return anyHostTakesRooms(hosts) ? undefined : "no active host has a free slot";
     },
   });
+}
+
+/** @throws CentroidError CONFIG_INVALID */
+function publicUrlOf(text: string | undefined): URL | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === "") return url;
+  throw new CentroidError(
+    "CONFIG_INVALID",
+    `publicUrl: ${text} must look like https://play.example, with a path if there is one`,
+  );
 }

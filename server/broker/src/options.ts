@@ -65,6 +65,11 @@ export interface BrokerOptions {
   rejoinGraceMs?: number;
   /** Per client address and player; {@link DEFAULT_LIMITS} where not given, `false` for none. */
   limits?: false | Partial<BrokerLimits>;
+  /**
+   * `https://name[:port][/path]` by which players reach this broker: their sockets then come here as well and are carried
+   * to the rooms' hosts. Not needed to be reached by TLS of this broker's own or behind a proxy that says it speaks TLS.
+   */
+  publicUrl?: string;
   /** Addresses of proxies, whose X-Forwarded-For says who asks. Not of who asks the proxy: that one could say anything. */
   trustProxy?: readonly string[];
   logger?: Logger;

@@ -1,5 +1,6 @@
 /** What players call: matchmaking as Colyseus has it, and the few routes of the SDK. Open to every origin. */
 import {
+  BEACON_PATH,
   type Beacon,
   type BeaconList,
   CentroidError,
@@ -10,6 +11,7 @@ import {
   type ProbeResponse,
   probeRequestSchema,
   readWire,
+  type Way,
   type Where,
 } from "@centroid/protocol";
 import cors from "@fastify/cors";
@@ -18,6 +20,7 @@ import { z } from "zod";
 import type { Clock } from "../base/clock.js";
 import { addressKey } from "../base/limits.js";
 import { RateLimiter } from "../base/rate-limit.js";
+import { type WayFields, wayFields, wayOf } from "../gateway/way.js";
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
@@ -49,6 +52,8 @@ export interface ClientRoutesOptions {
   engine: PlacementEngine;
   identity: PlayerIdentity;
   addresses: AddressBook;
+  /** Where players reach this broker, if the operator says so: sockets come there too. */
+  publicUrl: URL | undefined;
   crashes: Crashes;
   clock: Clock;
   metrics: Metrics;
@@ -84,6 +89,10 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     done(null, form ? Object.fromEntries(new URLSearchParams(body.toString())) : undefined);
   });
   const reporters = new RateLimiter(REPORTS, o.clock);
+  const wayFor = ({ headers, raw: { socket } }: FastifyRequest): Way =>
+    wayOf(o.publicUrl, { headers, encrypted: "encrypted" in socket, localPort: socket.localPort });
+  const reached = (request: FastifyRequest, address: string | undefined): WayFields =>
+    wayFields(wayFor(request), o.publicUrl, address);
 
   app.post<{ Params: { method: string; target: string } }>(
     "/matchmake/:method/:target",
@@ -103,7 +112,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       if (o.closing.aborted) throw shuttingDown();
       const { method, target } = params.data;
       const startedAtMs = o.clock.now();
-      const reservation = await o.matchmaker.match(
+      const { publicAddress, ...reservation } = await o.matchmaker.match(
         method,
         target,
         request.body,
@@ -112,15 +121,22 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       );
       o.metrics.matchmake.inc({ method, outcome: "ok" });
       o.metrics.matchmakeSeconds.observe({ method }, (o.clock.now() - startedAtMs) / 1000);
+      const { way, ...named } = reached(request, publicAddress);
+      const centroid = { ...reservation.centroid, ...(way !== undefined && { way }) };
       // Written at once: this is the busiest route and its shape is our own.
-      return reply.header("content-type", "application/json").send(JSON.stringify(reservation));
+      return reply
+        .header("content-type", "application/json")
+        .send(JSON.stringify({ ...reservation, ...named, centroid }));
     },
   );
 
   app.get("/centroid/v1/beacons", async (request): Promise<BeaconList> => {
     const { network, hosts } = parse(networkQuerySchema, request.query);
     const wanted = named(o.hosts, hosts === undefined ? o.engine.firstProbes() : hosts.split(","));
-    return { protocol: PROTOCOL_VERSION, beacons: wanted.map((host) => beacon(o.addresses, host, network)) };
+    return {
+      protocol: PROTOCOL_VERSION,
+      beacons: wanted.map((host) => beacon(o.addresses, host, network, wayFor(request))),
+    };
   });
 
   app.post("/centroid/v1/probes", { bodyLimit: MAX_BODY_BYTES }, async (request): Promise<ProbeResponse> => {
@@ -145,7 +161,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     const next = o.engine
       .nextProbes(playerId, seatedIn(o.rooms, player), MAX_NEXT, o.clock.now())
       .flatMap((hostId) => o.hosts.get(hostId) ?? [])
-      .map((host) => beacon(o.addresses, host, network));
+      .map((host) => beacon(o.addresses, host, network, wayFor(request)));
     return {
       next,
       intervalMs: player.intervalMs,
@@ -166,7 +182,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     return {
       roomId,
       processId: stage.at.processId,
-      publicAddress: o.addresses.translate(stage.at.address, stage.hostId, network),
+      ...reached(request, o.addresses.translate(stage.at.address, stage.hostId, network)),
       epoch,
       host: hostSummary(host),
     };
@@ -202,8 +218,12 @@ function known(method: string): string {
   return matchmakeMethodSchema.safeParse(method).success ? method : "unknown";
 }
 
-function beacon(addresses: AddressBook, host: HostEntry, network: string | undefined): Beacon {
+function beacon(addresses: AddressBook, host: HostEntry, network: string | undefined, way: Way): Beacon {
   const { hostId, beaconUrl } = host.facts;
+  if (way === "gateway") {
+    const search = network === undefined ? "" : `?${new URLSearchParams({ network })}`;
+    return { ...hostSummary(host), url: `${BEACON_PATH}${hostId}${search}` };
+  }
   return { ...hostSummary(host), url: translateUrl(addresses, beaconUrl, hostId, network) };
 }
 

@@ -12,6 +12,7 @@ import type { WebSocketServer } from "ws";
 import { addressKey, LimitReached } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { RateLimiter } from "../base/rate-limit.js";
+import type { Gateway } from "../gateway/gateway.js";
 import { type ClientRoutesOptions, clientRoutes } from "./client-routes.js";
 import { emulationRoutes } from "./emulation-routes.js";
 import { callerOf, type Guard } from "./guard.js";
@@ -40,6 +41,7 @@ export interface HttpServerOptions {
   logger: Logger;
   agents: WebSocketServer;
   events: WebSocketServer;
+  gateway: Gateway;
   dashboardDir: string | undefined;
   playDir: string | undefined;
   pagesDir: string | undefined;
@@ -167,6 +169,25 @@ function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex,
       accept(o.events);
       return;
     default:
+      toRoom(o, request, socket, head);
+  }
+}
+
+/** Players' own sockets. */
+function toRoom(o: HttpServerOptions, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const tooMany = (message: string): void =>
+    refuse(socket, "429 Too Many Requests", new LimitReached(message, 1));
+  if (!o.limiter.admit(addressKey(o.gateway.addressOf(request)))) {
+    tooMany("too many requests from this address; slow down");
+    return;
+  }
+  switch (o.gateway.accept(request, socket, head)) {
+    case "taken":
+      return;
+    case "too-many":
+      tooMany("too many connections from this address");
+      return;
+    case "not-mine":
       refuse(socket, "404 Not Found", new CentroidError("NOT_FOUND", "no WebSocket at this path"));
   }
 }

@@ -222,6 +222,7 @@ export class Standbys {
         { method: "standBy", standbyId, roomId, name, carrier },
         PREPARE_TIMEOUT_MS,
       );
+      rooms.offer(room, { hostId, ...slot });
       const destination = destinationOf(addresses, room, slot, to);
       await owner.request({ method: "replicate", standbyId, roomId, destination });
       if (!this.#runs(room) || room.epoch !== epoch)

@@ -228,7 +228,7 @@ export class Migrator {
   }
 
   async #run(migration: Migration, room: RoomEntry): Promise<Receipt> {
-    const { hosts, addresses, store, times, beforeMove } = this.#options;
+    const { hosts, rooms, addresses, store, times, beforeMove } = this.#options;
     const { migrationId, roomId, fromHostId, toHostId, toEpoch } = migration.plan;
     await this.#begin(migration, room, store);
     try {
@@ -242,6 +242,7 @@ export class Migrator {
         times.prepareMs,
       );
       migration.destination = slot;
+      rooms.offer(room, { hostId: toHostId, ...slot });
       const out = peerOf(hosts.require(fromHostId)).request(
         {
           method: "migrateOut",

@@ -13,10 +13,13 @@ import type { Emitter } from "../events/emitter.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { StandbyRecord } from "../store/store.js";
 import type { RoomEvents } from "./room-events.js";
-import { nextStage, type RoomStage, type RoomTransition } from "./room-stage.js";
+import { nextStage, type RoomAddress, type RoomStage, type RoomTransition } from "./room-stage.js";
 
 /** An error is one line. */
 const MAX_MATCHES_LISTED = 10;
+
+/** A move's destination and a standby, and what they were just before: players may be late. */
+const MAX_OFFERED = 4;
 
 type SessionStage = { state: "reserved"; sinceMs: number } | { state: "connected" };
 
@@ -47,6 +50,13 @@ export interface RoomEntry {
   calledOff: string | undefined;
   /** Gets the room if its host is lost; as it is on record. */
   standby: StandbyRecord | undefined;
+  /** Where other hosts have made a place for it, newest last: its players connect there before it is there. */
+  offered: readonly OfferedPlace[];
+}
+
+/** Where players reach a place that a host has made for a room. */
+export interface OfferedPlace extends RoomAddress {
+  hostId: string;
 }
 
 /** An owner to come is above all that this broker knows a host to have, or to have had. */
@@ -123,6 +133,7 @@ export class RoomRegistry {
       previousHostId: undefined,
       calledOff: undefined,
       standby: undefined,
+      offered: [],
     };
     this.#rooms.set(room.roomId, room);
     this.#hosts.get(room.stage.hostId)?.roomIds.add(room.roomId);
@@ -141,7 +152,10 @@ export class RoomRegistry {
         if (hostId !== stage.hostId) this.#hosts.get(hostId)?.roomIds.delete(room.roomId);
       }
     }
+    if (event.type === "rolled-back" && before.state === "migrating")
+      room.offered = room.offered.filter(({ hostId }) => hostId !== before.toHostId);
     if (event.type === "committed" && before.state === "migrating") {
+      room.offered = [];
       room.epoch = before.toEpoch;
       room.migrations++;
       room.standby = undefined;
@@ -150,6 +164,7 @@ export class RoomRegistry {
       this.#countPlayers(stage.hostId, room.players);
     }
     if (event.type === "restored" || event.type === "relocated") {
+      room.offered = [];
       room.epoch = event.epoch;
       room.standby = undefined;
       if (event.type === "relocated") room.migrations++;
@@ -166,6 +181,12 @@ export class RoomRegistry {
   /** Something that is shown of the room has changed. */
   touched(room: RoomEntry): void {
     if (this.#rooms.get(room.roomId) === room) this.#updated(room);
+  }
+
+  /** A host has made a place for this room. */
+  offer(room: RoomEntry, { hostId, processId, address }: OfferedPlace): void {
+    const others = room.offered.filter((place) => place.processId !== processId);
+    room.offered = [...others, { hostId, processId, address }].slice(-MAX_OFFERED);
   }
 
   /** Its host says how matchmaking is to see it; `told` may have more in it than that. */

@@ -19,6 +19,7 @@ interface UpFlags {
   carrier?: string;
   viewerToken?: string;
   requireReadToken?: boolean;
+  publicUrl?: string;
   trustProxy?: string;
   limits?: boolean;
   checkpointMs?: number;
@@ -46,6 +47,7 @@ export function registerUp(program: Command): void {
     .option("--carrier <kind>", "what rooms run in: process, vm or container (default process)")
     .option("--viewer-token <token>", "read-only token (default: generated at the first start)")
     .option("--require-read-token", "require a token for reading, even from this machine")
+    .option("--public-url <url>", "https:// origin players use, for API, pages and all sockets")
     .option("--trust-proxy <addresses>", "comma-separated proxies whose X-Forwarded-For header is trusted")
     .option("--no-limits", "lift the limits per address and player (for load tests)")
     .option(

@@ -65,6 +65,8 @@ export const configSchema = z.strictObject({
   maxEmptyRooms: z.number().int().min(0).default(DEFAULT_LIMITS.perAddress.emptyRooms),
   /** Nobody reads without a token, programs on this machine included. */
   requireReadToken: z.boolean().default(false),
+  /** `https://name[:port][/path]` by which players reach this machine; all their sockets come there too. */
+  publicUrl: z.url({ protocol: /^https?$/, error: "must look like https://play.example" }).optional(),
   /** Addresses of proxies, with commas, that are believed whom they ask for. */
   trustProxy: z
     .string()

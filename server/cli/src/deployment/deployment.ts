@@ -119,6 +119,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
       placement: config.placement,
       limits: config.limits && brokerLimits(config),
       requireReadToken: config.requireReadToken,
+      ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
       ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy.split(",") }),
       ...(config.trace !== undefined && { traceFile: resolve(config.trace) }),
       ...(emulator !== undefined && { addressBook: emulator }),
