@@ -7,23 +7,23 @@ import { translateUrl } from "../hosts/address-book.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 
-export interface Route {
+export interface SocketTarget {
   hostname: string;
   port: number;
   /** What is asked for there, without the query. */
   path: string;
 }
 
-export type Found =
-  | { type: "route"; route: Route }
+export type SocketLookup =
+  | { type: "target"; target: SocketTarget }
   /** It is known and not reachable just now. */
   | { type: "away" }
   | { type: "unknown" };
 
 /** What the gateway needs to know of a deployment; a gateway in a process of its own has a copy. */
 export interface Directory {
-  room(processId: string, roomId: string, sessionId: string | null): Found;
-  beacon(hostId: string, network: string | undefined): Found;
+  room(processId: string, roomId: string, sessionId: string | null): SocketLookup;
+  beacon(hostId: string, network: string | undefined): SocketLookup;
 }
 
 export class RegistryDirectory implements Directory {
@@ -38,7 +38,7 @@ export class RegistryDirectory implements Directory {
   }
 
   /** A process that makes a place for the room is named by who follows it there; anybody else wants its owner. */
-  room(processId: string, roomId: string, sessionId: string | null): Found {
+  room(processId: string, roomId: string, sessionId: string | null): SocketLookup {
     const room = this.#rooms.get(roomId);
     if (room === undefined) return { type: "unknown" };
     const at = placeOf(room, processId);
@@ -48,7 +48,7 @@ export class RegistryDirectory implements Directory {
     return found(address, `/${at.processId}/${roomId}`);
   }
 
-  beacon(hostId: string, network: string | undefined): Found {
+  beacon(hostId: string, network: string | undefined): SocketLookup {
     const host = this.#hosts.get(hostId);
     if (host === undefined) return { type: "unknown" };
     const url = translateUrl(this.#addresses, host.facts.beaconUrl, hostId, network);
@@ -64,9 +64,9 @@ function placeOf(room: RoomEntry, processId: string) {
 }
 
 /** @param address `host:port[/path]` */
-function found(address: string, path: string): Found {
+function found(address: string, path: string): SocketLookup {
   const [, host, port, prefix = ""] = /^(\[[^\]]+\]|[^:/[\]]+):(\d+)(\/.*)?$/.exec(address) ?? [];
   if (host === undefined) return { type: "away" };
   const hostname = host.replace(/^\[|\]$/g, "");
-  return { type: "route", route: { hostname, port: Number(port), path: `${prefix}${path}` || "/" } };
+  return { type: "target", target: { hostname, port: Number(port), path: `${prefix}${path}` || "/" } };
 }

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { BEACON_PATH, networkSchema, RESTORE_QUERY } from "@centroid/protocol";
-import type { Directory, Found } from "./directory.js";
+import type { Directory, SocketLookup } from "./directory.js";
 import { Refusal } from "./refusal.js";
 import { tunnel } from "./tunnel.js";
 
@@ -50,10 +50,10 @@ export class Gateway implements Disposable {
 
   /** Takes an upgrade whose path is a room's or a beacon's; any other is left to the caller. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): Admission {
-    const target = request.url ?? "/";
-    const at = target.indexOf("?");
-    const path = (at < 0 ? target : target.slice(0, at)).replace(/^\/+/, "/");
-    const search = at < 0 ? "" : target.slice(at);
+    const url = request.url ?? "/";
+    const at = url.indexOf("?");
+    const path = (at < 0 ? url : url.slice(0, at)).replace(/^\/+/, "/");
+    const search = at < 0 ? "" : url.slice(at);
     const query = new URLSearchParams(search);
     const found = this.#find(path, query);
     if (found === undefined) return "not-mine";
@@ -71,13 +71,13 @@ export class Gateway implements Disposable {
         if (follows) this.#refusal.away(request, socket, head);
         else this.#refusal.expired(request, socket, head, query.has("reconnectionToken"));
         return "taken";
-      case "route": {
+      case "target": {
         this.#open.set(key, open + 1);
         const onUnreachable = (): void => this.#refusal.away(request, socket, head);
         const { signal } = this.#ending;
-        const { route } = found;
-        void tunnel({ request, socket, head, route, search, clientAddress, onUnreachable, signal }).then(() =>
-          this.#closed(key),
+        const { target } = found;
+        void tunnel({ request, socket, head, target, search, clientAddress, onUnreachable, signal }).then(
+          () => this.#closed(key),
         );
         return "taken";
       }
@@ -88,7 +88,7 @@ export class Gateway implements Disposable {
     }
   }
 
-  #find(path: string, query: URLSearchParams): Found | undefined {
+  #find(path: string, query: URLSearchParams): SocketLookup | undefined {
     const { directory } = this.#options;
     if (path.startsWith(BEACON_PATH)) {
       const network = networkSchema.safeParse(query.get("network") ?? undefined);

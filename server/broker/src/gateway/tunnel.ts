@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Route } from "./directory.js";
+import type { SocketTarget } from "./directory.js";
 
 /** A host that does not answer within this is not waited for; players' SDKs try again. */
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -24,7 +24,7 @@ export interface TunnelOptions {
   socket: Duplex;
   /** What came behind the request's head. */
   head: Buffer;
-  route: Route;
+  target: SocketTarget;
   /** Of the request, `?` included if there is one. */
   search: string;
   /** Who asks, as far as it is known. */
@@ -38,7 +38,7 @@ export interface TunnelOptions {
 export function tunnel(o: TunnelOptions): Promise<void> {
   return new Promise((resolve) => {
     const client: End = o.socket;
-    const { hostname: host, port } = o.route;
+    const { hostname: host, port } = o.target;
     const upstream: End = connect({ host, port, noDelay: true, keepAlive: true });
     let connected = false;
     const timer = setTimeout(() => upstream.destroy(), CONNECT_TIMEOUT_MS);
@@ -88,8 +88,8 @@ function leave(end: End, lingerMs = LINGER_MS): void {
   else end.destroySoon();
 }
 
-function headOf({ request, route, search, clientAddress }: TunnelOptions): string {
-  const lines = [`GET ${route.path}${search} HTTP/1.1`];
+function headOf({ request, target, search, clientAddress }: TunnelOptions): string {
+  const lines = [`GET ${target.path}${search} HTTP/1.1`];
   const { rawHeaders } = request;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? "";
