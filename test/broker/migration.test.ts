@@ -120,7 +120,7 @@ describe("a move", () => {
   it("lets a joiner wait until somebody owns the room", async () => {
     const { world, roomId } = await withRoom(["a", "b"]);
     await using _ = world;
-    let joining: Promise<{ publicAddress: string }> | undefined;
+    let joining: Promise<{ publicAddress?: string | undefined }> | undefined;
     at(world.agent("a"), "shipped", async () => {
       joining = world.match("joinById", roomId);
       const asked = world.agent("a").requests.length;

@@ -26,7 +26,7 @@ export type HostSummary = z.infer<typeof hostSummarySchema>;
  * How a player's sockets reach rooms and beacons: at the hosts' own addresses (if nothing is said), or through the
  * broker, at the origin by which the player reached it.
  */
-export const waySchema = z.enum(["direct", "gateway"]);
+const waySchema = z.enum(["direct", "gateway"]);
 export type Way = z.infer<typeof waySchema>;
 
 /** WebSocket of a host's beacon through the broker: this path and the host's id. */
