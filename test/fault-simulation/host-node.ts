@@ -39,6 +39,8 @@ type RoomHost = InstanceType<Program["product"]["RoomHost"]>;
 /** A forked room host as its agent sees it. */
 class Child extends EventEmitter {
   readonly pid = 1;
+  /** It has no pipes. */
+  readonly stdio: readonly undefined[] = [];
   exitCode: number | null = null;
   signalCode: string | null = null;
   readonly #deliver: (message: unknown) => void;

@@ -65,7 +65,10 @@ const mistakes: Mistake[] = [
   {
     promise: "two owners",
     mistake: "an epoch is given out twice",
-    mutation: { from: /toEpoch: Math\.max\(room\.epoch, room\.fencedEpoch\) \+ 1/, to: "toEpoch: 2" },
+    mutation: {
+      from: /const toEpoch = await store\.nextEpoch\([\s\S]*?has just moved[\s\S]*?\);/,
+      to: "const toEpoch = 2;",
+    },
     actions: around,
   },
   {
