@@ -139,7 +139,7 @@ describe("with a broker", () => {
     const moved = await cli.run(["move", room.roomId, elsewhere], env);
     expect(moved).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/→ \S+ in \d+ ms, froze .* 0 lost, 0 doubled/),
+      out: expect.stringMatching(/→ \S+ in \d+ ms, froze .* 0 lost, 0 duplicated/),
     });
     expect(await cli.run(["move", "nowhere", elsewhere], env)).toMatchObject({ code: 5 });
     expect(await cli.run(["drain", elsewhere], env)).toMatchObject({
