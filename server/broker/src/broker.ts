@@ -5,23 +5,22 @@ import { join } from "node:path";
 import { CentroidError, type Host } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
 import { pino } from "pino";
+import { RECENT_RECEIPTS } from "./api/event-feed.js";
 import { EventSocket } from "./api/event-socket.js";
-import { Guard, isLoopback } from "./api/guard.js";
-import { httpServer } from "./api/http-server.js";
 import { systemClock } from "./base/clock.js";
 import { randomIds } from "./base/ids.js";
-import { addressKey, type BrokerLimits, DEFAULT_LIMITS } from "./base/limits.js";
+import { addressKey, DEFAULT_LIMITS } from "./base/limits.js";
 import { LOG_SERIALIZERS, type Logger } from "./base/logger.js";
-import { RateLimiter } from "./base/rate-limit.js";
 import { onClusterMessage } from "./cluster/cluster-messages.js";
 import { SingleBroker } from "./cluster/single.js";
-import { assemble, type Core } from "./compose.js";
+import { assemble } from "./compose.js";
+import { assembleHttp } from "./compose-http.js";
 import type { EventListener, Snapshot } from "./events/event-hub.js";
 import { clientAddresses } from "./gateway/client-address.js";
 import { RegistryDirectory } from "./gateway/directory.js";
 import { Gateway, MAX_PER_ADDRESS } from "./gateway/gateway.js";
 import { AgentServer } from "./hosts/agent-server.js";
-import { anyHostTakesRooms, hostView } from "./hosts/host-registry.js";
+import { hostView } from "./hosts/host-registry.js";
 import { RoomGrants } from "./hosts/room-grants.js";
 import { LogFile } from "./log-file.js";
 import { OpenMoves } from "./moves/open-moves.js";
@@ -35,17 +34,14 @@ import {
 } from "./options.js";
 import { endRooms } from "./rooms/end-rooms.js";
 import { Allowance } from "./seats/allowance.js";
-import { Matchmaker } from "./seats/matchmaker.js";
 import { PlayerIdentity } from "./seats/player-identity.js";
 import { PlayerTokens } from "./seats/player-tokens.js";
-import { RoomFactory } from "./seats/room-factory.js";
 import { FolderLock } from "./store/folder-lock.js";
 import { GuardedStore } from "./store/guarded-store.js";
 import { LmdbStore } from "./store/lmdb-store.js";
 import { MemoryStore } from "./store/memory-store.js";
 import { TraceFile } from "./trace-file.js";
 
-const RECENT_RECEIPTS = 50;
 /** A silent host stops by itself so much before the broker counts it as lost. */
 const LEASE_SHARE = 0.8;
 /** Of the silence that counts: it is noticed by so much late at most. */
@@ -188,24 +184,22 @@ async function start(
     addressKey,
     maxPerAddress: limits && MAX_PER_ADDRESS,
   });
-  const app = await build(
+  const app = await assembleHttp({
     options,
     core,
-    {
-      brokerId,
-      adminToken,
-      viewerToken,
-      identity,
-      ready,
-      limits,
-      ofAddress,
-      ofPlayer,
-      closing: closing.signal,
-    },
+    brokerId,
+    adminToken,
+    viewerToken,
+    identity,
+    ready,
+    requestLimit: limits?.requests,
+    addressAllowance: ofAddress,
+    playerAllowance: ofPlayer,
+    closing: closing.signal,
     agents,
     events,
     gateway,
-  );
+  });
   const listen = setInterval(() => liveness.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
   const sweep = setInterval(() => {
     core.seats.sweep();
@@ -286,83 +280,4 @@ async function start(
     events: { snapshot: () => hub.snapshot(), subscribe: (listener) => hub.subscribe(listener) },
     [Symbol.asyncDispose]: () => teardown[Symbol.asyncDispose](),
   };
-}
-
-function build(
-  options: BrokerOptions,
-  core: Core,
-  own: {
-    brokerId: string;
-    adminToken: string;
-    viewerToken: string;
-    identity: PlayerIdentity;
-    limits: BrokerLimits | undefined;
-    ofAddress: Allowance;
-    ofPlayer: Allowance;
-    ready: Promise<void>;
-    closing: AbortSignal;
-  },
-  agents: AgentServer,
-  events: EventSocket,
-  gateway: Gateway,
-) {
-  const { hosts, metrics, logger, clock } = core;
-  const openReads = options.requireReadToken !== true && isLoopback(options.bindHost ?? DEFAULT_BIND_HOST);
-  const guard = new Guard({ admin: own.adminToken, viewer: own.viewerToken }, openReads);
-  const factory = new RoomFactory(core);
-  const matchmaker = new Matchmaker({
-    ...core,
-    factory,
-    identity: own.identity,
-    ready: own.ready,
-    addressAllowance: own.ofAddress,
-    playerAllowance: own.ofPlayer,
-  });
-  let isReady = false;
-  void own.ready.then(() => {
-    isReady = true;
-  });
-  return httpServer({
-    client: {
-      ...core,
-      matchmaker,
-      identity: own.identity,
-      publicUrl: publicUrlOf(options.publicUrl),
-      closing: own.closing,
-    },
-    operator: {
-      ...core,
-      brokerId: own.brokerId,
-      emulationUrl: options.emulationUrl,
-      guard,
-    },
-    guard,
-    limiter: new RateLimiter(own.limits?.requests, clock),
-    trustProxy: options.trustProxy,
-    metrics,
-    logger,
-    agents: agents.wss,
-    events: events.wss,
-    gateway,
-    dashboardDir: options.dashboardDir,
-    playDir: options.playDir,
-    pagesDir: options.pagesDir,
-    emulationUrl: options.emulationUrl,
-    degraded: () => core.store.trouble,
-    notReady: () => {
-      if (!isReady) return "waiting for hosts that had rooms before the restart";
-      return anyHostTakesRooms(hosts) ? undefined : "no active host has a free slot";
-    },
-  });
-}
-
-/** @throws CentroidError CONFIG_INVALID */
-function publicUrlOf(text: string | undefined): URL | undefined {
-  if (text === undefined) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === "") return url;
-  throw new CentroidError(
-    "CONFIG_INVALID",
-    `publicUrl: ${text} must look like https://play.example, with a path if there is one`,
-  );
 }

@@ -18,7 +18,7 @@ import type { RoomEntry, RoomRegistry, RoomSession } from "../rooms/room-registr
 import type { Views } from "./views.js";
 
 /** Receipts in a snapshot. */
-const RECENT_RECEIPTS = 50;
+export const RECENT_RECEIPTS = 50;
 
 export interface EventFeedOptions {
   brokerId: string;

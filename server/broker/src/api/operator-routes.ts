@@ -6,13 +6,10 @@ import {
   hostSchema,
   idSchema,
   locationSchema,
-  moveRequestSchema,
-  operatorMessageSchema,
   PROTOCOL_VERSION,
   receiptSchema,
   roomSchema,
   whoamiSchema,
-  wireErrorSchema,
 } from "@centroid/protocol";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
@@ -20,41 +17,39 @@ import { z } from "zod";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
-import type { HostOrders } from "../hosts/host-orders.js";
-import { type HostRegistry, hostView, peerOf } from "../hosts/host-registry.js";
+import { hostView, peerOf } from "../hosts/host-registry.js";
 import type { Migrator } from "../moves/migrator.js";
-import type { MoveOrders } from "../moves/move-orders.js";
 import type { DecisionLog } from "../placement/decision-log.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import { roomFacts } from "../placement/room-facts.js";
-import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import type { RoomEntry } from "../rooms/room-registry.js";
 import type { Store } from "../store/store.js";
 import { auditOrders } from "./audit.js";
 import { callerOf, type Guard } from "./guard.js";
+import {
+  failureResponses,
+  type OperatorOrdersOptions,
+  operatorOrders,
+  roomParamsSchema,
+} from "./operator-orders.js";
 import type { Views } from "./views.js";
 
 const MAX_RECEIPTS_PER_ANSWER = 1_000;
-/** What a room host takes from a player in one frame. */
-const MAX_MESSAGE_BODY_BYTES = 64 * 1024;
 const MAX_AUDIT_PER_ANSWER = 1_000;
 
-export interface OperatorRoutesOptions {
+export interface OperatorRoutesOptions extends OperatorOrdersOptions {
   brokerId: string;
   emulated: boolean;
   emulationUrl: string | undefined;
-  hosts: HostRegistry;
-  rooms: RoomRegistry;
   views: Views;
   engine: PlacementEngine;
   decisions: DecisionLog;
   migrator: Migrator;
-  moveOrders: MoveOrders;
   store: Store;
   guard: Guard;
   clock: Clock;
   newId: NewId;
   logger: Logger;
-  hostOrders: HostOrders;
 }
 
 const statusSchema = z.object({
@@ -70,19 +65,6 @@ const statusSchema = z.object({
   rssBytes: z.number(),
 });
 
-const errorSchema = z.object({ error: wireErrorSchema });
-const failures = {
-  400: errorSchema,
-  401: errorSchema,
-  403: errorSchema,
-  404: errorSchema,
-  409: errorSchema,
-  500: errorSchema,
-  503: errorSchema,
-};
-const roomParams = z.object({ roomId: idSchema });
-const hostParams = z.object({ hostId: idSchema });
-const sessionParams = roomParams.extend({ sessionId: z.string().min(1).max(64) });
 const whatIfSchema = z.object({
   roomId: idSchema,
   /** Where that player would be. */
@@ -112,25 +94,31 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
     return roomId === undefined ? named : { ...named, roomId };
   };
   app.addHook("preHandler", async (request) => {
-    const params = roomParams.partial().safeParse(request.params);
+    const params = roomParamsSchema.partial().safeParse(request.params);
     if (params.success) Object.assign(request.params as object, completed(params.data));
   });
 
   app.get(
     "/hosts",
-    { schema: { summary: "Every host", response: { 200: z.array(hostSchema), ...failures } } },
+    { schema: { summary: "Every host", response: { 200: z.array(hostSchema), ...failureResponses } } },
     async () => [...hosts.values()].map(hostView),
   );
 
   app.get(
     "/rooms",
-    { schema: { summary: "Every room", response: { 200: z.array(roomSchema), ...failures } } },
+    { schema: { summary: "Every room", response: { 200: z.array(roomSchema), ...failureResponses } } },
     async () => [...rooms.values()].map((room) => views.room(room)),
   );
 
   app.get(
     "/rooms/:roomId",
-    { schema: { summary: "One room", params: roomParams, response: { 200: roomSchema, ...failures } } },
+    {
+      schema: {
+        summary: "One room",
+        params: roomParamsSchema,
+        response: { 200: roomSchema, ...failureResponses },
+      },
+    },
     async ({ params }) => views.room(rooms.require(params.roomId)),
   );
 
@@ -139,8 +127,8 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
     {
       schema: {
         summary: "Why the room is where it is: its last decisions, newest first",
-        params: roomParams,
-        response: { 200: z.array(decisionSchema), ...failures },
+        params: roomParamsSchema,
+        response: { 200: z.array(decisionSchema), ...failureResponses },
       },
     },
     async ({ params }) => {
@@ -154,10 +142,10 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
     {
       schema: {
         summary: "The room's state as its host has it now",
-        params: roomParams,
+        params: roomParamsSchema,
         response: {
           200: z.object({ state: z.unknown(), sessions: z.array(z.string()), clockMs: z.number() }),
-          ...failures,
+          ...failureResponses,
         },
       },
     },
@@ -173,7 +161,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
           roomId: idSchema.optional(),
           limit: z.coerce.number().int().min(1).max(MAX_RECEIPTS_PER_ANSWER).default(100),
         }),
-        response: { 200: z.array(receiptSchema), ...failures },
+        response: { 200: z.array(receiptSchema), ...failureResponses },
       },
     },
     async ({ query }) => o.store.receipts(completed(query)),
@@ -181,7 +169,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
 
   app.get(
     "/status",
-    { schema: { summary: "This broker", response: { 200: statusSchema, ...failures } } },
+    { schema: { summary: "This broker", response: { 200: statusSchema, ...failureResponses } } },
     async () => ({
       brokerId: o.brokerId,
       protocol: PROTOCOL_VERSION,
@@ -198,7 +186,12 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
 
   app.get(
     "/whoami",
-    { schema: { summary: "What the caller's token allows", response: { 200: whoamiSchema, ...failures } } },
+    {
+      schema: {
+        summary: "What the caller's token allows",
+        response: { 200: whoamiSchema, ...failureResponses },
+      },
+    },
     async ({ raw, headers }) => {
       const caller = callerOf(raw);
       // Who shows a token wants to know about that token, not whether it may read without.
@@ -217,94 +210,13 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
           beforeMs: z.coerce.number().optional(),
           limit: z.coerce.number().int().min(1).max(MAX_AUDIT_PER_ANSWER).default(100),
         }),
-        response: { 200: z.array(auditEntrySchema), ...failures },
+        response: { 200: z.array(auditEntrySchema), ...failureResponses },
       },
     },
     async ({ query }) => o.store.audit(query),
   );
 
-  app.post(
-    "/rooms/:roomId/move",
-    {
-      config: { audit: "move" },
-      schema: {
-        summary: "Move a room; answers with the receipt when it is there",
-        params: roomParams,
-        body: moveRequestSchema,
-        response: { 200: receiptSchema, ...failures },
-      },
-    },
-    async ({ params, body }) => o.moveOrders.order(params.roomId, body),
-  );
-
-  app.post(
-    "/rooms/:roomId/sessions/:sessionId/kick",
-    {
-      config: { audit: "kick" },
-      schema: {
-        summary: "Remove a player",
-        params: sessionParams,
-        response: { 200: z.object({}), ...failures },
-      },
-    },
-    async ({ params: { roomId, sessionId } }) => {
-      const room = rooms.require(roomId);
-      if (!room.sessions.has(sessionId))
-        throw new CentroidError("SESSION_NOT_FOUND", `no session "${sessionId}" in room ${roomId}`);
-      return peer(roomId).request({ method: "kick", roomId, sessionId });
-    },
-  );
-
-  for (const action of ["lock", "unlock"] as const) {
-    app.post(
-      `/rooms/:roomId/${action}`,
-      {
-        config: { audit: action },
-        schema: {
-          summary: action === "lock" ? "Nobody new can join; those inside stay" : "Players can join again",
-          params: roomParams,
-          response: { 200: z.object({ locked: z.boolean() }), ...failures },
-        },
-      },
-      async ({ params: { roomId } }) =>
-        peer(roomId).request({ method: "setLocked", roomId, locked: action === "lock" }),
-    );
-  }
-
-  app.post(
-    "/rooms/:roomId/message",
-    {
-      config: { audit: "message" },
-      bodyLimit: MAX_MESSAGE_BODY_BYTES,
-      schema: {
-        summary: "Send a test message: to everyone, to one player, or to the room as if a player had sent it",
-        params: roomParams,
-        body: operatorMessageSchema,
-        response: { 200: z.object({ receivers: z.number().int() }), ...failures },
-      },
-    },
-    async ({ params: { roomId }, body }) =>
-      peer(roomId).request({ method: "message", roomId, message: body }),
-  );
-
-  for (const to of ["drain", "activate"] as const) {
-    app.post(
-      `/hosts/:hostId/${to}`,
-      {
-        config: { audit: to },
-        schema: {
-          summary: to === "drain" ? "Take no new rooms and move those there away" : "Take rooms again",
-          params: hostParams,
-          response: { 200: hostSchema, ...failures },
-        },
-      },
-      async ({ params: { hostId } }) => {
-        hosts.require(hostId);
-        o.hostOrders.order(hostId, to);
-        return hostView(hosts.require(hostId));
-      },
-    );
-  }
+  operatorOrders(instance, o);
 
   app.post(
     "/whatif",
@@ -313,7 +225,7 @@ export async function operatorRoutes(instance: FastifyInstance, o: OperatorRoute
       schema: {
         summary: "What would be decided if a player were there; nothing is moved",
         body: whatIfSchema,
-        response: { 200: decisionSchema, ...failures },
+        response: { 200: decisionSchema, ...failureResponses },
       },
     },
     async ({ body }) => {

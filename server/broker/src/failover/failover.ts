@@ -127,30 +127,9 @@ export class Failover implements Rescues {
   /** It would do the same to the next host, and to all rooms there. */
   #end(room: RoomEntry): void {
     const { rooms, clock, newId, crashes } = this.#options;
-    const { roomId, epoch } = room;
-    const { hostId } = room.stage;
+    const receipt = crashes.receipt(room, newId(), clock.now());
     rooms.apply(room, { type: "dispose" });
-    const nowMs = clock.now();
-    this.#finish(
-      {
-        migrationId: newId(),
-        roomId,
-        fromHostId: hostId,
-        toHostId: hostId,
-        mechanism: "restore",
-        reason: "host-lost",
-        outcome: "failed",
-        error: crashes.reason(roomId)?.toWire(),
-        epoch,
-        startedAtMs: nowMs,
-        totalMs: 0,
-        phases: [],
-        bytes: 0,
-        messagesLost: 0,
-        messagesDuplicated: 0,
-      },
-      undefined,
-    );
+    this.#finish(receipt, undefined);
   }
 
   /** True while this broker rescues the room. */

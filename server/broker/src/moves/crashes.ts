@@ -3,8 +3,9 @@
  * room next, so a message that does this once does it to one host after the other, and to all rooms there. The second
  * time is the last.
  */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, type Receipt } from "@centroid/protocol";
 import type { Blame } from "../rooms/room-events.js";
+import type { RoomEntry } from "../rooms/room-registry.js";
 
 /** The first may be a coincidence. */
 const MAX_CRASHES = 2;
@@ -46,5 +47,26 @@ export class Crashes {
   check(roomId: string): void {
     const reason = this.reason(roomId);
     if (reason !== undefined) throw reason;
+  }
+
+  /** The record of a room that was ended instead of being restored. */
+  receipt({ roomId, epoch, stage: { hostId } }: RoomEntry, migrationId: string, atMs: number): Receipt {
+    return {
+      migrationId,
+      roomId,
+      fromHostId: hostId,
+      toHostId: hostId,
+      mechanism: "restore",
+      reason: "host-lost",
+      outcome: "failed",
+      error: this.reason(roomId)?.toWire(),
+      epoch,
+      startedAtMs: atMs,
+      totalMs: 0,
+      phases: [],
+      bytes: 0,
+      messagesLost: 0,
+      messagesDuplicated: 0,
+    };
   }
 }

@@ -8,7 +8,6 @@ import {
   type MigrationView,
   type MoveReason,
   type Receipt,
-  type RoomReport,
   type VmMechanism,
 } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
@@ -18,9 +17,10 @@ import type { Emitter } from "../events/emitter.js";
 import type { AddressBook } from "../hosts/address-book.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { OwnerRecords } from "../rooms/owner-records.js";
-import type { MoveReport, RoomEvents } from "../rooms/room-events.js";
+import type { RoomEvents } from "../rooms/room-events.js";
 import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
 import type { JournalEntry, Store } from "../store/store.js";
+import { ActiveMoves } from "./active-moves.js";
 import { assertCanMove } from "./can-move.js";
 import { destinationOf } from "./destination.js";
 import { Migration, mechanismOf } from "./migration.js";
@@ -53,14 +53,12 @@ export class Migrator {
   readonly #options: MigratorOptions;
   readonly #participants: MoveParticipants;
   readonly #resolver: MoveResolver;
-  readonly #active = new Map<string, Migration>();
-  readonly #settled = new Map<string, Promise<void>>();
+  readonly #active: ActiveMoves;
   #stopped = false;
 
   constructor(options: MigratorOptions) {
     this.#options = options;
-    options.events.on("move.reported", ({ hostId, change }) => this.#reported(hostId, change));
-    options.events.on("move.arrived", ({ hostId, report }) => this.#arrived(hostId, report));
+    this.#active = new ActiveMoves(options);
     this.#participants = new MoveParticipants(options.hosts, options.logger);
     this.#resolver = new MoveResolver(options, this.#participants, {
       commit: (migration, room) => this.#commit(migration, room),
@@ -70,12 +68,12 @@ export class Migrator {
   }
 
   views(): MigrationView[] {
-    return [...this.#active.values()].map((migration) => migration.view());
+    return this.#active.views();
   }
 
   /** Resolves when the room is not moving any more, whichever way it went. */
   whenSettled(roomId: string): Promise<void> {
-    return this.#settled.get(roomId) ?? Promise.resolve();
+    return this.#active.whenSettled(roomId);
   }
 
   /**
@@ -116,7 +114,7 @@ export class Migrator {
       mechanism ?? mechanismOf(room.carrier),
       clock,
     );
-    return this.#track(migration, room, () => this.#run(migration, room));
+    return this.#begun(migration, room, () => this.#run(migration, room));
   }
 
   /** Ends a move that an earlier broker left open. */
@@ -142,7 +140,7 @@ export class Migrator {
         await records.put(room);
         return this.#close(migration, room, "completed", undefined);
       };
-      return this.#track(migration, room, finish, false);
+      return this.#active.track(migration, finish);
     }
     if (room.epoch >= plan.toEpoch || (stage.state !== "running" && stage.state !== "restoring")) {
       if (stage.state === "restoring") events.emit("room.away", { room, without: "dispose" });
@@ -153,43 +151,7 @@ export class Migrator {
       return this.#close(migration, room, "failed", over);
     }
     if (stage.state === "restoring") rooms.apply(room, { type: "host-back", at: stage.at });
-    return this.#track(migration, room, () => this.#resolver.settle(migration, room, cause));
-  }
-
-  /** Something a host said about one of the moves under way. */
-  #reported(hostId: string, change: MoveReport): void {
-    const migration = this.#active.get(change.migrationId);
-    if (migration === undefined) return;
-    switch (change.event) {
-      case "phase":
-        if (hostId !== migration.plan.fromHostId) return;
-        migration.enter(change.phase, change.bytes);
-        this.#journal(migration);
-        this.#show(migration);
-        return;
-      case "owned":
-        if (hostId === migration.plan.toHostId) migration.setOwned();
-        return;
-      case "report":
-        if (hostId !== migration.plan.toHostId) return;
-        if (this.#options.rooms.get(migration.plan.roomId)?.sessions.has(change.sessionId) === true)
-          migration.reports.add(change);
-        return;
-      default: {
-        const never: never = change;
-        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
-      }
-    }
-  }
-
-  /** A host says in its hello that it runs this room: the end of a move that we did not hear of. */
-  #arrived(hostId: string, { roomId, epoch, processId, address }: RoomReport): void {
-    for (const migration of this.#active.values()) {
-      const { plan } = migration;
-      if (plan.roomId !== roomId || plan.toHostId !== hostId || plan.toEpoch !== epoch) continue;
-      migration.destination = { processId, address };
-      migration.setOwned();
-    }
+    return this.#begun(migration, room, () => this.#resolver.settle(migration, room, cause));
   }
 
   /** Begins no more; moves under way go on at their hosts and are settled by the next broker. */
@@ -197,34 +159,11 @@ export class Migrator {
     this.#stopped = true;
   }
 
-  async #track(
-    migration: Migration,
-    room: RoomEntry,
-    run: () => Promise<Receipt>,
-    begin = true,
-  ): Promise<Receipt> {
-    const { migrationId, roomId, toHostId, toEpoch } = migration.plan;
-    if (begin) this.#options.rooms.apply(room, { type: "move", migrationId, toHostId, toEpoch });
-    this.#active.set(migrationId, migration);
-    let settled = (): void => undefined;
-    this.#settled.set(
-      roomId,
-      new Promise((resolve) => {
-        settled = resolve;
-      }),
-    );
-    const done = this.#settled.get(roomId);
-    migration.onSettled = () => {
-      if (this.#settled.get(roomId) === done) this.#settled.delete(roomId);
-      settled();
-    };
-    this.#show(migration);
-    try {
-      return await run();
-    } finally {
-      migration.onSettled();
-      this.#active.delete(migrationId);
-    }
+  /** The room is on its way from here on. */
+  #begun(migration: Migration, room: RoomEntry, run: () => Promise<Receipt>): Promise<Receipt> {
+    const { migrationId, toHostId, toEpoch } = migration.plan;
+    this.#options.rooms.apply(room, { type: "move", migrationId, toHostId, toEpoch });
+    return this.#active.track(migration, run);
   }
 
   async #run(migration: Migration, room: RoomEntry): Promise<Receipt> {
@@ -279,7 +218,7 @@ export class Migrator {
       if (stage.state === "migrating" && stage.migrationId === migrationId)
         this.#options.rooms.apply(room, { type: "rolled-back", migrationId });
       migration.enter("rolled-back", 0);
-      this.#show(migration);
+      this.#active.show(migration);
       throw cause;
     }
   }
@@ -309,15 +248,6 @@ export class Migrator {
     migration.onSettled();
   }
 
-  #journal(migration: Migration): void {
-    this.#options.store.journal(migration.journalEntry()).catch((cause: unknown) => {
-      this.#options.logger.error(
-        { cause, migrationId: migration.plan.migrationId },
-        "phase could not be journalled",
-      );
-    });
-  }
-
   async #close(
     migration: Migration,
     room: RoomEntry | undefined,
@@ -332,7 +262,7 @@ export class Migrator {
     const freeze = await migration.reports.collect(expected, times.reportWindowMs);
     if (completed) {
       migration.enter("completed", 0);
-      this.#show(migration);
+      this.#active.show(migration);
     }
     const receipt = migration.receipt(
       outcome,
@@ -344,9 +274,5 @@ export class Migrator {
     await store.closeMigration(receipt);
     events.emit("move.finished", { receipt, room });
     return receipt;
-  }
-
-  #show(migration: Migration): void {
-    this.#options.events.emit("move.progressed", { migration: migration.view() });
   }
 }

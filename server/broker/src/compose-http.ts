@@ -1,0 +1,94 @@
+/** Puts together what players and operators call: matchmaking, routes, who may do what, the one port. */
+import { CentroidError } from "@centroid/protocol";
+import type { FastifyInstance } from "fastify";
+import type { EventSocket } from "./api/event-socket.js";
+import { Guard, isLoopback } from "./api/guard.js";
+import { httpServer } from "./api/http-server.js";
+import { type RateLimit, RateLimiter } from "./base/rate-limit.js";
+import type { Core } from "./compose.js";
+import type { Gateway } from "./gateway/gateway.js";
+import type { AgentServer } from "./hosts/agent-server.js";
+import { anyHostTakesRooms } from "./hosts/host-registry.js";
+import { type BrokerOptions, DEFAULT_BIND_HOST } from "./options.js";
+import type { Allowance } from "./seats/allowance.js";
+import { Matchmaker } from "./seats/matchmaker.js";
+import type { PlayerIdentity } from "./seats/player-identity.js";
+import { RoomFactory } from "./seats/room-factory.js";
+
+export interface HttpParts {
+  options: BrokerOptions;
+  core: Core;
+  brokerId: string;
+  adminToken: string;
+  viewerToken: string;
+  identity: PlayerIdentity;
+  /** Requests of one address; none if there is no limit. */
+  requestLimit: RateLimit | undefined;
+  addressAllowance: Allowance;
+  playerAllowance: Allowance;
+  /** Hosts from before a restart are back, or were waited for long enough. */
+  ready: Promise<void>;
+  /** Aborted: nobody may come in any more. */
+  closing: AbortSignal;
+  agents: AgentServer;
+  events: EventSocket;
+  gateway: Gateway;
+}
+
+/** Builds the server; it does not listen yet. */
+export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
+  const { options, core, identity, ready, addressAllowance, playerAllowance } = parts;
+  const openReads = options.requireReadToken !== true && isLoopback(options.bindHost ?? DEFAULT_BIND_HOST);
+  const guard = new Guard({ admin: parts.adminToken, viewer: parts.viewerToken }, openReads);
+  const factory = new RoomFactory(core);
+  const matchmaker = new Matchmaker({
+    ...core,
+    factory,
+    identity,
+    ready,
+    addressAllowance,
+    playerAllowance,
+  });
+  let isReady = false;
+  void ready.then(() => {
+    isReady = true;
+  });
+  return httpServer({
+    client: {
+      ...core,
+      matchmaker,
+      identity,
+      publicUrl: publicUrlOf(options.publicUrl),
+      closing: parts.closing,
+    },
+    operator: { ...core, brokerId: parts.brokerId, emulationUrl: options.emulationUrl, guard },
+    guard,
+    limiter: new RateLimiter(parts.requestLimit, core.clock),
+    trustProxy: options.trustProxy,
+    metrics: core.metrics,
+    logger: core.logger,
+    agents: parts.agents.wss,
+    events: parts.events.wss,
+    gateway: parts.gateway,
+    dashboardDir: options.dashboardDir,
+    playDir: options.playDir,
+    pagesDir: options.pagesDir,
+    emulationUrl: options.emulationUrl,
+    degraded: () => core.store.trouble,
+    notReady: () => {
+      if (!isReady) return "waiting for hosts that had rooms before the restart";
+      return anyHostTakesRooms(core.hosts) ? undefined : "no active host has a free slot";
+    },
+  });
+}
+
+/** @throws CentroidError CONFIG_INVALID */
+function publicUrlOf(text: string | undefined): URL | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === "") return url;
+  throw new CentroidError(
+    "CONFIG_INVALID",
+    `publicUrl: ${text} must look like https://play.example, with a path if there is one`,
+  );
+}
