@@ -12,7 +12,7 @@ import { type HostEntry, type HostRegistry, hostView } from "../hosts/host-regis
 import type { Migrator } from "../moves/migrator.js";
 import type { MoveEvents } from "../moves/move-events.js";
 import type { PlacementEvents } from "../placement/placement-events.js";
-import type { ProbeEvents } from "../probes/probe-events.js";
+import type { ProbeEvents } from "../probes/probe-intake.js";
 import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomEntry, RoomRegistry, RoomSession } from "../rooms/room-registry.js";
 import type { Views } from "./views.js";

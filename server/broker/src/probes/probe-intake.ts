@@ -11,7 +11,6 @@ import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
-import type { ProbeEvents } from "./probe-events.js";
 
 /** A player that moves is followed closely, one that stays put costs little. */
 const MIN_INTERVAL_MS = 2_000;
@@ -19,6 +18,11 @@ const MAX_INTERVAL_MS = 30_000;
 const BACK_OFF = 1.5;
 /** Measurements of a newcomer come before the news that it has joined; they wait for it so long. */
 const NEWCOMER_MS = 30_000;
+
+export interface ProbeEvents {
+  /** A player reported its place or round trips, to this broker or to another. */
+  "player.measured": { player: PlayerEntry };
+}
 
 /** What a player says of itself. */
 export interface PlayerReport {
