@@ -62,7 +62,7 @@ it("takes everything from the environment, as units and containers give it", asy
 
 it.each([
   [[], 2, /--broker/],
-  [["--broker", "ws://127.0.0.1:1", ...where], 2, /agent token is missing/],
+  [["--broker", "ws://127.0.0.1:1", ...where], 2, /no agent token/],
   [["--broker", "ws://127.0.0.1:1", ...where, "--token-file", "/none"], 2, /--token-file: ENOENT/],
   [["--broker", "ws://127.0.0.1:1", ...where, "--tls-ca", "x"], 2, /needs all of/],
 ])("says what is missing: %j", async (args, code, words) => {

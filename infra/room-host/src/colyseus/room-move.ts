@@ -13,6 +13,7 @@ export class RoomMove {
   readonly clock: RoomClock;
   readonly patches = new RoomPatches();
   readonly snapshot: RoomSnapshot;
+  #epoch = 0;
 
   #created = false;
 
@@ -37,11 +38,17 @@ export class RoomMove {
     };
   }
 
+  /** Which owner of the room this host is, counted from the first; 0 until the room runs here. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   /**
-   * The room runs on this host from now on.
+   * The room runs on this host from now on, as its owner of that epoch.
    * @param mayRun asked before each step
    */
-  adopted(mayRun: () => boolean, playerOf: PlayerOf): void {
+  adopted(epoch: number, mayRun: () => boolean, playerOf: PlayerOf): void {
+    this.#epoch = epoch;
     this.clock.runsWhile(mayRun);
     this.snapshot.seatedBy(playerOf);
   }

@@ -88,7 +88,7 @@ export class HostedRooms {
   adopt(roomId: string, room: MovableRoom, hosted: Hosted): void {
     this.#rooms.set(roomId, hosted);
     this.#onAdopted(roomId);
-    room.move.adopted(this.#options.mayRun, (sessionId) => hosted.seats.get(sessionId));
+    room.move.adopted(hosted.epoch, this.#options.mayRun, (sessionId) => hosted.seats.get(sessionId));
     const tell = (change: RoomEvent): void => this.#options.emit(roomId, hosted.epoch, change);
     const { events } = room.move;
     events.on("join", (client: Client) => {
