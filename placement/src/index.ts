@@ -36,6 +36,7 @@ export {
 } from "./fleet/plan-moves.js";
 export { geodesicRttMs, type Place } from "./latency/geodesic.js";
 export { LatencyMap } from "./latency/latency-map.js";
+export { quantile } from "./latency/quantile.js";
 export type {
   Estimate,
   HostPlace,

@@ -1,4 +1,6 @@
 /** One measured figure: what, how much, against which aim. */
+import { quantile as sortedQuantile } from "@centroid/placement";
+
 export interface Row {
   group: string;
   figure: string;
@@ -13,11 +15,10 @@ export function met(row: Row): boolean | undefined {
   return "max" in row.aim ? row.value <= row.aim.max : row.value >= row.aim.min;
 }
 
-/** Linear interpolation between order statistics. */
+/** Of values in any order; see placement's own for how. */
 export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = share * (sorted.length - 1);
-  const low = sorted[Math.floor(at)] ?? Number.NaN;
-  const high = sorted[Math.ceil(at)] ?? low;
-  return low + (at - Math.floor(at)) * (high - low);
+  return sortedQuantile(
+    values.toSorted((a, b) => a - b),
+    share,
+  );
 }

@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { benchVmMigration, vmLoads } from "@centroid/emulation";
+import { quantile } from "@centroid/placement";
 import { CentroidError } from "@centroid/protocol";
 import { buildGuestImage } from "@centroid/vm-carrier";
 import { type Command, Option } from "commander";
@@ -24,10 +25,10 @@ interface MigrateFlags {
 const HEAD = ["LOAD", "MODE", "DONE", "TOTAL", "GAP", "GAP MAX", "MOVED", "PASSES", "LOST"];
 
 function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 }
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
