@@ -12,7 +12,14 @@ const NESTED = new Set(["lab", "image", "bench"]);
 let files: string[];
 beforeAll(async () => {
   const docs = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md"));
-  files = ["README.md", ...docs.map((name) => `docs/${name}`)];
+  const examples = (await readdir(join(ROOT, "examples"), { withFileTypes: true })).filter((entry) =>
+    entry.isDirectory(),
+  );
+  files = [
+    "README.md",
+    ...docs.map((name) => `docs/${name}`),
+    ...examples.map(({ name }) => `examples/${name}/README.md`),
+  ];
 });
 
 it("exists, with its flags", async () => {
