@@ -50,6 +50,7 @@ export class PairOfHosts implements AsyncDisposable {
         maxBytesPerSecond,
         events: {
           checkpoint: () => undefined,
+          ask: () => Promise.reject(new Error("there is no broker")),
           published: (said) => this.carriers[hostId === "a" ? "b" : "a"].published(said),
           room: (roomId, epoch, change) => {
             this.told.push({ hostId, roomId, epoch, change });

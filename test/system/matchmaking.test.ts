@@ -1,9 +1,9 @@
 /** Who gets into which room: the same as on Colyseus itself, and the same after the room has moved. */
 import { join } from "node:path";
 import { startTestSystem, type TestSystem } from "@centroid/server/testing";
-import { Client, type Room } from "@colyseus/sdk";
+import type { Room } from "@colyseus/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type BareColyseus, startBareColyseus } from "../support/bare-colyseus.js";
+import { ask, type BareColyseus, Player, startBareColyseus } from "../support/bare-colyseus.js";
 
 const ROOMS = join(import.meta.dirname, "../fixtures/matchmaking-rooms");
 
@@ -17,28 +17,6 @@ afterAll(async () => {
   await here[Symbol.asyncDispose]();
   await bare[Symbol.asyncDispose]();
 });
-
-/** Does not go looking for its room when the systems end. */
-class Player extends Client {
-  override async consumeSeatReservation(...args: unknown[]): Promise<never> {
-    const join = super.consumeSeatReservation as (...a: unknown[]) => Promise<Room>;
-    const room = await join.call(this, ...args);
-    room.reconnection.enabled = false;
-    return room as never;
-  }
-}
-
-/** A message and its answer. */
-function ask<T>(room: Room, type: string, message?: unknown): Promise<T> {
-  const answer = new Promise<T>((resolve) => {
-    const stop = room.onMessage(`${type}:ok`, (value: T) => {
-      stop();
-      resolve(value);
-    });
-  });
-  room.send(type, message);
-  return answer;
-}
 
 const attempt = (join: Promise<Room>): Promise<string> =>
   join.then(

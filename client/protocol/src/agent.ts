@@ -59,8 +59,8 @@ export const roomListingSchema = z.object({
   maxPlayers: z.number().int().nonnegative().optional(),
   /** Nobody gets in but by the room's id. */
   private: z.boolean().optional(),
-  /** Shown in the public list of rooms. */
-  listed: z.boolean().optional(),
+  /** Not to be shown in a lobby. */
+  unlisted: z.boolean().optional(),
   metadata: z.unknown().optional(),
   /** Options of a joiner that the room's own values must equal. */
   filterBy: z.array(z.string()).optional(),
@@ -194,6 +194,13 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
   /** An operator's test message, to players or, as if one of them had sent it, to the room. */
   z.object({ method: z.literal("message"), roomId: idSchema, message: operatorMessageSchema }),
   z.object({ method: z.literal("inspect"), roomId: idSchema }),
+  /** Another room calls a method of this one, or reads a property. */
+  z.object({
+    method: z.literal("callRoom"),
+    roomId: idSchema,
+    member: z.string(),
+    args: z.array(z.unknown()).optional(),
+  }),
 ]);
 export type AgentRequest = z.infer<typeof agentRequestSchema>;
 export type AgentMethod = AgentRequest["method"];
@@ -256,6 +263,7 @@ export const agentResultSchemas = {
   kick: z.object({}),
   setLocked: z.object({ locked: z.boolean() }),
   message: z.object({ receivers: z.number().int().nonnegative() }),
+  callRoom: z.object({ processId: z.string(), address, value: z.unknown().optional() }),
   inspect: z.object({ state: z.unknown(), sessions: z.array(z.string()), clockMs: z.number() }),
 } as const satisfies Record<AgentMethod, z.ZodType>;
 export type AgentResults = { [M in AgentMethod]: z.infer<(typeof agentResultSchemas)[M]> };
@@ -271,6 +279,52 @@ export const publishedSchema = z.object({
   data: z.unknown(),
 });
 export type Published = z.infer<typeof publishedSchema>;
+
+/** What a room asks of the whole deployment. */
+export const roomQuestionSchema = z.discriminatedUnion("method", [
+  z.object({
+    method: z.literal("rooms"),
+    roomIds: z.array(z.string()).optional(),
+    name: z.string().optional(),
+  }),
+  z.object({ method: z.literal("createRoom"), name: z.string(), options: z.unknown() }),
+  z.object({
+    method: z.literal("callRoom"),
+    roomId: z.string(),
+    member: z.string(),
+    args: z.array(z.unknown()).optional(),
+  }),
+]);
+export type RoomQuestion = z.infer<typeof roomQuestionSchema>;
+
+/** A room as rooms are told of it; Colyseus' IRoomCache. */
+export const roomRowSchema = z.object({
+  roomId: idSchema,
+  name: z.string(),
+  processId: z.string(),
+  publicAddress: address,
+  clients: z.number().int().nonnegative(),
+  maxClients: z.number().int().nonnegative().optional(),
+  locked: z.boolean(),
+  private: z.boolean(),
+  unlisted: z.boolean(),
+  metadata: z.unknown().optional(),
+  createdAtMs: z.number(),
+});
+export type RoomRow = z.infer<typeof roomRowSchema>;
+
+export const roomAskedSchema = z.object({
+  type: z.literal("asked"),
+  requestId: z.number().int(),
+  question: roomQuestionSchema,
+});
+export const roomAnswerSchema = z.object({
+  type: z.literal("answered"),
+  requestId: z.number().int(),
+  result: z.unknown().optional(),
+  error: z.optional(wireErrorSchema),
+});
+export type RoomAnswer = z.infer<typeof roomAnswerSchema>;
 
 /** Broker to agent. */
 export const brokerToAgentSchema = z.discriminatedUnion("type", [
@@ -298,6 +352,7 @@ export const brokerToAgentSchema = z.discriminatedUnion("type", [
   publishedSchema,
   /** This checkpoint survives the host from now on. */
   z.object({ type: z.literal("checkpointed"), roomId: idSchema, epoch, seq: z.number().int() }),
+  roomAnswerSchema,
 ]);
 export type BrokerToAgent = z.infer<typeof brokerToAgentSchema>;
 
@@ -382,5 +437,6 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("room"), roomId: idSchema, epoch, change: roomEventSchema }),
   roomCheckpointSchema,
   publishedSchema,
+  roomAskedSchema,
 ]);
 export type AgentToBroker = z.infer<typeof agentToBrokerSchema>;

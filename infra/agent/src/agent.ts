@@ -63,6 +63,12 @@ export class Agent implements AsyncDisposable {
       checkpoint: (saved) => this.#save(saved),
       // Any broker reaches every host.
       published: (said) => void this.#links.some((link) => link.published(said)),
+      ask: async (question) => {
+        const link = this.#links.find(({ state }) => state.state === "connected");
+        if (link === undefined)
+          throw new CentroidError("HOST_LOST", "no broker is connected; try again shortly");
+        return link.ask(question);
+      },
       notice: options.notice,
     });
     this.#links = options.config.brokerUrls.map((url) => this.#connection(url));

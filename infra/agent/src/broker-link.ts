@@ -10,9 +10,10 @@ import {
   type Published,
   type RoomCheckpoint,
   type RoomEvent,
+  type RoomQuestion,
   TurnBatch,
 } from "@centroid/protocol";
-import { type Challenge, newNonce, prove, proves } from "@centroid/protocol/node";
+import { type Challenge, newNonce, PendingReplies, prove, proves } from "@centroid/protocol/node";
 import { WebSocket } from "ws";
 import { z } from "zod";
 
@@ -22,6 +23,8 @@ const MAX_RETRY_MS = 2_000;
 /** A refusal is not over within a second; these stay below the rate at which brokers stop listening to guesses. */
 const FIRST_REFUSED_RETRY_MS = 500;
 const MAX_REFUSED_RETRY_MS = 15_000;
+/** A broker that waits for a slow host has answered by then. */
+const ANSWER_TIMEOUT_MS = 25_000;
 /** What hello cannot tell again: how a move ended, who lost whom. */
 const UNREPEATED = new Set<RoomEvent["event"]>(["owned", "report", "standby-broken", "standby-orphaned"]);
 
@@ -52,6 +55,7 @@ export interface BrokerLinkOptions {
 
 export class BrokerLink implements AsyncDisposable {
   readonly #options: BrokerLinkOptions;
+  readonly #questions = new PendingReplies();
   #socket: WebSocket | undefined;
   #batch: TurnBatch | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -178,6 +182,14 @@ export class BrokerLink implements AsyncDisposable {
     return true;
   }
 
+  /** @throws CentroidError as the broker answers; HOST_LOST if it does not */
+  ask(question: RoomQuestion): Promise<unknown> {
+    return this.#questions.ask((requestId) => this.#send({ type: "asked", requestId, question }), {
+      ms: ANSWER_TIMEOUT_MS,
+      error: () => new CentroidError("HOST_LOST", `broker ${this.url} has not answered; try again shortly`),
+    });
+  }
+
   #answer(challenge: string): void {
     const { token, hostId } = this.#options;
     this.#challenge = { protocol: PROTOCOL_VERSION, hostId, challenge, nonce: newNonce() };
@@ -252,6 +264,9 @@ export class BrokerLink implements AsyncDisposable {
         return;
       case "checkpointed":
         this.#options.onCheckpointed(message);
+        return;
+      case "answered":
+        this.#questions.reply(message);
         return;
       case "published":
         this.#options.onPublished(message);

@@ -4,7 +4,15 @@
  */
 import { randomBytes } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import { type AgentToBroker, agentRequestSchema, CentroidError, publishedSchema } from "@centroid/protocol";
+import {
+  type AgentToBroker,
+  agentRequestSchema,
+  CentroidError,
+  publishedSchema,
+  type RoomQuestion,
+  roomAnswerSchema,
+} from "@centroid/protocol";
+import { PendingReplies } from "@centroid/protocol/node";
 import { z } from "zod";
 import { watchThisProcess } from "./activity/watch.js";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
@@ -30,6 +38,7 @@ const requestSchema = z.union([
   z.object({ published: publishedSchema }),
   z.object({ checkpointed: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number() }) }),
   z.object({ requestId: z.number(), request: agentRequestSchema }),
+  z.object({ answered: roomAnswerSchema }),
   z.object({ requestId: z.number(), reports: z.literal(true) }),
   z.object({ requestId: z.number(), saveNow: z.string() }),
 ]);
@@ -40,6 +49,9 @@ const USAGE_INTERVAL_MS = 1_000;
 /** How often players hear that this process is there; three missing in a row are what they notice. */
 const ALIVE_INTERVAL_MS = 500;
 
+/** A broker that makes a room on a slow host has answered by then. */
+const QUESTION_TIMEOUT_MS = 30_000;
+
 /** Seats that nobody takes cost little; there are only many of them over time. */
 const SEAT_SWEEP_MS = 10_000;
 
@@ -47,6 +59,7 @@ type ToAgent =
   | { type: "checkpoint"; roomId: string; epoch: number; seq: number; takenAtMs: number; bytes: Uint8Array }
   | { type: "ready"; address: string; transport: "uws" | "ws"; roomTypes: string[] }
   | { type: "notice"; line: string }
+  | { type: "asked"; requestId: number; question: RoomQuestion }
   | { type: "usage"; cpuMicros: number; rssBytes: number }
   | Extract<AgentToBroker, { type: "reply" | "room" | "published" }>
   | { type: "failed"; message: string };
@@ -74,6 +87,8 @@ async function main(): Promise<void> {
   // Colyseus 0.18 reads the global when it loads; without it every reconnection on Node 20 fails.
   const { WebSocket } = await import("ws");
   globalThis.WebSocket ??= WebSocket as never;
+  // Colyseus takes it for how long another process may take to answer; a room elsewhere may have to be moved first.
+  process.env.COLYSEUS_PRESENCE_SHORT_TIMEOUT ??= String(QUESTION_TIMEOUT_MS + 1_000);
   const [{ RoomTypes }, { PresenceBus }, roomHost, { listenForPlayers }] = await Promise.all([
     import("./colyseus/seats.js"),
     import("./colyseus/room-presence.js"),
@@ -85,13 +100,19 @@ async function main(): Promise<void> {
   };
   const notice = (line: string): void => send({ type: "notice", line });
   const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
-  const types = await RoomTypes.define(bundle.rooms, bus, watchThisProcess(notice));
   const transport = await listenForPlayers(
     config.bindHost,
     (connection) => host?.accept(connection),
     (line) => send({ type: "notice", line }),
   );
   const address = `${config.advertiseHost}:${transport.port}`;
+  const questions = new PendingReplies();
+  const ask = (question: RoomQuestion): Promise<unknown> =>
+    questions.ask((requestId) => send({ type: "asked", requestId, question }), {
+      ms: QUESTION_TIMEOUT_MS,
+      error: () => new CentroidError("HOST_LOST", "no broker has answered; try again shortly"),
+    });
+  const types = await RoomTypes.define(bundle.rooms, bus, watchThisProcess(notice), { address, ask });
   host = new roomHost.RoomHost({
     processId: config.processId,
     address,
@@ -125,6 +146,10 @@ async function main(): Promise<void> {
     }
     if ("published" in message) {
       bus.heard(message.published.topic, message.published.data);
+      return;
+    }
+    if ("answered" in message) {
+      questions.reply(message.answered);
       return;
     }
     if ("checkpointed" in message) {

@@ -23,6 +23,7 @@ import {
   type Auth,
   assertJoinable,
   authenticate,
+  callRoom,
   checkReconnection,
   disposeRoom,
   forgetUntaken,
@@ -143,6 +144,10 @@ export class RoomHost {
       }
       case "message":
         return { receivers: deliver(this.#rooms.running(request.roomId).room, request.message) };
+      case "callRoom": {
+        const { room } = this.#rooms.running(request.roomId);
+        return { ...this.#rooms.where, value: await callRoom(room, request.member, request.args) };
+      }
       case "inspect": {
         const { room } = this.#rooms.running(request.roomId);
         const state = room.state as { toJSON?: () => unknown } | undefined;

@@ -128,6 +128,7 @@ export class VmCarrier implements Carrier {
       case "setLocked":
       case "message":
       case "inspect":
+      case "callRoom":
         return this.#ask(this.#rooms.require(request.roomId), request);
       case "warmUp":
         this.warmUp();

@@ -34,8 +34,11 @@ import {
 } from "./options.js";
 import { endRooms } from "./rooms/end-rooms.js";
 import { Allowance } from "./seats/allowance.js";
+import { Matchmaker } from "./seats/matchmaker.js";
 import { PlayerIdentity } from "./seats/player-identity.js";
 import { PlayerTokens } from "./seats/player-tokens.js";
+import { RoomFactory } from "./seats/room-factory.js";
+import { RoomQuestions } from "./seats/room-questions.js";
 import { FolderLock } from "./store/folder-lock.js";
 import { GuardedStore } from "./store/guarded-store.js";
 import { LmdbStore } from "./store/lmdb-store.js";
@@ -164,6 +167,7 @@ async function start(
     onHeartbeat: (hostId, load, rssBytes) => liveness.heartbeat(hostId, load, rssBytes),
     onRoom: (hostId, message) => router.route(hostId, message),
     onCheckpoint: (hostId, saved) => router.checkpoint(hostId, saved),
+    onAsked: (question) => questions.answer(question),
     onClosed: (link) => liveness.closed(link),
   });
   const stopping = new AbortController();
@@ -177,6 +181,16 @@ async function start(
   const limits = options.limits === false ? undefined : { ...DEFAULT_LIMITS, ...options.limits };
   const ofAddress = new Allowance(limits?.perAddress, "address");
   const ofPlayer = new Allowance(limits?.perPlayer, "player");
+  const factory = new RoomFactory(core);
+  const matchmaker = new Matchmaker({
+    ...core,
+    factory,
+    identity,
+    ready,
+    addressAllowance: ofAddress,
+    playerAllowance: ofPlayer,
+  });
+  const questions = new RoomQuestions({ ...core, factory, matchmaker });
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
   const gateway = new Gateway({
     directory: new RegistryDirectory(core),
@@ -191,10 +205,9 @@ async function start(
     adminToken,
     viewerToken,
     identity,
+    matchmaker,
     ready,
     requestLimit: limits?.requests,
-    addressAllowance: ofAddress,
-    playerAllowance: ofPlayer,
     closing: closing.signal,
     agents,
     events,

@@ -1,4 +1,4 @@
-/** Puts together what players and operators call: matchmaking, routes, who may do what, the one port. */
+/** Puts together what players and operators call: routes, who may do what, the one port. */
 import { CentroidError } from "@centroid/protocol";
 import type { FastifyInstance } from "fastify";
 import type { EventSocket } from "./api/event-socket.js";
@@ -10,10 +10,8 @@ import type { Gateway } from "./gateway/gateway.js";
 import type { AgentServer } from "./hosts/agent-server.js";
 import { anyHostTakesRooms } from "./hosts/host-registry.js";
 import { type BrokerOptions, DEFAULT_BIND_HOST } from "./options.js";
-import type { Allowance } from "./seats/allowance.js";
-import { Matchmaker } from "./seats/matchmaker.js";
+import type { Matchmaker } from "./seats/matchmaker.js";
 import type { PlayerIdentity } from "./seats/player-identity.js";
-import { RoomFactory } from "./seats/room-factory.js";
 
 export interface HttpParts {
   options: BrokerOptions;
@@ -24,8 +22,7 @@ export interface HttpParts {
   identity: PlayerIdentity;
   /** Requests of one address; none if there is no limit. */
   requestLimit: RateLimit | undefined;
-  addressAllowance: Allowance;
-  playerAllowance: Allowance;
+  matchmaker: Matchmaker;
   /** Hosts from before a restart are back, or were waited for long enough. */
   ready: Promise<void>;
   /** Aborted: nobody may come in any more. */
@@ -37,18 +34,9 @@ export interface HttpParts {
 
 /** Builds the server; it does not listen yet. */
 export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
-  const { options, core, identity, ready, addressAllowance, playerAllowance } = parts;
+  const { options, core, identity, matchmaker, ready } = parts;
   const openReads = options.requireReadToken !== true && isLoopback(options.bindHost ?? DEFAULT_BIND_HOST);
   const guard = new Guard({ admin: parts.adminToken, viewer: parts.viewerToken }, openReads);
-  const factory = new RoomFactory(core);
-  const matchmaker = new Matchmaker({
-    ...core,
-    factory,
-    identity,
-    ready,
-    addressAllowance,
-    playerAllowance,
-  });
   let isReady = false;
   void ready.then(() => {
     isReady = true;

@@ -9,6 +9,7 @@ import type {
   Published,
   RoomCheckpoint,
   RoomEvent,
+  RoomQuestion,
   RoomReport,
 } from "@centroid/protocol";
 
@@ -18,6 +19,8 @@ export interface CarrierEvents {
   checkpoint: (saved: RoomCheckpoint) => void;
   /** One of its rooms says something to rooms elsewhere. */
   published: (said: Published) => void;
+  /** One of its rooms asks something of the whole deployment. @throws CentroidError */
+  ask: (question: RoomQuestion) => Promise<unknown>;
   notice: (line: string) => void;
 }
 

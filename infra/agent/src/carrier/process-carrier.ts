@@ -275,6 +275,16 @@ export class ProcessCarrier implements Carrier {
           case "published":
             this.#options.events.published(message);
             return;
+          case "asked": {
+            const { requestId, question } = message;
+            const answer = (answered: object): void =>
+              void child.send({ answered: { type: "answered", requestId, ...answered } }, () => undefined);
+            this.#options.events.ask(question).then(
+              (result) => answer({ result }),
+              (cause: unknown) => answer({ error: CentroidError.from(cause).toWire() }),
+            );
+            return;
+          }
           case "usage":
             this.#usage = { cpuMicros: message.cpuMicros, rssBytes: message.rssBytes };
             return;

@@ -1,10 +1,11 @@
 /** What a room host says in the same words whatever it runs in; each carrier adds what its channel does its own way. */
-import { publishedSchema, wireErrorSchema } from "@centroid/protocol";
+import { publishedSchema, roomAskedSchema, wireErrorSchema } from "@centroid/protocol";
 import { z } from "zod";
 
 export const roomHostMessages = [
   z.object({ type: z.literal("notice"), line: z.string() }),
   publishedSchema,
+  roomAskedSchema,
   z.object({ type: z.literal("failed"), message: z.string() }),
   z.object({ type: z.literal("usage"), cpuMicros: z.number(), rssBytes: z.number() }),
   z.object({

@@ -11,14 +11,14 @@ const ASCENDING: ReadonlySet<unknown> = new Set([1, "asc", "ascending"]);
 
 export function listing(room: MovableRoom): RoomListing {
   const { private: isPrivate, unlisted } = internals(room)._listing;
-  const { filterOptions, sortOptions = {}, realtimeListingEnabled } = handlerOf(room);
+  const { filterOptions, sortOptions = {} } = handlerOf(room);
   const metadata = asJson(room.metadata);
   const sortBy = Object.entries(sortOptions);
   return {
     locked: room.locked,
     ...(Number.isFinite(room.maxClients) && { maxPlayers: Math.max(0, Math.floor(room.maxClients)) }),
     ...(isPrivate && { private: true }),
-    ...(realtimeListingEnabled && !isPrivate && unlisted !== true && { listed: true }),
+    ...(unlisted === true && { unlisted: true }),
     ...(metadata !== undefined && { metadata }),
     ...(filterOptions.length > 0 && { filterBy: filterOptions.map(String) }),
     ...(sortBy.length > 0 && {

@@ -90,6 +90,8 @@ export class RoomMove {
     this.clock.hold();
     Object.defineProperty(room, "onDispose", { value: undefined });
     for (const timeout of Object.values(room._reservedSeatTimeouts)) clearTimeout(timeout);
+    // A lobby must not take it for gone.
+    room._listing.unlisted = true;
     room._events.emit("dispose");
   }
 }

@@ -10,6 +10,12 @@ import {
 } from "@colyseus/core";
 import { type Activity, unwatched } from "../activity/activity.js";
 import { internals } from "./core-internals.js";
+import {
+  DEPLOYMENT,
+  type DeploymentAccess,
+  DeploymentDriver,
+  DeploymentPresence,
+} from "./deployment-matchmaker.js";
 import { createRoom, type MovableRoom, movable } from "./movable-room.js";
 import type { PresenceBus } from "./room-presence.js";
 
@@ -26,14 +32,25 @@ export class RoomTypes {
     this.#rebuilding = rebuilding;
   }
 
-  /** Sets the match maker of this process up and defines the author's room types, each made movable. */
+  /**
+   * Sets the match maker of this process up and defines the author's room types, each made movable.
+   * @param deployment where rooms find those of other processes; without it they find their own only
+   */
   static async define(
     types: Record<string, RoomDefinition>,
     bus: PresenceBus,
     activity: Activity = unwatched,
+    deployment?: DeploymentAccess,
   ): Promise<RoomTypes> {
     matchMaker.setHealthChecksEnabled(false);
-    await matchMaker.setup(new LocalPresence(), new LocalDriver());
+    if (deployment === undefined) await matchMaker.setup(new LocalPresence(), new LocalDriver());
+    else
+      await matchMaker.setup(
+        new DeploymentPresence(deployment, bus),
+        new DeploymentDriver(deployment),
+        deployment.address,
+        async () => DEPLOYMENT,
+      );
     const classes = new Map<string, RoomClass>();
     const rebuilding = new Set<string>();
     for (const [name, definition] of Object.entries(types)) {
@@ -128,6 +145,19 @@ export function assertJoinable(room: MovableRoom, via: "search" | "id" | undefin
   if (room.locked) throw new CentroidError("ROOM_LOCKED", `room "${room.roomId}" is locked`);
   if (via === "search" && internals(room)._listing.private)
     throw new CentroidError("ROOM_LOCKED", `room "${room.roomId}" is private`);
+}
+
+/** Calls a method of the room, or reads a property, as Colyseus' remoteRoomCall does. */
+export async function callRoom(
+  room: MovableRoom,
+  member: string,
+  args: readonly unknown[] | undefined,
+): Promise<unknown> {
+  const value = (room as unknown as Record<string, unknown>)[member];
+  if (args === undefined && typeof value !== "function") return value;
+  if (typeof value !== "function")
+    throw new CentroidError("BAD_REQUEST", `room ${room.roomId} has no method "${member}"`);
+  return value.apply(room, args ?? []);
 }
 
 /** Whose seat this token holds. @throws CentroidError SEAT_EXPIRED */

@@ -1,7 +1,13 @@
 /** The room host in one VM, asked over the machine's serial line: what Node's IPC is to a forked one. */
 
 import { roomHostMessages } from "@centroid/agent";
-import { type AgentRequest, CentroidError, type Published, roomEventSchema } from "@centroid/protocol";
+import {
+  type AgentRequest,
+  CentroidError,
+  type Published,
+  type RoomAnswer,
+  roomEventSchema,
+} from "@centroid/protocol";
 import { PendingReplies } from "@centroid/protocol/node";
 import { z } from "zod";
 import type { ControlChannel } from "./control-channel.js";
@@ -76,6 +82,10 @@ export class RoomGuest implements Disposable {
 
   published(said: Published): void {
     this.#channel.send(JSON.stringify({ published: said }));
+  }
+
+  answered(answer: RoomAnswer): void {
+    this.#channel.send(JSON.stringify({ answered: answer }));
   }
 
   renewLease(leaseMs: number): void {

@@ -131,6 +131,18 @@ export class VmRooms {
         for (const other of this.#rooms.values())
           if (other !== hosted && "guest" in other.stage) other.stage.guest.published(message);
         return;
+      case "asked": {
+        const { requestId, question } = message;
+        const answer = (answered: object): void => {
+          if ("guest" in hosted.stage)
+            hosted.stage.guest.answered({ type: "answered", requestId, ...answered });
+        };
+        events.ask(question).then(
+          (result) => answer({ result }),
+          (cause: unknown) => answer({ error: CentroidError.from(cause).toWire() }),
+        );
+        return;
+      }
       case "failed":
         events.notice(`rooms do not load in the VM: ${message.message}`);
         return;

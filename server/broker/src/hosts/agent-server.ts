@@ -12,6 +12,7 @@ import {
   CLOSE_REFUSED,
   PROTOCOL_VERSION,
   type RoomCheckpoint,
+  type RoomQuestion,
   TurnBatch,
   tryRead,
   type WireError,
@@ -49,6 +50,8 @@ export interface AgentServerOptions {
   onRoom: (hostId: string, message: RoomEventMessage) => void;
   /** Resolves when it is durable. */
   onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
+  /** A room of the host asks something of the whole deployment. @throws CentroidError */
+  onAsked: (question: RoomQuestion) => Promise<unknown>;
   onClosed: (link: AgentLink) => void;
 }
 
@@ -179,6 +182,15 @@ export class AgentServer implements Disposable {
         // Every host has every broker, so this one reaches them all.
         for (const other of this.#links.values()) if (other !== link) other.send(message);
         return;
+      case "asked": {
+        const { requestId, question } = message;
+        this.#options.onAsked(question).then(
+          (result) => link.send({ type: "answered", requestId, result }),
+          (cause: unknown) =>
+            link.send({ type: "answered", requestId, error: CentroidError.from(cause).toWire() }),
+        );
+        return;
+      }
       case "checkpoint": {
         const { roomId, epoch, seq } = message;
         this.#options.onCheckpoint(link.hostId, message).then(

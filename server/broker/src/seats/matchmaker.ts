@@ -252,7 +252,7 @@ export class Matchmaker {
     try {
       const granted =
         at ??
-        (await this.#atOwner(room, (hostId) =>
+        (await this.atOwner(room, (hostId) =>
           peerOf(hosts.require(hostId)).request({
             method: "reserveSeat",
             roomId,
@@ -276,7 +276,7 @@ export class Matchmaker {
     if (room === undefined) throw new CentroidError("ROOM_NOT_FOUND", `room "${roomId}" has been disposed.`);
     if (typeof token !== "string" || token === "" || token.length > 200)
       throw new CentroidError("BAD_REQUEST", "'reconnectionToken' must be provided for reconnection.");
-    const seat = await this.#atOwner(room, (hostId) =>
+    const seat = await this.atOwner(room, (hostId) =>
       peerOf(this.#options.hosts.require(hostId)).request({
         method: "checkReconnection",
         roomId,
@@ -291,7 +291,7 @@ export class Matchmaker {
   }
 
   /** Asks whoever owns the room; if it is being moved, waits and asks the one who has it then. */
-  async #atOwner<T extends RoomAddress>(room: RoomEntry, ask: (hostId: string) => Promise<T>): Promise<T> {
+  async atOwner<T extends RoomAddress>(room: RoomEntry, ask: (hostId: string) => Promise<T>): Promise<T> {
     const { migrator, clock } = this.#options;
     const late = (): CentroidError =>
       new CentroidError("ROOM_MOVING", `room ${room.roomId} is still being moved; try again shortly`);

@@ -39,6 +39,12 @@ export interface TakenSeat {
   at: RoomAddress | undefined;
 }
 
+/** Who has a room made and sits down in it. */
+interface Creator {
+  take: (room: RoomEntry) => RoomSession;
+  seat: Omit<SeatRequest, "sessionId">;
+}
+
 export class RoomFactory {
   readonly #options: RoomFactoryOptions;
   readonly #queues = new Map<string, Promise<unknown>>();
@@ -74,6 +80,17 @@ export class RoomFactory {
     take: (room: RoomEntry) => RoomSession,
     seat: Omit<SeatRequest, "sessionId">,
   ): Promise<TakenSeat> {
+    const [, seated] = await this.#create(name, playerIds, seat.options, { take, seat });
+    if (seated === undefined) throw new CentroidError("INTERNAL", `the creator of a "${name}" has no seat`);
+    return seated;
+  }
+
+  async #create(
+    name: string,
+    playerIds: readonly string[],
+    options: unknown,
+    creator: Creator | undefined,
+  ): Promise<[RoomEntry, TakenSeat | undefined]> {
     const { engine, clock, carrier, events, logger } = this.#options;
     this.#assertType(name);
     const roomId = this.#ownId();
@@ -88,7 +105,7 @@ export class RoomFactory {
     for (const { hostId } of usable.slice(0, MAX_ATTEMPTS)) {
       epoch++;
       try {
-        return await this.#createAt(hostId, { roomId, name, epoch }, take, seat);
+        return await this.#createAt(hostId, { roomId, name, epoch, options }, creator);
       } catch (cause) {
         failure = CentroidError.from(cause);
         if (failure.code !== "HOST_LOST" && failure.code !== "HOST_FULL" && failure.code !== "HOST_NOT_FOUND")
@@ -99,6 +116,15 @@ export class RoomFactory {
     throw new CentroidError("NO_HOST", "no host can take a new room now; add a host or try again shortly", {
       cause: failure,
     });
+  }
+
+  /**
+   * A room that another room asks for: nobody has a seat in it yet.
+   * @throws CentroidError as {@link create}
+   */
+  async createEmpty(name: string, options: unknown): Promise<RoomEntry> {
+    const [room] = await this.#create(name, [], options, undefined);
+    return room;
   }
 
   /** An id of a room that this broker will decide about, so that no other has to be told. */
@@ -113,10 +139,9 @@ export class RoomFactory {
 
   async #createAt(
     hostId: string,
-    { roomId, name, epoch }: { roomId: string; name: string; epoch: number },
-    take: (room: RoomEntry) => RoomSession,
-    creator: Omit<SeatRequest, "sessionId">,
-  ): Promise<TakenSeat> {
+    { roomId, name, epoch, options }: { roomId: string; name: string; epoch: number; options: unknown },
+    creator: Creator | undefined,
+  ): Promise<[RoomEntry, TakenSeat | undefined]> {
     const { hosts, rooms, clock, carrier, records, logger } = this.#options;
     const host = hosts.require(hostId);
     // While another host was asked, its last slot may have been promised to another room.
@@ -131,17 +156,18 @@ export class RoomFactory {
       epoch,
       stage: { state: "creating", hostId },
     });
-    const session = take(room);
-    const seat = { ...creator, sessionId: session.sessionId };
+    const session = creator?.take(room);
+    const seat = creator && session && { ...creator.seat, sessionId: session.sessionId };
     let at: RoomAddress;
     try {
       const made = await peer.request(
-        { method: "createRoom", roomId, name, options: creator.options, carrier, epoch, seat },
+        { method: "createRoom", roomId, name, options, carrier, epoch, ...(seat && { seat }) },
         CREATE_TIMEOUT_MS[carrier],
       );
       if (made.roomId !== undefined && made.roomId !== roomId) {
         rooms.apply(room, { type: "dispose" });
-        return { session: take(this.#ownIdRoom(made.roomId)), at: undefined };
+        const own = this.#ownIdRoom(made.roomId);
+        return [own, creator && { session: creator.take(own), at: undefined }];
       }
       at = { processId: made.processId, address: made.address };
       rooms.listing(room, made);
@@ -155,7 +181,7 @@ export class RoomFactory {
     records
       .put(room)
       .catch((cause: unknown) => logger.error({ roomId, cause }, "new room could not be stored"));
-    return { session, at };
+    return [room, session && { session, at }];
   }
 
   /**

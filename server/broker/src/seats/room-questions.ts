@@ -1,0 +1,74 @@
+/** What rooms ask of the whole deployment through Colyseus' match maker: which rooms there are, a new one, a call. */
+import type { RoomQuestion, RoomRow } from "@centroid/protocol";
+import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import type { Matchmaker } from "./matchmaker.js";
+import type { RoomFactory } from "./room-factory.js";
+
+export interface RoomQuestionsOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  factory: RoomFactory;
+  matchmaker: Matchmaker;
+}
+
+export class RoomQuestions {
+  readonly #options: RoomQuestionsOptions;
+
+  constructor(options: RoomQuestionsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws CentroidError */
+  async answer(question: RoomQuestion): Promise<unknown> {
+    const { rooms, hosts, factory, matchmaker } = this.#options;
+    switch (question.method) {
+      case "rooms": {
+        const { roomIds, name } = question;
+        const asked =
+          roomIds === undefined ? [...rooms.values()] : roomIds.flatMap((roomId) => rooms.get(roomId) ?? []);
+        return asked.flatMap((room) => (name === undefined || room.name === name ? row(room) : []));
+      }
+      case "createRoom":
+        return row(await factory.createEmpty(question.name, question.options))[0];
+      case "callRoom": {
+        const { roomId, member, args } = question;
+        const { value } = await matchmaker.atOwner(rooms.require(roomId), (hostId) =>
+          peerOf(hosts.require(hostId)).request({
+            method: "callRoom",
+            roomId,
+            member,
+            ...(args !== undefined && { args }),
+          }),
+        );
+        return value;
+      }
+      default: {
+        const never: never = question;
+        throw new TypeError(JSON.stringify(never));
+      }
+    }
+  }
+}
+
+/** Nothing of a room that nobody can reach yet, or any more. */
+function row(room: RoomEntry): RoomRow[] {
+  const { roomId, name, stage, sessions, createdAtMs } = room;
+  if (stage.state === "creating" || stage.state === "disposed") return [];
+  const { locked, private: isPrivate = false, unlisted = false, maxPlayers, metadata } = room.listing;
+  return [
+    {
+      roomId,
+      name,
+      processId: stage.at.processId,
+      publicAddress: stage.at.address,
+      clients: sessions.size,
+      locked,
+      private: isPrivate,
+      unlisted,
+      createdAtMs,
+      ...(maxPlayers !== undefined && { maxClients: maxPlayers }),
+      ...(metadata !== undefined && { metadata }),
+    },
+  ];
+}
