@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Readable } from "node:stream";
 import {
+  type AgentMethod,
   type AgentRequest,
   type AgentResults,
   CentroidError,
@@ -59,8 +60,15 @@ const fromRoomHostSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("room"), roomId: z.string(), epoch: z.number(), change: roomEventSchema }),
 ]);
 
-/** A room host that does not answer within this is treated as hung, not as slow. */
+/** A room host that does not answer within this is treated as hung, not as slow, unless authors' code may wait in it. */
 const REPLY_TIMEOUT_MS = 15_000;
+/** A move has its own deadline at the source, authors' code the broker's; a process that hangs is noticed otherwise. */
+const UNBOUNDED: ReadonlySet<AgentMethod> = new Set([
+  "migrateOut",
+  "createRoom",
+  "restoreRoom",
+  "reserveSeat",
+]);
 /** A room host that has not ended by then is killed; authors' `onDispose` has most of it. */
 const STOP_TIMEOUT_MS = 6_000;
 /** A room host says every second what it uses; one that says nothing for so long never will. */
@@ -151,11 +159,10 @@ export class ProcessCarrier implements Carrier {
     const host = await this.#roomHost();
     if (starts) this.#rooms.set(request.roomId, request.epoch);
     try {
-      // A move has its own deadline at the source; everything else is quick.
       const result = await this.#ask(
         host,
         { request },
-        request.method === "migrateOut" ? undefined : REPLY_TIMEOUT_MS,
+        UNBOUNDED.has(request.method) ? undefined : REPLY_TIMEOUT_MS,
       );
       if (request.method === "migrateOut" || request.method === "disposeRoom")
         this.#rooms.delete(request.roomId);

@@ -8,7 +8,7 @@ import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
 import type { HostEvents } from "../hosts/host-events.js";
-import { type HostEntry, type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import { AUTHOR_TIMEOUT_MS, type HostEntry, type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
 import { FreezeReports } from "../moves/freeze-reports.js";
 import type { MoveEvents } from "../moves/move-events.js";
@@ -23,7 +23,7 @@ import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
 import type { FallbackWarmer } from "./fallback-warmer.js";
 
 /** The first room of a host waits for its process to start, on a busy machine for long; a machine may have to boot. */
-const RESTORE_TIMEOUT_MS: Record<CarrierKind, number> = { process: 12_000, vm: 40_000, container: 12_000 };
+const START_TIMEOUT_MS: Record<CarrierKind, number> = { process: 12_000, vm: 40_000, container: 12_000 };
 /** A standby has all it needs in memory. */
 const TAKE_OVER_TIMEOUT_MS = 3_000;
 /** Its agent may be dialling again just now. */
@@ -254,7 +254,7 @@ export class Failover implements Rescues {
     const slot = await peer
       .request(
         { method: "restoreRoom", migrationId, roomId, name, carrier, epoch, from },
-        saved === undefined ? TAKE_OVER_TIMEOUT_MS : RESTORE_TIMEOUT_MS[carrier],
+        saved === undefined ? TAKE_OVER_TIMEOUT_MS : AUTHOR_TIMEOUT_MS + START_TIMEOUT_MS[carrier],
       )
       .catch((cause: unknown) => {
         if (room.stage.hostId !== toHostId) roomIds.delete(roomId);

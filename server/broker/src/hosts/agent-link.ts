@@ -13,7 +13,7 @@ import {
 import type { WebSocket } from "ws";
 import { z } from "zod";
 import type { Clock } from "../base/clock.js";
-import type { AgentPeer } from "./host-registry.js";
+import { type AgentPeer, AUTHOR_TIMEOUT_MS } from "./host-registry.js";
 import { type AgentPlace, assertAnswer } from "./reported-addresses.js";
 import type { RoomGrants } from "./room-grants.js";
 
@@ -58,7 +58,7 @@ export class AgentLink implements AgentPeer {
 
   request<M extends AgentMethod>(
     request: Extract<AgentRequest, { method: M }>,
-    timeoutMs = REPLY_TIMEOUT_MS,
+    timeoutMs = timeoutOf(request.method),
   ): Promise<AgentResults[M]> {
     if (this.#closed) return Promise.reject(this.#lost());
     const requestId = this.#nextRequestId++;
@@ -152,4 +152,10 @@ export class AgentLink implements AgentPeer {
   #lost(): CentroidError {
     return new CentroidError("HOST_LOST", `the connection to host ${this.hostId} broke`);
   }
+}
+
+function timeoutOf(method: AgentMethod): number {
+  return method === "createRoom" || method === "reserveSeat" || method === "restoreRoom"
+    ? AUTHOR_TIMEOUT_MS
+    : REPLY_TIMEOUT_MS;
 }

@@ -9,6 +9,12 @@ import {
 } from "@centroid/protocol";
 import { type HostStage, type HostTransition, nextHostStage } from "./host-stage.js";
 
+/**
+ * What runs authors' code, onCreate() and onAuth(), may wait for a service as long as it would without a broker. A host
+ * that dies or hangs meanwhile is noticed by its connection, not by this.
+ */
+export const AUTHOR_TIMEOUT_MS = 90_000;
+
 /** Asks the agent of one host. @throws CentroidError what the agent answered, HOST_LOST or MIGRATION_TIMEOUT */
 export interface AgentPeer {
   request<M extends AgentMethod>(

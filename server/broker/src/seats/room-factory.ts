@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
-import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import { AUTHOR_TIMEOUT_MS, type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlacementEvents } from "../placement/placement-events.js";
 import type { OwnerRecords } from "../rooms/owner-records.js";
@@ -13,8 +13,8 @@ import type { RoomAddress } from "../rooms/room-stage.js";
 
 /** Hosts tried before a joiner hears that none would take the room. */
 const MAX_ATTEMPTS = 3;
-/** A host has a room by then; an emulated machine that must boot first takes long. */
-const CREATE_TIMEOUT_MS: Record<CarrierKind, number> = { process: 10_000, vm: 40_000, container: 10_000 };
+/** An emulated machine that must boot first takes long. */
+const BOOT_TIMEOUT_MS: Record<CarrierKind, number> = { process: 0, vm: 40_000, container: 0 };
 
 /** Of ten brokers one draws an own id within so many attempts but for one case in 10^11. */
 const MAX_ID_ATTEMPTS = 256;
@@ -162,7 +162,7 @@ export class RoomFactory {
     try {
       const made = await peer.request(
         { method: "createRoom", roomId, name, options, carrier, epoch, ...(seat && { seat }) },
-        CREATE_TIMEOUT_MS[carrier],
+        AUTHOR_TIMEOUT_MS + BOOT_TIMEOUT_MS[carrier],
       );
       if (made.roomId !== undefined && made.roomId !== roomId) {
         rooms.apply(room, { type: "dispose" });

@@ -8,7 +8,7 @@ const SEAT_TTL_MS = 20_000;
 export class SeatExpiry {
   readonly #clock: Clock;
   readonly #rooms: RoomRegistry;
-  #queue: RoomSession[] = [];
+  #queue: { session: RoomSession; grantedAtMs: number }[] = [];
   #head = 0;
 
   constructor(clock: Clock, rooms: RoomRegistry) {
@@ -16,18 +16,20 @@ export class SeatExpiry {
     this.#rooms = rooms;
   }
 
+  /** Its host has granted it just now, however long the room's onCreate() or onAuth() took before. */
   watch(session: RoomSession): void {
-    this.#queue.push(session);
+    this.#queue.push({ session, grantedAtMs: this.#clock.now() });
   }
 
   /** Frees what is over. */
   sweep(): void {
     const before = this.#clock.now() - SEAT_TTL_MS;
     for (;;) {
-      const session = this.#queue[this.#head];
-      if (session === undefined) break;
+      const seat = this.#queue[this.#head];
+      if (seat === undefined) break;
+      const { session, grantedAtMs } = seat;
       if (session.stage.state === "reserved") {
-        if (session.stage.sinceMs > before) break;
+        if (grantedAtMs > before) break;
         const room = this.#rooms.get(session.roomId);
         if (room?.sessions.get(session.sessionId) === session) this.#rooms.left(room, session.sessionId);
       }
