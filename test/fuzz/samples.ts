@@ -61,7 +61,7 @@ export const roomRecords = [
   },
 ];
 export const checkpoints = [
-  { format: 1, options: {}, hasState: true, nodes, nextRefId: 9, stateHash: "h", takenAtMs: 1, room: record },
+  { format: 2, options: {}, hasState: true, nodes, nextRefId: 9, stateHash: "h", takenAtMs: 1, room: record },
 ];
 
 const report = {

@@ -2,8 +2,15 @@
 
 /** What a room author may add to carry what is not in the schema. */
 export interface MoveHooks {
+  /** What is to arrive with the room; called at each save, move and feed of a standby, so it is cheap and waits for nothing. */
   onFreeze?(): unknown;
+  /** The same on the host where the room now is, once the state and the players are in place. */
   onThaw?(extra: unknown): void;
+  /**
+   * The room goes on elsewhere: close what its copy here has opened (timers, sockets, watchers). In place of onDispose(),
+   * which is called once, where the room ends. What is still done to state or players here reaches nobody.
+   */
+  onMovedAway?(): void | Promise<void>;
 }
 
 /** What a room class may declare about itself. */

@@ -228,7 +228,15 @@ export class RoomHost {
       async () => {
         // Whoever may not come in makes no room either.
         auth = seat && (await authenticate(klass, seat));
-        return createRoom(name, options, roomId);
+        const made = await createRoom(name, options, roomId);
+        if (this.#rooms.get(made.roomId) !== undefined) return made;
+        try {
+          made.move.snapshot.assertHooks();
+        } catch (cause) {
+          await disposeRoom(made);
+          throw cause;
+        }
+        return made;
       },
       (built) => (this.#rooms.get(built.roomId) === undefined ? disposeRoom(built) : undefined),
     );

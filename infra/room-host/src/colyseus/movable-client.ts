@@ -10,6 +10,7 @@ import {
 } from "@colyseus/core";
 import type { StateView } from "@colyseus/schema";
 import { SessionLink } from "../sessions/session-link.js";
+import { uncarry } from "../values/carried-values.js";
 import type { SessionRecord } from "./room-record.js";
 
 /** `readyState` as Colyseus reads it, from the WebSocket standard. */
@@ -113,7 +114,7 @@ export function newClient(record: SessionRecord): MovableClient {
   client.state = ClientState.JOINED;
   client._enqueuedMessages = record.waiting === undefined ? undefined : [...record.waiting];
   client.reconnectionToken = record.reconnectionToken;
-  client.auth = record.auth;
-  client.userData = record.userData;
+  client.auth = uncarry(record.auth);
+  client.userData = uncarry(record.userData);
   return client;
 }

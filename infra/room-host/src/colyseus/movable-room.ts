@@ -44,6 +44,7 @@ export function movable(
         bus,
         () => !this.move.clock.held,
         (run) => this.move.events.once("dispose", run),
+        (topic, callback) => this.move.setUp.add({ kind: "subscription", name: topic }, callback),
       );
       // Colyseus gives it one of this process when the room is made.
       Object.defineProperty(this, "presence", { get: () => presence, set: () => undefined });
@@ -59,6 +60,11 @@ export function movable(
 
     override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
       const { move } = this;
+      const late = move.setUp.add(
+        { kind: "timestep", delayMs, stopped: step === undefined },
+        step ?? (() => undefined),
+      );
+      if (step !== undefined) step = late.handler;
       const watched = step && this.#watched(step, "the simulation");
       const guarded =
         watched && ((deltaMs: number): void => void (move.clock.standsStill() || watched(deltaMs)));
@@ -73,7 +79,8 @@ export function movable(
 
     override setFixedTimestep(...[step, rate, options]: Parameters<Room["setFixedTimestep"]>): void {
       const { move } = this;
-      const watched = this.#watched(step, "the simulation");
+      const { handler } = move.setUp.add({ kind: "fixed-timestep", rate, subSteps: options?.subSteps }, step);
+      const watched = this.#watched(handler, "the simulation");
       const counted: typeof step = (context) => {
         if (move.clock.standsStill()) return;
         watched(Object.assign(context, { tick: move.clock.takeFixedTick() }));
@@ -103,7 +110,7 @@ export function movable(
 
     override onMessage(...args: never[]): never {
       const call = super.onMessage as unknown as (...a: unknown[]) => never;
-      return call.call(this, ...this.#tracked(args));
+      return this.#registered("message", call, args);
     }
 
     /** The same function; while it runs it is known which room's it is. */
@@ -117,7 +124,21 @@ export function movable(
 
     override onMessageBytes(...args: never[]): never {
       const call = super.onMessageBytes as unknown as (...a: unknown[]) => never;
-      return call.call(this, ...this.#tracked(args));
+      return this.#registered("message", call, args);
+    }
+
+    #registered(
+      kind: "message" | "bytes",
+      call: (...a: unknown[]) => unknown,
+      args: readonly unknown[],
+    ): never {
+      const given = args[args.length - 1] as (...a: unknown[]) => unknown;
+      const { handler, remove } = this.move.setUp.add({ kind, name: String(args[0]) }, given);
+      const off = call.call(this, ...this.#tracked([...args.slice(0, -1), handler])) as () => void;
+      return (() => {
+        remove();
+        off();
+      }) as never;
     }
 
     /** The same arguments with a handler, the last of them, of which it is known whether it still runs. */

@@ -1,34 +1,54 @@
 /** What a movable room can do beside being a room: stand still, be taken apart, be put together and go on. */
 import { getMessageBytes, Protocol, type Room } from "@colyseus/core";
 import { internals, type RoomInternals } from "./core-internals.js";
+import { LateSetUp } from "./late-set-up.js";
 import type { MovableClient } from "./movable-client.js";
 import { RoomActivity } from "./room-activity.js";
 import { RoomClock } from "./room-clock.js";
 import { RoomPatches } from "./room-patches.js";
 import { type PlayerOf, RoomSnapshot } from "./room-snapshot.js";
 
+interface Adoption {
+  epoch: number;
+  /** Asked before each step. */
+  mayRun: () => boolean;
+  playerOf: PlayerOf;
+  /** Hears what an operator should know of the room. */
+  notice: (line: string) => void;
+}
+
 export class RoomMove {
   readonly #room: Room;
   readonly activity: RoomActivity;
   readonly clock: RoomClock;
+  readonly setUp: LateSetUp;
   readonly patches = new RoomPatches();
   readonly snapshot: RoomSnapshot;
-  #epoch = 0;
 
   #created = false;
+  #epoch = 0;
+  #notice: (line: string) => void = () => undefined;
 
   constructor(room: Room) {
     this.#room = room;
     this.activity = new RoomActivity(room);
     this.clock = new RoomClock(room);
+    this.setUp = new LateSetUp(room);
     const wire = (client: MovableClient): void => this.wire(client);
-    this.snapshot = new RoomSnapshot({ room, clock: this.clock, activity: this.activity, wire });
+    this.snapshot = new RoomSnapshot({
+      room,
+      clock: this.clock,
+      activity: this.activity,
+      setUp: this.setUp,
+      wire,
+    });
   }
 
   /** To be called when `onCreate` has returned. */
   created(): void {
     if (this.#created) return;
     this.#created = true;
+    this.setUp.created();
     this.snapshot.created();
     const serializer = internals(this.#room)._serializer;
     const apply = serializer.applyPatches.bind(serializer);
@@ -43,14 +63,12 @@ export class RoomMove {
     return this.#epoch;
   }
 
-  /**
-   * The room runs on this host from now on, as its owner of that epoch.
-   * @param mayRun asked before each step
-   */
-  adopted(epoch: number, mayRun: () => boolean, playerOf: PlayerOf): void {
+  /** The room runs on this host from now on. */
+  adopted({ epoch, mayRun, playerOf, notice }: Adoption): void {
     this.#epoch = epoch;
     this.clock.runsWhile(mayRun);
-    this.snapshot.seatedBy(playerOf);
+    this.snapshot.adopted(playerOf, notice);
+    this.#notice = notice;
   }
 
   /** `join` and `leave`, with the client. */
@@ -92,6 +110,40 @@ export class RoomMove {
     for (const timeout of Object.values(room._reservedSeatTimeouts)) clearTimeout(timeout);
     // A lobby must not take it for gone.
     room._listing.unlisted = true;
+    // Loops of the author's that go on while somebody is here end.
+    room.clients.length = 0;
     room._events.emit("dispose");
+    stopNativeTimers(room);
+    this.#movedAway(room);
+  }
+
+  #movedAway(room: RoomInternals & { onDispose?: unknown }): void {
+    const failed = (cause: unknown): void =>
+      this.#notice(`onMovedAway() of room ${this.#room.roomId} threw: ${String(cause)}`);
+    if (room.onMovedAway === undefined) {
+      if (Object.getPrototypeOf(room).onDispose !== undefined)
+        this.#notice(
+          `room ${this.#room.roomId} has moved away; what its onDispose() would close stays open here: add onMovedAway()`,
+        );
+      return;
+    }
+    try {
+      Promise.resolve(room.onMovedAway()).catch(failed);
+    } catch (cause) {
+      failed(cause);
+    }
+  }
+}
+
+/** Timers of Node that the room holds in fields of its own, alone or in an array, a map or a set. */
+function stopNativeTimers(room: object): void {
+  for (const value of Object.values(room)) {
+    const held: Iterable<unknown> =
+      value instanceof Map ? value.values() : Array.isArray(value) || value instanceof Set ? value : [value];
+    for (const timer of held) {
+      const name = (timer as { constructor?: { name?: string } } | null)?.constructor?.name;
+      if (name === "Timeout") clearTimeout(timer as NodeJS.Timeout);
+      else if (name === "Immediate") clearImmediate(timer as NodeJS.Immediate);
+    }
   }
 }

@@ -79,17 +79,20 @@ export class PresenceBus {
 /**
  * @param running false while the room stands still or is on its way: then it hears nothing, its other life does
  * @param onEnd runs its argument when the room has ended here
+ * @param onSubscribe the callback to call in place of this one, and what to do when it is taken back
  */
 export function roomPresence(
   bus: PresenceBus,
   running: () => boolean,
   onEnd: (run: () => void) => void,
+  onSubscribe: (topic: string, callback: Callback) => { handler: Callback; remove: () => void },
 ): Presence {
-  const subscriptions: { topic: string; callback: Callback; heard: Callback }[] = [];
+  const subscriptions: { topic: string; callback: Callback; heard: Callback; remove: () => void }[] = [];
   const drop = (matches: (topic: string, callback: Callback) => boolean): void => {
     for (const subscription of [...subscriptions]) {
-      const { topic, callback, heard } = subscription;
+      const { topic, callback, heard, remove } = subscription;
       if (!matches(topic, callback)) continue;
+      remove();
       bus.remove(topic, heard);
       subscriptions.splice(subscriptions.indexOf(subscription), 1);
     }
@@ -97,10 +100,11 @@ export function roomPresence(
   onEnd(() => drop(() => true));
   const presence = {
     async subscribe(topic: string, callback: Callback) {
+      const { handler, remove } = onSubscribe(topic, callback);
       const heard: Callback = (data) => {
-        if (running()) callback(data);
+        if (running()) handler(data);
       };
-      subscriptions.push({ topic, callback, heard });
+      subscriptions.push({ topic, callback, heard, remove });
       bus.add(topic, heard);
       return presence;
     },

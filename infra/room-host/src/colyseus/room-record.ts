@@ -1,4 +1,8 @@
 /** A room on its way: all of it but its state graph. */
+
+import type { CarriedValue } from "../values/carried-values.js";
+import type { LateSetUpRecord } from "./late-set-up.js";
+import type { PlainFields } from "./plain-fields.js";
 import type { ViewRecord } from "./schema/views.js";
 import type { TimerRecord } from "./timers.js";
 
@@ -8,8 +12,8 @@ export interface SessionRecord {
   network: string | undefined;
   centroid: boolean;
   reconnectionToken: string;
-  auth: unknown;
-  userData: unknown;
+  auth: CarriedValue;
+  userData: CarriedValue;
   joinedAtMs: number;
   view: ViewRecord | undefined;
   /** Data frames so far on this session: from and to the client. */
@@ -36,9 +40,12 @@ export interface CarriedRoom {
   seats: {
     sessionId: string;
     options: unknown;
-    auth: unknown;
+    auth: CarriedValue;
     playerId: string | undefined;
     network: string | undefined;
   }[];
-  extra: unknown;
+  plain: PlainFields;
+  setUp: LateSetUpRecord[];
+  /** What onFreeze() returned. */
+  extra: CarriedValue;
 }

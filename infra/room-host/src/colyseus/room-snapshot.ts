@@ -1,9 +1,12 @@
 /** A movable room taken apart and put together: all of it but its state graph. */
 import { CentroidError } from "@centroid/protocol";
-import { type Client, type ClientPrivate, ClientState, type Delayed, type Room } from "@colyseus/core";
+import { type Client, type ClientPrivate, ClientState, Delayed, type Room } from "@colyseus/core";
 import { type Encoder, type Schema, StateView } from "@colyseus/schema";
+import { carry, type Links, uncarry } from "../values/carried-values.js";
 import { internals } from "./core-internals.js";
-import { type MovableClient, newClient } from "./movable-client.js";
+import type { LateSetUp, LateSetUpRecord } from "./late-set-up.js";
+import { MovableClient, newClient } from "./movable-client.js";
+import { readPlainFields, writePlainFields } from "./plain-fields.js";
 import type { RoomActivity } from "./room-activity.js";
 import type { RoomClock } from "./room-clock.js";
 import type { CarriedRoom, SessionRecord } from "./room-record.js";
@@ -17,6 +20,7 @@ export interface SnapshotOptions {
   room: Room;
   clock: RoomClock;
   activity: RoomActivity;
+  setUp: LateSetUp;
   /** What the link of a client says reaches the room from now on. */
   wire: (client: MovableClient) => void;
 }
@@ -25,15 +29,19 @@ export class RoomSnapshot {
   readonly #room: Room;
   readonly #clock: RoomClock;
   readonly #activity: RoomActivity;
+  readonly #setUp: LateSetUp;
   readonly #wire: (client: MovableClient) => void;
   readonly #restoredPending: (Client & ClientPrivate)[] = [];
   #declared: Delayed[] = [];
   #playerOf: PlayerOf = () => undefined;
+  #notice: (line: string) => void = () => undefined;
+  readonly #told = new Set<string>();
 
-  constructor({ room, clock, activity, wire }: SnapshotOptions) {
+  constructor({ room, clock, activity, setUp, wire }: SnapshotOptions) {
     this.#room = room;
     this.#clock = clock;
     this.#activity = activity;
+    this.#setUp = setUp;
     this.#wire = wire;
   }
 
@@ -47,9 +55,10 @@ export class RoomSnapshot {
     nameMethodTimers(this.#room);
   }
 
-  /** Who its players are, from now on. */
-  seatedBy(playerOf: PlayerOf): void {
+  /** Who its players are from now on, and who hears what is not carried. */
+  adopted(playerOf: PlayerOf, notice: (line: string) => void): void {
     this.#playerOf = playerOf;
+    this.#notice = notice;
   }
 
   /** What was staged for clients that came along with the room; Colyseus knows only those that joined here. */
@@ -73,12 +82,33 @@ export class RoomSnapshot {
         "only Schema states can be moved; define the state with schema()",
       );
     }
-    exportTimers(this.#room, this.#declared);
+    const [closure] = this.#setUp.closures();
+    if (closure !== undefined && room.onThaw === undefined)
+      throw new CentroidError("ROOM_NOT_MOVABLE", closure);
+    this.export();
+  }
+
+  /**
+   * That what the author's hooks give can go to another host, asked when the room is made and not at its first move.
+   * What onFreeze() throws before there is anything to carry is no answer.
+   * @throws CentroidError ROOM_NOT_MOVABLE
+   */
+  assertHooks(): void {
+    let extra: unknown;
+    try {
+      extra = internals(this.#room).onFreeze?.();
+    } catch {
+      return;
+    }
+    if (extra instanceof Promise) extra.catch(() => undefined);
+    carry(extra, "what onFreeze() returned");
   }
 
   /** Reads all but the state graph. Only while held, or between two handlers of the room. */
   export(): CarriedRoom {
     const room = internals(this.#room);
+    const { records, timers } = exportTimers(this.#room, this.#declared);
+    if (room.onThaw === undefined) for (const why of this.#setUp.closures()) this.#leftOut(why);
     // Of a room that is saved in the middle of an onJoin(), without the player who is not in yet.
     const present = room.clients.filter(
       ({ state, sessionId }) =>
@@ -93,7 +123,7 @@ export class RoomSnapshot {
     return {
       clock: {
         elapsedMs: this.#room.clock.elapsedTime,
-        timers: exportTimers(this.#room, this.#declared),
+        timers: records,
         fixedTick: this.#clock.fixedTick,
       },
       patchRateMs: this.#room.patchRate,
@@ -107,11 +137,55 @@ export class RoomSnapshot {
       seats: fresh.map(([sessionId, [options, auth]]) => ({
         sessionId,
         options,
-        auth,
+        auth: carry(auth, `auth of session ${sessionId}`),
         ...seatOwner(this.#playerOf(sessionId)),
       })),
-      extra: this.#hook("onFreeze", () => room.onFreeze?.()),
+      setUp: this.#setUp.export(),
+      plain: readPlainFields(this.#room, this.encoder, this.#links(timers), (field, why) =>
+        this.#leftOut(`${field}: ${why}`),
+      ),
+      extra: carry(
+        this.#hook("onFreeze", () => room.onFreeze?.()),
+        "what onFreeze() returned",
+      ),
     };
+  }
+
+  /** To be asked once {@link import} is through. @throws CentroidError ROOM_NOT_MOVABLE */
+  assertWhole({ setUp }: { setUp: readonly LateSetUpRecord[] }): void {
+    this.#setUp.assertAgain(setUp);
+  }
+
+  /** Clients by session, and timers by their place among those that are pending. */
+  #links(timers: readonly (Delayed | undefined)[]): Links {
+    return {
+      linkOf: (value) => {
+        if (value instanceof MovableClient) return `client ${value.sessionId}`;
+        const pending = timers.indexOf(value as Delayed);
+        if (pending >= 0) return `timer ${pending}`;
+        return value instanceof Delayed ? "timer over" : undefined;
+      },
+      objectOf: (link) => {
+        const [kind, name = ""] = String(link).split(" ");
+        if (kind === "client")
+          return this.#room.clients.getById(name) ?? this.#activity.reconnecting.get(name);
+        return timers[Number(name)] ?? this.#timerOver();
+      },
+    };
+  }
+
+  /** As a field holds it whose timer has fired: it can be cleared again. */
+  #timerOver(): Delayed {
+    const timer = this.#room.clock.setTimeout(() => undefined, 0);
+    timer.clear();
+    return timer;
+  }
+
+  /** Said once: it would be said at every save. */
+  #leftOut(what: string): void {
+    if (this.#told.has(what)) return;
+    this.#told.add(what);
+    this.#notice(`room ${this.#room.roomId} moves and is restored without something: ${what}`);
   }
 
   #hook<T>(name: string, call: () => T): T {
@@ -132,8 +206,8 @@ export class RoomSnapshot {
       ...seatOwner(this.#playerOf(client.sessionId)),
       centroid: client.link.centroid,
       reconnectionToken: client.reconnectionToken,
-      auth: client.auth,
-      userData: client.userData,
+      auth: carry(client.auth, `auth of session ${client.sessionId}`),
+      userData: carry(client.userData, `userData of session ${client.sessionId}`),
       joinedAtMs: client._joinedAt,
       view: client.view === undefined || encoder === undefined ? undefined : readView(client.view, encoder),
       received: client.link.received,
@@ -167,7 +241,7 @@ export class RoomSnapshot {
     const room = internals(this.#room);
     const clients = new Map<string, MovableClient>();
     this.#clock.set(record.clock.elapsedMs, record.clock.fixedTick);
-    importTimers(this.#room, this.#declared, record.clock.timers);
+    const timers = importTimers(this.#room, this.#declared, record.clock.timers);
     this.#room.maxClients = record.maxClients;
     for (const session of record.sessions) {
       const client = newClient(session);
@@ -180,7 +254,8 @@ export class RoomSnapshot {
       await this.#occupy(client);
       clients.set(session.sessionId, client);
     }
-    for (const seat of record.seats) await room._reserveSeat(seat.sessionId, seat.options, seat.auth);
+    for (const seat of record.seats)
+      await room._reserveSeat(seat.sessionId, seat.options, uncarry(seat.auth));
     if (record.metadata !== undefined) await this.#room.setMetadata(record.metadata as never);
     // The other way round, too: its onCreate(), which has run again here, may say what it said at first.
     await this.#room.setPrivate(record.isPrivate);
@@ -188,7 +263,9 @@ export class RoomSnapshot {
     if (record.locked) await this.#room.lock();
     if (record.patchRateMs !== this.#room.patchRate) this.#room.patchRate = record.patchRateMs;
     this.#room.autoDispose = record.autoDispose;
-    this.#hook("onThaw", () => room.onThaw?.(record.extra));
+    await this.#setUp.import(record.setUp);
+    writePlainFields(this.#room, this.encoder, this.#links(timers), record.plain);
+    this.#hook("onThaw", () => room.onThaw?.(uncarry(record.extra)));
     return clients;
   }
 

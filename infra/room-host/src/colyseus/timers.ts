@@ -5,6 +5,7 @@
  */
 import { CentroidError } from "@centroid/protocol";
 import type { Delayed, Room } from "@colyseus/core";
+import { type CarriedValue, carry, uncarry } from "../values/carried-values.js";
 
 export interface TimerRecord {
   /** Position among the timers that `onCreate` declares, or the room's method. */
@@ -13,7 +14,7 @@ export interface TimerRecord {
   timeMs: number;
   elapsedMs: number;
   paused: boolean;
-  args: unknown[];
+  args: CarriedValue;
 }
 
 interface DelayedInternals {
@@ -43,7 +44,8 @@ export function nameMethodTimers(room: Room): void {
   }
 }
 
-function methodName(room: object, handler: unknown): string | undefined {
+/** Of a handler that is a method of the room. */
+export function methodName(room: object, handler: unknown): string | undefined {
   for (
     let object = room;
     object !== null && object !== Object.prototype;
@@ -57,9 +59,16 @@ function methodName(room: object, handler: unknown): string | undefined {
   return undefined;
 }
 
-/** @throws CentroidError ROOM_NOT_MOVABLE if a pending timer cannot travel and the room has no onFreeze. */
-export function exportTimers(room: Room, declared: readonly Delayed[]): TimerRecord[] {
+/**
+ * @returns the pending timers that travel, and as what, in the same order
+ * @throws CentroidError ROOM_NOT_MOVABLE if a pending timer cannot travel and the room has no onFreeze
+ */
+export function exportTimers(
+  room: Room,
+  declared: readonly Delayed[],
+): { records: TimerRecord[]; timers: Delayed[] } {
   const records: TimerRecord[] = [];
+  const timers: Delayed[] = [];
   for (const delayed of room.clock.delayed) {
     const timer = inside(delayed);
     if (!timer.active) continue;
@@ -73,28 +82,34 @@ export function exportTimers(room: Room, declared: readonly Delayed[]): TimerRec
         `a clock timer of ${timer.time} ms set after onCreate holds a closure; pass a method of the room with its arguments (clock.setTimeout(this.method, ms, ...args)) or carry it yourself in onFreeze/onThaw`,
       );
     }
+    timers.push(delayed);
     records.push({
       key,
       kind: timer.type === INTERVAL ? "interval" : "timeout",
       timeMs: timer.time,
       elapsedMs: timer.elapsedTime,
       paused: timer.paused,
-      args: "method" in key ? (timer.args ?? []) : [],
+      args: carry("method" in key ? (timer.args ?? []) : [], `what the timer of ${timer.time} ms is given`),
     });
   }
-  return records;
+  return { records, timers };
 }
 
-/** `declared`: the timers that this side's `onCreate` made; those not in `records` had ended at the source. */
+/**
+ * `declared`: the timers that this side's `onCreate` made; those not in `records` had ended at the source.
+ * @returns them in the order of the records
+ */
 export function importTimers(
   room: Room,
   declared: readonly Delayed[],
   records: readonly TimerRecord[],
-): void {
+): (Delayed | undefined)[] {
   const alive = new Set<Delayed>();
+  const imported: (Delayed | undefined)[] = [];
   for (const record of records) {
     const delayed =
       "ordinal" in record.key ? declared[record.key.ordinal] : again(room, record, record.key.method);
+    imported.push(delayed);
     if (delayed === undefined) continue;
     const timer = inside(delayed);
     timer.elapsedTime = record.elapsedMs;
@@ -104,6 +119,7 @@ export function importTimers(
     alive.add(delayed);
   }
   for (const delayed of declared) if (!alive.has(delayed)) delayed.clear();
+  return imported;
 }
 
 function again(room: Room, record: TimerRecord, method: string): Delayed {
@@ -114,7 +130,8 @@ function again(room: Room, record: TimerRecord, method: string): Delayed {
       `timer method "${method}" does not exist here; both hosts must run the same rooms`,
     );
   }
+  const args = uncarry(record.args) as unknown[];
   return record.kind === "interval"
-    ? room.clock.setInterval(handler, record.timeMs, ...record.args)
-    : room.clock.setTimeout(handler, record.timeMs, ...record.args);
+    ? room.clock.setInterval(handler, record.timeMs, ...args)
+    : room.clock.setTimeout(handler, record.timeMs, ...args);
 }

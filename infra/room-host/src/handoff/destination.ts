@@ -231,6 +231,7 @@ export class HandoffDestination {
     }
     this.#options.onSessions([...message.room.sessions, ...message.room.seats]);
     const clients = await room.move.snapshot.import(message.room);
+    room.move.snapshot.assertWhole(message.room);
     if (this.state === "ended") return;
     clearTimeout(this.#deadline);
     this.#state = { name: "owner", room, clients };

@@ -6,7 +6,7 @@ import { Checkpointer, type SavedRoom } from "../checkpoint/checkpointer.js";
 import { listing } from "../colyseus/listing.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { isReplicated, type MovableRoom } from "../colyseus/movable-room.js";
-import { type Hosted, type Protection, runningRoom, seated } from "./hosted.js";
+import { type Hosted, type Protection, runningRoom, type Seat, seated } from "./hosted.js";
 import type { Pauses } from "./pauses.js";
 
 export interface HostedRoomsOptions {
@@ -88,7 +88,9 @@ export class HostedRooms {
   adopt(roomId: string, room: MovableRoom, hosted: Hosted): void {
     this.#rooms.set(roomId, hosted);
     this.#onAdopted(roomId);
-    room.move.adopted(hosted.epoch, this.#options.mayRun, (sessionId) => hosted.seats.get(sessionId));
+    const { mayRun, notice } = this.#options;
+    const playerOf = (sessionId: string): Seat | undefined => hosted.seats.get(sessionId);
+    room.move.adopted({ epoch: hosted.epoch, mayRun, playerOf, notice });
     const tell = (change: RoomEvent): void => this.#options.emit(roomId, hosted.epoch, change);
     const { events } = room.move;
     events.on("join", (client: Client) => {

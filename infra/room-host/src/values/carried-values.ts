@@ -1,0 +1,266 @@
+/**
+ * Authors' values on their way to another host: what onFreeze() returns, `auth`, `userData`, arguments of timers and
+ * server-only fields. Structured clones whose identities and cycles survive; whatever would not arrive as it left is
+ * refused with the path to it.
+ */
+import { CentroidError } from "@centroid/protocol";
+
+/** A primitive as it is; an object by its place in the heap; what MessagePack does not tell apart by name. */
+type Slot =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly [place: number]
+  | readonly ["undefined" | "hole" | "-0"]
+  | readonly ["bigint", text: string];
+
+type Shell =
+  | readonly ["object" | "bare", keys: string[], slots: Slot[]]
+  | readonly ["array" | "set", slots: Slot[]]
+  | readonly ["map", keys: Slot[], slots: Slot[]]
+  | readonly ["date", ms: number]
+  | readonly ["regexp", source: string, flags: string]
+  | readonly ["error", name: string, message: string, stack: string, keys: string[], slots: Slot[]]
+  | readonly ["bytes", view: string, bytes: Uint8Array]
+  | readonly ["url", href: string]
+  | readonly ["link", to: Link];
+
+export interface CarriedValue {
+  root: Slot;
+  heap: Shell[];
+}
+
+/** Names an object that is at both hosts already. */
+type Link = string | number;
+/** Objects that stand for each other at both hosts: nodes of the room's state, clients, timers. */
+export interface Links {
+  /** @returns undefined for any other object */
+  linkOf(value: object): Link | undefined;
+  objectOf(link: Link): object | undefined;
+}
+
+const NO_LINKS: Links = { linkOf: () => undefined, objectOf: () => undefined };
+
+const VIEWS = {
+  Buffer,
+  DataView,
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+} as const;
+const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const;
+
+interface Found {
+  value: object;
+  from: Found | undefined;
+  /** Of this value in the one that it was found in, as one would write it. */
+  step: string;
+}
+
+/**
+ * @param what names the value in the error, such as "what onFreeze() returned"
+ * @throws CentroidError ROOM_NOT_MOVABLE with the path to what cannot be carried
+ */
+export function carry(value: unknown, what: string, links: Links = NO_LINKS): CarriedValue {
+  const heap: Shell[] = [];
+  const places = new Map<object, number>();
+  const found: Found[] = [];
+  const refuse = (kind: string, from: Found | undefined, step: string): never => {
+    let path = step;
+    for (let at = from; at !== undefined; at = at.from) path = at.step + path;
+    throw new CentroidError("ROOM_NOT_MOVABLE", `${what}${path === "" ? "" : ` at ${path}`} is ${kind}`);
+  };
+  const slot = (it: unknown, from: Found | undefined, step: string): Slot => {
+    switch (typeof it) {
+      case "string":
+      case "boolean":
+        return it;
+      case "number":
+        return Object.is(it, -0) ? ["-0"] : it;
+      case "undefined":
+        return ["undefined"];
+      case "bigint":
+        return ["bigint", it.toString()];
+      case "object": {
+        if (it === null) return null;
+        const known = places.get(it);
+        if (known !== undefined) return [known];
+        places.set(it, found.length);
+        found.push({ value: it, from, step });
+        return [found.length - 1];
+      }
+      default:
+        return refuse(`a ${typeof it}, which cannot go to another host; make it anew there`, from, step);
+    }
+  };
+  const root = slot(value, undefined, "");
+  // Not by recursion: a list of many thousand links is deep.
+  for (let place = 0; place < found.length; place++) {
+    const at = found[place] as Found;
+    heap.push(shellOf(at, slot, (kind) => refuse(kind, at, ""), links));
+  }
+  return { root, heap };
+}
+
+function shellOf(
+  at: Found,
+  slot: (value: unknown, from: Found, step: string) => Slot,
+  refuse: (kind: string) => never,
+  links: Links,
+): Shell {
+  const { value } = at;
+  const link = links.linkOf(value);
+  if (link !== undefined) return ["link", link];
+  const entries = (): [keys: string[], slots: Slot[]] => {
+    const keys = Object.keys(value);
+    const own = value as Record<string, unknown>;
+    return [keys, keys.map((key) => slot(own[key], at, stepTo(key)))];
+  };
+  if (Array.isArray(value))
+    return ["array", Array.from(value, (it, i) => (i in value ? slot(it, at, `[${i}]`) : ["hole"]))];
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === null) return ["bare", ...entries()];
+  // By prototype: instances of subclasses would arrive without what makes them that.
+  switch (prototype) {
+    case Object.prototype:
+      return ["object", ...entries()];
+    case Map.prototype: {
+      const map = [...(value as Map<unknown, unknown>)];
+      const keys = map.map(([key]) => slot(key, at, " (a key)"));
+      return ["map", keys, map.map(([key, it]) => slot(it, at, `.get(${JSON.stringify(key) ?? "?"})`))];
+    }
+    case Set.prototype:
+      return ["set", [...(value as Set<unknown>)].map((it, i) => slot(it, at, ` (entry ${i})`))];
+    case Date.prototype:
+      return ["date", (value as Date).getTime()];
+    case RegExp.prototype:
+      return ["regexp", (value as RegExp).source, (value as RegExp).flags];
+    case URL.prototype:
+      return ["url", (value as URL).href];
+    case ArrayBuffer.prototype:
+      return ["bytes", "ArrayBuffer", new Uint8Array(value as ArrayBuffer).slice()];
+    case Promise.prototype:
+      return refuse("a promise: wait for it first and give what it resolves to");
+    default:
+  }
+  for (const [name, View] of Object.entries(VIEWS)) {
+    if (prototype !== View.prototype) continue;
+    const { buffer, byteOffset, byteLength } = value as Uint8Array;
+    return ["bytes", name, new Uint8Array(buffer, byteOffset, byteLength).slice()];
+  }
+  for (const [name, Kind] of Object.entries(ERRORS)) {
+    if (prototype !== Kind.prototype) continue;
+    const { message, stack = "" } = value as Error;
+    return ["error", name, message, stack, ...entries()];
+  }
+  const name = (value as { constructor?: { name?: string } }).constructor?.name || "a class";
+  return refuse(
+    `an instance of ${name}, which would arrive without its methods; give its data as a plain object and make the instance from it there`,
+  );
+}
+
+const stepTo = (key: string): string =>
+  /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+
+/** @throws CentroidError FRAME_INVALID if these are not the bytes that {@link carry} made */
+export function uncarry({ root, heap }: CarriedValue, links: Links = NO_LINKS): unknown {
+  const objects = heap.map((shell) => emptyOf(shell, links));
+  const resolve = (slot: Slot | undefined): unknown => {
+    if (!Array.isArray(slot)) return slot;
+    const [kind, text] = slot as readonly [number | string, string?];
+    if (typeof kind === "number") return objects[kind];
+    return kind === "bigint" ? BigInt(text ?? 0) : kind === "-0" ? -0 : undefined;
+  };
+  const assign = (object: object, keys: readonly string[], slots: readonly Slot[]): void =>
+    keys.forEach((key, i) => {
+      // Not by assignment: "__proto__" is a key like any other here.
+      Object.defineProperty(object, key, {
+        value: resolve(slots[i]),
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    });
+  heap.forEach((shell, place) => {
+    const object = objects[place];
+    switch (shell[0]) {
+      case "object":
+      case "bare":
+        assign(object as object, shell[1], shell[2]);
+        return;
+      case "error":
+        assign(object as object, shell[4], shell[5]);
+        return;
+      case "array":
+        shell[1].forEach((slot, i) => {
+          if (!(Array.isArray(slot) && slot[0] === "hole")) (object as unknown[])[i] = resolve(slot);
+        });
+        return;
+      case "set":
+        for (const slot of shell[1]) (object as Set<unknown>).add(resolve(slot));
+        return;
+      case "map":
+        shell[1].forEach((key, i) => {
+          (object as Map<unknown, unknown>).set(resolve(key), resolve(shell[2][i]));
+        });
+        return;
+      default:
+        return;
+    }
+  });
+  return resolve(root);
+}
+
+function emptyOf(shell: Shell, links: Links): unknown {
+  switch (shell[0]) {
+    case "object":
+      return {};
+    case "bare":
+      return Object.create(null);
+    case "array":
+      return new Array(shell[1].length);
+    case "set":
+      return new Set();
+    case "map":
+      return new Map();
+    case "date":
+      return new Date(shell[1]);
+    case "regexp":
+      return new RegExp(shell[1], shell[2]);
+    case "url":
+      return new URL(shell[1]);
+    case "error": {
+      const Kind = (ERRORS as Record<string, ErrorConstructor>)[shell[1]] ?? Error;
+      const error = new Kind(shell[2]);
+      Object.defineProperty(error, "stack", { value: shell[3], writable: true, configurable: true });
+      return error;
+    }
+    case "bytes":
+      return viewOf(shell[1], shell[2]);
+    case "link":
+      return links.objectOf(shell[1]);
+    default: {
+      const never: never = shell;
+      throw new CentroidError("FRAME_INVALID", `unknown value ${JSON.stringify(never)}`);
+    }
+  }
+}
+
+function viewOf(name: string, bytes: Uint8Array): unknown {
+  // A copy of its own: the bytes lie in a frame, at any offset.
+  const { buffer } = bytes.slice();
+  if (name === "ArrayBuffer") return buffer;
+  if (name === "Buffer") return Buffer.from(buffer);
+  const View = (VIEWS as unknown as Record<string, new (buffer: ArrayBufferLike) => unknown>)[name];
+  if (View === undefined) throw new CentroidError("FRAME_INVALID", `unknown view ${name}`);
+  return new View(buffer);
+}
