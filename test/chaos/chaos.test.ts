@@ -1,14 +1,23 @@
-/** Short runs of the chaos suite, always with the same seed, over either store. */
+/**
+ * Short runs of the chaos suite, always with the same seed, over either store: processes killed at moments of moves.
+ * Faults that overlap freely are for `npm run chaos`.
+ */
 import { expect, it } from "vitest";
 import { chaos } from "./run.js";
 
 it.each(["redis", "embedded"] as const)(
-  "whatever fails at once and whenever, everything said is heard once and every room has one owner (%s)",
+  "whatever is killed in a move, everything said is heard once and every room has one owner (%s)",
   async (store) => {
-    const result = await chaos({ seed: 7, forMs: 15_000, store });
+    const result = await chaos({
+      seed: 7,
+      forMs: 20_000,
+      store,
+      lanes: 0,
+      faults: ["broker killed", "host killed"],
+    });
     expect(result.violations).toEqual([]);
     expect(result.sent).toBeGreaterThan(500);
-    expect(Object.keys(result.faults).length).toBeGreaterThan(3);
+    expect(result.moves).toBeGreaterThan(0);
   },
   180_000,
 );
