@@ -3,7 +3,8 @@
  * so networked-aframe sees nothing of it.
  */
 import { CentroidClient, CentroidError, type CentroidRoom } from "@centroid/sdk";
-import { IS_CONNECTED, type NafAdapter, NOT_CONNECTED, type Occupants } from "./naf.js";
+import { IS_CONNECTED, type NafAdapter, type NafGlobal, NOT_CONNECTED, type Occupants } from "./naf.js";
+import { cut, PartReader } from "./parts.js";
 import { ServerTime } from "./server-time.js";
 import { incomingSchema, type Outgoing } from "./wire.js";
 
@@ -18,6 +19,8 @@ interface RelayView {
 
 export class CentroidAdapter implements NafAdapter {
   readonly #connected = new Set<string>();
+  readonly #parts = new PartReader();
+  #sent = 0;
   #url = "/";
   #app = "default";
   #roomName = "default";
@@ -102,6 +105,7 @@ export class CentroidAdapter implements NafAdapter {
 
   closeStreamConnection(clientId: string): void {
     this.#connected.delete(clientId);
+    this.#parts.forget(clientId);
     this.#closed(clientId);
   }
 
@@ -136,7 +140,12 @@ export class CentroidAdapter implements NafAdapter {
   }
 
   #send(message: Outgoing): void {
-    this.#room?.send("naf", message);
+    try {
+      for (const part of cut(message, this.#sent++)) this.#room?.send("naf", part);
+    } catch (cause) {
+      // networked-aframe sends from within its frame loop, which an error would end.
+      console.error("[centroid]", CentroidError.from(cause).message);
+    }
   }
 
   async #connect(): Promise<void> {
@@ -149,16 +158,33 @@ export class CentroidAdapter implements NafAdapter {
     this.#room = room;
     this.#time = new ServerTime(room as CentroidRoom);
     room.onMessage("naf", (message: unknown) => {
-      const { from, type, data } = incomingSchema.parse(message);
-      this.#received(from, type, data);
+      const incoming = incomingSchema.parse(message);
+      const whole = this.#parts.read(incoming);
+      if (whole !== undefined) this.#received(incoming.from, whole.type, whole.data);
     });
     await this.#time.measure();
     this.#success(room.sessionId);
     room.onStateChange(() => this.#look(channel));
     this.#look(channel);
-    room.onLeave(() => {
-      if (this.#room === room) this.#occupants({});
+    room.onLeave((code, reason) => {
+      if (this.#room === room) this.#putOut(room.sessionId, code, reason ?? "");
     });
+  }
+
+  /**
+   * The room, or its operator, ended this session: the page must hear of it. networked-aframe knows of no such end, so
+   * its own sign of being connected is taken back and an event says the rest.
+   */
+  #putOut(clientId: string, code: number, reason: string): void {
+    this.#room = undefined;
+    this.#client?.dispose();
+    this.#present = "";
+    this.#occupants({});
+    this.#connected.clear();
+    const { NAF, document } = globalThis as { NAF?: NafGlobal; document?: Document };
+    if (NAF?.clientId === clientId) NAF.clientId = "";
+    this.#failure("DISCONNECTED", `the session has ended (${code}${reason && `, ${reason}`})`);
+    document?.body.dispatchEvent(new CustomEvent("disconnected", { detail: { clientId, code, reason } }));
   }
 
   /** Tells networked-aframe who is there, when that has changed. */

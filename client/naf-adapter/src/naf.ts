@@ -34,6 +34,8 @@ export interface NafAdapter {
 }
 
 export interface NafGlobal {
+  /** Set while connected. */
+  clientId?: string;
   adapters: { register(name: string, adapter: new () => NafAdapter): void };
 }
 

@@ -5,7 +5,10 @@
 import { type Client, Room } from "@colyseus/core";
 import { type SchemaType, schema, t } from "@colyseus/schema";
 import type { z } from "zod";
+import { isDrop } from "./drop.js";
 import { nafJoinSchema, type Outgoing, outgoingSchema, timeRequestSchema } from "./wire.js";
+
+export { isDrop } from "./drop.js";
 
 const MAX_PLAYERS = 64;
 /** A player whose connection broke keeps its avatar so long, seconds. */
@@ -39,8 +42,8 @@ export default class NafRoom extends Room<{ state: NafState }> {
     this.state.occupants.set(client.sessionId, new Occupant().assign({ channel, joinedAtMs: Date.now() }));
   }
 
-  override async onDrop(client: Client): Promise<void> {
-    await this.allowReconnection(client, RECONNECTION_S);
+  override async onDrop(client: Client, code?: number): Promise<void> {
+    if (isDrop(code)) await this.allowReconnection(client, RECONNECTION_S);
   }
 
   override onLeave(client: Client): void {
@@ -48,13 +51,13 @@ export default class NafRoom extends Room<{ state: NafState }> {
   }
 
   /** The sender is who the seat says, never who the message says. */
-  #relay(sender: Client, { to, type, data }: Outgoing): void {
+  #relay(sender: Client, { to, ...message }: Outgoing): void {
     const from = sender.sessionId;
     const channel = this.state.occupants.get(from)?.channel;
     for (const client of this.clients) {
       const { sessionId } = client;
       if (sessionId === from || (to !== undefined && sessionId !== to)) continue;
-      if (this.state.occupants.get(sessionId)?.channel === channel) client.send("naf", { from, type, data });
+      if (this.state.occupants.get(sessionId)?.channel === channel) client.send("naf", { from, ...message });
     }
   }
 }

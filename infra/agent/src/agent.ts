@@ -1,6 +1,7 @@
 /** One edge host: its carriers, its beacon and its link to the broker. */
 import { cpus } from "node:os";
 import { type AgentRequest, CentroidError, type RoomCheckpoint, type RoomReport } from "@centroid/protocol";
+import { authority } from "@centroid/protocol/node";
 import type { RunningServer } from "@centroid/room-host/sockets";
 import { startBeacon } from "./beacon.js";
 import { BrokerLink, type BrokerLinkState } from "./broker-link.js";
@@ -193,7 +194,7 @@ export class Agent implements AsyncDisposable {
 
   #beaconUrl(): string {
     const { config } = this.#options;
-    return `ws://${config.advertiseHost ?? config.bindHost}:${this.#beacon?.port ?? 0}/beacon`;
+    return `ws://${authority(config.advertiseHost ?? config.bindHost, this.#beacon?.port ?? 0)}/beacon`;
   }
 
   async #reports(): Promise<RoomReport[]> {

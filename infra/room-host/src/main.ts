@@ -12,7 +12,7 @@ import {
   type RoomQuestion,
   roomAnswerSchema,
 } from "@centroid/protocol";
-import { PendingReplies } from "@centroid/protocol/node";
+import { authority, PendingReplies } from "@centroid/protocol/node";
 import { z } from "zod";
 import { watchThisProcess } from "./activity/watch.js";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
@@ -105,7 +105,7 @@ async function main(): Promise<void> {
     (connection) => host?.accept(connection),
     (line) => send({ type: "notice", line }),
   );
-  const address = `${config.advertiseHost}:${transport.port}`;
+  const address = authority(config.advertiseHost, transport.port);
   const questions = new PendingReplies();
   const ask = (question: RoomQuestion): Promise<unknown> =>
     questions.ask((requestId) => send({ type: "asked", requestId, question }), {

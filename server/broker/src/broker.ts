@@ -3,10 +3,11 @@ import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { CentroidError, type Host } from "@centroid/protocol";
-import { DisposalStack } from "@centroid/protocol/node";
+import { authority, DisposalStack } from "@centroid/protocol/node";
 import { pino } from "pino";
 import { RECENT_RECEIPTS } from "./api/event-feed.js";
 import { EventSocket } from "./api/event-socket.js";
+import { useTls } from "./api/tls-port.js";
 import { systemClock } from "./base/clock.js";
 import { randomIds } from "./base/ids.js";
 import { addressKey, DEFAULT_LIMITS } from "./base/limits.js";
@@ -213,6 +214,7 @@ async function start(
     events,
     gateway,
   });
+  const tls = options.tls && (await useTls(app.server, options.tls, logger));
   const listen = setInterval(() => liveness.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
   const sweep = setInterval(() => {
     core.seats.sweep();
@@ -227,6 +229,7 @@ async function start(
     // The port closes only when the agents' and players' connections have ended.
     agents[Symbol.dispose]();
     gateway[Symbol.dispose]();
+    tls?.[Symbol.dispose]();
     await closed;
   });
   teardown.defer(() => {
@@ -253,7 +256,7 @@ async function start(
   });
   const { port } = app.server.address() as AddressInfo;
   const shown = bindHost === "0.0.0.0" || bindHost === "::" ? "127.0.0.1" : bindHost;
-  const url = `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
+  const url = `http://${authority(shown, port)}`;
   await cluster.join(
     { brokerId, url: options.clusterUrl ?? url },
     {

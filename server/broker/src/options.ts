@@ -1,5 +1,6 @@
 /** What a broker can be told, and what it assumes otherwise. */
 import type { CarrierKind } from "@centroid/protocol";
+import type { TlsFiles } from "./api/tls-port.js";
 import type { Clock } from "./base/clock.js";
 import type { NewId } from "./base/ids.js";
 import type { BrokerLimits } from "./base/limits.js";
@@ -70,6 +71,8 @@ export interface BrokerOptions {
    * to the rooms' hosts. Not needed to be reached by TLS of this broker's own or behind a proxy that says it speaks TLS.
    */
   publicUrl?: string;
+  /** TLS of this broker's own, on its one port; plain HTTP is then for programs of this machine only. */
+  tls?: TlsFiles;
   /** Addresses of proxies, whose X-Forwarded-For says who asks. Not of who asks the proxy: that one could say anything. */
   trustProxy?: readonly string[];
   logger?: Logger;

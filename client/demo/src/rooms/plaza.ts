@@ -1,4 +1,5 @@
 /** Social VR: people who see each other's heads and hands, and pass things around. An ordinary Colyseus room. */
+import { isDrop } from "@centroid/naf-adapter/room";
 import { type Client, Room } from "@colyseus/core";
 import type { z } from "zod";
 import { fly } from "../state/flight.js";
@@ -90,8 +91,8 @@ export default class Plaza extends Room<{ state: PlazaState }> {
     this.state.avatars.set(client.sessionId, avatar);
   }
 
-  override async onDrop(client: Client): Promise<void> {
-    await this.allowReconnection(client, RECONNECTION_S);
+  override async onDrop(client: Client, code?: number): Promise<void> {
+    if (isDrop(code)) await this.allowReconnection(client, RECONNECTION_S);
   }
 
   override onLeave(client: Client): void {

@@ -1,4 +1,6 @@
 /** What needs Node and several programs share: proof of a shared token, requests matched with their replies, ends in order. */
+
+export { authority } from "./authority.js";
 export { DisposalStack } from "./disposal-stack.js";
 export { PendingReplies } from "./request-correlator.js";
 export { requestTarget } from "./request-target.js";

@@ -20,6 +20,8 @@ interface UpFlags {
   viewerToken?: string;
   requireReadToken?: boolean;
   publicUrl?: string;
+  tlsCert?: string;
+  tlsKey?: string;
   trustProxy?: string;
   limits?: boolean;
   checkpointMs?: number;
@@ -48,6 +50,8 @@ export function registerUp(program: Command): void {
     .option("--viewer-token <token>", "read-only token (default: generated at the first start)")
     .option("--require-read-token", "require a token for reading, even from this machine")
     .option("--public-url <url>", "https:// origin players use, for API, pages and all sockets")
+    .option("--tls-cert <file>", "PEM certificate: serve HTTPS; reloaded when the file changes")
+    .option("--tls-key <file>", "PEM key of --tls-cert")
     .option("--trust-proxy <addresses>", "comma-separated proxies whose X-Forwarded-For header is trusted")
     .option("--no-limits", "lift the limits per address and player (for load tests)")
     .option(

@@ -47,6 +47,8 @@ const ENVIRONMENT: Record<string, { key: keyof ConfigInput; read: (text: string)
   CENTROID_PORT: { key: "port", read: Number },
   CENTROID_BIND_HOST: { key: "bindHost", read: String },
   CENTROID_PUBLIC_URL: { key: "publicUrl", read: String },
+  CENTROID_TLS_CERT: { key: "tlsCert", read: String },
+  CENTROID_TLS_KEY: { key: "tlsKey", read: String },
   CENTROID_ADVERTISE_HOST: { key: "advertiseHost", read: String },
   CENTROID_HOSTS: { key: "hosts", read: Number },
   CENTROID_CARRIER: { key: "carrier", read: String },

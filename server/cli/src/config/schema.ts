@@ -67,6 +67,9 @@ export const configSchema = z.strictObject({
   requireReadToken: z.boolean().default(false),
   /** `https://name[:port][/path]` by which players reach this machine; all their sockets come there too. */
   publicUrl: z.url({ protocol: /^https?$/, error: "must look like https://play.example" }).optional(),
+  /** PEM files for TLS of the broker's own, both or none; read again when they change. */
+  tlsCert: z.string().min(1).optional(),
+  tlsKey: z.string().min(1).optional(),
   /** Addresses of proxies, with commas, that are believed whom they ask for. */
   trustProxy: z
     .string()

@@ -7,6 +7,7 @@ import {
   assertWritable,
   type Broker,
   type BrokerLimits,
+  type BrokerOptions,
   DEFAULT_LIMITS,
   REQUEST_BURST_S,
   startBroker,
@@ -119,6 +120,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
       placement: config.placement,
       limits: config.limits && brokerLimits(config),
       requireReadToken: config.requireReadToken,
+      ...tlsFiles(config),
       ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
       ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy.split(",") }),
       ...(config.trace !== undefined && { traceFile: resolve(config.trace) }),
@@ -150,6 +152,14 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
     keepsRooms,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
+}
+
+/** @throws CentroidError CONFIG_INVALID for one without the other */
+function tlsFiles({ tlsCert, tlsKey }: Config): { tls?: NonNullable<BrokerOptions["tls"]> } {
+  if (tlsCert === undefined && tlsKey === undefined) return {};
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw new CentroidError("CONFIG_INVALID", "tlsCert, tlsKey: TLS needs both, the certificate and its key");
+  return { tls: { certFile: resolve(tlsCert), keyFile: resolve(tlsKey) } };
 }
 
 /** 0 lifts one of them. */

@@ -1,0 +1,104 @@
+/**
+ * TLS on the broker's one port. Programs of this machine (agents, commands, probes) go on in plain HTTP there: the first
+ * byte says which it is (RFC 8446, 5.1: a handshake is 22). From elsewhere nothing is taken in plain. Certificates are
+ * read again when their files change; connections stay.
+ */
+import { readFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import { createSecureContext, createServer } from "node:tls";
+import { CentroidError } from "@centroid/protocol";
+import type { Logger } from "../base/logger.js";
+import { isLoopback } from "./guard.js";
+
+/** PEM files. */
+export interface TlsFiles {
+  /** The certificate, and those of intermediate authorities after it. */
+  certFile: string;
+  keyFile: string;
+}
+
+const HANDSHAKE = 22;
+/** A connection that has not begun by then, or not finished its handshake, is not waited for. */
+const HANDSHAKE_TIMEOUT_MS = 8_000;
+/** Certificates are renewed weeks before they end; a few seconds are soon enough. */
+const RELOAD_MS = 2_000;
+const PLAIN_REFUSED =
+  "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nthis port speaks HTTPS\n";
+
+/**
+ * Puts TLS before a server that does not listen yet.
+ * @throws CentroidError CONFIG_INVALID if the files cannot be used
+ */
+export async function useTls(server: Server, files: TlsFiles, logger: Logger): Promise<Disposable> {
+  let pair = await read(files);
+  const secure = createServer({
+    ...pair,
+    ALPNProtocols: ["http/1.1"],
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  });
+  const plain = server.listeners("connection") as ((socket: Socket) => void)[];
+  server.removeAllListeners("connection");
+  const serve = (socket: Socket): void => {
+    for (const listener of plain) listener.call(server, socket);
+  };
+  /** Without a byte yet, so that nobody else ends them. */
+  const silent = new Set<Socket>();
+  secure.on("secureConnection", serve);
+  secure.on("tlsClientError", (_cause, socket) => socket.destroy());
+  server.on("connection", (socket: Socket) => {
+    silent.add(socket);
+    const end = (): void => void socket.destroy();
+    socket.on("error", end);
+    socket.setTimeout(HANDSHAKE_TIMEOUT_MS, end);
+    socket.once("close", () => silent.delete(socket));
+    socket.once("data", (first: Buffer) => {
+      silent.delete(socket);
+      socket.setTimeout(0);
+      socket.off("timeout", end);
+      socket.off("error", end);
+      socket.pause();
+      socket.unshift(first);
+      if (first[0] === HANDSHAKE) secure.emit("connection", socket);
+      else if (isOwn(socket)) {
+        serve(socket);
+        socket.resume();
+      } else socket.on("error", end).end(PLAIN_REFUSED);
+    });
+  });
+  const timer = setInterval(() => {
+    read(files).then(
+      (next) => {
+        if (next.cert.equals(pair.cert) && next.key.equals(pair.key)) return;
+        secure.setSecureContext(next);
+        pair = next;
+        logger.info({ file: files.certFile }, "certificate loaded anew");
+      },
+      // One of the two may be written just now; the old pair serves until both fit.
+      (cause: unknown) => logger.warn({ cause }, "certificate could not be loaded anew"),
+    );
+  }, RELOAD_MS);
+  timer.unref();
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      for (const socket of silent) socket.destroy();
+    },
+  };
+}
+
+/** Programs of this machine may also come by one of its outer addresses. */
+const isOwn = ({ remoteAddress = "", localAddress }: Socket): boolean =>
+  isLoopback(remoteAddress) || remoteAddress === localAddress;
+
+async function read({ certFile, keyFile }: TlsFiles): Promise<{ cert: Buffer; key: Buffer }> {
+  try {
+    const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
+    createSecureContext({ cert, key });
+    return { cert, key };
+  } catch (cause) {
+    throw new CentroidError("CONFIG_INVALID", `TLS: ${certFile} and ${keyFile} cannot be used: ${cause}`, {
+      cause,
+    });
+  }
+}
