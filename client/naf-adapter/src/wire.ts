@@ -17,7 +17,6 @@ const partSchema = z.object({
   index: z.number().int().nonnegative(),
   count: z.number().int().min(1).max(MAX_PARTS),
 });
-export type Part = z.infer<typeof partSchema>;
 
 /** To one player, or to all others of the channel. The data is networked-aframe's own. */
 export const outgoingSchema = z.object({
