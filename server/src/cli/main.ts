@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+/** The `centroid` command, as this package installs it. */
+import "@centroid/cli/main";
