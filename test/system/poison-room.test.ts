@@ -67,8 +67,12 @@ it.each(["exit", "exit later", "hang"])(
     expect(message).toContain(`message "${type}" from session ${poison.sessionId}`);
     // Noticed by the loop that stood still, not by a process that says nothing at all.
     expect(message).toContain(type === "hang" ? "hung the process" : "ended the process");
-    const rooms = (await (await fetch(`${system.url}/api/v1/rooms`)).json()) as { roomId: string }[];
-    expect(rooms.map(({ roomId }) => roomId)).toEqual([neighbour.roomId]);
+    const rooms = async (): Promise<string[]> => {
+      const listed = (await (await fetch(`${system.url}/api/v1/rooms`)).json()) as { roomId: string }[];
+      return listed.map(({ roomId }) => roomId);
+    };
+    // What earlier cases left ends by itself, too.
+    await expect.poll(rooms, { timeout: 20_000 }).toEqual([neighbour.roomId]);
     await neighbour.leave();
   },
   90_000,

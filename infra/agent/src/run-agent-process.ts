@@ -19,7 +19,8 @@ type FromAgent =
   | { type: "refused"; code: string; message: string };
 
 const tell = (message: FromAgent): void => {
-  if (process.connected) process.send?.(message);
+  // A starter that has just gone hears nothing; its end is noticed by itself.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   else if (message.type === "notice") process.stderr.write(`${printable(message.line)}\n`);
   else if (message.type === "refused")
     process.stderr.write(`refused by the broker: ${printable(message.message)}\n`);

@@ -65,7 +65,7 @@ type ToAgent =
   | { type: "failed"; message: string };
 
 function send(message: ToAgent): void {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 /** The agent lets go or has died: nothing runs on here, but what an author saves in `onDispose` is saved. */

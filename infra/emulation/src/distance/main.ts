@@ -10,7 +10,7 @@ if (!process.send) {
 }
 
 let emulator: EmulatorServer | undefined;
-const tell = (message: EmulatorMessage) => process.send?.(message);
+const tell = (message: EmulatorMessage) => process.send?.(message, undefined, undefined, () => undefined);
 
 async function stop(): Promise<void> {
   process.off("message", onMessage);
