@@ -91,13 +91,13 @@ describe("vm.json", () => {
 
   it("is asked for with --carrier vm, and is for nothing else", async () => {
     await using cli = await Cli.create();
-    writeFileSync(join(cli.folder, "room.ts"), "export default class {}");
+    const rooms = join(import.meta.dirname, "../fixtures/rooms");
     const host = ["--host-id", "a", "--lat", "0", "--lon", "0"];
-    const agent = ["agent", "--broker", "ws://127.0.0.1:9", ...host, "--rooms", cli.folder];
+    const agent = ["agent", "--broker", "ws://127.0.0.1:9", ...host, "--rooms", rooms];
     const env = { CENTROID_AGENT_TOKEN: "token-of-an-agent" };
     const wrong: [string[], RegExp][] = [
-      [["--carrier", "vm"], /--carrier vm needs --vm FILE: docs\/vm\.md/],
-      [["--vm", "vm.json"], /--vm is for --carrier vm/],
+      [["--carrier", "vm"], /--carrier vm needs --vm FILE; see docs\/vm\.md/],
+      [["--vm", "vm.json"], /--vm needs --carrier vm/],
       [["--carrier", "vm", "--vm", "nowhere.json"], /nowhere\.json: ENOENT/],
     ];
     for (const [args, said] of wrong)
