@@ -133,6 +133,11 @@ it("a room in which an async handler runs for ever is saved all the same", async
   const restored = new Promise((resolve) => void room.onMigrate(resolve));
   await killProcessOf(handlers, room.roomId);
   await restored;
+  // What the restored room says comes after its whole state.
+  const rung = new Promise((resolve) => void room.onMessage("all", resolve));
+  room.onMessage("one", () => undefined);
+  room.send("ring");
+  await rung;
   // At most a second of waiting for the handler, an interval between two saves, and what the machine adds.
   expect(room.state.round).toBeGreaterThan(reached - 35);
   await room.leave();
