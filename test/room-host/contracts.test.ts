@@ -5,7 +5,7 @@ import { Room as ClientRoom } from "@colyseus/sdk";
 import { describe, expect, it } from "vitest";
 
 const versionOf = (name: string): string =>
-  JSON.parse(readFileSync(new URL(`../../../node_modules/${name}/package.json`, import.meta.url), "utf8"))
+  JSON.parse(readFileSync(new URL(`../../node_modules/${name}/package.json`, import.meta.url), "utf8"))
     .version;
 
 describe("contracts with pinned packages", () => {
