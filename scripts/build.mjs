@@ -29,7 +29,7 @@ export async function build(signal) {
   const steps = [
     [TSC, ...TSC_FLAGS, ...BEFORE_PAGES],
     ["client/build-pages.mjs"],
-    [TSC, ...TSC_FLAGS, "server"],
+    [TSC, ...TSC_FLAGS, "infra", "server"],
   ];
   for (const args of steps) if ((await run(args, signal)) !== 0) return false;
   return true;
