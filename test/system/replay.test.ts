@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { replay, type TraceLine } from "@centroid/placement";
+import type { Receipt } from "@centroid/protocol";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { LiveSystem } from "../support/live-system.js";
 import { Cli } from "../support/run-cli.js";
@@ -25,9 +26,16 @@ beforeAll(async () => {
     10_000,
   );
   await guest.leave();
-  const from = live.events.length;
-  await live.emulator.setSite("ada", "frankfurt");
-  expect(await live.receipt(room.roomId, from)).toMatchObject({ outcome: "completed" });
+  // On its way the room may stop at a host that was measured before the one next to its player.
+  const arrivesAt = async (hostId: string): Promise<Receipt> => {
+    const from = live.events.length;
+    await live.emulator.setSite("ada", hostId);
+    return await live.event((event) => {
+      if (event.type !== "receipt" || event.receipt.roomId !== room.roomId) return undefined;
+      return event.receipt.toHostId === hostId ? event.receipt : undefined;
+    }, from);
+  };
+  expect(await arrivesAt("frankfurt")).toMatchObject({ outcome: "completed" });
   // Questions in between must leave no trace in what is decided.
   await live.decisions(room.roomId);
   const asked = await live.post("/whatif", {
@@ -35,9 +43,7 @@ beforeAll(async () => {
     location: { latitude: 35, longitude: 139 },
   });
   expect(asked.status).toBe(200);
-  const back = live.events.length;
-  await live.emulator.setSite("ada", "virginia");
-  expect(await live.receipt(room.roomId, back)).toMatchObject({ outcome: "completed" });
+  expect(await arrivesAt("virginia")).toMatchObject({ outcome: "completed" });
   await room.leave();
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
