@@ -87,22 +87,24 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
   const persistence = await openPersistence(config, owned, hooks.clean);
   const token = (name: TokenName, given: string | undefined) =>
     given === undefined ? persistence.token(name) : { value: given, fresh: false };
-  const [admin, viewer, agent, rooms] = await Promise.all([
+  // Loading them takes as long as emulator and broker take to start; only hosts need them.
+  const bundling = bundleRooms(
+    config.rooms ?? DEMO_ROOMS_DIR,
+    join(config.stateDir, "rooms"),
+    roomEnvironment(process.env, config.roomEnv),
+  );
+  bundling.catch(() => undefined);
+  const [admin, viewer, agent] = await Promise.all([
     token("admin-token", config.adminToken),
     token("viewer-token", config.viewerToken),
     token("agent-token", config.agentToken),
-    bundleRooms(
-      config.rooms ?? DEMO_ROOMS_DIR,
-      join(config.stateDir, "rooms"),
-      roomEnvironment(process.env, config.roomEnv),
-    ),
   ]);
   hooks.signal?.throwIfAborted();
   // Without agents of its own it needs no machines either: agents elsewhere have theirs.
   const inLab = config.carrier === "vm" && sites.length > 0;
-  const lab = inLab ? owned.use(await startLab(config, sites, rooms, hooks)) : undefined;
+  const lab = inLab ? owned.use(await startLab(config, sites, await bundling, hooks)) : undefined;
   hooks.signal?.throwIfAborted();
-  const emulator = await startRelayFor(config, sites, lab);
+  const emulator = await startEmulatorFor(config, sites, lab);
   if (emulator !== undefined) owned.use(emulator);
   hooks.signal?.throwIfAborted();
   const dashboardDir = findDashboard();
@@ -129,6 +131,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
       ...(dashboardDir !== undefined && { dashboardDir }),
     }),
   );
+  const rooms = await bundling;
   const agents = await startAgents(sites, config, broker, agent.value, rooms, hooks, lab);
   // Other brokers have hosts of their own to build its rooms again; alone it has nobody to leave them to.
   const keepsRooms = config.keepRooms ?? config.redis !== undefined;
@@ -236,7 +239,7 @@ function startLab(
 }
 
 /** Emulates distances, lets players into a lab, or both. */
-async function startRelayFor(
+async function startEmulatorFor(
   config: Config,
   sites: readonly HostSite[],
   lab: DeployLab | undefined,
