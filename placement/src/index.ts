@@ -49,6 +49,7 @@ export { MatrixError, type MatrixErrorCode } from "./matrix/matrix-error.js";
 export { checkSlices, parseRttMatrix, type RttMatrix } from "./matrix/rtt-matrix.js";
 export { PlacementWorld, type Recording } from "./placement-world.js";
 export { type Confirmation, nextConfirmation } from "./probing/confirm.js";
+export { DEFAULT_PROBING } from "./probing/probe-planner.js";
 export { Replay, type ReplayDifference, replay, TraceError } from "./replay/replay.js";
 export { type PageData, type PageMove, type PageRoom, SimulationPage } from "./report/page.js";
 export {

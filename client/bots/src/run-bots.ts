@@ -30,7 +30,7 @@ const optionsSchema = z.strictObject({
   seed: z.number().int().default(1),
   /** Processes; by default one per core, at most four: the players share the machine with the hosts. */
   workers: z.number().int().min(1).max(64).default(Math.min(4, availableParallelism())),
-  relayControlUrl: z.url().optional(),
+  emulatorControlUrl: z.url().optional(),
   roomType: z.enum(["arena", "plaza"]).default("arena"),
   inputsPerSecond: z.number().positive().max(60).default(5),
 });
@@ -67,7 +67,7 @@ export async function runBots({ onProgress, signal, ...rest }: RunBotsOptions): 
     rooms,
     durationMs,
     seed,
-    emulated: options.relayControlUrl !== undefined,
+    emulated: options.emulatorControlUrl !== undefined,
   });
 
   const startedMs = performance.now();
@@ -100,7 +100,7 @@ export async function runBots({ onProgress, signal, ...rest }: RunBotsOptions): 
       send(child, {
         type: "start",
         brokerUrl: options.brokerUrl,
-        relayControlUrl: options.relayControlUrl,
+        emulatorControlUrl: options.emulatorControlUrl,
         roomType,
         inputsPerSecond: options.inputsPerSecond,
         seed: seed + worker * SEED_STRIDE,

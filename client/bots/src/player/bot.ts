@@ -16,7 +16,7 @@ export interface BotOptions {
   readonly roomType: PlayableRoom;
   readonly brokerUrl: string;
   /** Without it players tell the broker where they are, but their round trips do not change. */
-  readonly relayControlUrl: string | undefined;
+  readonly emulatorControlUrl: string | undefined;
   readonly inputsPerSecond: number;
   readonly seed: number;
   readonly startedAtMs: number;
@@ -36,10 +36,10 @@ export class Bot {
   constructor(options: BotOptions) {
     this.#options = options;
     this.#random = seededUniform(options.seed);
-    const { plan, relayControlUrl, brokerUrl } = options;
+    const { plan, emulatorControlUrl, brokerUrl } = options;
     this.#client = new CentroidClient(brokerUrl, {
       playerId: plan.playerId,
-      ...(relayControlUrl !== undefined && { network: plan.playerId }),
+      ...(emulatorControlUrl !== undefined && { network: plan.playerId }),
       location: this.#locationOf(plan.homeCityId),
     });
   }
@@ -95,8 +95,8 @@ export class Bot {
   }
 
   async #travel(cityId: string, signal: AbortSignal): Promise<void> {
-    const { relayControlUrl, plan } = this.#options;
-    if (relayControlUrl !== undefined) await setSite(relayControlUrl, plan.playerId, cityId, signal);
+    const { emulatorControlUrl, plan } = this.#options;
+    if (emulatorControlUrl !== undefined) await setSite(emulatorControlUrl, plan.playerId, cityId, signal);
     this.#client.setLocation(this.#locationOf(cityId));
   }
 

@@ -4,16 +4,16 @@ import { z } from "zod";
 const answerSchema = z.object({ error: z.string() });
 
 /**
- * @param relayControlUrl base of the relay's control API
- * @throws Error with the relay's reason
+ * @param emulatorControlUrl base of the distance emulator's control API
+ * @throws Error with the emulator's reason
  */
 export async function setSite(
-  relayControlUrl: string,
+  emulatorControlUrl: string,
   label: string,
   siteId: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await fetch(`${relayControlUrl}/labels`, {
+  const response = await fetch(`${emulatorControlUrl}/labels`, {
     method: "PUT",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ label, siteId }),
@@ -22,5 +22,5 @@ export async function setSite(
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return;
   const answer = answerSchema.safeParse(body);
-  throw new Error(answer.success ? answer.data.error : `the relay answered ${response.status}`);
+  throw new Error(answer.success ? answer.data.error : `the distance emulator answered ${response.status}`);
 }

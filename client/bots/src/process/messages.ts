@@ -14,7 +14,7 @@ export const toWorkerSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("start"),
     brokerUrl: z.string(),
-    relayControlUrl: z.string().optional(),
+    emulatorControlUrl: z.string().optional(),
     roomType: z.enum(["arena", "plaza"]),
     inputsPerSecond: z.number().positive(),
     seed: z.number().int(),

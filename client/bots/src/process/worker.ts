@@ -26,7 +26,7 @@ async function run(start: StartWorker): Promise<void> {
       group,
       roomType: start.roomType,
       brokerUrl: start.brokerUrl,
-      relayControlUrl: start.relayControlUrl,
+      emulatorControlUrl: start.emulatorControlUrl,
       inputsPerSecond: start.inputsPerSecond,
       seed: start.seed + i,
       startedAtMs,

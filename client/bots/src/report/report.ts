@@ -20,7 +20,7 @@ export interface BotReport {
   readonly rooms: number;
   readonly durationMs: number;
   readonly seed: number;
-  /** True if the distances were those of the demo world, put on the wire by the relay. */
+  /** True if the distances were those of the demo world, put on the wire by the distance emulator. */
   readonly emulated: boolean;
   readonly joins: { ok: number; failed: number; p50Ms: number | undefined; p99Ms: number | undefined };
   /** By the application's own echo through the room, so with the room's work in it. */

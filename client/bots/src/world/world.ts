@@ -11,7 +11,7 @@ export interface EmulatedWorld {
   readonly hosts: readonly City[];
   /** Round trip between two cities, ms: a measured number, 0 from a city to itself. */
   rttMs(fromCityId: string, toCityId: string): number;
-  /** The same for all pairs, as the relay takes it. */
+  /** The same for all pairs, as the distance emulator takes it. */
   readonly rttTable: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 

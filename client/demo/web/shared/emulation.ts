@@ -1,4 +1,4 @@
-/** Where the emulated players are; the broker passes it on to the relay. */
+/** Where the emulated players are; the broker passes it on to the distance emulator. */
 
 async function ask(path: string, init?: RequestInit): Promise<unknown> {
   const response = await fetch(`/centroid/v1/emulation${path}`, init);

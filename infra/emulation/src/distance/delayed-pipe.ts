@@ -1,4 +1,4 @@
-/** One direction of a relayed connection: bytes leave in order, each chunk one delay after it came. */
+/** One direction of an emulated connection: bytes leave in order, each chunk one delay after it came. */
 import type { Socket } from "node:net";
 import type { DeadlineQueue, Due } from "./deadline-queue.js";
 

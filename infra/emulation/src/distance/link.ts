@@ -1,4 +1,4 @@
-/** One relayed connection: two sockets and the distance between them. */
+/** One emulated connection: two sockets and the distance between them. */
 import { connect, type Socket } from "node:net";
 import type { DeadlineQueue } from "./deadline-queue.js";
 import { DelayedPipe } from "./delayed-pipe.js";

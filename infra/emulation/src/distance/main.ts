@@ -5,7 +5,9 @@ import { type EmulatorMessage, ownerMessageSchema } from "./config.js";
 import { EmulatorServer } from "./emulator-server.js";
 
 if (!process.send) {
-  process.stderr.write("the emulator is started by startRelay of @centroid/infra, not by hand\n");
+  process.stderr.write(
+    "the distance emulator is started by startDistanceEmulator of @centroid/emulation, not by hand\n",
+  );
   process.exit(2);
 }
 

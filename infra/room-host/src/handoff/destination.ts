@@ -293,6 +293,7 @@ export class HandoffDestination {
 
   /** A player that goes on here already finds that its old connection broke before the last frame. */
   #askLate(client: MovableClient, received: number): void {
+    if (this.#asked.has(client.sessionId)) return;
     this.#asked.add(client.sessionId);
     if (this.#source === undefined) client.link.resend([]);
     else this.#send({ type: "replay", sessionId: client.sessionId, received });
@@ -317,8 +318,7 @@ export class HandoffDestination {
     const patchRateMs = (this.#state.name === "owner" ? this.#state.room.patchRate : undefined) ?? 0;
     const resumed = { type: "resumed", epoch: this.#options.epoch, received, sent, patchRateMs } as const;
     client.link.on("control", (message: ClientControl) => {
-      if (message.type === "replay" && !this.#asked.has(client.sessionId))
-        this.#askLate(client, message.received);
+      if (message.type === "replay") this.#askLate(client, message.received);
     });
     client.link.attach(socket, client.link.centroid ? resumed : undefined, before);
   }

@@ -7,7 +7,7 @@ const relayStatusSchema = z.object({ sites: z.array(z.string()) });
 const paramsSchema = z.object({ network: networkSchema.min(1) });
 const siteSchema = z.strictObject({ siteId: z.string().min(1).max(64) });
 
-/** @param emulationUrl control URL of the relay */
+/** @param emulationUrl control URL of the distance emulator */
 export function emulationRoutes(app: FastifyInstance, emulationUrl: string): void {
   app.get("/centroid/v1/emulation", async () => {
     const response = await fetch(emulationUrl);

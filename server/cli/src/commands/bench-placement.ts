@@ -1,6 +1,7 @@
 /** `centroid bench placement`: how long one evaluation of a room takes, with a fleet's worth of rooms in memory. */
 import {
   DEFAULT_PARAMETERS,
+  DEFAULT_PROBING,
   HostTable,
   LatencyMap,
   MigrationCosts,
@@ -19,7 +20,6 @@ const RUNNING_ROOMS = 1_000;
 const CITIES = 150;
 const DETOUR = 0.3;
 const TRAINING_HOSTS = 6;
-const LANDMARKS = 6;
 const REFINE_PASSES = 5;
 /** Of one probe. */
 const PINGS = 3;
@@ -110,7 +110,7 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
     for (let i = 0; i < TRAINING_HOSTS; i++) probe(p, Math.floor(fraction(p * 31 + i) * hosts));
   }
   map.refine(REFINE_PASSES);
-  const landmarks = map.landmarks(LANDMARKS).map((hostId) => Number(hostId.slice(1)));
+  const landmarks = map.landmarks(DEFAULT_PROBING.standing).map((hostId) => Number(hostId.slice(1)));
   for (let p = 0; p < players; p++)
     for (const h of landmarks) for (let ping = 0; ping < PINGS; ping++) probe(p, h);
   const costs = new MigrationCosts(DEFAULT_PARAMETERS);

@@ -73,7 +73,7 @@ export function registerBots(program: Command): void {
 
 async function play(flags: BotsFlags): Promise<BotReport> {
   const broker = new BrokerClient(flags);
-  const relayControlUrl = await emulation(broker);
+  const emulatorControlUrl = await emulation(broker);
   const progress = new ProgressLine();
   try {
     return await runBots({
@@ -87,7 +87,7 @@ async function play(flags: BotsFlags): Promise<BotReport> {
       inputsPerSecond: flags.rate,
       ...(flags.leg !== undefined && { legMs: flags.leg }),
       ...(flags.workers !== undefined && { workers: flags.workers }),
-      ...(relayControlUrl !== undefined && { relayControlUrl }),
+      ...(emulatorControlUrl !== undefined && { emulatorControlUrl }),
       onProgress: (now) => progress.show(now),
       signal: untilStopped(),
     });

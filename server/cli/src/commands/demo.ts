@@ -94,7 +94,7 @@ function welcome(
 /** Until stopped. */
 async function play(
   brokerUrl: string,
-  relayControlUrl: string | undefined,
+  emulatorControlUrl: string | undefined,
   players: number,
   rooms: number,
   stop: AbortSignal,
@@ -110,7 +110,7 @@ async function play(
       seed,
       workers: 1,
       signal: stop,
-      ...(relayControlUrl !== undefined && { relayControlUrl }),
+      ...(emulatorControlUrl !== undefined && { emulatorControlUrl }),
     });
   }
 }
