@@ -1,6 +1,6 @@
 /**
- * What a room host is asked, behind every carrier: creates rooms, seats players, restores and ends rooms; moves
- * and standbys have their own desks.
+ * What a room host is asked, behind every carrier: creates rooms, seats players, restores and ends rooms. Moves
+ * and standbys have files of their own.
  */
 import {
   type AgentMethod,
@@ -33,11 +33,12 @@ import {
 } from "./colyseus/seats.js";
 import { ConnectionRouter } from "./connections/connection-router.js";
 import type { PlayerConnection } from "./connections/transport.js";
+import { HandoffMoves } from "./rooms/handoff-moves.js";
 import { type Hosted, type Seat, seated } from "./rooms/hosted.js";
 import { HostedRooms, type HostedRoomsOptions } from "./rooms/hosted-rooms.js";
-import { Moves } from "./rooms/moves.js";
 import { Pauses } from "./rooms/pauses.js";
 import { RoomBuilds } from "./rooms/room-builds.js";
+import { handleMove } from "./rooms/room-moves.js";
 import { StandbyManager } from "./rooms/standby-manager.js";
 import type { PlayerLimits } from "./sessions/player-limits.js";
 import type { StandbyCopy } from "./standby/standby.js";
@@ -52,7 +53,7 @@ export class RoomHost {
   readonly #pauses = new Pauses();
   readonly #rooms: HostedRooms;
   readonly #standbys: StandbyManager;
-  readonly #moves: Moves;
+  readonly #moves: HandoffMoves;
   readonly #router: ConnectionRouter;
   readonly #mayRun: () => boolean;
   readonly #builds = new RoomBuilds();
@@ -64,7 +65,7 @@ export class RoomHost {
     this.#rooms = new HostedRooms(options, this.#pauses, (roomId) => this.#standbys.drop(roomId));
     const rooms = this.#rooms;
     this.#standbys = new StandbyManager({ ...options, rooms, pauses: this.#pauses });
-    this.#moves = new Moves({
+    this.#moves = new HandoffMoves({
       ...options,
       rooms,
       standbys: this.#standbys,
@@ -108,9 +109,10 @@ export class RoomHost {
         return { sessionId: awaited ?? checkReconnection(room, reconnectionToken), ...this.#rooms.where };
       }
       case "migrateIn":
-        return this.#moves.migrateIn(request);
       case "migrateOut":
-        return this.#moves.migrateOut(request);
+      case "abortMigration":
+      case "migrationStatus":
+        return handleMove(this.#moves, request);
       case "restoreRoom":
         return this.#restore(request);
       case "standBy":
@@ -121,10 +123,6 @@ export class RoomHost {
         return this.#standbys.setAckPolicy(request);
       case "endStandby":
         return this.#standbys.end(request);
-      case "abortMigration":
-        return { aborted: this.#moves.abort(request.roomId, request.migrationId) };
-      case "migrationStatus":
-        return this.#moves.status(request.roomId);
       case "warmUp":
         return {};
       case "disposeRoom":

@@ -4,7 +4,7 @@ import { processCarrier, runAgentProcess } from "@centroid/agent";
 import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
 import { vmConfigSchema } from "./base/config.js";
-import { VmCarrier } from "./vm-carrier.js";
+import { vmCarrier } from "./vm-carrier.js";
 
 runAgentProcess({
   process: processCarrier,
@@ -15,6 +15,6 @@ runAgentProcess({
         "CONFIG_INVALID",
         `agent ${hostId}: settings of the carrier vm: ${z.prettifyError(parsed.error)}`,
       );
-    return new VmCarrier({ hostId, vm: parsed.data, events });
+    return vmCarrier({ hostId, vm: parsed.data, events });
   },
 });

@@ -1,4 +1,5 @@
 /** One move of a room's VM as its source drives it: the migration, the phases it tells, the silence. */
+import { sandboxNameOf } from "@centroid/agent";
 import { type Connection, Connection as Libvirt } from "@centroid/node-libvirt";
 import {
   type AgentRequest,
@@ -10,7 +11,6 @@ import {
 import type { VmConfig } from "../base/config.js";
 import { GuestSilenceMeter } from "../guest/pulse.js";
 import { reconcile } from "../rooms/reconcile.js";
-import { domainNameOf } from "../rooms/room-records.js";
 import type { MigrationPredictor } from "./learned-costs.js";
 import { migrateGuest } from "./migrate.js";
 import type { VmMigrationOutcome, VmMode } from "./migration-options.js";
@@ -78,7 +78,7 @@ export async function moveRoomVm(options: RoomMoveOptions): Promise<RoomMoveResu
   const { request, connection, signal } = options;
   const phases = new Phases(options.onPhase);
   phases.enter("preparing");
-  const domain = await connection.lookupByName(domainNameOf(request.roomId));
+  const domain = await connection.lookupByName(sandboxNameOf(request.roomId));
   const { hostId: destinationId, ticket } = request.destination;
   const problem = misfit(options.vm, await domain.getXml(), destinationId, readOffer(ticket));
   if (problem !== undefined)

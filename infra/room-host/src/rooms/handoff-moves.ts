@@ -1,11 +1,12 @@
-/** Moves of a room host's rooms, out and in, as the broker asks for them. */
-import { type AgentRequest, type AgentResults, CentroidError, type RoomEvent } from "@centroid/protocol";
+/** Moves of a room host's rooms by hand-off of their state, as the broker asks for them. */
+import { type AgentResults, CentroidError, type RoomEvent } from "@centroid/protocol";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
 import { HandoffDestination } from "../handoff/destination.js";
 import { HandoffSource } from "../handoff/source.js";
 import type { Hosted, Seat } from "./hosted.js";
 import type { HostedRooms } from "./hosted-rooms.js";
+import type { RoomMoveRequest, RoomMoves } from "./room-moves.js";
 import type { StandbyManager } from "./standby-manager.js";
 
 /** A finished destination keeps admitting late players by ticket so long. */
@@ -13,7 +14,7 @@ const ARRIVAL_WINDOW_MS = 15_000;
 /** A room that has not arrived by then will not. */
 const ARRIVAL_DEADLINE_MS = 15_000;
 
-export interface MovesOptions {
+export interface HandoffMovesOptions {
   rooms: HostedRooms;
   standbys: StandbyManager;
   types: RoomTypes;
@@ -26,17 +27,15 @@ export interface MovesOptions {
   now: () => number;
 }
 
-type Request<M extends AgentRequest["method"]> = Extract<AgentRequest, { method: M }>;
+export class HandoffMoves implements RoomMoves {
+  readonly #options: HandoffMovesOptions;
 
-export class Moves {
-  readonly #options: MovesOptions;
-
-  constructor(options: MovesOptions) {
+  constructor(options: HandoffMovesOptions) {
     this.#options = options;
   }
 
   /** Makes ready to be the destination. @throws CentroidError ROOM_MOVING | ROOM_TYPE_UNKNOWN */
-  migrateIn({ roomId, migrationId, name, epoch }: Request<"migrateIn">): AgentResults["migrateIn"] {
+  migrateIn({ roomId, migrationId, name, epoch }: RoomMoveRequest<"migrateIn">): AgentResults["migrateIn"] {
     const { rooms, types, emit, newTicket, mayRun, now } = this.#options;
     const present = rooms.get(roomId);
     // A newer move supersedes one that was called off and has not ended here yet.
@@ -90,7 +89,7 @@ export class Moves {
   }
 
   /** Moves a room to where `migrateIn` said. Answers when the move is over. @throws CentroidError */
-  async migrateOut(request: Request<"migrateOut">): Promise<AgentResults["migrateOut"]> {
+  async migrateOut(request: RoomMoveRequest<"migrateOut">): Promise<AgentResults["migrateOut"]> {
     const { rooms, standbys, emit, now } = this.#options;
     const { roomId, migrationId, epoch, destination, deadlineMs } = request;
     const hosted = rooms.require(roomId);
