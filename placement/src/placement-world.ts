@@ -135,11 +135,11 @@ export class PlacementWorld {
     const answer =
       pressed === undefined
         ? {
-            moves: consolidate({ others: ask, budget }, this.hosts, this.#parameters, this.#costs),
+            moves: consolidate({ others: ask, budget, atMs }, this.hosts, this.#parameters, this.#costs),
             waiting: [],
           }
         : planMoves(
-            { pressed: pressed.map(viewOf), others: ask, budget },
+            { pressed: pressed.map(viewOf), others: ask, budget, atMs },
             this.hosts,
             this.#parameters,
             this.#costs,

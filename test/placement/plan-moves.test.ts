@@ -62,7 +62,7 @@ it("every step has a slot when its turn comes, budgets are kept, and nobody move
       const table = new HostTable(map, hosts);
       const budget: FleetBudget = { movesPerHost, movesPerLink, spentHosts: {}, spentLinks: {} };
       const others = (hostId: string) => rooms.filter((room) => room.hostId === hostId);
-      const question = { pressed, others, budget };
+      const question = { pressed, others, budget, atMs: 0 };
       const { moves, waiting } = planMoves(
         question,
         table,

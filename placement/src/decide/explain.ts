@@ -61,6 +61,8 @@ export function explainVerdict(
       return `${from}, ${to}; moved a moment ago`;
     case "unconfirmed":
       return `${from}; ${to} by estimate, waiting for measurements`;
+    case "remeasuring":
+      return `${from}; ${to} by estimate, waiting for a player whose network changed to measure anew`;
     case "no-players":
       return "nobody is in the room";
     case "no-host":

@@ -5,6 +5,7 @@
  * Sleator 1989).
  */
 import type { LatencyMap } from "../latency/latency-map.js";
+import { LONGEST_REMEASURING_MS } from "../latency/player-record.js";
 import { explainDecision } from "./explain.js";
 import { HostTable } from "./host-table.js";
 import { type FinishedMove, MigrationCosts, type MoveCosts } from "./migration-cost.js";
@@ -40,6 +41,8 @@ export class RoomPolicy {
   #contenders: string[] = [];
   readonly #memo = new SearchMemo();
   #lastAtMs: number | undefined;
+  /** Since when a move has waited for players whose path changed. */
+  #heldSinceMs: number | undefined;
   #since: { hostId: string; atMs: number } | undefined;
 
   /** @param costs shared between rooms, so that all learn from every move */
@@ -100,13 +103,18 @@ export class RoomPolicy {
       else this.#regret.delete(candidate.hostId);
     }
     this.#forgetLeast();
-    if (best === current) return decide("stay", "best");
+    if (best === current) {
+      this.#heldSinceMs = undefined;
+      return decide("stay", "best");
+    }
+    const held = this.#isHeld(room, hosts.map, atMs);
     const regret = this.#regret.get(best.hostId) ?? 0;
     const threshold =
       (p.regretFactor * this.#costs.predict("handoff", room.hostId, best.hostId, players)) / 1000;
     const dwelledMs = atMs - (this.#since?.atMs ?? atMs);
     const stay = (reason: DecisionReason): Verdict => decide("stay", reason, best.hostId, regret, threshold);
     if (dwelledMs < p.minDwellMs) return stay("dwell");
+    if (held) return stay("remeasuring");
     if (best.measuredShare < p.confirmedShare) return stay("unconfirmed");
     const gainMs = current.scoreMs - best.scoreMs;
     if (gainMs < p.noiseMargin * Math.hypot(current.errorMs, best.errorMs)) return stay("gain-too-small");
@@ -125,6 +133,16 @@ export class RoomPolicy {
     this.#costs.learn(receipt);
   }
 
+  /**
+   * Whether to wait for somebody whose path has just changed: from one landmark its estimates would send the room to
+   * one host and then to another. Players who keep changing hold it no longer than one.
+   */
+  #isHeld(room: RoomView, map: LatencyMap, atMs: number): boolean {
+    const isWaited = isWaitedFor(room, map, this.#parameters, atMs);
+    this.#heldSinceMs = isWaited ? (this.#heldSinceMs ?? atMs) : undefined;
+    return this.#heldSinceMs !== undefined && atMs - this.#heldSinceMs < LONGEST_REMEASURING_MS;
+  }
+
   #forgetLeast(): void {
     while (this.#regret.size > MOST_REGRETTED) {
       let least: string | undefined;
@@ -134,6 +152,16 @@ export class RoomPolicy {
       this.#regret.delete(least);
     }
   }
+}
+
+/** Where estimates alone suffice nobody is waited for. */
+export function isWaitedFor(
+  { playerIds }: RoomView,
+  map: LatencyMap,
+  { confirmedShare }: PlacementParameters,
+  atMs: number,
+): boolean {
+  return confirmedShare > 0 && playerIds.some((playerId) => map.isRemeasuring(playerId, atMs));
 }
 
 /**

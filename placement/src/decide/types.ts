@@ -128,6 +128,8 @@ export type DecisionReason =
   | "regret-too-small"
   | "dwell"
   | "unconfirmed"
+  /** A player's path changed just now, and it has yet to measure where it is. */
+  | "remeasuring"
   /** It must leave and has its turn later. */
   | "waiting"
   | "no-players"

@@ -18,11 +18,12 @@ export interface ConsolidationQuestion {
   /** Rooms of a host that may be moved now. */
   others: (hostId: string) => readonly RoomView[];
   budget: FleetBudget;
+  atMs: number;
 }
 
 /** Moves that empty the host that is worth most, all at once; none if that helps nobody. */
 export function consolidate(
-  { others, budget }: ConsolidationQuestion,
+  { others, budget, atMs }: ConsolidationQuestion,
   hosts: HostTable,
   parameters: PlacementParameters,
   costs: MoveCosts,
@@ -39,7 +40,7 @@ export function consolidate(
     if (rooms.length !== host.rooms) continue;
     const found = emptied(
       host,
-      rooms.map((room) => prospectsOf(room, hosts, parameters, costs)),
+      rooms.map((room) => prospectsOf(room, hosts, parameters, costs, atMs)),
       hosts,
       budget,
     );

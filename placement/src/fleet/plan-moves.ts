@@ -37,6 +37,7 @@ export interface FleetQuestion {
   /** Rooms of a host that may be moved now. */
   others: (hostId: string) => readonly RoomView[];
   budget: FleetBudget;
+  atMs: number;
 }
 
 export interface FleetAnswer {
@@ -105,14 +106,14 @@ export function planMoves(
 
 /** The pressed rooms, and, around the full hosts they would like, the rooms that may make way. */
 function scopeOf(
-  { pressed, others }: FleetQuestion,
+  { pressed, others, atMs }: FleetQuestion,
   hosts: HostTable,
   parameters: PlacementParameters,
   costs: MoveCosts,
 ): Map<string, Prospects> {
   const scope = new Map<string, Prospects>();
   const add = (room: RoomView): Prospects => {
-    const prospects = prospectsOf(room, hosts, parameters, costs);
+    const prospects = prospectsOf(room, hosts, parameters, costs, atMs);
     scope.set(room.roomId, prospects);
     return prospects;
   };

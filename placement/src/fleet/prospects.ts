@@ -1,6 +1,7 @@
 /** What every host in question would cost a room's players, as the fleet's assignment counts it. */
 import type { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
+import { isWaitedFor } from "../decide/room-policy.js";
 import type { DecisionCandidate, PlacementParameters, RoomView } from "../decide/types.js";
 
 /** Hosts a room may be sent to: its best, with and without those that are full. */
@@ -29,6 +30,7 @@ export function prospectsOf(
   hosts: HostTable,
   p: PlacementParameters,
   costs: MoveCosts,
+  atMs: number,
 ): Prospects {
   const names = room.hostId === undefined ? [] : [room.hostId];
   const free = hosts.search(room, p, SHORTLIST, names);
@@ -47,12 +49,13 @@ export function prospectsOf(
   const costOf = ({ scoreMs, capStage }: DecisionCandidate): number =>
     players * (scoreMs + STAGE_MS * capStage);
   const stayCost = current === undefined || found.forced ? 0 : costOf(current);
+  const isKnown = !isWaitedFor(room, hosts.map, p, atMs);
   for (const candidate of [...any.named, ...any.best, ...free.best]) {
     if (candidate.rejected !== undefined) continue;
     found.byHost.set(candidate.hostId, candidate);
     const cost = costOf(candidate);
     // Where it could stay, nothing is gained by an estimate alone.
-    const confirmed = candidate === current || candidate.measuredShare >= p.confirmedShare;
+    const confirmed = candidate === current || (isKnown && candidate.measuredShare >= p.confirmedShare);
     found.costs.set(candidate.hostId, confirmed ? cost : Math.max(cost, stayCost));
   }
   // Whoever may stay moves for more than the price of the move and the noise of what was measured.

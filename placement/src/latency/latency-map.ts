@@ -24,9 +24,11 @@ import {
   versionOf,
 } from "./player-model.js";
 import {
+  isRemeasuring,
   measuredHost,
   type Pair,
   type PlayerRecord,
+  relocate,
   samplesOf,
   tailShareOfPlayer,
   touch,
@@ -92,6 +94,7 @@ export class LatencyMap {
         model: undefined,
         stale: true,
         epoch: -1,
+        remeasuring: undefined,
       });
     } else if (place !== undefined) {
       known.place = place;
@@ -133,7 +136,7 @@ export class LatencyMap {
     const pathChanged = pair.window.add(rttMs, probe.atMs);
     // The player is elsewhere: what it measured before, and its coordinate, are of another place.
     if (pathChanged) {
-      player.pairs.clear();
+      relocate(player, probe.atMs);
       this.#nodes.reset(player.slot, player.id);
     }
     player.pairs.set(host, pair);
@@ -149,6 +152,12 @@ export class LatencyMap {
       this.#refinement.next();
     }
     return { accepted: true, pathChanged };
+  }
+
+  /** Whether a player's path changed just now, and too little is measured since to say where it is. */
+  isRemeasuring(playerId: string, atMs: number): boolean {
+    const player = this.#players.get(playerId);
+    return player !== undefined && isRemeasuring(player, atMs);
   }
 
   /** Best knowledge of one pair. Both must be known; an unknown one counts as nothing measured. */

@@ -5,6 +5,10 @@ import type { ProbeWindow } from "./probe-window.js";
 import { TAIL_ANSWERS, tailBaseMs, tailShareOfWindows } from "./tail.js";
 import type { Samples } from "./vivaldi.js";
 
+/** Hosts that every player measures. */
+export const STANDING_HOSTS = 6;
+/** A player whose path has changed is waited for so long, ms: its probes may be lost, or hosts be gone. */
+export const LONGEST_REMEASURING_MS = 10_000;
 /** Typical error of a single probe, relative. */
 const PROBE_ERROR = 0.08;
 /** Of normal noise: jitter (mean step) is 2/sqrt(pi) sigma, a median's error sqrt(pi/2) sigma per root of n. */
@@ -32,6 +36,25 @@ export interface PlayerRecord {
   stale: boolean;
   /** Of the map when the record was last found to be up to date. */
   epoch: number;
+  /** When its path changed, and how many hosts place it again: as many as it knew before, at most the standing few. */
+  remeasuring: { sinceMs: number; hosts: number } | undefined;
+}
+
+/** Its path has changed: what it measured is of another place. */
+export function relocate(player: PlayerRecord, atMs: number): void {
+  const awaited = isRemeasuring(player, atMs) ? (player.remeasuring?.hosts ?? 0) : 0;
+  const hosts = Math.min(STANDING_HOSTS, Math.max(player.pairs.size, awaited));
+  player.remeasuring = { sinceMs: atMs, hosts };
+  player.pairs.clear();
+}
+
+/** Whether too few hosts have been measured since its path changed to say where it is now. */
+export function isRemeasuring({ remeasuring, pairs }: PlayerRecord, atMs: number): boolean {
+  return (
+    remeasuring !== undefined &&
+    pairs.size < remeasuring.hosts &&
+    atMs - remeasuring.sinceMs < LONGEST_REMEASURING_MS
+  );
 }
 
 /** Something was measured: what was made of the old measurements is over. */

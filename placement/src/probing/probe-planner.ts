@@ -5,6 +5,7 @@
  */
 import type { HostTable } from "../decide/host-table.js";
 import type { PlacementParameters, RoomView } from "../decide/types.js";
+import { STANDING_HOSTS } from "../latency/player-record.js";
 import { type Confirmation, nextConfirmation } from "./confirm.js";
 
 export interface ProbingParameters {
@@ -16,7 +17,11 @@ export interface ProbingParameters {
   readonly staleMs: number;
 }
 
-export const DEFAULT_PROBING: ProbingParameters = { standing: 6, confirming: 4, staleMs: 60_000 };
+export const DEFAULT_PROBING: ProbingParameters = {
+  standing: STANDING_HOSTS,
+  confirming: 4,
+  staleMs: 60_000,
+};
 
 /** How many times as many landmarks are looked at when some are down. */
 const SPARE_LANDMARKS = 2;

@@ -24,6 +24,7 @@ const WAITING_WORDS: Readonly<Record<string, string>> = {
   "regret-too-small": "best, but not yet worth a move",
   dwell: "best, but the room moved just now",
   unconfirmed: "best so far, not yet measured",
+  remeasuring: "best so far, a player's network changed",
   waiting: "best, waits its turn",
 };
 

@@ -123,7 +123,11 @@ export class PlacementLoop implements Disposable {
     if (this.#isNews(roomId, found)) this.#options.events.emit("decision.made", { decision: record() });
     else decisions.repeated(roomId, record);
     if (move === undefined) {
-      const growing = reason === "regret-too-small" || reason === "dwell" || verdict === "no-host";
+      const growing =
+        reason === "regret-too-small" ||
+        reason === "dwell" ||
+        reason === "remeasuring" ||
+        verdict === "no-host";
       this.#rest(roomId, growing ? RECHECK_MS : MIN_INTERVAL_MS, growing);
       if (reason === "best" || reason === "gain-too-small") this.#askWhetherBlocked(room);
       return;
