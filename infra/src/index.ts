@@ -2,5 +2,5 @@
 export * from "@centroid/agent";
 export * from "@centroid/emulation";
 export type { MoveHooks, RoomMarks } from "@centroid/room";
-export { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
+export { bundleApp, bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 export * from "@centroid/vm-carrier";

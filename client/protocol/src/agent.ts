@@ -420,6 +420,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     carriers: z.array(carrierKindSchema),
     beaconUrl: z.string(),
     roomTypes: z.array(z.string()),
+    /** `host:port` where it serves the HTTP routes of the project whose rooms it runs. */
+    app: z.string().max(300).optional(),
     /** Rooms already running here: how a restarted broker finds them again. */
     rooms: z.array(roomReportSchema),
   }),
@@ -427,6 +429,7 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     type: z.literal("heartbeat"),
     load: z.number().min(0).max(1),
     rssBytes: z.number().nonnegative(),
+    app: z.string().max(300).optional(),
   }),
   z.object({
     type: z.literal("reply"),

@@ -5,6 +5,7 @@ import { authority } from "@centroid/protocol/node";
 import type { RunningServer } from "@centroid/room-host/sockets";
 import { startBeacon } from "./beacon.js";
 import { BrokerLink, type BrokerLinkState } from "./broker-link.js";
+import type { AppProcess } from "./carrier/app-process.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import type { ResolvedAgentConfig } from "./config.js";
 import { Grants } from "./grants.js";
@@ -22,6 +23,8 @@ const ALONE_LEASE_MS = 2_000;
 export interface AgentOptions {
   config: ResolvedAgentConfig;
   carriers: (events: CarrierEvents) => Carrier[];
+  /** The HTTP side of a project, if this host serves it. */
+  app?: (events: CarrierEvents) => AppProcess;
   notice: (line: string) => void;
   /** Every broker has refused this agent and none has ever welcomed it: it has nothing to stay for. */
   onRefused: (error: CentroidError) => void;
@@ -33,6 +36,7 @@ export interface AgentOptions {
 export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions;
   readonly #carriers: Carrier[];
+  readonly #app: AppProcess | undefined;
   readonly #links: BrokerLink[];
   readonly #grants = new Grants();
   /** The broker that keeps a room's checkpoints, once one has said so. */
@@ -51,7 +55,7 @@ export class Agent implements AsyncDisposable {
 
   constructor(options: AgentOptions) {
     this.#options = options;
-    this.#carriers = options.carriers({
+    const events: CarrierEvents = {
       room: (roomId, epoch, change) => {
         if (change.event === "disposed" || change.event === "lost") {
           this.#keepers.delete(roomId);
@@ -71,7 +75,9 @@ export class Agent implements AsyncDisposable {
         return link.ask(question);
       },
       notice: options.notice,
-    });
+    };
+    this.#carriers = options.carriers(events);
+    this.#app = options.app?.(events);
     this.#links = options.config.brokerUrls.map((url) => this.#connection(url));
   }
 
@@ -94,9 +100,10 @@ export class Agent implements AsyncDisposable {
         carriers: this.#carriers.map(({ kind }) => kind),
         beaconUrl: this.#beaconUrl(),
         roomTypes: options.config.roomTypes,
+        ...this.#appAddress(),
         rooms: await this.#reports(),
       }),
-      heartbeat: () => ({ type: "heartbeat", ...this.#usage() }),
+      heartbeat: () => ({ type: "heartbeat", ...this.#usage(), ...this.#appAddress() }),
       handle: (request, grant) => this.#handle(request, grant),
       onCheckpointed: ({ roomId, epoch, seq }) => {
         for (const carrier of this.#carriers) {
@@ -107,6 +114,7 @@ export class Agent implements AsyncDisposable {
       },
       onPublished: (said) => {
         for (const carrier of this.#carriers) carrier.published(said);
+        this.#app?.published(said);
       },
       notice: options.notice,
       onState: (state) => this.#onBroker(link, state),
@@ -160,6 +168,8 @@ export class Agent implements AsyncDisposable {
 
   async start(): Promise<void> {
     const { config } = this.#options;
+    // What is wrong with it is said at once, and brokers are told of no host that has not all it needs.
+    await this.#app?.start();
     this.#beacon = await startBeacon(
       config.bindHost,
       config.port,
@@ -195,6 +205,11 @@ export class Agent implements AsyncDisposable {
   #beaconUrl(): string {
     const { config } = this.#options;
     return `ws://${authority(config.advertiseHost ?? config.bindHost, this.#beacon?.port ?? 0)}/beacon`;
+  }
+
+  #appAddress(): { app?: string } {
+    const address = this.#app?.address;
+    return address === undefined ? {} : { app: address };
   }
 
   async #reports(): Promise<RoomReport[]> {
@@ -249,6 +264,7 @@ export class Agent implements AsyncDisposable {
     clearInterval(this.#leaseTimer);
     for (const link of this.#links) await link[Symbol.asyncDispose]();
     for (const carrier of this.#carriers) await carrier[Symbol.asyncDispose]();
+    await this.#app?.[Symbol.asyncDispose]();
     this.#beacon?.[Symbol.dispose]();
   }
 }

@@ -1,5 +1,6 @@
 /** How an agent program makes its carriers from its configuration. */
 import type { CarrierKind } from "@centroid/protocol";
+import { AppProcess } from "./carrier/app-process.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import { ProcessCarrier } from "./carrier/process-carrier.js";
 import { roomEnvironment } from "./carrier/room-environment.js";
@@ -9,6 +10,13 @@ import type { ResolvedAgentConfig } from "./config.js";
 export type CarrierFactory = (config: ResolvedAgentConfig, events: CarrierEvents) => Carrier;
 /** The carriers that a program has. */
 export type CarrierFactories = Partial<Record<CarrierKind, CarrierFactory>>;
+
+/** The HTTP side of the project whose rooms this agent runs. */
+export function makeApp(config: ResolvedAgentConfig, events: CarrierEvents): AppProcess {
+  const { bindHost, advertiseHost = bindHost, roomsBundle, roomEnv } = config;
+  const environment = roomEnvironment(process.env, roomEnv);
+  return new AppProcess({ bindHost, advertiseHost, roomsBundle, environment, events });
+}
 
 export const processCarrier: CarrierFactory = (config, events) => {
   const { hostId, bindHost, advertiseHost = bindHost, roomsBundle } = config;

@@ -25,6 +25,8 @@ export const agentConfigSchema = z.strictObject({
   /** Port of the beacon; 0 is any. */
   port: z.number().int().min(0).max(65_535).default(0),
   roomsBundle: z.string(),
+  /** The bundle is a whole project: its HTTP routes are served here too. */
+  app: z.boolean().default(false),
   /** How often a changing room is saved with the broker; 0 is never. */
   checkpointIntervalMs: z.number().nonnegative().default(1_000),
   /** Of one player; one that sends more is disconnected. 0 is no limit. */

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { Agent } from "./agent.js";
 import type { BrokerLinkState } from "./broker-link.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
-import type { CarrierFactories } from "./carriers.js";
+import { type CarrierFactories, makeApp } from "./carriers.js";
 import { agentConfigSchema, type ResolvedAgentConfig } from "./config.js";
 
 /** What the starter may hear over IPC. */
@@ -72,6 +72,7 @@ async function main(factories: CarrierFactories): Promise<void> {
   const agent = new Agent({
     config,
     carriers: (events) => config.carriers.map((kind) => makeCarrier(factories, kind, config, events)),
+    ...(config.app && { app: (events: CarrierEvents) => makeApp(config, events) }),
     notice: (line) => tell({ type: "notice", line }),
     onRefused: (error) => {
       tell({ type: "refused", code: error.code, message: error.message });

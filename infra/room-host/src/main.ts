@@ -15,6 +15,7 @@ import {
 import { authority, PendingReplies } from "@centroid/protocol/node";
 import { z } from "zod";
 import { watchThisProcess } from "./activity/watch.js";
+import type { ColyseusProject } from "./bundling/project-exports.js";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
 import type { RoomDefinition } from "./colyseus/seats.js";
 import { Lease } from "./lease.js";
@@ -89,14 +90,17 @@ async function main(): Promise<void> {
   globalThis.WebSocket ??= WebSocket as never;
   // Colyseus takes it for how long another process may take to answer; a room elsewhere may have to be moved first.
   process.env.COLYSEUS_PRESENCE_SHORT_TIMEOUT ??= String(QUESTION_TIMEOUT_MS + 1_000);
-  const [{ RoomTypes }, { PresenceBus }, roomHost, { listenForPlayers }] = await Promise.all([
-    import("./colyseus/seats.js"),
-    import("./colyseus/room-presence.js"),
-    import("./room-host.js"),
-    import("./connections/transport.js"),
-  ]);
+  const [{ RoomTypes, prepareServices }, { PresenceBus }, roomHost, { listenForPlayers }] = await Promise.all(
+    [
+      import("./colyseus/seats.js"),
+      import("./colyseus/room-presence.js"),
+      import("./room-host.js"),
+      import("./connections/transport.js"),
+    ],
+  );
   const bundle = (await import(pathToFileURL(config.roomsBundle).href)) as {
     rooms: Record<string, RoomDefinition>;
+    app?: ColyseusProject;
   };
   const notice = (line: string): void => send({ type: "notice", line });
   const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
@@ -112,6 +116,8 @@ async function main(): Promise<void> {
       ms: QUESTION_TIMEOUT_MS,
       error: () => new CentroidError("HOST_LOST", "no broker has answered; try again shortly"),
     });
+  // As in every process of a Colyseus deployment: rooms may need what it connects to.
+  if (bundle.app !== undefined) await prepareServices(bundle.app.server);
   const types = await RoomTypes.define(bundle.rooms, bus, watchThisProcess(notice), { address, ask });
   host = new roomHost.RoomHost({
     processId: config.processId,

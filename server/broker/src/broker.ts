@@ -17,6 +17,7 @@ import { SingleBroker } from "./cluster/single.js";
 import { assemble } from "./compose.js";
 import { assembleHttp } from "./compose-http.js";
 import type { EventListener, Snapshot } from "./events/event-hub.js";
+import { AppProxy } from "./gateway/app-proxy.js";
 import { clientAddresses } from "./gateway/client-address.js";
 import { RegistryDirectory } from "./gateway/directory.js";
 import { Gateway, MAX_PER_ADDRESS } from "./gateway/gateway.js";
@@ -165,7 +166,7 @@ async function start(
     clock,
     logger: options.logger,
     onHello: (hello, link) => liveness.hello(hello, link),
-    onHeartbeat: (hostId, load, rssBytes) => liveness.heartbeat(hostId, load, rssBytes),
+    onHeartbeat: (hostId, heartbeat) => liveness.heartbeat(hostId, heartbeat),
     onRoom: (hostId, message) => router.route(hostId, message),
     onCheckpoint: (hostId, saved) => router.checkpoint(hostId, saved),
     onAsked: (question) => questions.answer(question),
@@ -199,6 +200,7 @@ async function start(
     addressKey,
     maxPerAddress: limits && MAX_PER_ADDRESS,
   });
+  const project = options.app === true ? new AppProxy(hosts) : undefined;
   const app = await assembleHttp({
     options,
     core,
@@ -213,6 +215,7 @@ async function start(
     agents,
     events,
     gateway,
+    app: project,
   });
   const tls = options.tls && (await useTls(app.server, options.tls, logger));
   const listen = setInterval(() => liveness.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
@@ -229,6 +232,7 @@ async function start(
     // The port closes only when the agents' and players' connections have ended.
     agents[Symbol.dispose]();
     gateway[Symbol.dispose]();
+    project?.[Symbol.dispose]();
     tls?.[Symbol.dispose]();
     await closed;
   });

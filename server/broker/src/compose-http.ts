@@ -6,6 +6,7 @@ import { Guard, isLoopback } from "./api/guard.js";
 import { httpServer } from "./api/http-server.js";
 import { type RateLimit, RateLimiter } from "./base/rate-limit.js";
 import type { Core } from "./compose.js";
+import type { AppProxy } from "./gateway/app-proxy.js";
 import type { Gateway } from "./gateway/gateway.js";
 import type { AgentServer } from "./hosts/agent-server.js";
 import { anyHostTakesRooms } from "./hosts/host-registry.js";
@@ -30,6 +31,7 @@ export interface HttpParts {
   agents: AgentServer;
   events: EventSocket;
   gateway: Gateway;
+  app: AppProxy | undefined;
 }
 
 /** Builds the server; it does not listen yet. */
@@ -58,6 +60,7 @@ export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
     agents: parts.agents.wss,
     events: parts.events.wss,
     gateway: parts.gateway,
+    app: parts.app,
     dashboardDir: options.dashboardDir,
     playDir: options.playDir,
     pagesDir: options.pagesDir,

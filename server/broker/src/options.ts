@@ -47,8 +47,10 @@ export interface BrokerOptions {
   autoMove?: boolean;
   carrier?: CarrierKind;
   migration?: Partial<MigrationTimes>;
-  /** Built dashboard, served at `/`. */
+  /** Built dashboard, served at `/`; with {@link BrokerOptions.app} at `/dashboard/`. */
   dashboardDir?: string;
+  /** True: agents serve a project's HTTP routes, which answer whatever the broker itself does not. */
+  app?: boolean;
   /** Built game page, served at `/play/`. */
   playDir?: string;
   /** Further built pages, served beside the dashboard: one folder per page. */

@@ -121,6 +121,11 @@ export class FakeAgent {
     } as AgentToBroker;
   }
 
+  #beat(): AgentToBroker {
+    const { app } = this.#o.hello ?? {};
+    return { type: "heartbeat", load: 0.1, rssBytes: 1, ...(typeof app === "string" && { app }) };
+  }
+
   report(room: FakeRoom): RoomReport {
     return {
       roomId: room.roomId,
@@ -200,11 +205,8 @@ export class FakeAgent {
         this.#send(this.hello());
         return;
       case "welcome":
-        this.#heartbeat = setInterval(
-          () => this.#send({ type: "heartbeat", load: 0.1, rssBytes: 1 }),
-          message.heartbeatIntervalMs,
-        );
-        this.#send({ type: "heartbeat", load: 0.1, rssBytes: 1 });
+        this.#heartbeat = setInterval(() => this.#send(this.#beat()), message.heartbeatIntervalMs);
+        this.#send(this.#beat());
         this.#welcome?.();
         return;
       case "refused":

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { bundleRooms } from "@centroid/room-host/bundling";
+import { bundleApp, bundleRooms } from "@centroid/room-host/bundling";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
@@ -164,5 +164,73 @@ describe("what is wrong is said at the start, with the file", () => {
       code: "CONFIG_INVALID",
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe("a project with a server of its own", () => {
+  const SERVER =
+    'import { defineRoom, defineServer, Room } from "@colyseus/core";\nclass Duel extends Room {}\n';
+  const app = async (code: string, file = "src/app.config.ts") => {
+    await write({ [file]: code });
+    return bundleApp(join(project, file), join(project, "cache"));
+  };
+
+  it("has the room types that it defines, in each of Colyseus' ways", async () => {
+    const { roomTypes } = await app(`${SERVER}
+const server = defineServer({ rooms: { duel: defineRoom(Duel) } });
+server.define("later", Duel).filterBy(["mode"]);
+export default server;`);
+    expect(roomTypes).toEqual(["later", "duel"]);
+    const older = await app(
+      `${SERVER}export default { initializeGameServer: (server) => void server.define("duel", Duel) };`,
+    );
+    expect(older.roomTypes).toEqual(["duel"]);
+  });
+
+  it("may be CommonJS, with one copy of Colyseus for all", async () => {
+    const { roomTypes, path } = await app(
+      `const { defineRoom, defineServer, Room, matchMaker } = require("@colyseus/core");
+class Duel extends Room { static say() { return JSON.stringify(Object.keys(matchMaker.getAllHandlers())); } }
+module.exports = defineServer({ rooms: { duel: Duel } });
+matchMaker.defineRoomType("known", Duel);`,
+      "src/app.config.js",
+    );
+    expect(roomTypes).toEqual(["known", "duel"]);
+    expect(await say(path, "duel")).toBe('["known"]');
+  });
+
+  it("is told at the start which of its settings have no effect", async () => {
+    const { notices } = await app(
+      `${SERVER}import { LocalPresence } from "@colyseus/core";
+export default defineServer({ rooms: { duel: defineRoom(Duel) }, presence: new LocalPresence() });`,
+    );
+    expect(notices).toEqual(["app.config.ts: presence of the server has no effect here"]);
+  });
+
+  it.each([
+    [
+      "exports no server",
+      `${SERVER}export const server = 1;`,
+      /do not load: app\.config\.ts exports no server/,
+    ],
+    ["has no rooms", `${SERVER}export default defineServer({ rooms: {} });`, /app\.config\.ts .*no rooms/],
+    ["throws", `${SERVER}\n\nthrow new Error("no luck");`, /do not load: .*src\/app\.config\.ts:5: no luck/],
+    ["does not compile", "export default {", /do not compile: .*src\/app\.config\.ts:1: /],
+    [
+      "has an express hook without express",
+      `${SERVER}export default defineServer({ rooms: { duel: defineRoom(Duel) }, express: () => {} });`,
+      /app\.config\.ts has an express hook, but the package express cannot be loaded/,
+    ],
+  ])("is refused if it %s", async (_, code, message) => {
+    await expect(app(code)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it("is refused if it is not there", async () => {
+    await expect(bundleApp(join(project, "src/app.config.ts"), join(project, "cache"))).rejects.toMatchObject(
+      { message: expect.stringContaining("--app src/app.config.ts") },
+    );
   });
 });

@@ -24,6 +24,7 @@ import {
   ROOM_HOST_MAIN,
 } from "@centroid/room-host";
 import { z } from "zod";
+import { answerQuestion } from "./answer-question.js";
 import type { Carrier, CarrierEvents } from "./carrier.js";
 import { roomHostMessages } from "./room-host-messages.js";
 
@@ -282,16 +283,9 @@ export class ProcessCarrier implements Carrier {
           case "published":
             this.#options.events.published(message);
             return;
-          case "asked": {
-            const { requestId, question } = message;
-            const answer = (answered: object): void =>
-              void child.send({ answered: { type: "answered", requestId, ...answered } }, () => undefined);
-            this.#options.events.ask(question).then(
-              (result) => answer({ result }),
-              (cause: unknown) => answer({ error: CentroidError.from(cause).toWire() }),
-            );
+          case "asked":
+            answerQuestion(child, message, this.#options.events.ask);
             return;
-          }
           case "usage":
             this.#usage = { cpuMicros: message.cpuMicros, rssBytes: message.rssBytes };
             return;

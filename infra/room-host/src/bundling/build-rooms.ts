@@ -1,17 +1,17 @@
 /**
- * Compiles a folder of room files (TypeScript or JavaScript) into one module that any room host can load. Built
- * once, by content: all hosts run the same rooms, and a moved room finds its class on the other side.
+ * Compiles rooms (TypeScript or JavaScript) into one module that any room host can load. Built once, by content: all
+ * hosts run the same rooms, and a moved room finds its class on the other side.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { basename, extname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, relative, resolve } from "node:path";
 import { CentroidError } from "@centroid/protocol";
 import { type BuildFailure, build } from "esbuild";
-import { nativePackages, ownPaths } from "./source-plugins.js";
+import { ENTRY_NAME, type RoomsEntry } from "./entries.js";
+import { nativePackages, oneCopy, ownPaths } from "./source-plugins.js";
 
-/** A module that exports `rooms`: class or definition by room type. */
+/** A module that exports `rooms`, class or definition by room type, and `app` if a whole project was built. */
 export interface RoomsModule {
   path: string;
   hash: string;
@@ -19,35 +19,16 @@ export interface RoomsModule {
 
 /** Rooms must share these with the room host: a second copy would have its own match maker and type tables. */
 const SHARED = ["@colyseus/core", "@colyseus/schema"];
-const EXTENSIONS = new Set([".ts", ".mts", ".js", ".mjs"]);
-const ROOM_EXPORTS = fileURLToPath(new URL("./room-exports.js", import.meta.url));
 
 /**
- * Every file of the folder, or only its `index` if there is one. Written to `outDir/<hash>/rooms.mjs`.
+ * Written to `outDir/<hash>/rooms.mjs`.
  * @throws CentroidError CONFIG_INVALID with the file and what is wrong with it
  */
-export async function buildRooms(roomsDir: string, outDir: string): Promise<RoomsModule> {
-  const folder = resolve(roomsDir);
-  const files = await readdir(folder).catch((cause: unknown) => {
-    throw new CentroidError("CONFIG_INVALID", `rooms folder ${folder} cannot be read; pass it with --rooms`, {
-      cause,
-    });
-  });
-  const sources = files
-    .filter((file) => EXTENSIONS.has(extname(file)) && !/\.(d|test|spec)\.[cm]?[jt]s$/.test(file))
-    .sort();
-  const index = sources.find((file) => nameOf(file) === "index");
-  const used = index === undefined ? sources : [index];
-  if (used.length === 0) {
-    throw new CentroidError(
-      "CONFIG_INVALID",
-      `no room files in ${folder}; add one per room type, e.g. arena.ts`,
-    );
-  }
+export async function buildRooms({ folder, contents }: RoomsEntry, outDir: string): Promise<RoomsModule> {
   let code: string;
   try {
     const result = await build({
-      stdin: { contents: entryOf(used), resolveDir: folder, sourcefile: "rooms.ts", loader: "ts" },
+      stdin: { contents, resolveDir: folder, sourcefile: ENTRY_NAME, loader: "ts" },
       // Paths get into the code: the same rooms give the same bundle wherever the program is started.
       absWorkingDir: folder,
       bundle: true,
@@ -56,8 +37,7 @@ export async function buildRooms(roomsDir: string, outDir: string): Promise<Room
       platform: "node",
       target: "node20",
       external: SHARED,
-      alias: { colyseus: "@colyseus/core" },
-      plugins: [nativePackages(), ownPaths()],
+      plugins: [oneCopy(SHARED), nativePackages(), ownPaths()],
       ...ownPaths.options,
       sourcemap: "inline",
       logLevel: "silent",
@@ -92,20 +72,6 @@ export async function buildRooms(roomsDir: string, outDir: string): Promise<Room
   await writeFile(fresh, code);
   await rename(fresh, path);
   return { path, hash };
-}
-
-const nameOf = (file: string): string => basename(file, extname(file));
-
-function entryOf(files: readonly string[]): string {
-  const list = files.map((file, at) => {
-    const [name, quoted] = [JSON.stringify(nameOf(file)), JSON.stringify(file)];
-    return `{ name: ${name}, file: ${quoted}, exports: file${at} }`;
-  });
-  return [
-    `import { roomTypesOf } from ${JSON.stringify(ROOM_EXPORTS)};`,
-    ...files.map((file, at) => `import * as file${at} from ${JSON.stringify(`./${file}`)};`),
-    `export const rooms = roomTypesOf([${list.join(", ")}]);`,
-  ].join("\n");
 }
 
 /** Where the room host's own copy of a package is. */

@@ -1,16 +1,19 @@
 /**
- * A folder of room files becomes one module that loads: what is wrong with them is found here, when the operator
- * starts, not when the first player comes.
+ * A folder of room files, or a whole project, becomes one module that loads: what is wrong with it is found here, when
+ * the operator starts, not when the first player comes.
  */
 import { fork } from "node:child_process";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
 import { buildRooms, type RoomsModule } from "./build-rooms.js";
+import { appEntry, ENTRY_NAME, folderEntry, type RoomsEntry } from "./entries.js";
 
 export interface RoomsBundle extends RoomsModule {
   roomTypes: string[];
+  /** What the operator should know of it. */
+  notices: string[];
 }
 
 const INSPECT_MAIN = fileURLToPath(new URL("./inspect-rooms-main.js", import.meta.url));
@@ -18,7 +21,7 @@ const INSPECT_MAIN = fileURLToPath(new URL("./inspect-rooms-main.js", import.met
 const LOAD_TIMEOUT_MS = 60_000;
 
 const inspectedSchema = z.union([
-  z.object({ roomTypes: z.array(z.string()) }),
+  z.object({ roomTypes: z.array(z.string()), notices: z.array(z.string()) }),
   z.object({ failed: z.string(), stack: z.string() }),
 ]);
 
@@ -33,10 +36,32 @@ export async function bundleRooms(
   outDir: string,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<RoomsBundle> {
-  const built = await buildRooms(roomsDir, outDir);
+  return bundle(await folderEntry(roomsDir), outDir, environment);
+}
+
+/**
+ * The file of a Colyseus project that exports its server, as `defineServer()` returns it; `src/app.config.ts` in projects
+ * made from Colyseus' template. All room types are those that it defines.
+ * @param environment what the project finds in its own when it loads
+ * @throws CentroidError CONFIG_INVALID with the file and what is wrong with it
+ */
+export async function bundleApp(
+  appFile: string,
+  outDir: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<RoomsBundle> {
+  return bundle(await appEntry(appFile), outDir, environment);
+}
+
+async function bundle(
+  entry: RoomsEntry,
+  outDir: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<RoomsBundle> {
+  const built = await buildRooms(entry, outDir);
   const inspected = await inspect(built.path, environment);
-  if ("roomTypes" in inspected) return { ...built, roomTypes: inspected.roomTypes };
-  const where = sourceOf(inspected.stack, dirname(built.path), resolve(roomsDir));
+  if ("roomTypes" in inspected) return { ...built, ...inspected };
+  const where = sourceOf(inspected.stack, dirname(built.path), entry.folder);
   throw new CentroidError("CONFIG_INVALID", `rooms do not load: ${where}${inspected.failed}`);
 }
 
@@ -63,7 +88,8 @@ function inspect(path: string, environment: NodeJS.ProcessEnv): Promise<z.infer<
 /** The first line of the rooms' own sources in a stack, as the operator can open it. */
 function sourceOf(stack: string, bundleDir: string, roomsDir: string): string {
   for (const [, file = "", line = ""] of stack.matchAll(/\(?(?:file:\/\/)?(\/[^():]+):(\d+):\d+\)?/g)) {
-    if (!file.startsWith(bundleDir + sep) || file.endsWith("rooms.mjs")) continue;
+    if (!file.startsWith(bundleDir + sep) || file.endsWith("rooms.mjs") || file.endsWith(ENTRY_NAME))
+      continue;
     return `${relative(process.cwd(), join(roomsDir, relative(bundleDir, file)))}:${line}: `;
   }
   return "";

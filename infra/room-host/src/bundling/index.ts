@@ -1,3 +1,3 @@
-/** Turns a folder of rooms, or the guest program, into one file that any host can load. */
+/** Turns a folder of rooms, a project or the guest program into one file that any host can load. */
 export { bundleGuest } from "./bundle-guest.js";
-export { bundleRooms, type RoomsBundle } from "./bundle-rooms.js";
+export { bundleApp, bundleRooms, type RoomsBundle } from "./bundle-rooms.js";

@@ -1,17 +1,22 @@
 /** Loads a bundle of rooms as a room host would, and says which types it has or why it does not load. */
 import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
+import type { ColyseusProject } from "./project-exports.js";
 
 globalThis.WebSocket ??= WebSocket as never;
 const [, , path = ""] = process.argv;
 
-function say(message: { roomTypes: string[] } | { failed: string; stack: string }): void {
-  process.send?.(message, undefined, undefined, () => process.exit(0));
+const send = process.send?.bind(process);
+// A project that says to its process manager that it is ready does not mean us.
+delete process.send;
+
+function say(message: { roomTypes: string[]; notices: string[] } | { failed: string; stack: string }): void {
+  send?.(message, undefined, undefined, () => process.exit(0));
 }
 
 try {
-  const { rooms } = (await import(pathToFileURL(path).href)) as { rooms: object };
-  say({ roomTypes: Object.keys(rooms) });
+  const { rooms, app } = (await import(pathToFileURL(path).href)) as { rooms: object; app?: ColyseusProject };
+  say({ roomTypes: Object.keys(rooms), notices: app?.notices ?? [] });
 } catch (cause) {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   say({ failed: error.message, stack: error.stack ?? "" });

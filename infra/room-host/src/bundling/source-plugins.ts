@@ -1,4 +1,7 @@
-/** What bundling would take from a source file: where it lies on the disk, and native code beside it. */
+/**
+ * What bundling would take from a source file: where it lies on the disk, native code beside it, and the one copy of
+ * Colyseus that it shares with the program which loads it.
+ */
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
@@ -52,6 +55,33 @@ ownPaths.options = {
 /** Modules make their own `__dirname` from their URL. */
 function declares(contents: string, name: string): boolean {
   return new RegExp(`\\b(?:const|let|var)\\s+${name}\\b`).test(contents);
+}
+
+/**
+ * CommonJS gets the same modules as everything else: a package may have a second build for `require`, with a match maker
+ * and classes of its own. `colyseus` is what it re-exports, or its core where it is not installed.
+ * @param shared packages that are not bundled
+ */
+export function oneCopy(shared: readonly string[]): Plugin {
+  const names = shared.map((name) => name.replace("/", "\\/")).join("|");
+  return {
+    name: "one-copy",
+    setup({ onResolve, onLoad, resolve }) {
+      onResolve({ filter: new RegExp(`^(?:${names})(?:/.*)?$`) }, ({ path, kind, resolveDir }) =>
+        kind === "require-call" ? { path, namespace: "one-copy", pluginData: resolveDir } : undefined,
+      );
+      onLoad({ filter: /.*/, namespace: "one-copy" }, ({ path, pluginData }) => ({
+        contents: `export * from ${JSON.stringify(path)};`,
+        resolveDir: String(pluginData),
+      }));
+      onResolve({ filter: /^colyseus$/ }, async ({ path, kind, resolveDir, importer, pluginData }) => {
+        if (pluginData === SEEN) return undefined;
+        const found = await resolve(path, { kind, resolveDir, importer, pluginData: SEEN });
+        if (found.errors.length === 0) return { path: found.path, sideEffects: found.sideEffects };
+        return resolve("@colyseus/core", { kind, resolveDir, importer });
+      });
+    },
+  };
 }
 
 /** Packages with native code find it by where they lie, so they stay there; a native file is loaded, not read. */

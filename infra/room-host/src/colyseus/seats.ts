@@ -7,7 +7,9 @@ import {
   matchMaker,
   RegisteredHandler,
   Room,
+  type Server,
 } from "@colyseus/core";
+import { prepareServices as prepare } from "@colyseus/core/internal";
 import { type Activity, unwatched } from "../activity/activity.js";
 import { internals } from "./core-internals.js";
 import {
@@ -93,6 +95,11 @@ export class RoomTypes {
   }
 }
 
+/** Runs what a server does before it listens: its `beforeListen`, its database. */
+export async function prepareServices(server: Server): Promise<void> {
+  await prepare(server, true);
+}
+
 /** @throws CentroidError CONFIG_INVALID */
 function roomClass(name: string, value: unknown): RoomClass {
   if (typeof value === "function" && value.prototype instanceof Room) return value as RoomClass;
@@ -147,8 +154,20 @@ export function assertJoinable(room: MovableRoom, via: "search" | "id" | undefin
     throw new CentroidError("ROOM_LOCKED", `room "${room.roomId}" is private`);
 }
 
-/** Calls a method of the room, or reads a property, as Colyseus' remoteRoomCall does. */
+/**
+ * Calls a method of the room, or reads a property, as Colyseus' remoteRoomCall does: between processes everything is what
+ * JSON makes of it.
+ */
 export async function callRoom(
+  room: MovableRoom,
+  member: string,
+  args: readonly unknown[] | undefined,
+): Promise<unknown> {
+  const text = JSON.stringify(await memberOf(room, member, args)) as string | undefined;
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+async function memberOf(
   room: MovableRoom,
   member: string,
   args: readonly unknown[] | undefined,

@@ -12,6 +12,7 @@ import type { WebSocketServer } from "ws";
 import { addressKey, LimitReached } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { RateLimiter } from "../base/rate-limit.js";
+import type { AppProxy } from "../gateway/app-proxy.js";
 import type { Gateway } from "../gateway/gateway.js";
 import { type ClientRoutesOptions, clientRoutes } from "./client-routes.js";
 import { emulationRoutes } from "./emulation-routes.js";
@@ -42,6 +43,8 @@ export interface HttpServerOptions {
   agents: WebSocketServer;
   events: WebSocketServer;
   gateway: Gateway;
+  /** Answers what is nobody's here. */
+  app: AppProxy | undefined;
   dashboardDir: string | undefined;
   playDir: string | undefined;
   pagesDir: string | undefined;
@@ -58,6 +61,7 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
     logger: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 128 },
+    rewriteUrl: ({ url = "/" }) => (o.app === undefined ? url : withoutPrefix(url)),
     requestTimeout: BODY_TIMEOUT_MS,
     http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     ...(o.trustProxy !== undefined && { trustProxy: [...o.trustProxy] }),
@@ -73,6 +77,15 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
     if (statusCode === httpStatus("RATE_LIMITED"))
       await new Promise<void>((resolve) => o.client.clock.after(REFUSAL_DELAY_MS, resolve));
   });
+  const { app: project } = o;
+  if (project !== undefined)
+    app.addHook("onRequest", async (request, reply) => {
+      // The players' routes refuse every other preflight; a project answers its own.
+      if (!request.is404 && request.routeOptions.url !== "*") return;
+      reply.hijack();
+      const { raw, ip, protocol } = request;
+      project.pass(raw, reply.raw, { address: ip, scheme: protocol });
+    });
   pagePolicy(app, o.pagesDir);
   app.setValidatorCompiler((route) => {
     const validate = validatorCompiler(route as never);
@@ -130,7 +143,12 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
   const { emulationUrl } = o;
   if (emulationUrl !== undefined) await app.register(async (scope) => emulationRoutes(scope, emulationUrl));
   const pages = [o.dashboardDir, o.pagesDir].filter((dir) => dir !== undefined);
-  if (pages.length > 0) await app.register(fastifyStatic, { root: pages, prefix: "/" });
+  const prefix = project === undefined ? "/" : DASHBOARD;
+  if (project !== undefined)
+    app.get(DASHBOARD.slice(0, -1), { schema: { hide: true } }, async (_request, reply) =>
+      reply.redirect(DASHBOARD),
+    );
+  if (pages.length > 0) await app.register(fastifyStatic, { root: pages, prefix });
   if (o.playDir !== undefined) {
     await app.register(fastifyStatic, {
       root: o.playDir,
@@ -151,8 +169,15 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
   return app;
 }
 
+/** Where operators find it if the root is a project's. */
+const DASHBOARD = "/dashboard/";
+
+/** A dashboard that is not at the root asks for everything where it is. */
+const withoutPrefix = (url: string): string =>
+  /^\/dashboard\/(api\/v1\/|events(\?|$))/.test(url) ? url.slice(DASHBOARD.length - 1) : url;
+
 function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const { path } = requestTarget(request.url);
+  const { path } = requestTarget(o.app === undefined ? request.url : withoutPrefix(request.url ?? "/"));
   const accept = (wss: WebSocketServer): void =>
     wss.handleUpgrade(request, socket, head, (ws) => wss.emit("connection", ws, request));
   switch (path) {

@@ -24,7 +24,7 @@ import type { Logger } from "../base/logger.js";
 import { AgentLink } from "./agent-link.js";
 import { type Answer, Handshake } from "./handshake.js";
 import { RefusedAgents } from "./refused-agents.js";
-import { assertHello, assertReport, placeOf } from "./reported-addresses.js";
+import { assertAddress, assertHello, assertReport, placeOf } from "./reported-addresses.js";
 import type { RoomGrants } from "./room-grants.js";
 
 /** A hello lists every room and session of a host; an inspected state may be large too. */
@@ -35,6 +35,7 @@ const HELLO_TIMEOUT_MS = 5_000;
 const MAX_STRANGER_BYTES = 16 * 1024;
 
 export type Hello = Extract<AgentToBroker, { type: "hello" }>;
+export type Heartbeat = Extract<AgentToBroker, { type: "heartbeat" }>;
 export type RoomEventMessage = Extract<AgentToBroker, { type: "room" }>;
 
 export interface AgentServerOptions {
@@ -46,7 +47,7 @@ export interface AgentServerOptions {
   clock: Clock;
   logger: Logger;
   onHello: (hello: Hello, link: AgentLink) => void;
-  onHeartbeat: (hostId: string, load: number, rssBytes: number) => void;
+  onHeartbeat: (hostId: string, heartbeat: Heartbeat) => void;
   onRoom: (hostId: string, message: RoomEventMessage) => void;
   /** Resolves when it is durable. */
   onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
@@ -169,7 +170,8 @@ export class AgentServer implements Disposable {
     switch (message.type) {
       case "heartbeat":
         link.send({ type: "heard" });
-        this.#options.onHeartbeat(link.hostId, message.load, message.rssBytes);
+        if (message.app !== undefined) assertAddress(message.app, link.place);
+        this.#options.onHeartbeat(link.hostId, message);
         return;
       case "reply":
         link.reply(message.requestId, message.result, message.error);

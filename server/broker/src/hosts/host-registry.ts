@@ -48,6 +48,8 @@ export interface HostEntry {
   peer: AgentPeer | undefined;
   load: number;
   rssBytes: number;
+  /** `host:port` of a project's HTTP routes, while it serves them. */
+  app: string | undefined;
   lastHeartbeatAtMs: number;
   /** Rooms it owns or is about to own; each takes a slot. */
   roomIds: Set<string>;
@@ -90,6 +92,7 @@ export class HostRegistry {
         peer,
         load: 0,
         rssBytes: 0,
+        app: undefined,
         lastHeartbeatAtMs: atMs,
         roomIds: new Set(),
         players: 0,

@@ -7,7 +7,7 @@ import type { Logger } from "../base/logger.js";
 import type { Cluster } from "../cluster/cluster.js";
 import type { Emitter } from "../events/emitter.js";
 import type { AgentLink } from "./agent-link.js";
-import type { Hello } from "./agent-server.js";
+import type { Heartbeat, Hello } from "./agent-server.js";
 import type { HostEvents } from "./host-events.js";
 import type { HostEntry, HostRegistry } from "./host-registry.js";
 
@@ -55,19 +55,21 @@ export class HostLiveness {
   /** An agent connected and proved to know the token. */
   hello(hello: Hello, link: AgentLink): void {
     const { hosts, events, clock, logger } = this.#options;
-    const { type: _, rooms: reports, ...facts } = hello;
+    const { type: _, rooms: reports, app, ...facts } = hello;
     const host = hosts.hello(facts, link, clock.now());
+    host.app = app;
     logger.info({ hostId: facts.hostId, rooms: reports.length }, "host connected");
     events.emit("host.connected", { host, reports });
     events.emit("host.changed", { host });
   }
 
-  heartbeat(hostId: string, load: number, rssBytes: number): void {
+  heartbeat(hostId: string, { load, rssBytes, app }: Heartbeat): void {
     const host = this.#options.hosts.get(hostId);
     if (host === undefined) return;
     const news = host.load !== load || host.rssBytes !== rssBytes;
     host.load = load;
     host.rssBytes = rssBytes;
+    host.app = app;
     host.lastHeartbeatAtMs = this.#options.clock.now();
     // It was silent for long: whatever it runs may be over. Its next hello says what that is.
     if (host.stage.state === "lost") host.peer?.close();

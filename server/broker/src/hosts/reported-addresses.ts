@@ -79,9 +79,10 @@ function assertUrl(url: string, schemes: readonly string[], place: AgentPlace): 
 
 /** @throws CentroidError BAD_REQUEST */
 export function assertHello(
-  { beaconUrl, rooms }: { beaconUrl: string; rooms: readonly RoomReport[] },
+  { beaconUrl, app, rooms }: { beaconUrl: string; app?: string | undefined; rooms: readonly RoomReport[] },
   place: AgentPlace,
 ): void {
+  if (app !== undefined) assertAddress(app, place);
   assertUrl(beaconUrl, ["ws", "wss"], place);
   for (const room of rooms) assertReport(room, place);
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type AgentConfig, roomEnvironment, startAgent } from "@centroid/agent";
 import { CentroidError, printable } from "@centroid/protocol";
-import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
+import { bundleApp, bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { prepareVmHost, readVmSettings, VM_AGENT_MAIN, vmCapacity } from "@centroid/vm-carrier";
 import { type Command, Option } from "commander";
 import { loadConfig } from "../config/config.js";
@@ -21,7 +21,8 @@ interface AgentFlags {
   region?: string;
   capacity?: number;
   cost?: number;
-  rooms: string;
+  rooms?: string;
+  app?: string;
   carrier: string;
   vm?: string;
   bindHost?: string;
@@ -69,7 +70,14 @@ export function registerAgent(program: Command): void {
         "CENTROID_COST",
       ).argParser(Number),
     )
-    .addOption(required("--rooms <dir>", "folder with one room file per type", "CENTROID_ROOMS"))
+    .addOption(optional("--rooms <dir>", "folder with one room file per type", "CENTROID_ROOMS"))
+    .addOption(
+      optional(
+        "--app <file>",
+        "in place of --rooms: file that exports a Colyseus project's server",
+        "CENTROID_APP",
+      ),
+    )
     .addOption(
       optional("--carrier <kind>", "what rooms run in", "CENTROID_CARRIER")
         .choices(["process", "vm"])
@@ -147,11 +155,8 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
   const { region, capacity, cost, bindHost, advertiseHost, port } = flags;
   const tls = certificate(flags);
   const token = await agentToken(flags.tokenFile);
-  const rooms = await bundleRooms(
-    flags.rooms,
-    join(stateDir, "rooms"),
-    roomEnvironment(process.env, roomEnv),
-  );
+  const rooms = await bundleOf(flags, join(stateDir, "rooms"), roomEnvironment(process.env, roomEnv));
+  for (const line of rooms.notices) notice(line);
   return {
     brokerUrls: flags.broker.split(",").map((url) => url.trim().replace(/^http/, "ws").replace(/\/$/, "")),
     token,
@@ -172,8 +177,26 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
     roomEnv,
     roomsBundle: rooms.path,
     roomTypes: rooms.roomTypes,
+    app: flags.app !== undefined,
     ...(await carrier(flags, rooms, stateDir, notice)),
   };
+}
+
+/** @throws CentroidError CONFIG_INVALID */
+function bundleOf(
+  { rooms, app, carrier }: AgentFlags,
+  into: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<RoomsBundle> {
+  if ((rooms === undefined) === (app === undefined))
+    throw new CentroidError("CONFIG_INVALID", "give either --rooms or --app");
+  if (app === undefined) return bundleRooms(rooms ?? "", into, environment);
+  if (carrier !== "process")
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "--app works with --carrier process only; pass the project's rooms with --rooms, or change the carrier",
+    );
+  return bundleApp(app, into, environment);
 }
 
 async function carrier(

@@ -10,6 +10,7 @@ import { untilStopped } from "../terminal/until-stopped.js";
 
 interface UpFlags {
   rooms?: string;
+  app?: string;
   page?: string;
   port?: number;
   bindHost?: string;
@@ -40,6 +41,7 @@ export function registerUp(program: Command): void {
     .command("up")
     .description("run a broker and edge agents on this machine")
     .option("--rooms <dir>", "folder of room files (default: the demo's rooms)")
+    .option("--app <file>", "in place of --rooms: file that exports a Colyseus project's server")
     .option("--page <dir>", "folder with your built web page, served at /play/ (default: the demo's game)")
     .option("--port <number>", "port of the broker (default 2567; 0: any free port)", Number)
     .option("--bind-host <address>", "address to listen on (default 127.0.0.1)")

@@ -43,6 +43,7 @@ const asBoolean = (text: string): unknown => ({ 1: true, true: true, 0: false, f
 
 const ENVIRONMENT: Record<string, { key: keyof ConfigInput; read: (text: string) => unknown }> = {
   CENTROID_ROOMS: { key: "rooms", read: String },
+  CENTROID_APP: { key: "app", read: String },
   CENTROID_PAGE: { key: "page", read: String },
   CENTROID_PORT: { key: "port", read: Number },
   CENTROID_BIND_HOST: { key: "bindHost", read: String },

@@ -13,7 +13,7 @@ const CONFIG_FILES = [
 ];
 
 /** Paths that a configuration file gives are relative to it, wherever the command is run. */
-const PATH_KEYS = ["rooms", "page", "stateDir", "trace"];
+const PATH_KEYS = ["rooms", "app", "page", "stateDir", "trace"];
 
 /** The configuration file of a folder, if it has one. */
 export const findConfigFile = (folder: string): string | undefined =>

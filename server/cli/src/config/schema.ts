@@ -25,6 +25,8 @@ export const hostSettingsSchema = z.strictObject({
 export const configSchema = z.strictObject({
   /** Folder with one file per room type. */
   rooms: z.string().optional(),
+  /** In place of `rooms`: the file that exports a Colyseus project's server, `src/app.config.ts`. */
+  app: z.string().optional(),
   /** Folder with a built page, served at `/play/`; the demo's game if not given. */
   page: z.string().optional(),
   port: z.number().int().min(0).max(65_535).default(2567),

@@ -22,7 +22,7 @@ import {
 } from "@centroid/emulation";
 import { CentroidError } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
-import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
+import { bundleApp, bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { VM_AGENT_MAIN } from "@centroid/vm-carrier";
 import type { Config } from "../config/config.js";
 import { openPersistence } from "./persistence.js";
@@ -88,11 +88,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
   const token = (name: TokenName, given: string | undefined) =>
     given === undefined ? persistence.token(name) : { value: given, fresh: false };
   // Loading them takes as long as emulator and broker take to start; only hosts need them.
-  const bundling = bundleRooms(
-    config.rooms ?? DEMO_ROOMS_DIR,
-    join(config.stateDir, "rooms"),
-    roomEnvironment(process.env, config.roomEnv),
-  );
+  const bundling = bundleFor(config);
   bundling.catch(() => undefined);
   const [admin, viewer, agent] = await Promise.all([
     token("admin-token", config.adminToken),
@@ -118,7 +114,11 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
       viewerToken: viewer.value,
       agentToken: agent.value,
       emulated: config.emulate,
-      ...(config.page === undefined ? { pagesDir: DEMO_WEB_DIR } : { playDir: resolve(config.page) }),
+      app: config.app !== undefined,
+      // The demo's pages are for the demo's rooms.
+      ...(config.page !== undefined
+        ? { playDir: resolve(config.page) }
+        : config.app === undefined && { pagesDir: DEMO_WEB_DIR }),
       placement: config.placement,
       limits: config.limits && brokerLimits(config),
       requireReadToken: config.requireReadToken,
@@ -132,6 +132,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
     }),
   );
   const rooms = await bundling;
+  for (const line of rooms.notices) hooks.notice(line);
   const agents = await startAgents(sites, config, broker, agent.value, rooms, hooks, lab);
   // Other brokers have hosts of their own to build its rooms again; alone it has nobody to leave them to.
   const keepsRooms = config.keepRooms ?? config.redis !== undefined;
@@ -157,6 +158,15 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
   };
 }
 
+/** @throws CentroidError CONFIG_INVALID */
+function bundleFor({ app, rooms, stateDir, roomEnv }: Config): Promise<RoomsBundle> {
+  const into = join(stateDir, "rooms");
+  const environment = roomEnvironment(process.env, roomEnv);
+  return app === undefined
+    ? bundleRooms(rooms ?? DEMO_ROOMS_DIR, into, environment)
+    : bundleApp(app, into, environment);
+}
+
 /** @throws CentroidError CONFIG_INVALID for one without the other */
 function tlsFiles({ tlsCert, tlsKey }: Config): { tls?: NonNullable<BrokerOptions["tls"]> } {
   if (tlsCert === undefined && tlsKey === undefined) return {};
@@ -176,7 +186,15 @@ function brokerLimits(config: Config): BrokerLimits {
   };
 }
 
-function assertReachable({ bindHost, advertiseHost, emulate, carrier, roomEnv }: Config): void {
+function assertReachable(config: Config): void {
+  const { bindHost, advertiseHost, emulate, carrier, roomEnv, app, rooms } = config;
+  if (app !== undefined && rooms !== undefined)
+    throw new CentroidError("CONFIG_INVALID", "app, rooms: the app names its rooms itself; give one of them");
+  if (app !== undefined && carrier !== "process")
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "app: a whole project runs with --carrier process only; pass its rooms with --rooms, or change the carrier",
+    );
   if (carrier === "vm" && roomEnv.length > 0)
     throw new CentroidError(
       "CONFIG_INVALID",
@@ -293,10 +311,12 @@ async function startAgents(
   const port = Number(new URL(broker.url).port);
   const brokerUrl = (await lab?.openBroker(port)) ?? broker.url.replace(/^http/, "ws");
   const started = await Promise.allSettled(
-    sites.map((site) =>
+    sites.map((site, at) =>
       startAgent(
         {
           ...site,
+          // On one machine its HTTP routes are served once.
+          app: config.app !== undefined && at === 0,
           brokerUrls: [brokerUrl],
           token,
           ...(lab === undefined ? addresses(config) : labAddresses(lab, site)),

@@ -6,13 +6,15 @@ import { roomEnvironment, startAgent } from "@centroid/agent";
 import { startBroker } from "@centroid/broker";
 import { CentroidError, type Receipt, receiptSchema, wireErrorSchema } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
-import { bundleRooms } from "@centroid/room-host/bundling";
+import { bundleApp, bundleRooms } from "@centroid/room-host/bundling";
 import { z } from "zod";
 
-/** What {@link startTestSystem} runs. */
+/** What {@link startTestSystem} runs: `rooms` or `app`. */
 export interface TestSystemOptions {
   /** Folder with one file per room type. */
-  rooms: string;
+  rooms?: string;
+  /** In its place: the file that exports a Colyseus project's server. Its HTTP routes are served, too. */
+  app?: string;
   /** Ids of the hosts; two if not given. */
   hosts?: readonly string[];
 }
@@ -31,17 +33,19 @@ const failureSchema = z.object({ error: wireErrorSchema });
  * Starts everything on free ports; rooms move only when told to.
  * @throws CentroidError CONFIG_INVALID for rooms that do not compile
  */
-export async function startTestSystem({ rooms, hosts = ["a", "b"] }: TestSystemOptions): Promise<TestSystem> {
+export async function startTestSystem(options: TestSystemOptions): Promise<TestSystem> {
+  const { rooms = "rooms", app, hosts = ["a", "b"] } = options;
   const owned = new DisposalStack();
   try {
     const folder = await mkdtemp(join(tmpdir(), "centroid-test-"));
     owned.defer(() => rm(folder, { recursive: true, force: true }));
-    const { path: roomsBundle, roomTypes } = await bundleRooms(
-      rooms,
-      folder,
-      roomEnvironment(process.env, []),
+    const environment = roomEnvironment(process.env, []);
+    const { path: roomsBundle, roomTypes } = await (app === undefined
+      ? bundleRooms(rooms, folder, environment)
+      : bundleApp(app, folder, environment));
+    const broker = owned.use(
+      await startBroker({ port: 0, autoMove: false, limits: false, app: app !== undefined }),
     );
-    const broker = owned.use(await startBroker({ port: 0, autoMove: false, limits: false }));
     const started = await Promise.allSettled(
       hosts.map((hostId, at) =>
         startAgent({
@@ -53,6 +57,7 @@ export async function startTestSystem({ rooms, hosts = ["a", "b"] }: TestSystemO
           longitude: (360 * at) / hosts.length - 180,
           roomsBundle,
           roomTypes,
+          app: app !== undefined && at === 0,
         }),
       ),
     );
