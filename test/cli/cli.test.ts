@@ -156,7 +156,8 @@ describe("with a broker", () => {
     });
     await room.leave();
     client.dispose();
-  });
+    // Eleven programs start one after the other, on a machine that may be busy.
+  }, 240_000);
 
   it("ends with Ctrl-C and leaves no process behind", async () => {
     await up.kill("SIGINT");

@@ -184,8 +184,11 @@ export class FakeBroker implements AsyncDisposable {
     const body: unknown = JSON.parse((await text(request)) || "{}");
     this.orders.push({ path: url.pathname, body });
     const room = this.world.rooms.get(id ?? "");
-    if (room && (action === "lock" || action === "unlock"))
-      this.play({ type: "room", room: { ...room, locked: action === "lock" } });
+    if (room && (action === "lock" || action === "unlock")) {
+      const locked = action === "lock";
+      this.play({ type: "room", room: { ...room, locked } });
+      return send(response, 200, { locked });
+    }
     if (action === "message") return send(response, 200, { receivers: room?.players ?? 0 });
     if (action === "move") {
       const [receipt] = this.#move(id ?? "", (body as { hostId: string }).hostId);
@@ -193,7 +196,9 @@ export class FakeBroker implements AsyncDisposable {
     }
     const host = this.world.hosts.get(id ?? "");
     if (host && (action === "drain" || action === "activate")) {
-      this.play({ type: "host", host: { ...host, state: action === "drain" ? "draining" : "active" } });
+      const ordered = { ...host, state: action === "drain" ? "draining" : "active" } as const;
+      this.play({ type: "host", host: ordered });
+      return send(response, 200, ordered);
     }
     if (action === "sessions") this.#kick(id ?? "", url.pathname.split("/").at(-2) ?? "");
     return send(response, 200, {});

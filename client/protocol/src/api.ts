@@ -2,14 +2,7 @@
 import { z } from "zod";
 import { errorCodeSchema } from "./errors.js";
 import { idSchema, locationSchema, networkSchema, vmMechanismSchema } from "./model.js";
-
-/** Round trips to one host since the last report. A lost probe is counted, not timed. */
-export const probeReportSchema = z.object({
-  hostId: idSchema,
-  rttsMs: z.array(z.number()).max(32),
-  lost: z.number().int().min(0).max(32).default(0),
-});
-export type ProbeReport = z.infer<typeof probeReportSchema>;
+import { probeReportSchema } from "./player-api.js";
 
 /** What the SDK adds to matchmaking options under `CENTROID_OPTIONS_KEY`; the room never sees it. */
 export const joinHintsSchema = z.object({
@@ -32,16 +25,6 @@ export type JoinHints = z.infer<typeof joinHintsSchema>;
 export const matchmakeMethodSchema = z.enum(["joinOrCreate", "join", "joinById", "create", "reconnect"]);
 export type MatchmakeMethod = z.infer<typeof matchmakeMethodSchema>;
 
-/** `POST /centroid/v1/probes` */
-export const probeRequestSchema = z.object({
-  playerId: idSchema,
-  playerToken: z.string().max(200),
-  network: networkSchema.optional(),
-  location: locationSchema.optional(),
-  probes: z.array(probeReportSchema).max(64),
-});
-export type ProbeRequest = z.infer<typeof probeRequestSchema>;
-
 export const moveRequestSchema = z.object({
   hostId: idSchema,
   /** Of a room in a virtual machine; chosen by predicted cost when absent. */
@@ -55,6 +38,30 @@ export type Role = z.infer<typeof roleSchema>;
 
 /** `GET /api/v1/whoami` */
 export const whoamiSchema = z.object({ role: roleSchema });
+
+/** `GET /api/v1/status` */
+export const statusSchema = z.object({
+  brokerId: idSchema,
+  protocol: z.number().int(),
+  emulated: z.boolean(),
+  emulationUrl: z.string().optional(),
+  hosts: z.number().int(),
+  rooms: z.number().int(),
+  players: z.number().int(),
+  migrations: z.number().int(),
+  uptimeMs: z.number(),
+  rssBytes: z.number(),
+});
+
+/** `POST /api/v1/whatif` */
+export const whatIfSchema = z.object({
+  roomId: idSchema,
+  /** Where that player would be. */
+  location: locationSchema,
+  /** A player of the room who would be there instead of where it is; one more player if not given. */
+  playerId: idSchema.optional(),
+});
+export type WhatIfRequest = z.infer<typeof whatIfSchema>;
 
 /** An operator's test message. `type` and `payload` are those of Colyseus' `send(type, payload)`. */
 export const operatorMessageSchema = z.object({

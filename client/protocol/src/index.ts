@@ -13,7 +13,11 @@ export {
   CENTROID_OPTIONS_KEY,
   type HostSummary,
   hostSummarySchema,
+  type ProbeReport,
+  type ProbeRequest,
   type ProbeResponse,
+  probeReportSchema,
+  probeRequestSchema,
   probeResponseSchema,
   type SeatReservation,
   seatReservationSchema,
@@ -23,6 +27,9 @@ export {
 } from "./player-api.js";
 export * from "./printable.js";
 export * from "./read.js";
+export * from "./routes/control-routes.js";
+export * from "./routes/player-routes.js";
+export * from "./routes/route.js";
 export * from "./session.js";
 export { TurnBatch } from "./turn-batch.js";
 export * from "./version.js";

@@ -1,17 +1,10 @@
 /** The nouns that broker, agents, CLI and dashboard share: hosts, rooms, players, decisions, migrations, receipts. */
 import { z } from "zod";
 import { wireErrorSchema } from "./errors.js";
-import { ID, ID_RULE } from "./player-api.js";
+import { ID, ID_RULE, NETWORK, NETWORK_RULE } from "./player-api.js";
 
 export const idSchema = z.string().regex(ID, ID_RULE);
-/**
- * What a player calls its network. Travels in URLs: no control characters, no half of a surrogate pair, nothing that a
- * URL parser takes for a step up.
- */
-export const networkSchema = z
-  .string()
-  .max(64)
-  .regex(/^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]*$/u, "up to 64 printable characters, not . or ..");
+export const networkSchema = z.string().max(64).regex(NETWORK, NETWORK_RULE);
 export const latitudeSchema = z.number().min(-90).max(90);
 export const longitudeSchema = z.number().min(-180).max(180);
 export const carrierKindSchema = z.enum(["process", "vm", "container"]);
@@ -156,10 +149,10 @@ export const migrationPhaseSchema = z.enum([
 ]);
 export type MigrationPhase = z.infer<typeof migrationPhaseSchema>;
 
-/** The record of one finished migration. */
 /** What a machine's move was expected to take, and why it was made in this way. */
 export const predictedMoveSchema = z.object({ totalMs: z.number(), bytes: z.number(), because: z.string() });
 
+/** The record of one finished migration. */
 export const receiptSchema = z.object({
   migrationId: idSchema,
   roomId: idSchema,

@@ -10,6 +10,36 @@ export const ID_RULE = "1-64 letters, digits, or one of _ . : -";
 export const playerSideIdSchema = z.string().check(z.regex(ID, ID_RULE));
 const id = playerSideIdSchema;
 
+/**
+ * What a player calls its network. Travels in URLs: no control characters, no half of a surrogate pair, nothing that a
+ * URL parser takes for a step up.
+ */
+export const NETWORK = /^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]*$/u;
+export const NETWORK_RULE = "up to 64 printable characters, not . or ..";
+export const playerNetworkSchema = z.string().check(z.maxLength(64), z.regex(NETWORK, NETWORK_RULE));
+const location = z.object({
+  latitude: z.number().check(z.minimum(-90), z.maximum(90)),
+  longitude: z.number().check(z.minimum(-180), z.maximum(180)),
+});
+
+/** Round trips to one host since the last report. A lost probe is counted, not timed. */
+export const probeReportSchema = z.object({
+  hostId: id,
+  rttsMs: z.array(z.number()).check(z.maxLength(32)),
+  lost: z._default(z.int().check(z.minimum(0), z.maximum(32)), 0),
+});
+export type ProbeReport = z.infer<typeof probeReportSchema>;
+
+/** `POST /centroid/v1/probes` */
+export const probeRequestSchema = z.object({
+  playerId: id,
+  playerToken: z.string().check(z.maxLength(200)),
+  network: z.optional(playerNetworkSchema),
+  location: z.optional(location),
+  probes: z.array(probeReportSchema).check(z.maxLength(64)),
+});
+export type ProbeRequest = z.infer<typeof probeRequestSchema>;
+
 /** Among matchmaking options: what the SDK adds for the broker; the room never sees it. */
 export const CENTROID_OPTIONS_KEY = "~centroid";
 

@@ -1,22 +1,20 @@
-/** The few broker calls the SDK makes beside matchmaking, each answer checked. */
+/** What the SDK calls of a broker beside matchmaking, and which broker of several answers. */
 import {
+  type ApiRoute,
   type Beacon,
   type BeaconList,
-  beaconListSchema,
+  BrokerUnreachableError,
   CentroidError,
+  callRoute,
   type ProbeRequest,
   type ProbeResponse,
-  probeResponseSchema,
-  tryRead,
+  playerRoutes,
+  type RouteAnswer,
+  type RouteInput,
   type Where,
-  whereSchema,
-  wireErrorSchema,
 } from "@centroid/protocol";
 import type { ClientOptions, FetchFn } from "@colyseus/sdk";
-import * as z from "zod/mini";
 import { reachable } from "./way.js";
-
-const errorSchema = z.object({ error: wireErrorSchema });
 
 export class BrokerApi {
   /** The one that answered last comes first. */
@@ -68,17 +66,13 @@ export class BrokerApi {
 
   /** The few hosts to start with, or the ones named. */
   async beacons(hostIds?: readonly string[]): Promise<BeaconList> {
-    const query = hostIds === undefined ? {} : { hosts: hostIds.join(",") };
-    const list = await this.#get("/centroid/v1/beacons", query, beaconListSchema);
+    const hosts = hostIds === undefined ? {} : { hosts: hostIds.join(",") };
+    const list = await this.#call(playerRoutes.beacons, { query: { ...this.#query(), ...hosts } });
     return { ...list, beacons: this.#reachable(list.beacons) };
   }
 
   async probes(body: ProbeRequest): Promise<ProbeResponse> {
-    const answer = await this.#request(
-      "/centroid/v1/probes",
-      { method: "POST", body: JSON.stringify(body) },
-      probeResponseSchema,
-    );
+    const answer = await this.#call(playerRoutes.probes, { body });
     return { ...answer, next: this.#reachable(answer.next) };
   }
 
@@ -87,34 +81,17 @@ export class BrokerApi {
   }
 
   where(roomId: string): Promise<Where> {
-    return this.#get(`/centroid/v1/where/${roomId}`, {}, whereSchema);
+    return this.#call(playerRoutes.where, { params: { roomId }, query: this.#query() });
   }
 
-  #get<T>(path: string, query: Record<string, string>, schema: z.core.$ZodType<T>): Promise<T> {
-    const search = new URLSearchParams(query);
-    if (this.#network !== undefined) search.set("network", this.#network);
-    return this.#request(search.size === 0 ? path : `${path}?${search}`, {}, schema);
+  #query(): { network?: string } {
+    return this.#network === undefined ? {} : { network: this.#network };
   }
 
-  async #request<T>(path: string, init: RequestInit, schema: z.core.$ZodType<T>): Promise<T> {
-    const headers =
-      init.body === undefined ? this.#headers : { ...this.#headers, "content-type": "application/json" };
-    const response = await this.reach(
-      (base) => this.#fetch(`${base}${path}`, { ...init, headers }),
-      () => true,
+  #call<R extends ApiRoute>(route: R, input: RouteInput<R>): Promise<RouteAnswer<R>> {
+    return this.reach(
+      (base) => callRoute(route, input, { base, headers: this.#headers, fetch: this.#fetch }),
+      (cause) => cause instanceof BrokerUnreachableError,
     );
-    const body: unknown = await response.json().catch(() => undefined);
-    if (!response.ok) {
-      const parsed = tryRead(errorSchema, body);
-      if (parsed.success) throw CentroidError.fromWire(parsed.data.error);
-      throw new CentroidError("BAD_REQUEST", `broker answered ${response.status}`);
-    }
-    const parsed = tryRead(schema, body);
-    if (!parsed.success)
-      throw new CentroidError(
-        "PROTOCOL_VERSION",
-        `broker answered something else: ${z.prettifyError(parsed.error)}`,
-      );
-    return parsed.data;
   }
 }

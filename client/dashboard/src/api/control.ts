@@ -1,21 +1,22 @@
-/** The broker's control API: reads with or without a token, orders with the admin's. Answers are parsed at the edge. */
+/** The broker's control API: reads with or without a token, orders with the admin's. */
 import {
+  type ApiRoute,
   type AuditEntry,
-  auditEntrySchema,
+  BrokerUnreachableError,
+  CentroidError,
+  callRoute,
+  controlRoutes,
   type Decision,
-  decisionSchema,
   type Location,
   OPERATOR_HEADER,
   type OperatorMessage,
   type Receipt,
   type Role,
-  receiptSchema,
-  whoamiSchema,
-  wireErrorSchema,
+  type RouteAnswer,
+  type RouteInput,
 } from "@centroid/protocol";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import { z } from "zod";
 import type { OperatorSession } from "./session.js";
 
 /** The person closed the login instead. Nothing went wrong and nothing was done. */
@@ -26,20 +27,7 @@ export class Declined extends Error {
   }
 }
 
-class Refused extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.name = "Refused";
-    this.status = status;
-  }
-}
-
-const failureSchema = z.object({ error: wireErrorSchema });
-const roomStateSchema = z.object({ state: z.unknown(), sessions: z.array(z.string()), clockMs: z.number() });
-const deliveredSchema = z.object({ receivers: z.number().int() });
-export type RoomStateView = z.infer<typeof roomStateSchema>;
+export type RoomStateView = RouteAnswer<typeof controlRoutes.roomState>;
 
 export interface Control {
   readonly session: OperatorSession;
@@ -70,83 +58,75 @@ export function useControl(): Control | undefined {
 
 /** All calls throw an Error whose message can be shown: the broker's own words where it answered. */
 export function createControl(session: OperatorSession): Control {
-  const call = async <T>(
-    method: string,
-    path: string,
-    schema: z.ZodType<T>,
+  /** The dashboard may be served below the broker's own root, by a proxy. */
+  const base = new URL(".", document.baseURI).href.replace(/\/$/, "");
+  const call = <R extends ApiRoute>(
+    route: R,
+    input: RouteInput<R>,
     token?: string,
-    body?: unknown,
-  ) => {
+  ): Promise<RouteAnswer<R>> => {
     const name = session.name.peek();
-    const response = await fetch(new URL(`api/v1/${path}`, document.baseURI), {
-      method,
-      headers: {
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...(name === "" ? {} : { [OPERATOR_HEADER]: encodeURIComponent(name) }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    }).catch(() => {
-      throw new Error("the broker does not answer; is it running?");
+    const headers = {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(name === "" ? {} : { [OPERATOR_HEADER]: encodeURIComponent(name) }),
+    };
+    return callRoute(route, input, { base, headers }).catch((cause: unknown) => {
+      if (cause instanceof BrokerUnreachableError)
+        throw new Error("the broker does not answer; is it running?", { cause });
+      throw cause;
     });
-    const answer: unknown = await response.json().catch(() => undefined);
-    if (response.ok) return schema.parse(answer);
-    const failure = failureSchema.safeParse(answer);
-    const words = failure.success ? failure.data.error.message : `the broker answered ${response.status}`;
-    throw new Refused(response.status, words);
   };
-  const read = <T>(path: string, schema: z.ZodType<T>) =>
-    call("GET", path, schema, session.login.peek()?.token);
-  const order = async <T>(path: string, schema: z.ZodType<T>, body: unknown = {}): Promise<T> => {
+  const read = <R extends ApiRoute>(route: R, input: RouteInput<R>) =>
+    call(route, input, session.login.peek()?.token);
+  const order = async <R extends ApiRoute>(route: R, input: RouteInput<R>): Promise<RouteAnswer<R>> => {
     let reason = "This needs the admin token.";
     for (;;) {
       const token = await session.need(reason);
       if (token === undefined) throw new Declined();
       try {
-        return await call("POST", path, schema, token, body);
+        return await call(route, input, token);
       } catch (error) {
-        if (!(error instanceof Refused && (error.status === 401 || error.status === 403))) throw error;
+        if (!isRefusal(error)) throw error;
         session.forget();
         reason = "The broker does not take orders with that token any more.";
       }
     }
   };
-  const room = (roomId: string) => `rooms/${encodeURIComponent(roomId)}`;
-  const host = (hostId: string) => `hosts/${encodeURIComponent(hostId)}`;
+  const { lock, unlock } = controlRoutes;
   return {
     session,
-    decisions: (roomId) => read(`${room(roomId)}/decisions`, z.array(decisionSchema)),
-    receipts: (roomId) => read(`receipts?roomId=${encodeURIComponent(roomId)}`, z.array(receiptSchema)),
-    state: (roomId) => read(`${room(roomId)}/state`, roomStateSchema),
-    move: (roomId, hostId) => order(`${room(roomId)}/move`, receiptSchema, { hostId }),
+    decisions: (roomId) => read(controlRoutes.decisions, { params: { roomId } }),
+    receipts: (roomId) => read(controlRoutes.receipts, { query: { roomId } }),
+    state: (roomId) => read(controlRoutes.roomState, { params: { roomId } }),
+    move: (roomId, hostId) => order(controlRoutes.move, { params: { roomId }, body: { hostId } }),
     kick: async (roomId, sessionId) => {
-      await order(`${room(roomId)}/sessions/${encodeURIComponent(sessionId)}/kick`, z.unknown());
+      await order(controlRoutes.kick, { params: { roomId, sessionId } });
     },
     drain: async (hostId) => {
-      await order(`${host(hostId)}/drain`, z.unknown());
+      await order(controlRoutes.drain, { params: { hostId } });
     },
     activate: async (hostId) => {
-      await order(`${host(hostId)}/activate`, z.unknown());
+      await order(controlRoutes.activate, { params: { hostId } });
     },
     setLocked: async (roomId, locked) => {
-      await order(`${room(roomId)}/${locked ? "lock" : "unlock"}`, z.unknown());
+      await order(locked ? lock : unlock, { params: { roomId } });
     },
-    message: async (roomId, message) =>
-      (await order(`${room(roomId)}/message`, deliveredSchema, message)).receivers,
+    message: async (roomId, body) =>
+      (await order(controlRoutes.message, { params: { roomId }, body })).receivers,
     whatIf: (roomId, playerId, location) =>
-      call("POST", "whatif", decisionSchema, session.login.peek()?.token, { roomId, playerId, location }),
+      read(controlRoutes.whatIf, { body: { roomId, playerId, location } }),
     audit: (limit, beforeMs) =>
-      read(
-        `audit?limit=${limit}${beforeMs === undefined ? "" : `&beforeMs=${beforeMs}`}`,
-        z.array(auditEntrySchema),
-      ),
+      read(controlRoutes.audit, { query: { limit, ...(beforeMs !== undefined && { beforeMs }) } }),
     roleOf: async (token) => {
       try {
-        return (await call("GET", "whoami", whoamiSchema, token)).role;
+        return (await call(controlRoutes.whoami, {}, token)).role;
       } catch (error) {
-        if (error instanceof Refused && error.status === 401) return undefined;
+        if (error instanceof CentroidError && error.code === "UNAUTHORIZED") return undefined;
         throw error;
       }
     },
   };
 }
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof CentroidError && (error.code === "UNAUTHORIZED" || error.code === "FORBIDDEN");

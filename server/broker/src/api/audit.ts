@@ -16,15 +16,9 @@ import { toCentroidError } from "./http-errors.js";
 const MAX_DETAILS_CHARS = 2_000;
 const MAX_NAME_CHARS = 64;
 /** Orders without a known token on record, per address: enough to see an attack, too few to push the rest out. */
-const STRANGERS = { perSecond: 1 / 60, burst: 10 };
+const UNKNOWN_CALLERS = { perSecond: 1 / 60, burst: 10 };
 
 declare module "fastify" {
-  interface FastifyContextConfig {
-    /** Set on routes that are orders. */
-    audit?: AuditAction;
-    /** Set on routes that change nothing although they are no GET. */
-    reads?: boolean;
-  }
   interface FastifyRequest {
     audit: {
       startedAtMs: number;
@@ -44,18 +38,17 @@ export interface AuditOptions {
   newId: NewId;
 }
 
-/** Records every call of a route with `config.audit`, in this scope and below. */
+/** Records every call of a route that is an order, in this scope and below. */
 export function auditOrders(app: FastifyInstance, o: AuditOptions): void {
-  const refusedAgents = new RateLimiter(STRANGERS, o.clock);
+  const unknownCallers = new RateLimiter(UNKNOWN_CALLERS, o.clock);
   app.decorateRequest("audit");
   app.addHook("onRequest", async (request) => {
     const startedAtMs = o.clock.now();
     request.audit = { startedAtMs, name: undefined, error: undefined, begun: undefined };
-    if (request.routeOptions.config.audit !== undefined)
-      request.audit.name = nameOf(request.headers[OPERATOR_HEADER]);
+    if (actionOf(request) !== undefined) request.audit.name = nameOf(request.headers[OPERATOR_HEADER]);
   });
   app.addHook("preHandler", async (request) => {
-    const { audit: action } = request.routeOptions.config;
+    const action = actionOf(request);
     if (action === undefined) return;
     const begun: AuditEntry = { ...entryOf(o, request, action), outcome: "begun" };
     await o.store.appendAudit(begun);
@@ -65,17 +58,20 @@ export function auditOrders(app: FastifyInstance, o: AuditOptions): void {
     request.audit.error = toCentroidError(cause);
   });
   app.addHook("onSend", async (request) => {
-    const { audit: action } = request.routeOptions.config;
+    const action = actionOf(request);
     if (action === undefined) return;
     const { begun } = request.audit;
     const entry = { ...entryOf(o, request, action), ...(begun && { auditId: begun.auditId }) };
-    if (entry.who.role === "none" && !refusedAgents.admit(entry.who.address)) return;
+    if (entry.who.role === "none" && !unknownCallers.admit(entry.who.address)) return;
     o.logger.info({ audit: true, ...entry }, "operator");
     await o.store
       .appendAudit(entry, begun)
       .catch((cause: unknown) => o.logger.error({ cause, auditId: entry.auditId }, "audit entry not stored"));
   });
 }
+
+const actionOf = (request: FastifyRequest): AuditAction | undefined =>
+  request.routeOptions.config.route?.audit;
 
 function entryOf(o: AuditOptions, request: FastifyRequest, action: AuditAction): AuditEntry {
   const { params, body } = request;

@@ -2,17 +2,12 @@
 import {
   BEACON_PATH,
   type Beacon,
-  type BeaconList,
   CentroidError,
-  idSchema,
+  MAX_PLAYER_BODY_BYTES,
   matchmakeMethodSchema,
-  networkSchema,
   PROTOCOL_VERSION,
-  type ProbeResponse,
-  probeRequestSchema,
-  readWire,
+  playerRoutes,
   type Way,
-  type Where,
 } from "@centroid/protocol";
 import cors from "@fastify/cors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -35,13 +30,12 @@ import type { Caller, Matchmaker } from "../seats/matchmaker.js";
 import type { PlayerIdentity } from "../seats/player-identity.js";
 import { toCentroidError, withRetryAfter } from "./http-errors.js";
 import type { Metrics } from "./metrics.js";
+import { serveRoute } from "./serve-route.js";
 
 /** Hosts to confirm per report. */
 const MAX_NEXT = 4;
 /** How long a browser remembers what it may ask. */
 const PREFLIGHT_S = 86_400;
-/** Options of a join are small. */
-const MAX_BODY_BYTES = 64 * 1024;
 
 export interface ClientRoutesOptions {
   hosts: HostRegistry;
@@ -64,10 +58,6 @@ export interface ClientRoutesOptions {
 /** Reports of one player: several times what the SDK sends when it is told to hurry. */
 const REPORTS = { perSecond: 10, burst: 50 };
 
-const networkQuerySchema = z.object({
-  network: networkSchema.optional(),
-  hosts: z.string().max(2000).optional(),
-});
 const matchParamsSchema = z.object({ method: matchmakeMethodSchema, target: z.string().min(1).max(128) });
 
 export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions): Promise<void> {
@@ -97,7 +87,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
   app.post<{ Params: { method: string; target: string } }>(
     "/matchmake/:method/:target",
     {
-      bodyLimit: MAX_BODY_BYTES,
+      bodyLimit: MAX_PLAYER_BODY_BYTES,
       errorHandler: (cause, request, reply) => {
         const error = toCentroidError(cause as Error);
         if (error.code === "INTERNAL") request.log.error(cause);
@@ -130,8 +120,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     },
   );
 
-  app.get("/centroid/v1/beacons", async (request): Promise<BeaconList> => {
-    const { network, hosts } = parse(networkQuerySchema, request.query);
+  serveRoute(app, playerRoutes.beacons, async ({ query: { network, hosts } }, request) => {
     const wanted = named(o.hosts, hosts === undefined ? o.engine.firstProbes() : hosts.split(","));
     return {
       protocol: PROTOCOL_VERSION,
@@ -139,8 +128,8 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     };
   });
 
-  app.post("/centroid/v1/probes", { bodyLimit: MAX_BODY_BYTES }, async (request): Promise<ProbeResponse> => {
-    const { playerId, playerToken, network, location, probes } = parse(probeRequestSchema, request.body);
+  serveRoute(app, playerRoutes.probes, async ({ body }, request) => {
+    const { playerId, playerToken, network, location, probes } = body;
     const renewed = await o.identity.renew(playerId, playerToken);
     if (renewed === undefined)
       throw new CentroidError(
@@ -170,9 +159,8 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     };
   });
 
-  app.get<{ Params: { roomId: string } }>("/centroid/v1/where/:roomId", async (request): Promise<Where> => {
-    const { network } = parse(networkQuerySchema, request.query);
-    const wanted = parse(idSchema, request.params.roomId);
+  serveRoute(app, playerRoutes.where, async ({ params, query: { network } }, request) => {
+    const wanted = params.roomId;
     o.crashes.check(wanted);
     const room = o.rooms.require(wanted);
     const { stage, roomId, epoch } = room;
@@ -187,10 +175,6 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       host: hostSummary(host),
     };
   });
-}
-
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  return readWire(schema, value, "BAD_REQUEST", "request");
 }
 
 function seatedIn(rooms: RoomRegistry, player: PlayerEntry): RoomFacts[] {

@@ -138,7 +138,7 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
       .send(await o.metrics.registry.metrics());
   });
 
-  await app.register(async (scope) => operatorRoutes(scope, o.operator), { prefix: "/api/v1" });
+  await app.register(async (scope) => operatorRoutes(scope, o.operator));
   await app.register(async (scope) => clientRoutes(scope, o.client));
   const { emulationUrl } = o;
   if (emulationUrl !== undefined) await app.register(async (scope) => emulationRoutes(scope, emulationUrl));

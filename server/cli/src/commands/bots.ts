@@ -9,9 +9,8 @@ import {
   SCENARIO_NAMES,
   type ScenarioName,
 } from "@centroid/bots";
-import { CentroidError, printableValues } from "@centroid/protocol";
+import { CentroidError, controlRoutes, printableValues } from "@centroid/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { z } from "zod";
 import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
 import { color, EXIT, fail, ms, print, printJson, table } from "../terminal/output.js";
 import { untilStopped } from "../terminal/until-stopped.js";
@@ -28,8 +27,6 @@ interface BotsFlags extends BrokerFlags {
   rate: number;
   html?: string;
 }
-
-const statusSchema = z.object({ emulationUrl: z.string().optional() });
 
 export function registerBots(program: Command): void {
   withBroker(
@@ -99,7 +96,7 @@ async function play(flags: BotsFlags): Promise<BotReport> {
 /** Where players move on the emulated network, if the broker has one and lets us know. */
 async function emulation(broker: BrokerClient): Promise<string | undefined> {
   try {
-    return (await broker.get("/status", statusSchema)).emulationUrl;
+    return (await broker.call(controlRoutes.status, {})).emulationUrl;
   } catch (cause) {
     // Playing needs no admin token; only travelling on somebody's emulated network does.
     if (CentroidError.from(cause).code === "UNAUTHORIZED") return undefined;

@@ -1,16 +1,6 @@
 /** The operator's commands: what runs where, why, and moving it. */
-import {
-  auditEntrySchema,
-  decisionSchema,
-  hostSchema,
-  type MoveRequest,
-  printableValues,
-  receiptSchema,
-  roomSchema,
-  vmMechanismSchema,
-} from "@centroid/protocol";
+import { controlRoutes, type MoveRequest, printableValues, vmMechanismSchema } from "@centroid/protocol";
 import { type Command, Option } from "commander";
-import { z } from "zod";
 import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
 import { EventLines } from "../terminal/event-lines.js";
 import { color, fail, json, ms, print, printJson, table } from "../terminal/output.js";
@@ -37,7 +27,7 @@ export function registerOperate(program: Command): void {
   ).action((flags: BrokerFlags) =>
     run(
       flags,
-      (broker) => broker.get("/rooms", z.array(roomSchema)),
+      (broker) => broker.call(controlRoutes.rooms, {}),
       (rooms) =>
         table(
           ["ROOM", "TYPE", "HOST", "STATE", "PLAYERS", "MEAN RTT", "MOVES"],
@@ -57,7 +47,7 @@ export function registerOperate(program: Command): void {
     (flags: BrokerFlags) =>
       run(
         flags,
-        (broker) => broker.get("/hosts", z.array(hostSchema)),
+        (broker) => broker.call(controlRoutes.hosts, {}),
         (hosts) =>
           table(
             ["HOST", "LOCATION", "STATE", "ROOMS", "PLAYERS", "LOAD", "MEMORY"],
@@ -85,11 +75,10 @@ export function registerOperate(program: Command): void {
         run(
           flags,
           (broker) =>
-            broker.post(
-              `/rooms/${encodeURIComponent(roomId)}/move`,
-              { hostId, ...(mechanism && { mechanism }) },
-              receiptSchema,
-            ),
+            broker.call(controlRoutes.move, {
+              params: { roomId },
+              body: { hostId, ...(mechanism && { mechanism }) },
+            }),
           (receipt) =>
             `${receipt.roomId}: ${receipt.fromHostId} → ${receipt.toHostId} in ${ms(receipt.totalMs)}, ` +
             `froze ${ms(receipt.freezeBeyondTickMs?.p99, 1)}, ${receipt.messagesLost} lost, ${receipt.messagesDuplicated} duplicated`,
@@ -104,7 +93,7 @@ export function registerOperate(program: Command): void {
       (hostId: string, flags: BrokerFlags) =>
         run(
           flags,
-          (broker) => broker.post(`/hosts/${encodeURIComponent(hostId)}/${action}`, {}, hostSchema),
+          (broker) => broker.call(controlRoutes[action], { params: { hostId } }),
           (host) => `${host.name} is ${host.state}`,
         ),
     );
@@ -116,12 +105,7 @@ export function registerOperate(program: Command): void {
       (roomId: string, flags: BrokerFlags) =>
         run(
           flags,
-          (broker) =>
-            broker.post(
-              `/rooms/${encodeURIComponent(roomId)}/${action}`,
-              {},
-              z.object({ locked: z.boolean() }),
-            ),
+          (broker) => broker.call(controlRoutes[action], { params: { roomId } }),
           ({ locked }) => `${roomId} is ${locked ? "locked" : "open"}`,
         ),
     );
@@ -134,7 +118,7 @@ export function registerOperate(program: Command): void {
   ).action(({ limit, ...flags }: BrokerFlags & { limit: string }) =>
     run(
       flags,
-      (broker) => broker.get(`/audit?limit=${encodeURIComponent(limit)}`, z.array(auditEntrySchema)),
+      (broker) => broker.call(controlRoutes.audit, { query: { limit: Number(limit) } }),
       (entries) =>
         table(
           ["WHEN", "WHO", "FROM", "ACTION", "TARGET", "OUTCOME"],
@@ -155,10 +139,7 @@ export function registerOperate(program: Command): void {
     run(
       flags,
       async (broker) => {
-        const decisions = await broker.get(
-          `/rooms/${encodeURIComponent(roomId)}/decisions`,
-          z.array(decisionSchema),
-        );
+        const decisions = await broker.call(controlRoutes.decisions, { params: { roomId } });
         return decisions[0] ?? null;
       },
       (decision) =>

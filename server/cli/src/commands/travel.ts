@@ -1,13 +1,10 @@
 /** `centroid travel`: puts a player of the emulated network into another city; its connections stay. */
 import { loadWorld } from "@centroid/bots";
 import { EmulatorControl } from "@centroid/emulation";
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, controlRoutes } from "@centroid/protocol";
 import type { Command } from "commander";
-import { z } from "zod";
 import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
 import { fail, print, printJson } from "../terminal/output.js";
-
-const statusSchema = z.object({ emulationUrl: z.string().optional() });
 
 export function registerTravel(program: Command): void {
   withBroker(
@@ -24,7 +21,7 @@ export function registerTravel(program: Command): void {
           `no city "${cityId}"; choose one of ${cities.map((c) => c.cityId).join(", ")}`,
         );
       }
-      const { emulationUrl } = await new BrokerClient(flags).get("/status", statusSchema);
+      const { emulationUrl } = await new BrokerClient(flags).call(controlRoutes.status, {});
       if (emulationUrl === undefined) {
         throw new CentroidError(
           "BAD_REQUEST",

@@ -1,12 +1,16 @@
-/** The CLI's side of the control API: finds broker and token, checks every answer. */
+/** The CLI's side of the control API: finds broker and token, calls its routes, follows its events. */
 import { readFile } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import {
+  type ApiRoute,
   type BrokerEvent,
+  BrokerUnreachableError,
   CentroidError,
-  errorCodeSchema,
+  callRoute,
   eventSchema,
   OPERATOR_HEADER,
+  type RouteAnswer,
+  type RouteInput,
 } from "@centroid/protocol";
 import type { Command } from "commander";
 import { WebSocket } from "ws";
@@ -14,7 +18,6 @@ import { z } from "zod";
 import { loadConfig } from "../config/config.js";
 import { adminTokenPath } from "../deployment/state-dir.js";
 
-const errorSchema = z.object({ error: z.object({ code: errorCodeSchema, message: z.string() }) });
 const DEFAULT_BROKER = "http://127.0.0.1:2567";
 
 export interface BrokerFlags {
@@ -50,12 +53,16 @@ export class BrokerClient {
     this.url = (flags.broker ?? process.env.CENTROID_BROKER ?? DEFAULT_BROKER).replace(/\/$/, "");
   }
 
-  get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-    return this.#request("GET", path, undefined, schema);
-  }
-
-  post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
-    return this.#request("POST", path, body, schema);
+  /** @throws CentroidError what the broker says; NO_HOST if it cannot be reached */
+  async call<R extends ApiRoute>(route: R, input: RouteInput<R>): Promise<RouteAnswer<R>> {
+    const token = await this.#token();
+    const headers = {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      [OPERATOR_HEADER]: encodeURIComponent(operatorName()),
+    };
+    return callRoute(route, input, { base: this.url, headers }).catch((cause: unknown) => {
+      throw cause instanceof BrokerUnreachableError ? this.#unreachable() : cause;
+    });
   }
 
   /** Events until `signal`. @throws CentroidError NO_HOST if the broker cannot be reached or goes away */
@@ -116,41 +123,5 @@ export class BrokerClient {
       (text) => text.trim(),
       () => undefined,
     );
-  }
-
-  async #request<T>(method: "GET" | "POST", path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
-    const token = await this.#token();
-    let response: Response;
-    try {
-      response = await fetch(`${this.url}/api/v1${path}`, {
-        method,
-        headers: {
-          ...(body !== undefined && { "content-type": "application/json" }),
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          [OPERATOR_HEADER]: encodeURIComponent(operatorName()),
-        },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
-    } catch {
-      throw this.#unreachable();
-    }
-    const answer: unknown = await response.json().catch(() => undefined);
-    if (!response.ok) {
-      const parsed = errorSchema.safeParse(answer);
-      throw parsed.success
-        ? CentroidError.fromWire(parsed.data.error)
-        : new CentroidError(
-            "INTERNAL",
-            `broker answered ${response.status}; is ${this.url} a Centroid broker?`,
-          );
-    }
-    const parsed = schema.safeParse(answer);
-    if (!parsed.success) {
-      throw new CentroidError(
-        "PROTOCOL_VERSION",
-        `broker answered something else: ${z.prettifyError(parsed.error)}`,
-      );
-    }
-    return parsed.data;
   }
 }

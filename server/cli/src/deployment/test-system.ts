@@ -4,10 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { roomEnvironment, startAgent } from "@centroid/agent";
 import { startBroker } from "@centroid/broker";
-import { CentroidError, type Receipt, receiptSchema, wireErrorSchema } from "@centroid/protocol";
+import { callRoute, controlRoutes, type Receipt } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
 import { bundleApp, bundleRooms } from "@centroid/room-host/bundling";
-import { z } from "zod";
 
 /** What {@link startTestSystem} runs: `rooms` or `app`. */
 export interface TestSystemOptions {
@@ -26,8 +25,6 @@ export interface TestSystem extends AsyncDisposable {
   /** @throws CentroidError as the control API gives it */
   move(roomId: string, toHostId: string): Promise<Receipt>;
 }
-
-const failureSchema = z.object({ error: wireErrorSchema });
 
 /**
  * Starts everything on free ports; rooms move only when told to.
@@ -67,14 +64,8 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
     return {
       url: broker.url,
       async move(roomId, hostId) {
-        const response = await fetch(`${broker.url}/api/v1/rooms/${encodeURIComponent(roomId)}/move`, {
-          method: "POST",
-          headers: { authorization: `Bearer ${broker.adminToken}`, "content-type": "application/json" },
-          body: JSON.stringify({ hostId }),
-        });
-        const body: unknown = await response.json();
-        if (!response.ok) throw CentroidError.fromWire(failureSchema.parse(body).error);
-        return receiptSchema.parse(body);
+        const access = { base: broker.url, headers: { authorization: `Bearer ${broker.adminToken}` } };
+        return callRoute(controlRoutes.move, { params: { roomId }, body: { hostId } }, access);
       },
       [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
     };
