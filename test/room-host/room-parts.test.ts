@@ -163,3 +163,34 @@ it("a room hears what others publish, while it runs and for as long as it is the
     expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
   );
 });
+
+it("a room whose last player leaves right after it has come here ends with that player, not a second later", async () => {
+  await make();
+  room.autoDispose = true;
+  const record = room.move.snapshot.export();
+  const session = {
+    ...{ sessionId: "ann", playerId: undefined, network: undefined, centroid: false, reconnectionToken: "t" },
+    ...{
+      auth: record.extra,
+      userData: record.extra,
+      joinedAtMs: 0,
+      view: undefined,
+      received: 0,
+      sent: 0,
+      dropped: false,
+    },
+  };
+  await room.disconnect();
+  await make();
+  room.autoDispose = false;
+  room.move.clock.hold();
+  const clients = await room.move.snapshot.import({ ...record, sessions: [session] } as never);
+  room.move.clock.resume(room.patchRate ?? 0);
+  const disposed = vi.fn();
+  room.move.events.once("dispose", disposed);
+  clients.get("ann")!.link.close(4000, "left");
+  // All that it may wait for are handlers of the room, never a timer.
+  for (let turn = 0; turn < 20 && disposed.mock.calls.length === 0; turn++)
+    await new Promise((resolve) => setImmediate(resolve));
+  expect(disposed).toHaveBeenCalledOnce();
+});

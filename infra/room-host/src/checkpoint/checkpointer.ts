@@ -75,7 +75,7 @@ export class Checkpointer implements Disposable {
     this.#schedule(SOON_MS);
   }
 
-  /** Somebody came: not to be lost with this host. */
+  /** Somebody came or left: not to be undone by this host's death. */
   soon(): void {
     if (this.#disposed) return;
     this.#wanted = true;

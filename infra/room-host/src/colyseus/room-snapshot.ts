@@ -3,7 +3,7 @@ import { CentroidError } from "@centroid/protocol";
 import { type Client, type ClientPrivate, ClientState, Delayed, type Room } from "@colyseus/core";
 import { type Encoder, type Schema, StateView } from "@colyseus/schema";
 import { carry, type Links, uncarry } from "../values/carried-values.js";
-import { internals } from "./core-internals.js";
+import { internals, type RoomInternals } from "./core-internals.js";
 import type { LateSetUp, LateSetUpRecord } from "./late-set-up.js";
 import { MovableClient, newClient } from "./movable-client.js";
 import { readPlainFields, writePlainFields } from "./plain-fields.js";
@@ -263,6 +263,8 @@ export class RoomSnapshot {
     if (record.locked) await this.#room.lock();
     if (record.patchRateMs !== this.#room.patchRate) this.#room.patchRate = record.patchRateMs;
     this.#room.autoDispose = record.autoDispose;
+    // Setting it starts a timer of a second, during which a room that everybody leaves would not end.
+    if (clients.size > 0) stopAutoDisposeTimer(room);
     await this.#setUp.import(record.setUp);
     writePlainFields(this.#room, this.encoder, this.#links(timers), record.plain);
     this.#hook("onThaw", () => room.onThaw?.(uncarry(record.extra)));
@@ -282,12 +284,16 @@ export class RoomSnapshot {
     clearTimeout(room._reservedSeatTimeouts[sessionId]);
     delete room._reservedSeatTimeouts[sessionId];
     delete room._reservedSeats[sessionId];
-    clearTimeout(room._autoDisposeTimeout);
-    room._autoDisposeTimeout = undefined;
+    stopAutoDisposeTimer(room);
     room.clients.push(client.asClient());
     this.#wire(client);
     room._events.emit("join", client.asClient());
   }
+}
+
+function stopAutoDisposeTimer(room: RoomInternals): void {
+  clearTimeout(room._autoDisposeTimeout);
+  room._autoDisposeTimeout = undefined;
 }
 
 function seatOwner(player: { playerId: string; network: string | undefined } | undefined): {

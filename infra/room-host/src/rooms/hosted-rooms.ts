@@ -101,6 +101,8 @@ export class HostedRooms {
     events.on("leave", (client: Client) => {
       hosted.seats.delete(client.sessionId);
       tell({ event: "left", sessionId: client.sessionId });
+      // Or the host's death would bring back somebody who has left.
+      hosted.protection?.checkpointer.soon();
     });
     hosted.protection = this.#protect(roomId, room, hosted);
     tell({ event: "running", report: this.#report(roomId, hosted) });
