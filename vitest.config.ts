@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import SlowFirst from "./test/setup/slow-first.js";
 
 export default defineConfig({
   test: {
@@ -9,6 +10,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } },
+    sequence: { sequencer: SlowFirst },
     // Most files start processes of their own; more at once would fight for the cores.
     maxWorkers: 2,
     onConsoleLog: (log) =>
