@@ -8,8 +8,8 @@ export interface Expectation {
   readonly holds: () => Promise<boolean>;
 }
 
-async function get<T>(world: ChaosWorld, path: string): Promise<T> {
-  const response = await fetch(`${world.urls[0]}/api/v1${path}`, {
+async function get<T>(world: ChaosWorld, path: string, url = world.urls[0]): Promise<T> {
+  const response = await fetch(`${url}/api/v1${path}`, {
     headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
     signal: AbortSignal.timeout(2_000),
   });
@@ -18,6 +18,22 @@ async function get<T>(world: ChaosWorld, path: string): Promise<T> {
 
 const roomsOnHosts = async (world: ChaosWorld): Promise<number> =>
   (await get<{ rooms: number }[]>(world, "/hosts")).reduce((sum, { rooms }) => sum + rooms, 0);
+
+/** What each broker takes to be true, for whoever looks for the cause of a violation. */
+export function beliefs(world: ChaosWorld): Promise<string[]> {
+  const told = world.brokers.map(async ({ url, port }) => {
+    try {
+      const [rooms, hosts] = await Promise.all([
+        get<object[]>(world, "/rooms", url),
+        get<object[]>(world, "/hosts", url),
+      ]);
+      return [...rooms, ...hosts].map((thing) => `broker ${port} has ${JSON.stringify(thing)}`);
+    } catch (cause) {
+      return [`broker ${port} does not answer: ${String(cause)}`];
+    }
+  });
+  return Promise.all(told).then((lines) => lines.flat());
+}
 
 export function whileRoomsRun(world: ChaosWorld, rooms: number): Expectation[] {
   return [

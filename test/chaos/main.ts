@@ -10,6 +10,7 @@ const { values } = parseArgs({
     rooms: { type: "string" },
     faults: { type: "string" },
     lanes: { type: "string", default: "2" },
+    keep: { type: "string" },
   },
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
@@ -24,7 +25,7 @@ if (
 ) {
   console.error(
     "use: npm run chaos -- [--minutes 10] [--seed 1] [--store embedded|redis] [--rooms ledger,vault]\n" +
-      "       [--faults 'broker killed,host killed'] [--lanes 2]",
+      "       [--faults 'broker killed,host killed'] [--lanes 2] [--keep FOLDER]",
   );
   process.exit(2);
 }
@@ -39,6 +40,7 @@ const result = await chaos({
   forMs: minutes * 60_000,
   signal: stop.signal,
   ...(values.rooms !== undefined && { roomTypes: values.rooms.split(",") }),
+  ...(values.keep !== undefined && { keep: values.keep }),
   ...(values.faults !== undefined && { faults: values.faults.split(",").map((name) => name.trim()) }),
   say: (line) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${line}`),
 });

@@ -6,11 +6,12 @@
  * What a room with a standby has confirmed is at two hosts, so hosts of such rooms are lost one at a time; all else
  * overlaps freely, and in a world of rooms without standby so do lost hosts.
  */
+import { cp } from "node:fs/promises";
 import { type RecordedPlayer, RecordedSystem } from "../history/recorded-system.js";
 import { Draw } from "../support/draw.js";
 import { mentioning } from "../support/processes.js";
 import { type Aim, type Fault, faultsOf } from "./faults.js";
-import { type Expectation, onceAllHaveLeft, whileRoomsRun } from "./leftovers.js";
+import { beliefs, type Expectation, onceAllHaveLeft, whileRoomsRun } from "./leftovers.js";
 import { MoveWatch, orderMove } from "./mover.js";
 import { Talkers } from "./talkers.js";
 import { ChaosWorld, sleep, type WorldOptions } from "./world.js";
@@ -29,6 +30,8 @@ export interface ChaosOptions {
   /** How many faults beside those aimed at moves go on at the same time, at most. */
   lanes?: number;
   say?: (line: string) => void;
+  /** Where the whole history goes if something is wrong. */
+  keep?: string;
   /** Ends it early; what there was until then is judged. */
   signal?: AbortSignal;
 }
@@ -128,6 +131,8 @@ class Chaos {
     await sleep(1_000);
     const { printed } = await recorded.judge();
     const violations = [...printed, ...world.endedByThemselves];
+    const { keep } = this.#options;
+    if (keep !== undefined && printed.length > 0) await cp(recorded.folder, keep, { recursive: true });
     const broken = async (expectations: readonly Expectation[]): Promise<void> => {
       const wrong = expectations.map(async ({ otherwise, holds }) =>
         (await until(holds, SETTLE_MS)) ? [] : [otherwise],
@@ -135,6 +140,7 @@ class Chaos {
       violations.push(...(await Promise.all(wrong)).flat());
     };
     await broken(whileRoomsRun(world, roomIds.length));
+    if (violations.length > 0) for (const line of await beliefs(world)) this.#say(line);
     await Promise.all(players.map((player) => player.leave()));
     await using books = await onceAllHaveLeft(world);
     await broken(books);

@@ -65,6 +65,9 @@ export class ChaosWorld implements AsyncDisposable {
   readonly #folder: string;
   readonly #rooms: { path: string; roomTypes: string[] };
   #closing = false;
+  readonly #end = new AbortController();
+  /** Agents that no broker has welcomed yet. */
+  readonly #starting = new Set<Promise<unknown>>();
 
   private constructor(
     options: WorldOptions,
@@ -202,7 +205,7 @@ export class ChaosWorld implements AsyncDisposable {
     process.env.NODE_OPTIONS = `${NODE_OPTIONS ?? ""} --import ${CLOCK}`;
     process.env.CENTROID_TEST_CLOCK = clock;
     try {
-      return startAgent({
+      const config = {
         hostId,
         name: hostId,
         latitude: 0,
@@ -212,7 +215,12 @@ export class ChaosWorld implements AsyncDisposable {
         roomsBundle: this.#rooms.path,
         roomTypes: this.#rooms.roomTypes,
         checkpointIntervalMs: 500,
-      });
+      };
+      const started = startAgent(config, { signal: this.#end.signal });
+      this.#starting.add(started);
+      const settled = (): unknown => this.#starting.delete(started);
+      started.then(settled, settled);
+      return started;
     } finally {
       if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
       else process.env.NODE_OPTIONS = NODE_OPTIONS;
@@ -284,6 +292,8 @@ export class ChaosWorld implements AsyncDisposable {
       signalAll(this.pidsOf(host), "SIGCONT");
       for (const link of host.links) link.release();
     }
+    this.#end.abort();
+    await Promise.allSettled(this.#starting);
     await Promise.all(this.hosts.map(({ agent }) => agent[Symbol.asyncDispose]()));
     for (const { child } of this.brokers) {
       if (child.exitCode !== null || child.signalCode !== null) continue;

@@ -124,7 +124,9 @@ async function handle({ client, operator }: Served, call: Call): Promise<unknown
       if (!("at" in stage)) throw new Error(`room ${call.roomId} is ${stage.state}`);
       const { hostId, name, latitude, longitude } = client.hosts.require(stage.hostId).facts;
       const { address, processId } = stage.at;
-      return { publicAddress: address, processId, epoch, host: { hostId, name, latitude, longitude } };
+      const restoring = stage.state === "restoring";
+      const at = { publicAddress: address, processId, epoch, restoring };
+      return { ...at, host: { hostId, name, latitude, longitude } };
     }
     default: {
       const never: never = call;

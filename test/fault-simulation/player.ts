@@ -106,8 +106,8 @@ export class Player {
       { method: "where", roomId: this.roomId },
     );
     const { search } = new URL(at);
-    const { publicAddress, processId, epoch, host } = where;
-    return { url: `ws://${publicAddress}/${processId}/${this.roomId}${search}`, epoch, host };
+    const { publicAddress, processId, ...found } = where;
+    return { url: `ws://${publicAddress}/${processId}/${this.roomId}${search}`, ...found };
   }
 
   #take(frame: Uint8Array): void {

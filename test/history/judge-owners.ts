@@ -5,7 +5,7 @@ import { groupBy } from "./group.js";
 import type { Life, Lineage } from "./lineage.js";
 import type { Violation } from "./violation.js";
 
-/** A room may be restored so long after a host was last in trouble: its silence has to be noticed first. */
+/** A room may go on for so long after a trouble of its host that costs it the room: its silence has to be noticed first. */
 const NOTICE_MS = 10_000;
 
 export function judgeOwners(lineage: Lineage, events: readonly HistoryEvent[]): Violation[] {
@@ -55,27 +55,34 @@ function judgeRollbacks(lineage: Lineage, events: readonly HistoryEvent[]): Viol
       .slice(at + 1)
       .find((next) => lineage.line.some((stretch) => stretch.life === next));
     const [first] = undone;
+    // From then on it stood still. How long it took to build the room again proves nothing.
+    const stoodAtMs = undone.at(-1)?.atMs ?? 0;
     const began = successor?.effects[0];
     if (first === undefined || successor?.thawed === undefined || began === undefined) continue;
-    if (inTrouble(first.host, successor.thawed.atMs, faults)) continue;
+    if (inTrouble(first.host, stoodAtMs, successor.thawed.atMs, faults)) continue;
     violations.push({
       kind: "rolled back without cause",
       where: lineage.roomId,
       text:
         `${lineage.roomId}: ${who(first)} was well, yet ${undone.length} things that it did ` +
-        `(${Math.round((undone.at(-1)?.atMs ?? 0) - first.atMs)} ms) were undone by ${who(began)}`,
+        `(${Math.round(stoodAtMs - first.atMs)} ms) were undone by ${who(began)}`,
       evidence: [first, successor.thawed, began],
     });
   }
   return violations;
 }
 
-function inTrouble(host: number, atMs: number, faults: readonly EventOf<"fault">[]): boolean {
+function inTrouble(
+  host: number,
+  stoodAtMs: number,
+  rebuiltAtMs: number,
+  faults: readonly EventOf<"fault">[],
+): boolean {
   return faults.some(
     (fault) =>
       fault.hosts.includes(host) &&
-      fault.atMs <= atMs &&
-      (fault.untilMs ?? Number.POSITIVE_INFINITY) + NOTICE_MS >= atMs,
+      fault.atMs <= rebuiltAtMs &&
+      (fault.untilMs ?? Number.POSITIVE_INFINITY) + NOTICE_MS >= stoodAtMs,
   );
 }
 

@@ -80,7 +80,7 @@ function player(
     {
       epoch: 1,
       reconnectionToken: () => reconnectionToken,
-      locate: async () => ({ url: now(), epoch: 1, host: HOST }),
+      locate: async () => ({ url: now(), epoch: 1, host: HOST, restoring: false }),
     },
   );
   open.push(() => transport.close());

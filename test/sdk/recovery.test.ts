@@ -1,10 +1,12 @@
 /** Where a player looks for a room whose host has gone or fallen silent. */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { CLOSE_REFUSED } from "@centroid/protocol";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CentroidError, CLOSE_REFUSED, type ErrorCode } from "@centroid/protocol";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { Recovery } from "../../client/sdk/dist/recovery.js";
+import { type Located, Recovery } from "../../client/sdk/dist/recovery.js";
+
+const HOST = { hostId: "h", name: "h", latitude: 0, longitude: 0 };
 
 describe("recovery", () => {
   let server: WebSocketServer;
@@ -41,7 +43,8 @@ describe("recovery", () => {
         return {
           url: `ws://127.0.0.1:${port}/${epoch}`,
           epoch,
-          host: { hostId: "h", name: "h", latitude: 0, longitude: 0 },
+          host: HOST,
+          restoring: false,
         };
       },
       onResumed: () => undefined,
@@ -61,5 +64,49 @@ describe("recovery", () => {
     look();
     await expect.poll(() => givenUp).toBe(1);
     expect(dialled).toEqual(["/2"]);
+  });
+});
+
+describe("how long it is looked for a room", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** @returns after which time it was given up, in s */
+  async function lookedFor(locate: () => Promise<Located>): Promise<number> {
+    let givenUpAtMs = Number.NaN;
+    const recovery = new Recovery({
+      reconnectionToken: "token",
+      // Nothing is dialled.
+      newerThan: 9,
+      locate,
+      onResumed: () => undefined,
+      onGivenUp: () => {
+        givenUpAtMs = performance.now();
+      },
+      onEnded: () => undefined,
+    });
+    const startedAtMs = performance.now();
+    await vi.advanceTimersByTimeAsync(200_000);
+    recovery.cancel();
+    return Math.round((givenUpAtMs - startedAtMs) / 1000);
+  }
+  const failing = (code: ErrorCode) => () => Promise.reject(new CentroidError(code, "not now"));
+  const located = (restoring: boolean) => async () => ({ url: "ws://h", epoch: 9, host: HOST, restoring });
+
+  it("is 30 s if it is nowhere, or where it was and does not answer", async () => {
+    expect(await lookedFor(failing("ROOM_NOT_FOUND"))).toBe(30);
+    expect(await lookedFor(located(false))).toBe(30);
+  });
+
+  it("is 30 s more than it takes to restore it or to start brokers again, and two minutes at most", async () => {
+    const startedAtMs = performance.now();
+    const after50s = () => performance.now() - startedAtMs > 50_000;
+    expect(await lookedFor(() => (after50s() ? located(false)() : located(true)()))).toBe(80);
+    expect(await lookedFor(located(true))).toBe(120);
+    expect(await lookedFor(failing("NO_HOST"))).toBe(120);
   });
 });

@@ -111,5 +111,7 @@ export const whereSchema = z.object({
   way: z.optional(waySchema),
   epoch: z.int(),
   host: hostSummarySchema,
+  /** That host is lost and another does not run the room yet. */
+  restoring: z.optional(z.boolean()),
 });
 export type Where = z.infer<typeof whereSchema>;

@@ -16,6 +16,9 @@ import {
 import type { ClientOptions, FetchFn } from "@colyseus/sdk";
 import { reachable } from "./way.js";
 
+/** A broker that takes a request and says nothing is as good as none. */
+const ANSWER_TIMEOUT_MS = 5_000;
+
 export class BrokerApi {
   /** The one that answered last comes first. */
   readonly #bases: string[];
@@ -90,7 +93,10 @@ export class BrokerApi {
 
   #call<R extends ApiRoute>(route: R, input: RouteInput<R>): Promise<RouteAnswer<R>> {
     return this.reach(
-      (base) => callRoute(route, input, { base, headers: this.#headers, fetch: this.#fetch }),
+      (base) => {
+        const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+        return callRoute(route, input, { base, headers: this.#headers, fetch: this.#fetch, signal });
+      },
       (cause) => cause instanceof BrokerUnreachableError,
     );
   }

@@ -424,13 +424,15 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     return {
       route,
       locate: async (url) => {
-        const { publicAddress, processId, epoch, host, way: now } = await this.#api.where(roomId);
+        const found = await this.#api.where(roomId);
+        const { publicAddress, processId, epoch, host, way: now, restoring = false } = found;
         way = wayBy(this.#api.base, now);
         const { protocol, host: here, search } = new URL(url);
         return {
           url: route(`${protocol}//${publicAddress ?? here}/${processId}/${roomId}${search}`),
           epoch,
           host,
+          restoring,
         };
       },
     };

@@ -13,8 +13,10 @@ import {
 import { readControl, withControl } from "./control.js";
 import { dial } from "./dial.js";
 
-/** A lost host is noticed within seconds and its players are waited for so long. */
+/** So long after a broker last said that the room is being restored, or after brokers themselves could not be reached. */
 const GIVE_UP_AFTER_MS = 30_000;
+/** Whatever they say. */
+const AT_MOST_MS = 120_000;
 const RETRY_MS = 150;
 /** A host that was lost to the network does not even refuse. */
 const DIAL_TIMEOUT_MS = 2_000;
@@ -24,6 +26,8 @@ export interface Located {
   url: string;
   epoch: number;
   host: HostSummary;
+  /** That host is lost and another does not run the room yet. */
+  restoring: boolean;
 }
 
 export type Resumed = Extract<ServerControl, { type: "resumed" }>;
@@ -49,7 +53,8 @@ export class Recovery {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
   #newerThan: number | undefined;
-  readonly #untilMs = performance.now() + GIVE_UP_AFTER_MS;
+  readonly #startedAtMs = performance.now();
+  #hopeUntilMs = this.#startedAtMs + GIVE_UP_AFTER_MS;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -67,11 +72,16 @@ export class Recovery {
     this.#options.locate().then(
       (at) => {
         if (this.#ended) return;
+        if (at.restoring) this.#hope();
         if (at.epoch > (this.#newerThan ?? -1)) this.#dial(at);
         else this.#again();
       },
       (cause: unknown) => {
-        if (this.#ended || !isOver(cause)) return this.#again();
+        if (this.#ended) return;
+        if (!isOver(cause)) {
+          if (isAway(cause)) this.#hope();
+          return this.#again();
+        }
         this.#ended = true;
         this.#options.onEnded(cause.message);
       },
@@ -106,9 +116,15 @@ export class Recovery {
     };
   }
 
+  /** Whoever can restore the room has not done so yet. What this session keeps until then would be lost if it gave up. */
+  #hope(): void {
+    this.#hopeUntilMs = performance.now() + GIVE_UP_AFTER_MS;
+  }
+
   #again(): void {
     if (this.#ended) return;
-    if (performance.now() > this.#untilMs) this.#giveUp();
+    const nowMs = performance.now();
+    if (nowMs > this.#hopeUntilMs || nowMs > this.#startedAtMs + AT_MOST_MS) this.#giveUp();
     else this.#timer = setTimeout(() => this.#ask(), RETRY_MS);
   }
 
@@ -121,6 +137,9 @@ export class Recovery {
 /** True if the broker says that it ended the room for good. */
 export const isOver = (cause: unknown): cause is CentroidError =>
   cause instanceof CentroidError && cause.code === "ROOM_CRASHED";
+
+/** True if no broker could answer. */
+const isAway = (cause: unknown): boolean => cause instanceof CentroidError && cause.code === "NO_HOST";
 
 /** The URL by which a session comes back to a room that lost its host. */
 export function restoring(url: string, reconnectionToken: string): string {

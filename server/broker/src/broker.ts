@@ -94,7 +94,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     const logger = options.logger ?? defaultLogger(storeDir, teardown);
     if (options.store === undefined) teardown.use(inner);
     const where = storeDir === undefined ? "the store" : `the folder ${storeDir}`;
-    const store = new GuardedStore({ inner, where, clock, logger });
+    const shared = options.cluster !== undefined;
+    const store = new GuardedStore({ inner, where, shared, clock, logger });
     teardown.defer(() => store.stop());
     return await start({ ...options, clock, logger }, store, teardown);
   } catch (cause) {
@@ -266,8 +267,8 @@ async function start(
     {
       acquired: (shards) => {
         ready
-          .then(() => (stopping.signal.aborted ? undefined : core.takeover.takeOver(shards)))
-          .catch((cause: unknown) => logger.error({ cause }, "open moves could not be read"));
+          .then(() => core.takeover.takeOver(shards, stopping.signal))
+          .catch((cause: unknown) => logger.error({ cause }, "rooms could not be taken over"));
       },
       released: (shards) => logger.info({ shards: shards.length }, "other brokers decide from now on"),
       bulletin: (message) =>

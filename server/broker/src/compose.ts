@@ -85,8 +85,8 @@ export function assemble(o: CoreOptions) {
   const rooms = new RoomRegistry(hosts, events);
   const players = new PlayerRegistry(engine, events);
   const views = new Views(engine, players);
-  const records = new OwnerRecords({ rooms, store, events, remembered, owns, logger });
-  store.onRecovered(() => records.rewrite());
+  const records = new OwnerRecords({ rooms, store, events, owns, clock, logger });
+  store.onRecovered((inner) => records.rewrite(inner));
 
   const fallbackWarmer = new FallbackWarmer({ hosts, rooms, engine, events, clock, logger, carrier });
   const crashes = new Crashes();

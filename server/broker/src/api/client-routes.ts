@@ -173,6 +173,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       ...reached(request, o.addresses.translate(stage.at.address, stage.hostId, network)),
       epoch,
       host: hostSummary(host),
+      ...(stage.state === "restoring" && { restoring: true }),
     };
   });
 }

@@ -29,8 +29,10 @@ const TAKE_OVER_TIMEOUT_MS = 3_000;
 /** Its agent may be dialling again just now. */
 const STANDBY_PATIENCE_MS = 1_000;
 const STANDBY_POLL_MS = 50;
-/** Between two looks for a host that takes the room. */
+/** Between two looks for a host that takes the room: the first, and as it grows. */
 const RETRY_MS = 250;
+const MAX_RETRY_MS = 2_000;
+/** A room that no host has taken by then, in a minute or so, is over if its old host has surely lost it. */
 const MAX_ATTEMPTS = 40;
 /** A room fell silent by so much before its host counted as lost, at most. */
 const NOTICED_WITHIN_MS = 60_000;
@@ -152,35 +154,63 @@ export class Failover implements Rescues {
     this.#stopped = true;
   }
 
+  /**
+   * Goes on until the room runs somewhere, however long its store is away or another broker decides about it: nobody
+   * else would begin anew.
+   */
   async #run(room: RoomEntry, rescue: Rescue, without: WithoutCheckpoint): Promise<void> {
-    const { store, rooms, clock, logger } = this.#options;
+    const { owns, rooms, clock, logger } = this.#options;
     const { roomId } = room;
-    const fromHostId = room.stage.hostId;
     const startedAtMs = clock.now();
-    const { standby } = room;
-    if (standby !== undefined && (await this.#takeOver(room, rescue, standby, startedAtMs))) return;
+    let attempts = 0;
+    for (let pauseMs = RETRY_MS; this.#goesOn(room, rescue); pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)) {
+      if (owns(roomId)) {
+        try {
+          if (await this.#attempt(room, rescue, without, startedAtMs)) return;
+          attempts++;
+        } catch (cause) {
+          const { code } = CentroidError.from(cause);
+          logger.warn({ roomId, attempts, cause }, "room not restored yet");
+          // Neither says anything about the room or its hosts.
+          if (code !== "STORE_UNAVAILABLE" && code !== "STALE_EPOCH") attempts++;
+          if (code === "FRAME_INVALID") attempts = MAX_ATTEMPTS;
+        }
+        if (attempts >= MAX_ATTEMPTS) break;
+      }
+      await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+    }
+    if (this.#goesOn(room, rescue) && (rescue.committed || without === "dispose"))
+      rooms.apply(room, { type: "dispose" });
+  }
+
+  #goesOn(room: RoomEntry, rescue: Rescue): boolean {
+    return !this.#stopped && !rescue.cancelled && this.#current(room);
+  }
+
+  /** @returns true if there is nothing more to do, false if no host can take the room just now */
+  async #attempt(
+    room: RoomEntry,
+    rescue: Rescue,
+    without: WithoutCheckpoint,
+    startedAtMs: number,
+  ): Promise<boolean> {
+    const { store, rooms, logger } = this.#options;
+    const { roomId, standby } = room;
+    const fromHostId = room.stage.hostId;
+    if (standby !== undefined && (await this.#takeOver(room, rescue, standby, startedAtMs))) return true;
     const saved = await store.checkpoint(roomId);
+    if (!this.#goesOn(room, rescue)) return true;
     if (saved === undefined) {
       logger.warn({ roomId, fromHostId }, "host lost a room of which there is no checkpoint");
-      if (without === "dispose" && this.#current(room)) rooms.apply(room, { type: "dispose" });
-      return;
+      if (without === "dispose") rooms.apply(room, { type: "dispose" });
+      return true;
     }
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      if (this.#stopped || rescue.cancelled || !this.#current(room)) return;
-      try {
-        const toHostId = this.#choose(room);
-        if (toHostId !== undefined) {
-          await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs });
-          return;
-        }
-      } catch (cause) {
-        logger.warn({ roomId, attempt, cause }, "room not restored yet");
-        if (CentroidError.from(cause).code === "FRAME_INVALID") break;
-      }
-      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
-    }
-    if (this.#current(room) && (rescue.committed || without === "dispose"))
-      rooms.apply(room, { type: "dispose" });
+    const toHostId = this.#choose(room);
+    if (toHostId === undefined) return false;
+    const epoch = await store.nextEpoch(roomId, highestEpoch(room));
+    if (this.#goesOn(room, rescue))
+      await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs, epoch });
+    return true;
   }
 
   /** @returns false if it could not; then what it had is lost and the last checkpoint must do */
@@ -190,12 +220,15 @@ export class Failover implements Rescues {
     standby: StandbyRecord,
     startedAtMs: number,
   ): Promise<boolean> {
-    const { hosts, clock } = this.#options;
-    const plan = { fromHostId: room.stage.hostId, toHostId: standby.hostId, startedAtMs };
+    const { hosts, clock, store } = this.#options;
     const away = (): boolean => hosts.get(standby.hostId)?.peer === undefined;
     while (away() && clock.now() < startedAtMs + STANDBY_PATIENCE_MS)
       await new Promise<void>((resolve) => clock.after(STANDBY_POLL_MS, resolve));
-    if (rescue.cancelled || !this.#current(room)) return true;
+    if (!this.#goesOn(room, rescue)) return true;
+    // Not the standby's fault if the store is away: it goes on having what only it has.
+    const epoch = await store.nextEpoch(room.roomId, highestEpoch(room));
+    if (!this.#goesOn(room, rescue)) return true;
+    const plan = { fromHostId: room.stage.hostId, toHostId: standby.hostId, startedAtMs, epoch };
     try {
       await this.#restore(room, rescue, { standby }, plan);
       return true;
@@ -229,14 +262,12 @@ export class Failover implements Rescues {
       saved,
       standby,
     }: { saved: StoredCheckpoint; standby?: never } | { saved?: never; standby: StandbyRecord },
-    plan: { fromHostId: string; toHostId: string; startedAtMs: number },
+    plan: { fromHostId: string; toHostId: string; startedAtMs: number; epoch: number },
   ): Promise<void> {
-    const { hosts, rooms, records, store, clock, events } = this.#options;
+    const { hosts, rooms, records, clock, events } = this.#options;
     const { roomId, name, carrier } = room;
     const { migrationId } = rescue;
-    const { fromHostId, toHostId, startedAtMs } = plan;
-    const epoch = await store.nextEpoch(roomId, highestEpoch(room));
-    if (rescue.cancelled || !this.#current(room)) return;
+    const { fromHostId, toHostId, startedAtMs, epoch } = plan;
     const peer = peerOf(hosts.require(toHostId));
     rescue.committed = true;
     // Whatever becomes of this attempt, its epoch and the old host's are over.
@@ -271,7 +302,7 @@ export class Failover implements Rescues {
     this.#byRoom.delete(roomId);
     rooms.listing(room, slot);
     rooms.reconcile(room, sessions);
-    await records.put(room);
+    await records.putWhenPossible(room);
     events.emit("move.progressed", { migration: { ...view, phase: "completed", bytes } });
     const endedAtMs = clock.now();
     const freeze = await rescue.reports.collect(room.players, REPORT_WINDOW_MS);

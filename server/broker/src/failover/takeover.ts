@@ -18,6 +18,8 @@ import type { JournalEntry, RoomRecord, Store } from "../store/store.js";
 
 /** How often it is looked whether all hosts of before are back. */
 const REJOIN_POLL_MS = 20;
+/** Between two attempts to read a store that does not answer. */
+const READ_RETRY_MS = 250;
 
 export interface TakeoverOptions {
   hosts: HostRegistry;
@@ -66,13 +68,16 @@ export class Takeover {
   }
 
   /** Rooms that this broker decides about from now on: whatever another left open is ended here. */
-  async takeOver(shards: readonly number[]): Promise<void> {
-    const { rooms, records, events, store, openMoves, loop, owns, logger } = this.#options;
+  async takeOver(shards: readonly number[], signal: AbortSignal): Promise<void> {
+    const { rooms, records, events, openMoves, loop, owns, logger } = this.#options;
     const taken = new Set(shards);
-    const recorded = new Map((await store.rooms()).map((record) => [record.roomId, record]));
-    const open = (await store.openMigrations()).filter(({ roomId }) => taken.has(shardOf(roomId)));
+    const left = await this.#read(signal);
+    if (left === undefined) return;
+    const recorded = new Map(left.records.map((record) => [record.roomId, record]));
+    const open = left.open.filter(({ roomId }) => taken.has(shardOf(roomId)));
     const undecided = new Set(open.map(({ roomId }) => roomId));
     openMoves.release(({ roomId }) => taken.has(shardOf(roomId)) && !undecided.has(roomId));
+    records.takeOver([...recorded.keys()].filter((roomId) => taken.has(shardOf(roomId))));
     for (const room of [...rooms.values()]) {
       if (!taken.has(shardOf(room.roomId))) continue;
       const record = recorded.get(room.roomId);
@@ -87,6 +92,20 @@ export class Takeover {
         events.emit("room.away", { room, without: "wait" });
     }
     for (const entry of open) if (owns(entry.roomId)) this.#endOpenMove(entry);
+  }
+
+  /** Nobody else ends what is open in these shards, so a store that does not answer is asked again until it does. */
+  async #read(signal: AbortSignal): Promise<{ records: RoomRecord[]; open: JournalEntry[] } | undefined> {
+    const { store, clock, logger } = this.#options;
+    while (!signal.aborted) {
+      try {
+        return { records: await store.rooms(), open: await store.openMigrations() };
+      } catch (cause) {
+        logger.error({ cause }, "rooms and open moves could not be read yet");
+      }
+      await new Promise<void>((resolve) => clock.after(READ_RETRY_MS, resolve));
+    }
+    return undefined;
   }
 
   /** Open moves need not wait for hosts that have nothing to do with them. */

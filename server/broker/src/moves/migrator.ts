@@ -137,7 +137,7 @@ export class Migrator {
         this.#participants.letGo(plan.fromHostId, plan.roomId, plan.toEpoch);
         // It arrived, but its host does not have it any more.
         if (stage.state === "restoring") events.emit("room.away", { room, without: "dispose" });
-        await records.put(room);
+        await records.putWhenPossible(room);
         return this.#close(migration, room, "completed", undefined);
       };
       return this.#active.track(migration, finish);
@@ -219,6 +219,13 @@ export class Migrator {
         this.#options.rooms.apply(room, { type: "rolled-back", migrationId });
       migration.enter("rolled-back", 0);
       this.#active.show(migration);
+      // A store whose answer was lost may have written the entry.
+      this.#close(migration, room, "rolled-back", CentroidError.from(cause)).catch((failure: unknown) =>
+        this.#options.logger.error(
+          { cause: failure, migrationId },
+          "a move that did not begin may look open",
+        ),
+      );
       throw cause;
     }
   }

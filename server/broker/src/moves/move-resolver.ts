@@ -34,10 +34,13 @@ export class MoveResolver {
   async settle(migration: Migration, room: RoomEntry, cause: CentroidError): Promise<Receipt> {
     const { migrationId, fromHostId, toHostId, toEpoch, roomId } = migration.plan;
     const { rooms, records, events, clock, times } = this.#options;
+    const isMoving = (): boolean =>
+      room.stage.state === "migrating" && room.stage.migrationId === migrationId;
+    const isOver = (): boolean => rooms.get(roomId) !== room || !(migration.owned || isMoving());
     for (;;) {
-      if (this.#options.rooms.get(roomId) !== room) return this.#vanished(migration, cause);
+      if (isOver()) return this.#overtaken(migration, room, cause);
       const resolution = migration.owned ? "commit" : await this.#participants.ask(migration.plan);
-      if (this.#options.rooms.get(roomId) !== room) return this.#vanished(migration, cause);
+      if (isOver()) return this.#overtaken(migration, room, cause);
       switch (resolution) {
         case "commit":
           this.#ends.commit(migration, room);
@@ -48,10 +51,11 @@ export class MoveResolver {
           if (resolution === "roll-back-fenced") room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
           else if (!(await this.#participants.abort(toHostId, migration.plan))) break;
           if (migration.owned || !(await this.#participants.abort(fromHostId, migration.plan))) break;
+          if (!isMoving()) break;
           // The destination says that it has let go; its order for this epoch is worth nothing any more.
           room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
           rooms.apply(room, { type: "rolled-back", migrationId });
-          await records.put(room);
+          await records.putWhenPossible(room);
           migration.enter("rolled-back", 0);
           events.emit("move.progressed", { migration: migration.view() });
           return this.#ends.close(migration, room, "rolled-back", cause);
@@ -63,13 +67,15 @@ export class MoveResolver {
           // It may have come back meanwhile; then it can be asked.
           if (migration.owned || (await this.#participants.status(fromHostId, migration.plan)) !== "lost")
             break;
+          if (!isMoving()) break;
           room.calledOff = migrationId;
           rooms.apply(room, { type: "rolled-back", migrationId });
-          await records.put(room);
+          await records.putWhenPossible(room);
           events.emit("room.away", { room, without: "wait" });
           return this.#ends.close(migration, room, "rolled-back", cause);
         case "room-lost":
           await this.#participants.abort(toHostId, migration.plan);
+          if (!isMoving()) break;
           room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
           rooms.apply(room, { type: "rolled-back", migrationId });
           events.emit("room.away", { room, without: "dispose" });
@@ -87,12 +93,19 @@ export class MoveResolver {
     }
   }
 
-  /** The room ended while it was unclear who had it: neither side may keep a part of it. */
-  #vanished(migration: Migration, cause: CentroidError): Promise<Receipt> {
+  /**
+   * While it was unclear who had it the room ended, or another broker ended the move and the room went on from there:
+   * neither side may keep a part of it.
+   */
+  #overtaken(migration: Migration, room: RoomEntry, cause: CentroidError): Promise<Receipt> {
     const { fromHostId, toHostId, roomId, toEpoch } = migration.plan;
     this.#participants.letGo(fromHostId, roomId, toEpoch);
     this.#participants.letGo(toHostId, roomId, toEpoch);
-    const ended = new CentroidError("ROOM_NOT_FOUND", "the room ended while it was on its way", { cause });
-    return this.#ends.close(migration, undefined, "failed", ended);
+    if (this.#options.rooms.get(roomId) !== room) {
+      const ended = new CentroidError("ROOM_NOT_FOUND", "the room ended while it was on its way", { cause });
+      return this.#ends.close(migration, undefined, "failed", ended);
+    }
+    const over = new CentroidError("STALE_EPOCH", "another broker ended this move", { cause });
+    return this.#ends.close(migration, room, "failed", over);
   }
 }

@@ -57,7 +57,7 @@ export class RedisConnection implements AsyncDisposable {
   readonly #commits = new Map<string, GroupCommit>();
 
   constructor(address: RedisAddress, driver: Driver) {
-    this.commands = driver.commands;
+    this.commands = answering(driver.commands);
     this.#driver = driver;
     this.#address = address;
   }
@@ -71,7 +71,10 @@ export class RedisConnection implements AsyncDisposable {
     return this.#address.kind === "cluster" ? `{${prefix}${group}}${name}` : prefix + name;
   }
 
-  /** One step inside Redis. Resolves when as many replicas have it as `--redis` asks for. */
+  /**
+   * One step inside Redis. Resolves when as many replicas have it as `--redis` asks for.
+   * @throws CentroidError STORE_UNAVAILABLE
+   */
   async script({ script, keys, args }: ScriptCall): Promise<unknown> {
     const [first = ""] = keys;
     if (this.#address.replicas === 0)
@@ -103,6 +106,16 @@ export class RedisConnection implements AsyncDisposable {
   }
 }
 
+/** The same commands, each failing as {@link answered} says. */
+function answering(commands: RedisCommands): RedisCommands {
+  return new Proxy(commands, {
+    get(target, name) {
+      const command = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>;
+      return (...args: unknown[]) => answered(command.apply(target, args));
+    },
+  });
+}
+
 /**
  * @param url `redis://`, `redis+sentinel://` or `redis+cluster://`; see {@link parseRedisAddress}
  * @throws CentroidError CONFIG_INVALID if the URL is none or nothing answers there
@@ -113,7 +126,7 @@ export async function connectRedis(url: string, logger: Logger): Promise<RedisCo
     const driver = await connect(address, logger);
     try {
       // A server that wants a password takes the connection and refuses the first command.
-      await answered(driver.commands.hGet("centroid:secrets", "none"));
+      await driver.commands.hGet("centroid:secrets", "none");
     } catch (cause) {
       await driver.destroy();
       throw cause;

@@ -39,7 +39,7 @@ export class GroupCommit {
     return !this.#busy;
   }
 
-  /** @throws CentroidError INTERNAL if Redis does not answer or too few replicas confirm; it may be written then */
+  /** @throws CentroidError STORE_UNAVAILABLE if Redis does not answer or too few replicas confirm; it may be written then */
   run(call: ScriptCall): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ...call, resolve, reject });
@@ -79,7 +79,7 @@ const evalOf = ({ script, keys, args }: ScriptCall): string[] => [
 
 function unconfirmed(confirmed: number, replicas: number): CentroidError {
   return new CentroidError(
-    "INTERNAL",
+    "STORE_UNAVAILABLE",
     `${confirmed} of ${replicas} replicas of Redis confirm what is written; bring one back, or set ?replicas= in --redis`,
   );
 }

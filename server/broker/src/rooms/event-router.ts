@@ -7,7 +7,7 @@ import type { HostRegistry } from "../hosts/host-registry.js";
 import type { Store } from "../store/store.js";
 import type { Rescues, RoomReconciler } from "./reconciler.js";
 import type { RoomEvents } from "./room-events.js";
-import type { RoomRegistry } from "./room-registry.js";
+import type { RoomEntry, RoomRegistry } from "./room-registry.js";
 
 export interface RoomEventRouterOptions {
   hosts: HostRegistry;
@@ -58,10 +58,7 @@ export class RoomEventRouter {
       if (change.report.replicated === true) events.emit("room.replicated", { roomId });
       const host = hosts.get(hostId);
       const known = rooms.get(roomId);
-      // Whoever ordered it here gets the answer to that request.
-      if (known !== undefined && (known.epoch >= epoch || known.stage.state !== "running")) {
-        if (known.stage.state !== "restoring" || rescues.active(roomId)) return;
-      }
+      if (known !== undefined && isAnswer(known, epoch, rescues.active(roomId))) return;
       if (host !== undefined) reconciler.reported(host, change.report);
       return;
     }
@@ -86,7 +83,9 @@ export class RoomEventRouter {
         if (fromOwner) rooms.listing(room, change);
         return;
       case "disposed":
-        if (fromOwner) rooms.apply(room, { type: "dispose" });
+        if (!fromOwner) return;
+        rooms.apply(room, { type: "dispose" });
+        events.emit("room.ended", { roomId });
         return;
       case "lost":
         if (!fromOwner) return;
@@ -99,6 +98,25 @@ export class RoomEventRouter {
         const never: never = change;
         throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
       }
+    }
+  }
+}
+
+/** True if whoever ordered it there gets the answer to that request: there is nothing new in it. */
+function isAnswer({ stage, epoch: known, fencedEpoch }: RoomEntry, epoch: number, rescued: boolean): boolean {
+  switch (stage.state) {
+    case "running":
+      return epoch <= known;
+    case "migrating":
+      return epoch <= stage.toEpoch;
+    case "restoring":
+      return rescued && epoch <= fencedEpoch;
+    case "creating":
+    case "disposed":
+      return true;
+    default: {
+      const never: never = stage;
+      throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
     }
   }
 }

@@ -109,7 +109,8 @@ export class RoomReconciler {
       events.emit("move.arrived", { hostId, report });
       return;
     }
-    if (epoch > room.epoch && epoch > fenced && room.stage.state !== "migrating") {
+    const known = room.stage.state === "migrating" ? room.stage.toEpoch : room.epoch;
+    if (epoch > known && epoch > fenced && room.stage.state !== "creating") {
       if (!this.#ledTo(hostId, report) && !this.#bothUnproved(room)) {
         this.#refuseClaim(host, report, { hostId: room.stage.hostId, epoch: room.epoch });
         return;

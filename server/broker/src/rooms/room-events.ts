@@ -13,6 +13,8 @@ export interface RoomEvents {
   /** Something that is shown of the room changed. */
   "room.changed": { room: RoomEntry };
   "room.removed": { room: RoomEntry };
+  /** Its own host said that it ended: it is over for every broker. */
+  "room.ended": { roomId: string };
   "session.joined": { room: RoomEntry; session: RoomSession };
   "session.left": { room: RoomEntry; session: RoomSession };
   /** Its host is lost, or lost the room: it has to be restored elsewhere. */

@@ -39,7 +39,7 @@ export type RoomTransition =
   | { type: "host-back"; at: RoomAddress }
   /** Built again from its checkpoint, here. */
   | { type: "restored"; hostId: string; at: RoomAddress; epoch: number }
-  /** Another broker had it moved or restored. */
+  /** Another broker had it moved or restored, or ended the move that this one began and moved it on. */
   | { type: "relocated"; hostId: string; at: RoomAddress; epoch: number }
   | { type: "dispose" };
 
@@ -81,9 +81,9 @@ export function nextStage(stage: RoomStage, event: RoomTransition): RoomStage {
         ? { state: "running", hostId: event.hostId, at: event.at }
         : illegal(stage, event);
     case "relocated":
-      return stage.state === "running" || stage.state === "restoring"
-        ? { state: "running", hostId: event.hostId, at: event.at }
-        : illegal(stage, event);
+      return stage.state === "creating"
+        ? illegal(stage, event)
+        : { state: "running", hostId: event.hostId, at: event.at };
     case "dispose":
       return { state: "disposed", hostId };
     default: {

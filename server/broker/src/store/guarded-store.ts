@@ -1,7 +1,10 @@
 /**
- * A store whose disk may be full, read-only or broken for a while. Moves and orders are refused until it can be written
- * again, because nobody could tell later what became of them; joins and failover go on, and what they would have stored
- * is stored as soon as a trial write gets through.
+ * A store that cannot be written for a while: its disk is full, read-only or broken, or its Redis is away. Moves and
+ * orders are refused until it can be written again, because nobody could tell later what became of them; joins and
+ * failover go on, and what they would have stored is stored as soon as a trial write gets through.
+ *
+ * A broker alone on its store does not even try meanwhile: its memory holds what the store should. Among others each
+ * write is tried, since another broker may have to go on from it, and only what can wait is owed.
  */
 import { type AuditEntry, CentroidError, type Receipt } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
@@ -14,12 +17,13 @@ import {
   type StoredCheckpoint,
 } from "./store.js";
 
+const FIRST_RETRY_MS = 250;
 const RETRY_MS = 1_000;
 /** More than lmdb may find room for in pages that it has freed. */
 const TRIAL_BYTES = 256 * 1024;
 const TRIAL_ROOM_ID = "trial-write";
 
-type Fault = "ENOSPC" | "EDQUOT" | "EROFS" | "EIO";
+type Fault = "ENOSPC" | "EDQUOT" | "EROFS" | "EIO" | "other";
 /** What lmdb says: the system's numbers, and two of its own. */
 const LMDB_FAULTS: ReadonlyMap<number, Fault> = new Map([
   [28, "ENOSPC"],
@@ -34,6 +38,8 @@ export interface GuardedStoreOptions {
   inner: Store;
   /** What the operator knows it by. */
   where: string;
+  /** Other brokers write to it as well. */
+  shared: boolean;
   clock: Clock;
   logger: Logger;
 }
@@ -44,10 +50,15 @@ export class GuardedStore implements Store {
   #refusal: CentroidError | undefined;
   #faults = 0;
   #trials = 0;
+  #stopped = false;
   #cancelTrial: (() => void) | undefined;
-  #onRecovered: () => Promise<void> = () => Promise.resolve();
+  #rewrite: (store: Pick<Store, "putRoom">) => Promise<void> = () => Promise.resolve();
+  /** A room's record was not written: all are, once that works. */
+  #recordsOwed = false;
   /** Of moves and failovers that ended meanwhile. */
-  readonly #owed = new Map<string, Receipt>();
+  readonly #receiptsOwed = new Map<string, Receipt>();
+  /** Rooms that ended meanwhile. */
+  readonly #removalsOwed = new Set<string>();
   /** Given out while it could not be written; by room. */
   readonly #epochs = new Map<string, number>();
 
@@ -65,9 +76,9 @@ export class GuardedStore implements Store {
     return this.#faults;
   }
 
-  /** Called when it can be written again: what rooms there are, and where, has to be stored anew. */
-  onRecovered(restore: () => Promise<void>): void {
-    this.#onRecovered = restore;
+  /** Called when it can be written again: what rooms there are, and where, has to be stored anew there. */
+  onRecovered(rewrite: (store: Pick<Store, "putRoom">) => Promise<void>): void {
+    this.#rewrite = rewrite;
   }
 
   /** @throws CentroidError STORE_UNAVAILABLE while it cannot be written */
@@ -77,6 +88,7 @@ export class GuardedStore implements Store {
 
   /** No more trials. */
   stop(): void {
+    this.#stopped = true;
     this.#cancelTrial?.();
   }
 
@@ -84,24 +96,36 @@ export class GuardedStore implements Store {
     return this.#mustWrite(() => this.#options.inner.secret(name, create));
   }
 
-  putRoom(room: RoomRecord): Promise<void> {
-    return this.#writeOrOwe(() => this.#options.inner.putRoom(room));
+  /** @throws CentroidError STORE_UNAVAILABLE if it is shared and not written; what is right then is written later */
+  async putRoom(room: RoomRecord): Promise<void> {
+    const refusal = await this.#writeOrOwe(
+      () => this.#options.inner.putRoom(room),
+      () => {
+        this.#recordsOwed = true;
+      },
+    );
+    if (refusal !== undefined && this.#options.shared) throw refusal;
   }
 
-  removeRoom(roomId: string): Promise<void> {
+  async removeRoom(roomId: string): Promise<void> {
     this.#epochs.delete(roomId);
-    return this.#writeOrOwe(() => this.#options.inner.removeRoom(roomId));
+    await this.#writeOrOwe(
+      () => this.#options.inner.removeRoom(roomId),
+      () => this.#removalsOwed.add(roomId),
+    );
   }
 
   /**
-   * Rescues go on without a disk: this broker is the only one on its store, so its memory holds what it has given
+   * Rescues go on without a disk, if this broker is the only one on its store: its memory holds what it has given
    * out. Moves were refused before they came here.
    */
   async nextEpoch(roomId: string, above: number): Promise<number> {
     const least = Math.max(above, this.#epochs.get(roomId) ?? 0);
+    const { shared, inner } = this.#options;
+    if (shared) return this.#mustWrite(() => inner.nextEpoch(roomId, least));
     if (this.#refusal === undefined) {
       try {
-        return await this.#options.inner.nextEpoch(roomId, least);
+        return await inner.nextEpoch(roomId, least);
       } catch (cause) {
         if (this.#failed(cause) === undefined) throw cause;
       }
@@ -130,13 +154,13 @@ export class GuardedStore implements Store {
     return this.#options.inner.openMigrations();
   }
 
-  closeMigration(receipt: Receipt): Promise<void> {
-    return this.#writeOrOwe(
+  async closeMigration(receipt: Receipt): Promise<void> {
+    await this.#writeOrOwe(
       () => this.#options.inner.closeMigration(receipt),
       () => {
-        this.#owed.set(receipt.migrationId, receipt);
-        const [oldest] = this.#owed.keys();
-        if (this.#owed.size > MAX_RECEIPTS && oldest !== undefined) this.#owed.delete(oldest);
+        this.#receiptsOwed.set(receipt.migrationId, receipt);
+        const [oldest] = this.#receiptsOwed.keys();
+        if (this.#receiptsOwed.size > MAX_RECEIPTS && oldest !== undefined) this.#receiptsOwed.delete(oldest);
       },
     );
   }
@@ -167,7 +191,7 @@ export class GuardedStore implements Store {
   }
 
   async #mustWrite<T>(write: () => Promise<T>): Promise<T> {
-    this.assertWritable();
+    if (!this.#options.shared) this.assertWritable();
     try {
       return await write();
     } catch (cause) {
@@ -175,36 +199,46 @@ export class GuardedStore implements Store {
     }
   }
 
-  async #writeOrOwe(write: () => Promise<void>, owe: () => void = () => undefined): Promise<void> {
-    if (this.#refusal !== undefined) {
+  /** @returns why it was not written, if it was not */
+  async #writeOrOwe(write: () => Promise<void>, owe: () => void): Promise<CentroidError | undefined> {
+    if (this.#refusal !== undefined && !this.#options.shared) {
       owe();
-      return;
+      return this.#refusal;
     }
     try {
       await write();
+      return undefined;
     } catch (cause) {
-      if (this.#failed(cause) === undefined) throw cause;
+      const refusal = this.#failed(cause);
+      if (refusal === undefined) throw cause;
       owe();
+      return refusal;
     }
   }
 
-  /** @returns what the caller is told, if the disk is to blame */
+  /** @returns what the caller is told, if the store is to blame */
   #failed(cause: unknown): CentroidError | undefined {
     const fault = faultOf(cause);
     if (fault === undefined) return undefined;
     this.#faults++;
-    const { where, clock, logger } = this.#options;
+    const { where, logger } = this.#options;
+    const why =
+      cause instanceof CentroidError ? cause.message : `${where} cannot be written ${remedy(fault, cause)}`;
     const refusal = new CentroidError(
       "STORE_UNAVAILABLE",
-      `${where} cannot be written (${fault}): ${remedy(fault)}; until then rooms stay where they are and orders are refused`,
+      `${why}; until then rooms stay where they are and orders are refused`,
       { cause },
     );
     if (this.#refusal === undefined) {
       logger.error({ cause }, refusal.message);
-      this.#cancelTrial = clock.after(RETRY_MS, () => void this.#try());
+      this.#tryIn(FIRST_RETRY_MS);
     }
     this.#refusal = refusal;
     return refusal;
+  }
+
+  #tryIn(ms: number): void {
+    if (!this.#stopped) this.#cancelTrial = this.#options.clock.after(ms, () => void this.#try());
   }
 
   /** Writes something, and if that works all that is owed. */
@@ -215,41 +249,70 @@ export class GuardedStore implements Store {
       const seq = ++this.#trials;
       await inner.putCheckpoint({ roomId: TRIAL_ROOM_ID, epoch: 1, seq, takenAtMs: clock.now(), data });
       await inner.removeRoom(TRIAL_ROOM_ID);
-      for (const [migrationId, receipt] of this.#owed) {
-        await inner.closeMigration(receipt);
-        this.#owed.delete(migrationId);
-      }
+      await this.#payOff();
       this.#refusal = undefined;
       logger.warn({}, `${where} can be written again`);
-      await this.#onRecovered();
     } catch (cause) {
-      if (this.#refusal === undefined) {
-        if (this.#failed(cause) === undefined)
-          logger.error({ cause }, "not all that is owed could be stored");
-        return;
+      if (this.#failed(cause) === undefined)
+        logger.error({ cause }, "not all that is owed could be stored yet");
+      this.#tryIn(RETRY_MS);
+    }
+  }
+
+  /** Records before receipts: a move whose journal entry is gone is over, and the record says who has the room. */
+  async #payOff(): Promise<void> {
+    const { inner } = this.#options;
+    while (this.#recordsOwed) {
+      this.#recordsOwed = false;
+      try {
+        await this.#rewrite(inner);
+      } catch (cause) {
+        this.#recordsOwed = true;
+        throw cause;
       }
-      this.#failed(cause);
-      this.#cancelTrial = clock.after(RETRY_MS, () => void this.#try());
+    }
+    for (const [migrationId, receipt] of this.#receiptsOwed) {
+      await this.#unlessDecidedElsewhere(() => inner.closeMigration(receipt));
+      this.#receiptsOwed.delete(migrationId);
+    }
+    for (const roomId of this.#removalsOwed) {
+      await inner.removeRoom(roomId);
+      this.#removalsOwed.delete(roomId);
+    }
+  }
+
+  /** Another broker may have taken the room's shard over; then it has ended the move. */
+  async #unlessDecidedElsewhere(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (cause) {
+      if (!(cause instanceof CentroidError && cause.code === "STALE_EPOCH")) throw cause;
     }
   }
 }
 
+/** Answers of the store that are no trouble of its own, like STALE_EPOCH, are none. */
 function faultOf(cause: unknown): Fault | undefined {
-  if (!(cause instanceof Error) || !("code" in cause)) return undefined;
+  if (cause instanceof CentroidError) return cause.code === "STORE_UNAVAILABLE" ? "other" : undefined;
+  if (!(cause instanceof Error)) return undefined;
+  if (!("code" in cause)) return "other";
   const { code } = cause;
-  if (typeof code === "number") return LMDB_FAULTS.get(code);
-  return [...LMDB_FAULTS.values()].find((fault) => fault === code);
+  const fault =
+    typeof code === "number" ? LMDB_FAULTS.get(code) : [...LMDB_FAULTS.values()].find((one) => one === code);
+  return fault ?? "other";
 }
 
-function remedy(fault: Fault): string {
+function remedy(fault: Fault, cause: unknown): string {
   switch (fault) {
     case "ENOSPC":
     case "EDQUOT":
-      return "free some space on its disk";
+      return `(${fault}): free some space on its disk`;
     case "EROFS":
-      return "mount its file system for writing";
+      return `(${fault}): mount its file system for writing`;
     case "EIO":
-      return "its disk fails; look at the kernel's log";
+      return `(${fault}): its disk fails; look at the kernel's log`;
+    case "other":
+      return `(${cause instanceof Error ? cause.message.slice(0, 300) : "unknown error"}): look at the broker's log`;
     default: {
       const never: never = fault;
       throw new RangeError(`unknown fault ${String(never)}`);

@@ -1,0 +1,206 @@
+/**
+ * A store that several brokers share does not answer for a while, or another broker decides meanwhile: whatever was
+ * under way is finished afterwards, by one of them, and nothing is given up because of it.
+ */
+import type { AgentRequest } from "@centroid/protocol";
+import { expect, it } from "vitest";
+import { RoomGrants } from "../../server/broker/dist/hosts/room-grants.js";
+import type { FakeAgent, FakeRoom } from "./support/fake-agent.js";
+import { SharedDeployment } from "./support/shared-deployment.js";
+import { until, World } from "./support/world.js";
+
+type Restore = Extract<AgentRequest, { method: "restoreRoom" }>;
+type MigrateOut = Extract<AgentRequest, { method: "migrateOut" }>;
+interface Where {
+  hostId: string;
+  epoch: number;
+  state: string;
+}
+const where = (world: World, roomId: string) => world.get<Where>(`/api/v1/rooms/${roomId}`);
+const SAVED = { seq: 1, takenAtMs: 1, data: Buffer.from("saved") };
+
+/** A room at one of two hosts, with a checkpoint. */
+async function scene() {
+  const deployment = new SharedDeployment();
+  const { store, cluster, kept } = deployment;
+  const world = await World.start(["a", "b"], { store, cluster });
+  const { roomId, centroid } = await world.join("create", "arena");
+  const from = centroid.host.hostId;
+  const to = from === "a" ? "b" : "a";
+  await kept.putCheckpoint({ roomId, epoch: 1, ...SAVED });
+  await until(async () => (await kept.rooms()).length === 1);
+  return { world, deployment, kept, roomId, from, to };
+}
+
+const roomAt = (roomId: string, epoch: number): FakeRoom => ({
+  ...{ roomId, name: "arena", epoch, role: "owner" as const },
+  ...{ sessions: new Map(), seats: new Map() },
+});
+
+/** Takes whatever is restored to it. */
+function restores(agent: FakeAgent): Restore[] {
+  const orders: Restore[] = [];
+  agent.scripts.set("restoreRoom", (request) => {
+    const order = request as Restore;
+    orders.push(order);
+    agent.rooms.set(order.roomId, roomAt(order.roomId, order.epoch));
+    const slot = { processId: `${agent.hostId}-1`, address: agent.address };
+    return { ...slot, sessions: [], locked: false, stateHash: "h" };
+  });
+  return orders;
+}
+
+it("a room whose host dies meanwhile is restored once its checkpoint can be read", async () => {
+  const { world, deployment, kept, roomId, from, to } = await scene();
+  await using _ = world;
+  const orders = restores(world.agent(to));
+  deployment.away = true;
+  world.agent(from).crash();
+  await until(() => deployment.failed.includes("checkpoint"));
+  deployment.away = false;
+  await until(async () => (await where(world, roomId)).state === "running");
+  expect(await where(world, roomId)).toMatchObject({ hostId: to, epoch: 2 });
+  expect(orders).toMatchObject([{ from: { kind: "checkpoint" } }]);
+  await until(async () => (await kept.rooms())[0]?.hostId === to);
+});
+
+it("a standby is not passed over because no epoch could be had for it", async () => {
+  const deployment = new SharedDeployment();
+  const { store, cluster, kept } = deployment;
+  const record = { roomId: "room-1", name: "arena", carrier: "process", createdAtMs: 1 } as const;
+  const standby = { standbyId: "standby-1", hostId: "b" };
+  await kept.putRoom({ ...record, hostId: "a", epoch: 1, fencedEpoch: 0, standby });
+  await kept.putCheckpoint({ roomId: "room-1", epoch: 1, ...SAVED });
+  deployment.away = "nextEpoch";
+  // Its host does not come back.
+  await using world = await World.start([], { store, cluster, rejoinGraceMs: 500 });
+  const orders = restores(await world.host("b"));
+  await until(() => deployment.failed.length > 0);
+  deployment.away = false;
+  await until(async () => (await where(world, "room-1")).state === "running");
+  expect(orders).toMatchObject([{ from: { kind: "standby", standbyId: "standby-1" } }]);
+});
+
+it("a move ends, and what of it could not be stored is stored afterwards; so is the end of a room", async () => {
+  const { world, deployment, kept, roomId, from, to } = await scene();
+  await using _ = world;
+  const other = await world.join("create", "arena");
+  await until(async () => (await kept.rooms()).length === 2);
+  const source = world.agent(from);
+  source.scripts.set("migrateOut", (request) =>
+    source.migrateOut(request as MigrateOut, (step) => {
+      if (step === "copied") deployment.away = true;
+    }),
+  );
+  const receipt = await world.move(roomId, to);
+  expect(receipt.outcome).toBe("completed");
+  const owner = world.agent(other.centroid.host.hostId);
+  const ended = owner.rooms.get(other.roomId);
+  owner.rooms.delete(other.roomId);
+  owner.tell(ended!, { event: "disposed" });
+  await until(() => deployment.failed.includes("removeRoom"));
+  expect(await kept.openMigrations()).toHaveLength(1);
+  await expect(world.move(roomId, from)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", status: 503 });
+
+  deployment.away = false;
+  await until(async () => (await kept.openMigrations()).length === 0);
+  await until(async () => (await kept.rooms()).length === 1);
+  expect(await kept.rooms()).toMatchObject([{ roomId, hostId: to, epoch: 2 }]);
+  expect(await kept.receipts({ limit: 10 })).toEqual([receipt]);
+  source.scripts.delete("migrateOut");
+  await until(async () => (await world.call("GET", "/readyz")).status === 200);
+  expect(await world.move(roomId, from)).toMatchObject({ outcome: "completed" });
+});
+
+it("rooms that are taken over are read again and again until the store answers", async () => {
+  const { world, deployment, kept, roomId, from, to } = await scene();
+  await using _ = world;
+  deployment.owns = false;
+  const times = { startedAtMs: 1, toEpoch: 2, phase: "copying", reason: "operator" } as const;
+  await kept.journal({ migrationId: "move-1", roomId, fromHostId: from, toHostId: to, ...times });
+  deployment.away = true;
+  deployment.owns = true;
+  await until(() => deployment.failed.includes("rooms"));
+  deployment.away = false;
+  await until(async () => (await kept.openMigrations()).length === 0);
+  expect(await kept.receipts({ limit: 1 })).toMatchObject([
+    { migrationId: "move-1", outcome: "rolled-back" },
+  ]);
+  expect(await where(world, roomId)).toMatchObject({ hostId: from, epoch: 1, state: "running" });
+});
+
+it("a room that ends while no broker decides about it is removed by the one that does next", async () => {
+  const { world, deployment, kept, roomId, from } = await scene();
+  await using _ = world;
+  deployment.owns = false;
+  const agent = world.agent(from);
+  const room = agent.rooms.get(roomId);
+  agent.rooms.delete(roomId);
+  agent.tell(room!, { event: "disposed" });
+  await until(async () => (await world.get<unknown[]>("/api/v1/rooms")).length === 0);
+  expect(await kept.rooms()).toHaveLength(1);
+  deployment.owns = true;
+  await until(async () => (await kept.rooms()).length === 0);
+  expect(await kept.checkpoint(roomId)).toBeUndefined();
+});
+
+/** An order of another broker of this deployment gave the host the room. */
+async function orderedElsewhere(
+  { kept }: SharedDeployment,
+  agent: FakeAgent,
+  roomId: string,
+  epoch: number,
+): Promise<void> {
+  const grants = new RoomGrants(await kept.secret("room-grants", () => "none"));
+  const room = roomAt(roomId, epoch);
+  agent.rooms.set(roomId, room);
+  agent.grants.set(roomId, { epoch, grant: grants.issue({ roomId, hostId: agent.hostId, epoch }) });
+  agent.tell(room, { event: "running", report: agent.report(room) });
+}
+
+it("a broker that does not decide any more follows what another restores, though it had begun itself", async () => {
+  const { world, deployment, kept, roomId, from, to } = await scene();
+  await using _ = world;
+  deployment.away = true;
+  world.agent(from).crash();
+  await until(() => deployment.failed.includes("checkpoint"));
+  deployment.owns = false;
+  deployment.away = false;
+  const orders = restores(world.agent(to));
+  await orderedElsewhere(deployment, world.agent(to), roomId, await kept.nextEpoch(roomId, 1));
+  await until(async () => (await where(world, roomId)).state === "running");
+  deployment.owns = true;
+  expect(await where(world, roomId)).toMatchObject({ hostId: to, epoch: 2 });
+  expect(orders).toEqual([]);
+});
+
+it("a move that another broker ends, and a later one, are followed; no copy of the room stays behind", async () => {
+  const { world, deployment, kept, roomId, from, to } = await scene();
+  await using _ = world;
+  const third = await world.host("c");
+  const source = world.agent(from);
+  let tellShipped = (): void => undefined;
+  const shipped = new Promise<void>((resolve) => {
+    tellShipped = resolve;
+  });
+  source.scripts.set("migrateOut", (request) =>
+    source.migrateOut(request as MigrateOut, async (step) => {
+      if (step !== "shipped") return;
+      tellShipped();
+      await new Promise(() => undefined);
+    }),
+  );
+  const move = world.move(roomId, to).catch((cause: unknown) => cause);
+  await shipped;
+  deployment.owns = false;
+  // The other broker calls it off at the source and moves the room to the third host.
+  source.rooms.delete(roomId);
+  const epoch = await kept.nextEpoch(roomId, 2);
+  await orderedElsewhere(deployment, third, roomId, epoch);
+  await until(async () => (await where(world, roomId)).hostId === "c");
+  expect(await where(world, roomId)).toMatchObject({ epoch, state: "running" });
+  await until(() => !world.agent(to).rooms.has(roomId));
+  await move;
+  expect(await where(world, roomId)).toMatchObject({ hostId: "c", epoch, state: "running" });
+  expect(third.rooms.has(roomId)).toBe(true);
+});
