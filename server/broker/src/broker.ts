@@ -193,7 +193,7 @@ async function start(
     addressAllowance: ofAddress,
     playerAllowance: ofPlayer,
   });
-  const questions = new RoomQuestions({ ...core, factory, matchmaker });
+  const questions = new RoomQuestions({ ...core, factory });
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
   const gateway = new Gateway({
     directory: new RegistryDirectory(core),

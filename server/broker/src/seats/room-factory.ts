@@ -53,14 +53,10 @@ export class RoomFactory {
     this.#options = options;
   }
 
-  /**
-   * Runs `find` again when its turn comes and creates only if there still is nothing: many who join at once make
-   * as many rooms as they need. Both must take the seat before they return.
-   */
-  async findOrCreate<T>(name: string, find: () => T | undefined, create: () => Promise<T>): Promise<T> {
+  /** One after the other for each name: what a step has taken or made, the next one sees. */
+  async inTurn<T>(name: string, step: () => T | Promise<T>): Promise<T> {
     const before = this.#queues.get(name) ?? Promise.resolve();
-    const next = (): T | Promise<T> => find() ?? create();
-    const turn = before.then(next, next);
+    const turn = before.then(step, step);
     this.#queues.set(name, turn);
     try {
       return await turn;

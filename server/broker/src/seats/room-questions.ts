@@ -1,15 +1,18 @@
 /** What rooms ask of the whole deployment through Colyseus' match maker: which rooms there are, a new one, a call. */
 import type { RoomQuestion, RoomRow } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import type { Migrator } from "../moves/migrator.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
-import type { Matchmaker } from "./matchmaker.js";
+import { askOwner } from "./ask-owner.js";
 import type { RoomFactory } from "./room-factory.js";
 
 export interface RoomQuestionsOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
   factory: RoomFactory;
-  matchmaker: Matchmaker;
+  migrator: Migrator;
+  clock: Clock;
 }
 
 export class RoomQuestions {
@@ -21,7 +24,7 @@ export class RoomQuestions {
 
   /** @throws CentroidError */
   async answer(question: RoomQuestion): Promise<unknown> {
-    const { rooms, hosts, factory, matchmaker } = this.#options;
+    const { rooms, hosts, factory } = this.#options;
     switch (question.method) {
       case "rooms": {
         const { roomIds, name } = question;
@@ -33,7 +36,7 @@ export class RoomQuestions {
         return row(await factory.createEmpty(question.name, question.options))[0];
       case "callRoom": {
         const { roomId, member, args } = question;
-        const { value } = await matchmaker.atOwner(rooms.require(roomId), (hostId) =>
+        const { value } = await askOwner(this.#options, rooms.require(roomId), (hostId) =>
           peerOf(hosts.require(hostId)).request({
             method: "callRoom",
             roomId,
