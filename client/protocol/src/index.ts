@@ -1,5 +1,9 @@
 /** Wire schemas shared by client, agent and broker. Everything that crosses a process boundary is here. */
-export * from "./agent.js";
+export * from "./agent/link.js";
+export * from "./agent/requests.js";
+export * from "./agent/room-events.js";
+export * from "./agent/room-questions.js";
+export * from "./agent/room-report.js";
 export * from "./api.js";
 export * from "./errors.js";
 export * from "./events.js";

@@ -1,6 +1,6 @@
 /** The control API for operators: what the CLI, the dashboard and other brokers call, each call once. */
 import { z } from "zod";
-import { agentResultSchemas } from "../agent.js";
+import { agentResultSchemas } from "../agent/requests.js";
 import {
   type AuditAction,
   auditEntrySchema,

@@ -1,0 +1,85 @@
+/**
+ * The connection between broker and agent: a WebSocket that the agent dials, JSON messages, each side proving that
+ * it knows the token. Agent and room host use the same requests and replies over their own channel.
+ */
+import { z } from "zod";
+import { wireErrorSchema } from "../errors.js";
+import { carrierKindSchema, idSchema, latitudeSchema, longitudeSchema } from "../model.js";
+import { agentRequestSchema } from "./requests.js";
+import { roomCheckpointSchema, roomEventSchema } from "./room-events.js";
+import { publishedSchema, roomAnswerSchema, roomAskedSchema } from "./room-questions.js";
+import { epochSchema as epoch, roomReportSchema } from "./room-report.js";
+
+/** Random bits of one side of a connection, and a signature of both sides'. */
+const nonce = z.string().min(16).max(64);
+const proof = z.string().max(128);
+
+/** Broker to agent. */
+export const brokerToAgentSchema = z.discriminatedUnion("type", [
+  /** The first word, to be signed with the agent token. */
+  z.object({ type: z.literal("challenge"), challenge: nonce }),
+  /** The broker knows the token too: it may be told everything. */
+  z.object({ type: z.literal("accepted"), proof }),
+  z.object({
+    type: z.literal("welcome"),
+    brokerId: idSchema,
+    heartbeatIntervalMs: z.number().positive(),
+    /** A host that no broker has answered for so long must not run its rooms: they may be restored elsewhere. */
+    leaseMs: z.number().positive(),
+  }),
+  /** Answers a heartbeat. */
+  z.object({ type: z.literal("heard") }),
+  z.object({ type: z.literal("refused"), error: wireErrorSchema }),
+  z.object({
+    type: z.literal("request"),
+    requestId: z.number().int(),
+    request: agentRequestSchema,
+    /** With orders that give the host a room: to be shown when it says that it runs it. */
+    grant: z.string().max(64).optional(),
+  }),
+  publishedSchema,
+  /** This checkpoint survives the host from now on. */
+  z.object({ type: z.literal("checkpointed"), roomId: idSchema, epoch, seq: z.number().int() }),
+  roomAnswerSchema,
+]);
+export type BrokerToAgent = z.infer<typeof brokerToAgentSchema>;
+
+/** Agent to broker. */
+export const agentToBrokerSchema = z.discriminatedUnion("type", [
+  /** Proves to know the agent token, on this connection and no other. */
+  z.object({ type: z.literal("answer"), protocol: z.number().int(), hostId: idSchema, nonce, proof }),
+  z.object({
+    type: z.literal("hello"),
+    hostId: idSchema,
+    name: z.string().min(1).max(80),
+    latitude: latitudeSchema,
+    longitude: longitudeSchema,
+    region: z.string().max(40),
+    capacityRooms: z.number().int().positive(),
+    costPerHour: z.number().nonnegative().optional(),
+    carriers: z.array(carrierKindSchema),
+    beaconUrl: z.string(),
+    roomTypes: z.array(z.string()),
+    /** `host:port` where it serves the HTTP routes of the project whose rooms it runs. */
+    app: z.string().max(300).optional(),
+    /** Rooms already running here: how a restarted broker finds them again. */
+    rooms: z.array(roomReportSchema),
+  }),
+  z.object({
+    type: z.literal("heartbeat"),
+    load: z.number().min(0).max(1),
+    rssBytes: z.number().nonnegative(),
+    app: z.string().max(300).optional(),
+  }),
+  z.object({
+    type: z.literal("reply"),
+    requestId: z.number().int(),
+    result: z.unknown().optional(),
+    error: z.optional(wireErrorSchema),
+  }),
+  z.object({ type: z.literal("room"), roomId: idSchema, epoch, change: roomEventSchema }),
+  roomCheckpointSchema,
+  publishedSchema,
+  roomAskedSchema,
+]);
+export type AgentToBroker = z.infer<typeof agentToBrokerSchema>;

@@ -1,0 +1,61 @@
+/** What happens in a room, as its host tells it, and the room as it was at a moment. */
+import { z } from "zod";
+import { wireErrorSchema } from "../errors.js";
+import { idSchema, migrationPhaseSchema } from "../model.js";
+import { epochSchema as epoch, roomListingSchema, roomReportSchema } from "./room-report.js";
+
+/** Something that happened in a room, reported by its host. */
+export const roomEventSchema = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("joined"), sessionId: z.string(), playerId: idSchema.optional() }),
+  z.object({ event: z.literal("left"), sessionId: z.string() }),
+  roomListingSchema.extend({ event: z.literal("listing") }),
+  /** It runs here from now on: new, moved or restored. For the brokers that did not order it. */
+  z.object({ event: z.literal("running"), report: roomReportSchema }),
+  z.object({ event: z.literal("disposed") }),
+  z.object({
+    event: z.literal("lost"),
+    error: wireErrorSchema,
+    /** This room's code ended the process, or hung it. */
+    blame: z
+      .object({ how: z.enum(["hung", "exited"]), what: z.string(), sessionId: z.string().optional() })
+      .optional(),
+  }),
+  z.object({
+    event: z.literal("phase"),
+    migrationId: idSchema,
+    phase: migrationPhaseSchema,
+    bytes: z.number(),
+  }),
+  /** Destination: the room runs here from now on. */
+  z.object({ event: z.literal("owned"), migrationId: idSchema }),
+  z.object({
+    event: z.literal("report"),
+    migrationId: idSchema,
+    sessionId: z.string(),
+    gapMs: z.number(),
+    patchRateMs: z.number(),
+    lost: z.number().int(),
+    duplicated: z.number().int(),
+    undone: z.number().int().optional(),
+  }),
+  /** Owner: the connection to the standby broke; the room waits until it is told to go on without. */
+  z.object({ event: z.literal("standby-broken"), standbyId: idSchema }),
+  /** Standby: the owner's connection broke without a word. */
+  z.object({ event: z.literal("standby-orphaned"), standbyId: idSchema }),
+]);
+export type RoomEvent = z.infer<typeof roomEventSchema>;
+
+/** A room as it was at `takenAtMs`: bytes in base64. */
+export const savedRoomSchema = z.object({
+  epoch,
+  seq: z.number().int().nonnegative(),
+  takenAtMs: z.number(),
+  data: z.string(),
+});
+
+/** A room as it was at `takenAtMs`, to be kept where the host's death does not reach it. */
+export const roomCheckpointSchema = savedRoomSchema.extend({
+  type: z.literal("checkpoint"),
+  roomId: idSchema,
+});
+export type RoomCheckpoint = z.infer<typeof roomCheckpointSchema>;

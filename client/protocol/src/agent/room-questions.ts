@@ -1,0 +1,59 @@
+/** What rooms say to each other, and ask of the whole deployment, wherever they run. */
+import { z } from "zod";
+import { wireErrorSchema } from "../errors.js";
+import { idSchema } from "../model.js";
+import { addressSchema as address } from "./room-report.js";
+
+/** What a room says to whichever rooms listen, wherever they are: passed on at most once. */
+export const publishedSchema = z.object({
+  type: z.literal("published"),
+  topic: z.string().max(200),
+  data: z.unknown(),
+});
+export type Published = z.infer<typeof publishedSchema>;
+
+/** What a room asks of the whole deployment. */
+export const roomQuestionSchema = z.discriminatedUnion("method", [
+  z.object({
+    method: z.literal("rooms"),
+    roomIds: z.array(z.string()).optional(),
+    name: z.string().optional(),
+  }),
+  z.object({ method: z.literal("createRoom"), name: z.string(), options: z.unknown() }),
+  z.object({
+    method: z.literal("callRoom"),
+    roomId: z.string(),
+    member: z.string(),
+    args: z.array(z.unknown()).optional(),
+  }),
+]);
+export type RoomQuestion = z.infer<typeof roomQuestionSchema>;
+
+/** A room as rooms are told of it; Colyseus' IRoomCache. */
+export const roomRowSchema = z.object({
+  roomId: idSchema,
+  name: z.string(),
+  processId: z.string(),
+  publicAddress: address,
+  clients: z.number().int().nonnegative(),
+  maxClients: z.number().int().nonnegative().optional(),
+  locked: z.boolean(),
+  private: z.boolean(),
+  unlisted: z.boolean(),
+  metadata: z.unknown().optional(),
+  createdAtMs: z.number(),
+});
+export type RoomRow = z.infer<typeof roomRowSchema>;
+
+export const roomAskedSchema = z.object({
+  type: z.literal("asked"),
+  requestId: z.number().int(),
+  question: roomQuestionSchema,
+});
+export const roomAnswerSchema = z.object({
+  type: z.literal("answered"),
+  requestId: z.number().int(),
+  result: z.unknown().optional(),
+  error: z.optional(wireErrorSchema),
+});
+export type RoomAnswer = z.infer<typeof roomAnswerSchema>;

@@ -1,0 +1,48 @@
+/** A room as its host reports it: where it is reached, who sits in it, how matchmaking sees it. */
+import { z } from "zod";
+import { carrierKindSchema, idSchema, networkSchema } from "../model.js";
+
+export const epochSchema = z.number().int().nonnegative();
+/** `host:port` where players reach a room host. */
+export const addressSchema = z.string().min(1).max(200);
+
+export const seatedSchema = z.object({
+  sessionId: z.string(),
+  playerId: idSchema.optional(),
+  network: networkSchema.optional(),
+});
+export type Seated = z.infer<typeof seatedSchema>;
+
+/** A room as matchmaking sees it: what Colyseus keeps in its listing, and how its type asks rooms to be chosen. */
+export const roomListingSchema = z.object({
+  locked: z.boolean(),
+  maxPlayers: z.number().int().nonnegative().optional(),
+  /** Nobody gets in but by the room's id. */
+  private: z.boolean().optional(),
+  /** Not to be shown in a lobby. */
+  unlisted: z.boolean().optional(),
+  metadata: z.unknown().optional(),
+  /** Options of a joiner that the room's own values must equal. */
+  filterBy: z.array(z.string()).optional(),
+  /** Which of several rooms comes first. */
+  sortBy: z.record(z.string(), z.enum(["asc", "desc"])).optional(),
+});
+export type RoomListing = z.infer<typeof roomListingSchema>;
+
+export const roomReportSchema = z.object({
+  roomId: idSchema,
+  name: z.string(),
+  carrier: carrierKindSchema,
+  epoch: epochSchema,
+  processId: z.string(),
+  address: addressSchema,
+  /** What came with the order that gave the room to this host; an agent that was started again has it no more. */
+  grant: z.string().max(64).optional(),
+  /** True while the room is still owned elsewhere (a destination being filled). */
+  passive: z.boolean(),
+  ...roomListingSchema.shape,
+  /** Its class asks for a warm standby on another host. */
+  replicated: z.boolean().optional(),
+  sessions: z.array(seatedSchema),
+});
+export type RoomReport = z.infer<typeof roomReportSchema>;
