@@ -3,15 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { type AgentConfig, type AgentProcess, roomEnvironment, startAgent } from "@centroid/agent";
 import { loadWorld } from "@centroid/bots";
-import {
-  assertWritable,
-  type Broker,
-  type BrokerLimits,
-  type BrokerOptions,
-  DEFAULT_LIMITS,
-  REQUEST_BURST_S,
-  startBroker,
-} from "@centroid/broker";
+import { assertWritable, type Broker, startBroker } from "@centroid/broker";
 import { DEMO_ROOMS_DIR, DEMO_WEB_DIR } from "@centroid/demo";
 import {
   type DeployLab,
@@ -25,6 +17,8 @@ import { DisposalStack } from "@centroid/protocol/node";
 import { bundleApp, bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { VM_AGENT_MAIN } from "@centroid/vm-carrier";
 import type { Config } from "../config/config.js";
+import { brokerLimits, checkConfig, tlsFiles } from "./broker-settings.js";
+import { type HostSite, hostSites } from "./host-sites.js";
 import { openPersistence } from "./persistence.js";
 import { assertPortFree } from "./port.js";
 import type { TokenName } from "./state-dir.js";
@@ -51,25 +45,16 @@ export interface DeploymentHooks {
   clean?: boolean;
 }
 
-/** Listening there is listening everywhere, and no address that a player could dial. */
-const EVERY_ADDRESS = new Set(["0.0.0.0", "::"]);
-
 const DEFAULT_SITE_ID = "frankfurt";
 /** The one site of a network without distances. */
 const HERE = "here";
-
-type HostSite = Pick<AgentConfig, "hostId" | "name" | "latitude" | "longitude"> & {
-  region?: string;
-  capacityRooms?: number;
-  costPerHour?: number;
-};
 
 /**
  * @throws CentroidError PORT_IN_USE before any process is started, CONFIG_INVALID for rooms that do not compile,
  * CARRIER_UNAVAILABLE; the signal's reason if it was aborted meanwhile
  */
 export async function startDeployment(config: Config, hooks: DeploymentHooks): Promise<Deployment> {
-  assertReachable(config);
+  checkConfig(config);
   await assertPortFree(config.bindHost, config.port);
   const owned = new DisposalStack();
   try {
@@ -165,77 +150,6 @@ function bundleFor({ app, rooms, stateDir, roomEnv }: Config): Promise<RoomsBund
   return app === undefined
     ? bundleRooms(rooms ?? DEMO_ROOMS_DIR, into, environment)
     : bundleApp(app, into, environment);
-}
-
-/** @throws CentroidError CONFIG_INVALID for one without the other */
-function tlsFiles({ tlsCert, tlsKey }: Config): { tls?: NonNullable<BrokerOptions["tls"]> } {
-  if (tlsCert === undefined && tlsKey === undefined) return {};
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw new CentroidError("CONFIG_INVALID", "tlsCert, tlsKey: TLS needs both, the certificate and its key");
-  return { tls: { certFile: resolve(tlsCert), keyFile: resolve(tlsKey) } };
-}
-
-/** 0 lifts one of them. */
-function brokerLimits(config: Config): BrokerLimits {
-  const { maxRequestsPerSecond: perSecond, maxUntakenSeats, maxEmptyRooms } = config;
-  const none = Number.POSITIVE_INFINITY;
-  return {
-    ...DEFAULT_LIMITS,
-    requests: { perSecond: perSecond || none, burst: perSecond * REQUEST_BURST_S || none },
-    perAddress: { untakenSeats: maxUntakenSeats || none, emptyRooms: maxEmptyRooms || none },
-  };
-}
-
-function assertReachable(config: Config): void {
-  const { bindHost, advertiseHost, emulate, carrier, roomEnv, app, rooms } = config;
-  if (app !== undefined && rooms !== undefined)
-    throw new CentroidError("CONFIG_INVALID", "app, rooms: the app names its rooms itself; give one of them");
-  if (app !== undefined && carrier !== "process")
-    throw new CentroidError(
-      "CONFIG_INVALID",
-      "app: a whole project runs with --carrier process only; pass its rooms with --rooms, or change the carrier",
-    );
-  if (carrier === "vm" && roomEnv.length > 0)
-    throw new CentroidError(
-      "CONFIG_INVALID",
-      "roomEnv: virtual machines do not see their host's environment; remove it, or use the process carrier",
-    );
-  if (EVERY_ADDRESS.has(bindHost) && advertiseHost === undefined && !emulate) {
-    throw new CentroidError(
-      "CONFIG_INVALID",
-      `bindHost: binding to ${bindHost} needs --advertise-host: the name players use to reach this machine`,
-    );
-  }
-  if (carrier === "container")
-    throw new CentroidError(
-      "CARRIER_UNAVAILABLE",
-      "rooms cannot run in containers; use --carrier process or --carrier vm",
-    );
-}
-
-function hostSites(config: Config): HostSite[] {
-  if (typeof config.hosts !== "number") {
-    return config.hosts.map(({ region, capacityRooms, costPerHour, ...site }) => ({
-      ...site,
-      ...(region !== undefined && { region }),
-      ...(capacityRooms !== undefined && { capacityRooms }),
-      ...(costPerHour !== undefined && { costPerHour }),
-    }));
-  }
-  const { hosts } = loadWorld();
-  if (config.hosts > hosts.length) {
-    throw new CentroidError(
-      "CONFIG_INVALID",
-      `hosts: the demo world has ${hosts.length}; list your own in centroid.config.ts for more`,
-    );
-  }
-  return hosts.slice(0, config.hosts).map(({ cityId, name, latitude, longitude, region }) => ({
-    hostId: cityId,
-    name,
-    latitude,
-    longitude,
-    region,
-  }));
 }
 
 /** Rooms' VMs in a network of their own. */
