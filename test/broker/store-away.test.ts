@@ -5,9 +5,9 @@
 import type { AgentRequest } from "@centroid/protocol";
 import { expect, it } from "vitest";
 import { RoomGrants } from "../../server/broker/dist/hosts/room-grants.js";
-import type { FakeAgent, FakeRoom } from "./support/fake-agent.js";
+import { FakeAgent, type FakeRoom } from "./support/fake-agent.js";
 import { SharedDeployment } from "./support/shared-deployment.js";
-import { until, World } from "./support/world.js";
+import { QUICK, until as untilWithin, World } from "./support/world.js";
 
 type Restore = Extract<AgentRequest, { method: "restoreRoom" }>;
 type MigrateOut = Extract<AgentRequest, { method: "migrateOut" }>;
@@ -17,13 +17,18 @@ interface Where {
   state: string;
 }
 const where = (world: World, roomId: string) => world.get<Where>(`/api/v1/rooms/${roomId}`);
+const until = (what: () => boolean | Promise<boolean>): Promise<void> => untilWithin(what, 20_000);
 const SAVED = { seq: 1, takenAtMs: 1, data: Buffer.from("saved") };
 
 /** A room at one of two hosts, with a checkpoint. */
 async function scene() {
   const deployment = new SharedDeployment();
   const { store, cluster, kept } = deployment;
-  const world = await World.start(["a", "b"], { store, cluster });
+  const world = await World.start(["a", "b"], {
+    ...{ store, cluster },
+    // A source that never answers is given up soon.
+    migration: { ...QUICK.migration, deadlineMs: 100 },
+  });
   const { roomId, centroid } = await world.join("create", "arena");
   const from = centroid.host.hostId;
   const to = from === "a" ? "b" : "a";
@@ -79,6 +84,27 @@ it("a standby is not passed over because no epoch could be had for it", async ()
   deployment.away = false;
   await until(async () => (await where(world, "room-1")).state === "running");
   expect(orders).toMatchObject([{ from: { kind: "standby", standbyId: "standby-1" } }]);
+});
+
+it("a room that was known before its host said hello is restored when that host is lost", async () => {
+  const deployment = new SharedDeployment();
+  const { store, cluster, kept } = deployment;
+  const record = { roomId: "room-1", name: "arena", carrier: "process", createdAtMs: 1 } as const;
+  await kept.putRoom({ ...record, hostId: "a", epoch: 1, fencedEpoch: 0 });
+  await kept.putCheckpoint({ roomId: "room-1", epoch: 1, ...SAVED });
+  // Another broker decides when this one starts, and its way to the host is free only later.
+  deployment.owns = false;
+  await using world = await World.start([], { store, cluster, rejoinGraceMs: 50 });
+  await until(async () => (await where(world, "room-1")).state === "restoring");
+  restores(await world.host("b"));
+  const host = new FakeAgent(world.agentOptions("a"));
+  host.rooms.set("room-1", roomAt("room-1", 1));
+  await host.connect();
+  await until(async () => (await where(world, "room-1")).state === "running");
+  deployment.owns = true;
+  host.crash();
+  await until(async () => (await where(world, "room-1")).epoch > 1);
+  expect(await where(world, "room-1")).toMatchObject({ hostId: "b", state: "running" });
 });
 
 it("a move ends, and what of it could not be stored is stored afterwards; so is the end of a room", async () => {

@@ -61,6 +61,7 @@ export class RoomReconciler {
     this.#startedAtMs = options.clock.now();
     const { events } = options;
     events.on("host.connected", ({ host, reports }) => {
+      options.rooms.joinedBy(host);
       for (const report of reports) this.reported(host, report);
       this.#missing(host, new Set(reports.map(({ roomId }) => roomId)));
     });

@@ -10,7 +10,7 @@ import {
   type Seated,
 } from "@centroid/protocol";
 import type { Emitter } from "../events/emitter.js";
-import type { HostRegistry } from "../hosts/host-registry.js";
+import type { HostEntry, HostRegistry } from "../hosts/host-registry.js";
 import type { StandbyRecord } from "../store/store.js";
 import type { RoomEvents } from "./room-events.js";
 import { nextStage, type RoomAddress, type RoomStage, type RoomTransition } from "./room-stage.js";
@@ -176,6 +176,17 @@ export class RoomRegistry {
     }
     if (stage.state === "disposed") this.#remove(room);
     else this.#updated(room);
+  }
+
+  /** Rooms that were known before their host was: from now on they are lost with it. */
+  joinedBy(host: HostEntry): void {
+    const { hostId } = host.facts;
+    host.players = 0;
+    for (const { roomId, stage, players } of this.#rooms.values()) {
+      const comes = stage.state === "migrating" && stage.toHostId === hostId;
+      if (stage.hostId === hostId || comes) host.roomIds.add(roomId);
+      if (stage.hostId === hostId) host.players += players;
+    }
   }
 
   /** Something that is shown of the room has changed. */
