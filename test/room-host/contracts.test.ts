@@ -1,8 +1,16 @@
 /** The private fields of other people's packages that this project relies on, at the versions it pins. */
 import { readFileSync } from "node:fs";
 import { Room as ServerRoom } from "@colyseus/core";
+import { Encoder, schema, t } from "@colyseus/schema";
 import { Room as ClientRoom } from "@colyseus/sdk";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+
+interface InputController {
+  allocate(client: object): void;
+  register(sessionId: string, client: object): void;
+  handshakeSections(): unknown[];
+}
+const Entity = schema({ x: t.number() }, "ContractEntity");
 
 const versionOf = (name: string): string =>
   JSON.parse(readFileSync(new URL(`../../node_modules/${name}/package.json`, import.meta.url), "utf8"))
@@ -37,6 +45,97 @@ describe("contracts with pinned packages", () => {
       expect(room[field], field).toBeDefined();
     }
     expect(room).toHaveProperty("_serializer");
+  });
+
+  it("@colyseus/core 0.18.17: what room-host/src/colyseus touches of inputs, fixed steps and rewind buffers", () => {
+    class Contract extends ServerRoom {
+      override state = new Entity();
+      override inputs = this.defineInput(Entity);
+      rewind = this.allowRewindState();
+    }
+    const room = new Contract();
+    const controller = (room as unknown as { _inputController: InputController })._inputController;
+    let asked = 0;
+    Object.assign(room, {
+      _timelineMode: () => {
+        asked++;
+        return {};
+      },
+    });
+    expect(controller).toMatchObject({ api: room.inputs, options: { ctor: Entity, bufferMaxSize: 32 } });
+    expect(controller.handshakeSections()).toHaveLength(2);
+    controller.handshakeSections();
+    expect(asked).toBe(1);
+    const client = { sessionId: "s" } as never as Record<string, unknown>;
+    controller.allocate(client as never);
+    controller.register("s", client as never);
+    expect(client).toMatchObject({ _input: { x: 0 }, _reckonBaseline: 0 });
+    expect(Object.keys(client._inputBuffer as object)).toEqual(
+      expect.arrayContaining([
+        ...["_items", "_head", "_renderTimes", "_reckonTimes", "_lastConsumedSeq", "_lastSeq"],
+        ...["consumedCount", "_lastRenderTime", "_lastReckonTime", "_lastWasIdle"],
+      ]),
+    );
+    const entity = new Entity().assign({ x: 5 });
+    room.rewind.attach(entity, { fields: ["x"] }).record(100, 50);
+    expect(room.rewind).toMatchObject({
+      _lastRecordedAt: 100,
+      _sampleIntervalMs: 50,
+      groups: [{ groupId: 0, entities: expect.any(Function) }],
+      createHistory: expect.any(Function),
+    });
+    const symbols = Object.getOwnPropertySymbols(entity).map((symbol) => symbol.description);
+    expect(symbols).toContain("rewind.history");
+    const [history] = (entity as never as Record<symbol, object[]>)[
+      Object.getOwnPropertySymbols(entity).find(({ description }) => description === "rewind.history")!
+    ]!;
+    expect(history).toMatchObject({ groupId: 0, cap: 14, head: 1, count: 1, t: expect.any(Float64Array) });
+  });
+
+  it("@colyseus/core 0.18.17: five fixed steps in a turn at most, then what time is left over is dropped", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+    const room = new ServerRoom();
+    try {
+      room.clock.start();
+      let steps = 0;
+      room.setFixedTimestep(() => void steps++, 50);
+      vi.setSystemTime(Date.now() + 490);
+      vi.advanceTimersByTime(20);
+      expect(steps).toBe(5);
+      vi.advanceTimersByTime(20);
+      expect(steps).toBe(6);
+    } finally {
+      clearInterval((room as unknown as { _simulationInterval: NodeJS.Timeout })._simulationInterval);
+      vi.useRealTimers();
+    }
+  });
+
+  it("@colyseus/schema 5.0.34: what room-host/src/colyseus/schema touches of streams", () => {
+    expect(versionOf("@colyseus/schema")).toBe("5.0.34");
+    const Feed = schema({ items: t.stream(Entity) }, "ContractFeed");
+    const feed = new Feed();
+    const encoder = new Encoder(feed);
+    feed.items.add(new Entity().assign({ x: 1 }));
+    expect([...encoder.root.streamTrees]).toEqual([feed.items]);
+    expect(feed.items).toMatchObject({
+      $nextPosition: 1,
+      $items: expect.any(Map),
+      _itemIndex: expect.any(Map),
+      _stream: {
+        broadcastPending: new Set([0]),
+        sentBroadcast: new Set(),
+        broadcastDeletes: new Set(),
+        pendingByView: new Map(),
+        sentByView: new Map(),
+        maxPerTick: 32,
+      },
+    });
+    expect(encoder).toHaveProperty("_emitStreamBroadcast");
+    expect(encoder).toHaveProperty("_emitStreamPriority");
+    encoder.encode();
+    expect(feed.items).toMatchObject({
+      _stream: { broadcastPending: new Set(), sentBroadcast: new Set([0]) },
+    });
   });
 
   it("@colyseus/sdk 0.18.4: what room.ts touches", () => {

@@ -36,7 +36,18 @@ export class PairOfHosts implements AsyncDisposable {
   readonly #folder: string;
   #next = 1;
 
-  private constructor(bundle: string, folder: string, maxFramesPerSecond: number, maxBytesPerSecond: number) {
+  /** Whether checkpoints reach whoever keeps them. */
+  #saves = true;
+  /** The last checkpoint of each room. */
+  readonly #saved = new Map<string, { takenAtMs: number; data: string }>();
+
+  private constructor(
+    bundle: string,
+    folder: string,
+    maxFramesPerSecond: number,
+    maxBytesPerSecond: number,
+    checkpointIntervalMs: number,
+  ) {
     this.#folder = folder;
     const make = (hostId: HostId): ProcessCarrier =>
       new ProcessCarrier({
@@ -44,12 +55,17 @@ export class PairOfHosts implements AsyncDisposable {
         bindHost: "127.0.0.1",
         advertiseHost: "127.0.0.1",
         roomsBundle: bundle,
-        checkpointIntervalMs: 0,
+        checkpointIntervalMs,
         environment: {},
         maxFramesPerSecond,
         maxBytesPerSecond,
         events: {
-          checkpoint: () => undefined,
+          checkpoint: ({ roomId, epoch, seq, takenAtMs, data }) => {
+            if (!this.#saves) return;
+            this.#saved.set(roomId, { takenAtMs, data });
+            this.carriers[hostId].checkpointed(roomId, epoch, seq);
+            for (const listener of [...this.#listeners]) listener();
+          },
           ask: () => Promise.reject(new Error("there is no broker")),
           published: (said) => this.carriers[hostId === "a" ? "b" : "a"].published(said),
           room: (roomId, epoch, change) => {
@@ -68,10 +84,11 @@ export class PairOfHosts implements AsyncDisposable {
     roomsDir = join(import.meta.dirname, "../fixtures/rooms"),
     maxFramesPerSecond = 0,
     maxBytesPerSecond = 0,
+    checkpointIntervalMs = 0,
   ): Promise<PairOfHosts> {
     const folder = await mkdtemp(join(tmpdir(), "centroid-pair-"));
     const { path } = await bundleRooms(roomsDir, folder);
-    const pair = new PairOfHosts(path, folder, maxFramesPerSecond, maxBytesPerSecond);
+    const pair = new PairOfHosts(path, folder, maxFramesPerSecond, maxBytesPerSecond, checkpointIntervalMs);
     await new Promise<void>((resolve) => pair.#server.listen(0, "127.0.0.1", resolve));
     return pair;
   }
@@ -125,8 +142,7 @@ export class PairOfHosts implements AsyncDisposable {
       transferUrl?: string;
     } = {},
   ): Promise<Transfer> {
-    const { hostId, epoch } = this.owner.get(roomId)!;
-    const to: HostId = hostId === "a" ? "b" : "a";
+    const { hostId, epoch, to } = this.#between(roomId);
     const migrationId = change.migrationId ?? `m${this.#next++}`;
     const name = this.#types.get(roomId) ?? "ledger";
     const { address, processId, transferUrl, ticket } = await this.carriers[to].handle({
@@ -152,6 +168,68 @@ export class PairOfHosts implements AsyncDisposable {
       },
       deadlineMs: change.deadlineMs ?? 10_000,
     });
+  }
+
+  /** Resolves when the room is saved as it is now, or later. */
+  async saved(roomId: string): Promise<void> {
+    const now = performance.timeOrigin + performance.now();
+    while ((this.#saved.get(roomId)?.takenAtMs ?? 0) < now)
+      await new Promise<void>((resolve) => {
+        const listener = (): void => {
+          this.#listeners.delete(listener);
+          resolve();
+        };
+        this.#listeners.add(listener);
+      });
+  }
+
+  /** What rooms do from now on is in no checkpoint. */
+  stopSaving(): void {
+    this.#saves = false;
+  }
+
+  /** The room has a warm copy on the other host from now on, and its players know. */
+  async keepStandby(roomId: string): Promise<void> {
+    const { hostId, to } = this.#between(roomId);
+    const standbyId = `standby-${roomId}`;
+    const name = this.#types.get(roomId)!;
+    const { address, processId, transferUrl, ticket } = await this.carriers[to].handle({
+      method: "standBy",
+      standbyId,
+      roomId,
+      name,
+      carrier: "process",
+    });
+    const destination = { ...host(to), processId, transferUrl, ticket, addresses: { "": address } };
+    await this.carriers[hostId].handle({ method: "replicate", standbyId, roomId, destination });
+    await this.carriers[hostId].handle({ method: "setAckPolicy", standbyId, roomId, where: "standby" });
+  }
+
+  /** The process of the room's host dies; the room goes on at the other one. */
+  async lose(roomId: string, from: "checkpoint" | "standby"): Promise<void> {
+    const { hostId, to, epoch } = this.#between(roomId);
+    process.kill(this.carriers[hostId].pid!, "SIGKILL");
+    const source =
+      from === "standby"
+        ? { kind: from, standbyId: `standby-${roomId}` }
+        : { kind: from, data: this.#saved.get(roomId)!.data };
+    this.owner.delete(roomId);
+    await this.carriers[to].handle({
+      method: "restoreRoom",
+      migrationId: `m${this.#next++}`,
+      roomId,
+      name: this.#types.get(roomId)!,
+      carrier: "process",
+      epoch: epoch + 1,
+      from: source,
+    });
+    this.owner.set(roomId, { hostId: to, epoch: epoch + 1 });
+    this.#saves = true;
+  }
+
+  #between(roomId: string): { hostId: HostId; to: HostId; epoch: number } {
+    const { hostId, epoch } = this.owner.get(roomId)!;
+    return { hostId, epoch, to: hostId === "a" ? "b" : "a" };
   }
 
   async inspect(

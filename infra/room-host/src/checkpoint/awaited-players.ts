@@ -63,6 +63,8 @@ export class AwaitedPlayers {
     client.state = ClientState.JOINED;
     client.link.attach(socket, client.link.centroid ? resumed : undefined);
     this.#room.move.sendWhole(client);
+    // It says again what the lost host had heard and what it has said since.
+    this.#room.move.backlog.begin();
     const waiting = client._enqueuedMessages ?? [];
     client._enqueuedMessages = undefined;
     for (const message of waiting) client.raw(message);
@@ -83,6 +85,9 @@ export class AwaitedPlayers {
     const link = new SessionLink(how.centroid);
     client.ref = link;
     this.#room.move.wire(client);
+    this.#room.move.inputs.begin(client);
+    // Its first message confirms the handshake; the state has gone out then.
+    link.once("message", () => this.#room.move.sendStreams(client));
     // As Colyseus does at each reconnection.
     client.reconnectionToken = generateId();
     link.attach(socket);

@@ -37,7 +37,9 @@ export class RestoredRoom {
       room.move.clock.hold();
       room.autoDispose = false;
       fill(room, checkpoint);
-      return new RestoredRoom(room, await room.move.snapshot.import(checkpoint.room), as);
+      const clients = await room.move.snapshot.import(checkpoint.room);
+      room.move.streams.restored(room.move.snapshot.encoder);
+      return new RestoredRoom(room, clients, as);
     } catch (cause) {
       room.move.release();
       throw cause;

@@ -3,8 +3,9 @@
  * it; the contract test names that version.
  */
 import type { MoveHooks } from "@centroid/room";
-import type { Client, ClientArray, Room, SchemaSerializer } from "@colyseus/core";
+import type { Client, ClientArray, Rewind, Room, SchemaSerializer } from "@colyseus/core";
 import type { Encoder, Schema } from "@colyseus/schema";
+import type { InputController, Timeline } from "./inputs.js";
 
 type Seat = [options: unknown, auth: unknown, consumed: boolean, reconnecting: boolean];
 interface Listing {
@@ -23,7 +24,10 @@ export interface RoomInternals extends MoveHooks {
   _reservedSeatTimeouts: Record<string, NodeJS.Timeout>;
   _reconnections: Record<string, [sessionId: string, deferred: unknown]>;
   _autoDisposeTimeout: NodeJS.Timeout | undefined;
-  _inputController: unknown;
+  _inputController: InputController | undefined;
+  /** Asked once, when the time stamps of inputs are settled. */
+  _timelineMode(): Timeline | undefined;
+  allowRewindState(): Rewind;
   _lockedExplicitly: boolean;
   _events: NodeJS.EventEmitter;
   _onJoin(client: Client, ...rest: unknown[]): Promise<void>;

@@ -4,9 +4,10 @@
  */
 import { CentroidError } from "@centroid/protocol";
 import type { RoomMarks } from "@centroid/room";
-import { type Client, matchMaker, Room } from "@colyseus/core";
+import { type Client, matchMaker, type Rewind, Room } from "@colyseus/core";
 import type { Activity } from "../activity/activity.js";
 import type { RoomInternals } from "./core-internals.js";
+import type { Timeline } from "./inputs.js";
 import type { MovableClient } from "./movable-client.js";
 import { RoomMove } from "./room-move.js";
 import { type PresenceBus, roomPresence } from "./room-presence.js";
@@ -35,11 +36,13 @@ export function movable(
   const Base = author as unknown as new () => Room &
     RoomInternals &
     Record<string, (...args: never[]) => unknown>;
+  const { _timelineMode } = Room.prototype as unknown as RoomInternals;
   class Movable extends (Base as unknown as RoomClass) {
     readonly move = new RoomMove(this);
 
     constructor() {
       super();
+      if (_timelineMode.call(this as never) !== undefined) this.allowRewindState();
       const presence = roomPresence(
         bus,
         () => !this.move.clock.held,
@@ -81,24 +84,21 @@ export function movable(
       const { move } = this;
       const { handler } = move.setUp.add({ kind: "fixed-timestep", rate, subSteps: options?.subSteps }, step);
       const watched = this.#watched(handler, "the simulation");
+      const stepMs = 1000 / (rate ?? DEFAULT_TICK_RATE);
       const counted: typeof step = (context) => {
+        move.clock.steps.taken(stepMs);
         if (move.clock.standsStill()) return;
-        watched(Object.assign(context, { tick: move.clock.takeFixedTick() }));
+        watched(Object.assign(context, { tick: move.clock.steps.next() }));
+        move.backlog.stepped();
       };
-      const stepNow = (): void => {
-        const dtMs = 1000 / (rate ?? DEFAULT_TICK_RATE);
-        const subSteps = options?.subSteps ?? 1;
-        this.clock.tick();
-        counted({
-          dt: dtMs / 1000,
-          dtMs,
-          tick: 0,
-          subSteps,
-          subDt: dtMs / 1000 / subSteps,
-          subDtMs: dtMs / subSteps,
-        });
-      };
-      move.clock.simulate({ arm: () => super.setFixedTimestep(counted, rate, options), stepNow });
+      move.clock.simulate({ arm: () => super.setFixedTimestep(counted, rate, options), stepMs });
+    }
+
+    override allowRewindState(...args: Parameters<Room["allowRewindState"]>): Rewind {
+      const rewind = super.allowRewindState(...args);
+      // Called by the author's constructor, this is not built yet.
+      (this as { move?: RoomMove }).move?.rewind.follow(rewind);
+      return rewind;
     }
 
     override broadcastPatch(): boolean {
@@ -183,6 +183,11 @@ export function movable(
     value(this: MovableRoom): void {
       _flushPendingClientFrames.call(this as never);
       this.move.snapshot.flushRestored();
+    },
+  });
+  Object.defineProperty(Movable.prototype, "_timelineMode", {
+    value(this: MovableRoom): Timeline {
+      return this.move.inputs.timeline(() => _timelineMode.call(this as never));
     },
   });
   wrap("_onJoin");

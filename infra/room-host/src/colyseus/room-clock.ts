@@ -1,31 +1,43 @@
 /** Time in a room: its simulation, timers and patches stand still together and go on together. */
 import type { Room } from "@colyseus/core";
 import { internals } from "./core-internals.js";
+import { FixedSteps } from "./fixed-steps.js";
 
-/** How the author's simulation is run: started anew, and one step of it out of turn. */
-export interface Simulation {
-  arm: () => void;
-  stepNow: () => void;
+/** How the author's simulation is started anew: in fixed steps, or with one out of turn. */
+export type Simulation = { arm: () => void } & (
+  | { stepMs: number; stepNow?: never }
+  | { stepMs?: never; stepNow: () => void }
+);
+
+/** Time in a room as another host has to go on with it. */
+export interface ClockRecord {
+  elapsedMs: number;
+  fixedTick: number;
+  /** How much of the next fixed step had passed. */
+  stepPassedMs?: number;
 }
 
 export class RoomClock {
   readonly #room: Room;
+  readonly steps: FixedSteps;
   #simulation: Simulation | undefined;
   #mayRun: () => boolean = () => true;
   #held = false;
-  #fixedTick = 0;
+  /** Asked at each turn of fixed steps, while something is to be caught up with: steps wanted beside the one that is due. */
+  #extraSteps: (() => number) | undefined;
 
   constructor(room: Room) {
     this.#room = room;
+    this.steps = new FixedSteps(() => room.clock.elapsedTime);
   }
 
   get held(): boolean {
     return this.#held;
   }
 
-  /** The number of the next fixed step. */
-  get fixedTick(): number {
-    return this.#fixedTick;
+  /** Length of a fixed step; undefined if the room has none. */
+  get stepMs(): number | undefined {
+    return this.#simulation?.stepMs;
   }
 
   /** @param mayRun asked before each step: a process that stood still for long finds out here that its lease is over */
@@ -37,10 +49,7 @@ export class RoomClock {
   simulate(simulation: Simulation): void {
     this.#simulation = simulation;
     simulation.arm();
-  }
-
-  takeFixedTick(): number {
-    return this.#fixedTick++;
+    this.steps.begun(0);
   }
 
   /** True if the room may not take its next step. */
@@ -48,33 +57,82 @@ export class RoomClock {
     return this.#held || !this.#mayRun();
   }
 
+  export(): ClockRecord {
+    return {
+      elapsedMs: this.#room.clock.elapsedTime,
+      fixedTick: this.steps.tick,
+      ...(this.stepMs !== undefined && { stepPassedMs: this.steps.passedMs }),
+    };
+  }
+
   /** Sets time to what it was on another host. Only while held. */
-  set(elapsedMs: number, fixedTick: number): void {
+  set({ elapsedMs, fixedTick, stepPassedMs = 0 }: ClockRecord): void {
     this.#room.clock.elapsedTime = elapsedMs;
-    this.#fixedTick = fixedTick;
+    this.steps.begun(fixedTick, stepPassedMs);
   }
 
   /** Stops time in the room: no step, no patch, no timer until {@link resume}. */
   hold(): void {
+    const { clock } = this.#room;
     this.#held = true;
-    this.#room.clock.tick = () => undefined;
+    clock.tick = () => {
+      clock.deltaTime = 0;
+    };
   }
 
   /** Time goes on, without counting what passed while held. `firstTickInMs` aligns the next patch. */
   resume(firstTickInMs?: number): void {
     const { clock } = this.#room;
     this.#held = false;
-    Reflect.deleteProperty(clock, "tick");
+    this.#tickWhole();
     clock.currentTime = (clock as unknown as { now(): number }).now();
     if (firstTickInMs === undefined) return;
+    if (this.stepMs !== undefined) this.#goOnStepping();
     const start = (): void => {
       if (internals(this.#room)._listing === undefined || this.#held) return;
-      this.#simulation?.arm();
-      this.#simulation?.stepNow();
+      if (this.#simulation?.stepNow !== undefined) {
+        this.#simulation.arm();
+        this.#simulation.stepNow();
+      }
       this.#room.patchRate = this.#room.patchRate;
       this.#room.broadcastPatch();
     };
     if (firstTickInMs <= 0) start();
     else setTimeout(start, firstTickInMs);
+  }
+
+  /**
+   * Time runs faster while `extraSteps` says that steps are owed. Undefined ends it.
+   * @param extraSteps asked at each turn
+   */
+  catchUp(extraSteps: (() => number) | undefined): void {
+    this.#extraSteps = extraSteps;
+    if (!this.#held) this.#tickWhole();
+  }
+
+  /** Fixed steps do not wait for a patch, and begin with what had passed of the next. */
+  #goOnStepping(): void {
+    const { tick, passedMs } = this.steps;
+    this.#simulation?.arm();
+    this.steps.begun(tick, passedMs);
+    const { clock } = this.#room;
+    clock.tick = () => {
+      this.#tickWhole();
+      clock.tick();
+      clock.deltaTime += passedMs;
+    };
+  }
+
+  #tickWhole(): void {
+    const { clock } = this.#room;
+    Reflect.deleteProperty(clock, "tick");
+    const extraSteps = this.#extraSteps;
+    const stepMs = this.stepMs;
+    if (extraSteps === undefined || stepMs === undefined) return;
+    const tick = clock.tick.bind(clock);
+    clock.tick = () => {
+      clock.currentTime -= extraSteps() * stepMs;
+      tick();
+    };
   }
 }

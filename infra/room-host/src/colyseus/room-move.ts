@@ -1,12 +1,17 @@
 /** What a movable room can do beside being a room: stand still, be taken apart, be put together and go on. */
 import { getMessageBytes, Protocol, type Room } from "@colyseus/core";
 import { internals, type RoomInternals } from "./core-internals.js";
+import { InputBacklog } from "./input-backlog.js";
+import { RoomInputs } from "./inputs.js";
 import { LateSetUp } from "./late-set-up.js";
 import type { MovableClient } from "./movable-client.js";
+import { RoomRewind } from "./rewind.js";
 import { RoomActivity } from "./room-activity.js";
 import { RoomClock } from "./room-clock.js";
 import { RoomPatches } from "./room-patches.js";
-import { type PlayerOf, RoomSnapshot } from "./room-snapshot.js";
+import { RoomSnapshot } from "./room-snapshot.js";
+import { RoomStreams } from "./schema/streams.js";
+import type { PlayerOf } from "./session-records.js";
 
 interface Adoption {
   epoch: number;
@@ -22,6 +27,10 @@ export class RoomMove {
   readonly activity: RoomActivity;
   readonly clock: RoomClock;
   readonly setUp: LateSetUp;
+  readonly inputs: RoomInputs;
+  readonly backlog: InputBacklog;
+  readonly rewind = new RoomRewind();
+  readonly streams = new RoomStreams();
   readonly patches = new RoomPatches();
   readonly snapshot: RoomSnapshot;
 
@@ -34,12 +43,23 @@ export class RoomMove {
     this.activity = new RoomActivity(room);
     this.clock = new RoomClock(room);
     this.setUp = new LateSetUp(room);
+    this.inputs = new RoomInputs(room);
+    this.backlog = new InputBacklog({
+      clock: this.clock,
+      inputs: this.inputs,
+      clients: () => [...room.clients] as unknown as MovableClient[],
+      now: () => performance.now(),
+    });
     const wire = (client: MovableClient): void => this.wire(client);
     this.snapshot = new RoomSnapshot({
       room,
       clock: this.clock,
       activity: this.activity,
       setUp: this.setUp,
+      inputs: this.inputs,
+      backlog: this.backlog,
+      rewind: this.rewind,
+      streams: this.streams,
       wire,
     });
   }
@@ -49,6 +69,8 @@ export class RoomMove {
     if (this.#created) return;
     this.#created = true;
     this.setUp.created();
+    this.inputs.created();
+    this.rewind.created();
     this.snapshot.created();
     const serializer = internals(this.#room)._serializer;
     const apply = serializer.applyPatches.bind(serializer);
@@ -82,19 +104,32 @@ export class RoomMove {
     const onLeave = room._onLeave.bind(room, client.asClient());
     client.ref.onleave = onLeave;
     client.ref.once("close", onLeave);
-    client.ref.on("message", room._onMessage.bind(room, client.asClient()));
+    const deliver = room._onMessage.bind(room, client.asClient());
+    client.ref.on("message", (frame: Buffer) => this.backlog.take(client, frame, deliver));
+    client.ref.once("close", () => this.backlog.forget(client));
   }
 
   /** Colyseus' answer to a client that takes its seat; the state follows when the client has confirmed it. */
   sendHandshake(client: MovableClient, skipHandshake: boolean): void {
     const serializer = internals(this.#room)._serializer;
     const handshake = skipHandshake ? undefined : serializer.handshake?.();
-    client.raw(getMessageBytes[Protocol.JOIN_ROOM](client.reconnectionToken, serializer.id, handshake));
+    const sections = this.inputs.handshakeSections();
+    client.raw(
+      getMessageBytes[Protocol.JOIN_ROOM](client.reconnectionToken, serializer.id, handshake, sections),
+    );
   }
 
   /** The state as a newcomer gets it; a client that had one reconciles it with this. */
   sendWhole(client: MovableClient): void {
-    if (this.#room.state !== undefined) internals(this.#room).sendFullState(client.asClient());
+    if (this.#room.state === undefined) return;
+    internals(this.#room).sendFullState(client.asClient());
+    this.sendStreams(client);
+  }
+
+  /** What a full state leaves out, to a client that has had an unknown part of it. */
+  sendStreams(client: MovableClient): void {
+    const streams = this.streams.again(this.snapshot.encoder, client.view);
+    if (streams !== undefined) client.raw(streams);
   }
 
   /** Players who were disconnected when the room moved: their onDrop/onLeave runs again here and holds the seat. */

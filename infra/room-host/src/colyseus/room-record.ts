@@ -1,8 +1,12 @@
 /** A room on its way: all of it but its state graph. */
 
 import type { CarriedValue } from "../values/carried-values.js";
+import type { InputRecord, Timeline } from "./inputs.js";
 import type { LateSetUpRecord } from "./late-set-up.js";
 import type { PlainFields } from "./plain-fields.js";
+import type { RewindRecord } from "./rewind.js";
+import type { ClockRecord } from "./room-clock.js";
+import type { StreamRecord } from "./schema/streams.js";
 import type { ViewRecord } from "./schema/views.js";
 import type { TimerRecord } from "./timers.js";
 
@@ -19,6 +23,8 @@ export interface SessionRecord {
   /** Data frames so far on this session: from and to the client. */
   received: number;
   sent: number;
+  /** Of a room with defineInput(). */
+  input?: InputRecord;
   /** Disconnected, its seat held by allowReconnection(). */
   dropped: boolean;
   /** Not back since the room was restored: for how long it is waited for, and what was said to it meanwhile. */
@@ -28,7 +34,7 @@ export interface SessionRecord {
 
 /** Everything of a room but its state graph. */
 export interface CarriedRoom {
-  clock: { elapsedMs: number; timers: TimerRecord[]; fixedTick: number };
+  clock: ClockRecord & { timers: TimerRecord[] };
   patchRateMs: number | null;
   metadata: unknown;
   maxClients: number;
@@ -44,6 +50,11 @@ export interface CarriedRoom {
     playerId: string | undefined;
     network: string | undefined;
   }[];
+  /** Which time stamps inputs carry, once that is settled. */
+  timeline?: Timeline;
+  rewind?: RewindRecord;
+  /** Of a state that has any. */
+  streams?: StreamRecord[];
   plain: PlainFields;
   setUp: LateSetUpRecord[];
   /** What onFreeze() returned. */

@@ -1,26 +1,31 @@
 /** A movable room taken apart and put together: all of it but its state graph. */
 import { CentroidError } from "@centroid/protocol";
-import { type Client, type ClientPrivate, ClientState, Delayed, type Room } from "@colyseus/core";
-import { type Encoder, type Schema, StateView } from "@colyseus/schema";
+import { type Client, type ClientPrivate, ClientState, Delayed, Rewind, type Room } from "@colyseus/core";
+import type { Encoder, Schema } from "@colyseus/schema";
 import { carry, type Links, uncarry } from "../values/carried-values.js";
 import { internals, type RoomInternals } from "./core-internals.js";
+import type { InputBacklog } from "./input-backlog.js";
+import type { InputRecord, RoomInputs } from "./inputs.js";
 import type { LateSetUp, LateSetUpRecord } from "./late-set-up.js";
-import { MovableClient, newClient } from "./movable-client.js";
+import { MovableClient } from "./movable-client.js";
 import { readPlainFields, writePlainFields } from "./plain-fields.js";
+import type { RoomRewind } from "./rewind.js";
 import type { RoomActivity } from "./room-activity.js";
 import type { RoomClock } from "./room-clock.js";
-import type { CarriedRoom, SessionRecord } from "./room-record.js";
-import { readView, writeView } from "./schema/views.js";
+import type { CarriedRoom } from "./room-record.js";
+import type { RoomStreams } from "./schema/streams.js";
+import { type PlayerOf, SessionRecords } from "./session-records.js";
 import { exportTimers, importTimers, nameMethodTimers } from "./timers.js";
-
-/** Whose session it is, as the broker knows it. */
-export type PlayerOf = (sessionId: string) => { playerId: string; network: string | undefined } | undefined;
 
 export interface SnapshotOptions {
   room: Room;
   clock: RoomClock;
   activity: RoomActivity;
   setUp: LateSetUp;
+  inputs: RoomInputs;
+  backlog: InputBacklog;
+  rewind: RoomRewind;
+  streams: RoomStreams;
   /** What the link of a client says reaches the room from now on. */
   wire: (client: MovableClient) => void;
 }
@@ -31,13 +36,22 @@ export class RoomSnapshot {
   readonly #activity: RoomActivity;
   readonly #setUp: LateSetUp;
   readonly #wire: (client: MovableClient) => void;
+  readonly #parts: Pick<SnapshotOptions, "inputs" | "backlog" | "rewind" | "streams">;
+  readonly #sessions: SessionRecords;
   readonly #restoredPending: (Client & ClientPrivate)[] = [];
   #declared: Delayed[] = [];
   #playerOf: PlayerOf = () => undefined;
   #notice: (line: string) => void = () => undefined;
   readonly #told = new Set<string>();
 
-  constructor({ room, clock, activity, setUp, wire }: SnapshotOptions) {
+  constructor({ room, clock, activity, setUp, wire, ...parts }: SnapshotOptions) {
+    this.#parts = parts;
+    this.#sessions = new SessionRecords({
+      activity,
+      ...parts,
+      encoder: () => this.encoder,
+      playerOf: (sessionId) => this.#playerOf(sessionId),
+    });
     this.#room = room;
     this.#clock = clock;
     this.#activity = activity;
@@ -70,19 +84,14 @@ export class RoomSnapshot {
   /** @throws CentroidError ROOM_NOT_MOVABLE with what stands in the way and how to change it. */
   assertMovable(): void {
     const room = internals(this.#room);
-    if (room._inputController !== undefined) {
-      throw new CentroidError(
-        "ROOM_NOT_MOVABLE",
-        "rooms with defineInput() cannot be moved yet; use onMessage() for input",
-      );
-    }
+    this.#parts.inputs.assertMovable();
     if (this.#room.state !== undefined && this.encoder === undefined) {
       throw new CentroidError(
         "ROOM_NOT_MOVABLE",
         "only Schema states can be moved; define the state with schema()",
       );
     }
-    const [closure] = this.#setUp.closures();
+    const [closure] = this.#closures();
     if (closure !== undefined && room.onThaw === undefined)
       throw new CentroidError("ROOM_NOT_MOVABLE", closure);
     this.export();
@@ -108,7 +117,9 @@ export class RoomSnapshot {
   export(): CarriedRoom {
     const room = internals(this.#room);
     const { records, timers } = exportTimers(this.#room, this.#declared);
-    if (room.onThaw === undefined) for (const why of this.#setUp.closures()) this.#leftOut(why);
+    if (room.onThaw === undefined)
+      for (const why of [...this.#closures(), ...this.#parts.streams.closures(this.encoder)])
+        this.#leftOut(why);
     // Of a room that is saved in the middle of an onJoin(), without the player who is not in yet.
     const present = room.clients.filter(
       ({ state, sessionId }) =>
@@ -116,16 +127,18 @@ export class RoomSnapshot {
         this.#activity.awaited.has(sessionId) ||
         room._reservedSeats[sessionId] === undefined,
     );
-    const sessions = present.map((client) => this.#session(client as unknown as MovableClient, false));
-    for (const client of this.#activity.reconnecting.values())
-      sessions.push(this.#session(client as unknown as MovableClient, true));
+    const away = [...this.#activity.reconnecting.values()];
+    const sessions = [
+      ...present.map((client) => this.#sessions.read(client as unknown as MovableClient, false)),
+      ...away.map((client) => this.#sessions.read(client as unknown as MovableClient, true)),
+    ];
+    const { inputs, rewind, streams } = this.#parts;
+    const sending = streams.export(this.encoder, [...present, ...away] as unknown as MovableClient[]);
+    const timeline = inputs.exportTimeline();
+    const buffers = rewind.export(this.encoder);
     const fresh = Object.entries(room._reservedSeats).filter(([, seat]) => !seat[2] && !seat[3]);
     return {
-      clock: {
-        elapsedMs: this.#room.clock.elapsedTime,
-        timers: records,
-        fixedTick: this.#clock.fixedTick,
-      },
+      clock: { ...this.#clock.export(), timers: records },
       patchRateMs: this.#room.patchRate,
       metadata: room._listing.metadata,
       maxClients: this.#room.maxClients,
@@ -138,8 +151,11 @@ export class RoomSnapshot {
         sessionId,
         options,
         auth: carry(auth, `auth of session ${sessionId}`),
-        ...seatOwner(this.#playerOf(sessionId)),
+        ...this.#sessions.ownerOf(sessionId),
       })),
+      ...(timeline !== undefined && { timeline }),
+      ...(buffers !== undefined && { rewind: buffers }),
+      ...(sending.length > 0 && { streams: sending }),
       setUp: this.#setUp.export(),
       plain: readPlainFields(this.#room, this.encoder, this.#links(timers), (field, why) =>
         this.#leftOut(`${field}: ${why}`),
@@ -156,17 +172,25 @@ export class RoomSnapshot {
     this.#setUp.assertAgain(setUp);
   }
 
+  #closures(): string[] {
+    return [...this.#setUp.closures(), ...this.#parts.rewind.closures()];
+  }
+
   /** Clients by session, and timers by their place among those that are pending. */
   #links(timers: readonly (Delayed | undefined)[]): Links {
     return {
       linkOf: (value) => {
         if (value instanceof MovableClient) return `client ${value.sessionId}`;
+        if (value instanceof Rewind) return "rewind";
+        if (value !== undefined && value === this.#parts.inputs.api) return "inputs";
         const pending = timers.indexOf(value as Delayed);
         if (pending >= 0) return `timer ${pending}`;
         return value instanceof Delayed ? "timer over" : undefined;
       },
-      objectOf: (link) => {
+      objectOf: (link): object | undefined => {
         const [kind, name = ""] = String(link).split(" ");
+        if (kind === "rewind") return internals(this.#room).allowRewindState();
+        if (kind === "inputs") return this.#parts.inputs.api;
         if (kind === "client")
           return this.#room.clients.getById(name) ?? this.#activity.reconnecting.get(name);
         return timers[Number(name)] ?? this.#timerOver();
@@ -199,33 +223,6 @@ export class RoomSnapshot {
     }
   }
 
-  #session(client: MovableClient, dropped: boolean): SessionRecord {
-    const { encoder } = this;
-    return {
-      sessionId: client.sessionId,
-      ...seatOwner(this.#playerOf(client.sessionId)),
-      centroid: client.link.centroid,
-      reconnectionToken: client.reconnectionToken,
-      auth: carry(client.auth, `auth of session ${client.sessionId}`),
-      userData: carry(client.userData, `userData of session ${client.sessionId}`),
-      joinedAtMs: client._joinedAt,
-      view: client.view === undefined || encoder === undefined ? undefined : readView(client.view, encoder),
-      received: client.link.received,
-      sent: client.link.sent,
-      dropped,
-      ...this.#absence(client),
-    };
-  }
-
-  #absence({ sessionId, _enqueuedMessages }: MovableClient): Pick<SessionRecord, "awaitedMs" | "waiting"> {
-    const untilMs = this.#activity.awaited.get(sessionId);
-    if (untilMs === undefined) return {};
-    return {
-      awaitedMs: Math.max(0, untilMs - performance.now()),
-      waiting: (_enqueuedMessages ?? []).map((frame) => Buffer.from(frame)),
-    };
-  }
-
   /** The state instance is filled: build the encoder on it, so that patches go on with the source's refIds. */
   attachState(): Encoder<Schema> {
     const { _serializer } = internals(this.#room);
@@ -240,18 +237,15 @@ export class RoomSnapshot {
   async import(record: CarriedRoom): Promise<Map<string, MovableClient>> {
     const room = internals(this.#room);
     const clients = new Map<string, MovableClient>();
-    this.#clock.set(record.clock.elapsedMs, record.clock.fixedTick);
+    const { inputs, rewind, streams } = this.#parts;
+    this.#clock.set(record.clock);
+    inputs.importTimeline(record.timeline);
     const timers = importTimers(this.#room, this.#declared, record.clock.timers);
     this.#room.maxClients = record.maxClients;
     for (const session of record.sessions) {
-      const client = newClient(session);
-      client._joinedAt = session.joinedAtMs;
+      const client = this.#sessions.client(session);
       client._pendingFrameClients = this.#restoredPending;
-      if (session.view !== undefined && this.encoder !== undefined) {
-        client.view = new StateView(session.view.iterable);
-        writeView(client.view, session.view, this.encoder);
-      }
-      await this.#occupy(client);
+      await this.#occupy(client, session.input);
       clients.set(session.sessionId, client);
     }
     for (const seat of record.seats)
@@ -265,14 +259,18 @@ export class RoomSnapshot {
     this.#room.autoDispose = record.autoDispose;
     // Setting it starts a timer of a second, during which a room that everybody leaves would not end.
     if (clients.size > 0) stopAutoDisposeTimer(room);
+    streams.import(record.streams ?? [], this.encoder, [...clients.values()]);
+    rewind.import(record.rewind, this.encoder, () => room.allowRewindState());
     await this.#setUp.import(record.setUp);
     writePlainFields(this.#room, this.encoder, this.#links(timers), record.plain);
     this.#hook("onThaw", () => room.onThaw?.(uncarry(record.extra)));
+    // A simulation that was set up again begins to count anew.
+    this.#clock.set(record.clock);
     return clients;
   }
 
   /** Takes a seat for a client that joined elsewhere: counted like any other, without onJoin. */
-  async #occupy(client: MovableClient): Promise<void> {
+  async #occupy(client: MovableClient, input: InputRecord | undefined): Promise<void> {
     const room = internals(this.#room);
     const { sessionId } = client;
     if (!(await room._reserveSeat(sessionId))) {
@@ -288,17 +286,14 @@ export class RoomSnapshot {
     room.clients.push(client.asClient());
     this.#wire(client);
     room._events.emit("join", client.asClient());
+    this.#parts.inputs.import(client, input);
+    if (input === undefined || input.queued.length === 0) return;
+    this.#parts.backlog.begin();
+    for (const frame of input.queued) client.link.emit("message", Buffer.from(frame));
   }
 }
 
 function stopAutoDisposeTimer(room: RoomInternals): void {
   clearTimeout(room._autoDisposeTimeout);
   room._autoDisposeTimeout = undefined;
-}
-
-function seatOwner(player: { playerId: string; network: string | undefined } | undefined): {
-  playerId: string | undefined;
-  network: string | undefined;
-} {
-  return { playerId: player?.playerId, network: player?.network };
 }

@@ -248,7 +248,9 @@ export class HandoffDestination {
       else this.#connect(client, arrival);
     }
     const patchRateMs = room.patchRate ?? 0;
-    room.move.clock.resume(patchRateMs - message.sinceTickMs - (this.#options.now() - arrivedAtMs));
+    const stoodStillMs = message.sinceTickMs + this.#options.now() - arrivedAtMs;
+    room.move.backlog.begin(stoodStillMs);
+    room.move.clock.resume(patchRateMs - stoodStillMs);
     for (const session of message.room.sessions) {
       const client = clients.get(session.sessionId);
       if (client !== undefined && session.dropped) room.move.dropAgain(client);

@@ -14,11 +14,12 @@ import {
   MapSchema,
   type Schema,
   SetSchema,
+  StreamSchema,
   type TypeContext,
 } from "@colyseus/schema";
 
 /** Codes for collections; Schema classes use their (non-negative) type id. */
-export const COLLECTION = { map: -1, array: -2, set: -3, collection: -4 } as const;
+export const COLLECTION = { map: -1, array: -2, set: -3, collection: -4, stream: -5 } as const;
 
 export interface Ref {
   [$refId]?: number;
@@ -43,6 +44,28 @@ export interface ArrayInternals extends Ref {
 export interface SetInternals extends Ref {
   $items: Map<number, unknown>;
   $refId: number;
+}
+/** A t.stream(), or another collection with .stream(). */
+export interface StreamInternals extends Ref {
+  /** Of t.stream() alone. */
+  $nextPosition?: number;
+  _stream?: StreamBook;
+}
+/** What was sent of a stream, and what is still to be: to everybody, or by number of view. */
+export interface StreamBook {
+  broadcastPending: Set<number>;
+  sentBroadcast: Set<number>;
+  broadcastDeletes: Set<number>;
+  pendingByView: Map<number, Set<number>>;
+  sentByView: Map<number, Set<number>>;
+  priorityByView?: Map<number, unknown>;
+  maxPerTick: number;
+}
+/** Of a t.stream(). */
+export interface StreamItems extends Ref {
+  $items: Map<number, unknown>;
+  $nextPosition: number;
+  _itemIndex: Map<unknown, number>;
 }
 type SchemaClass = new () => Schema;
 export interface FieldMetadata {
@@ -101,6 +124,7 @@ export function typeCodeOf(ref: Ref, context: TypeContext): number | undefined {
   if (ref instanceof ArraySchema) return COLLECTION.array;
   if (ref instanceof SetSchema) return COLLECTION.set;
   if (ref instanceof CollectionSchema) return COLLECTION.collection;
+  if (ref instanceof StreamSchema) return COLLECTION.stream;
   const type = context.getTypeId((ref as object).constructor as never) as unknown;
   return typeof type === "number" ? type : undefined;
 }
@@ -116,6 +140,8 @@ export function build(type: number, context: TypeContext): Ref {
       return new SetSchema() as unknown as Ref;
     case COLLECTION.collection:
       return new CollectionSchema() as unknown as Ref;
+    case COLLECTION.stream:
+      return new StreamSchema() as unknown as Ref;
     default: {
       const klass = context.get(type) as unknown as SchemaClass | undefined;
       if (klass === undefined) {
@@ -140,6 +166,10 @@ export function build(type: number, context: TypeContext): Ref {
   }
 }
 
+/** Items by the number that they have on the wire. */
+const isNumbered = (ref: Ref): ref is Ref & { $items: Map<number, unknown> } =>
+  ref instanceof SetSchema || ref instanceof CollectionSchema || ref instanceof StreamSchema;
+
 /** Child nodes with the wire index they have in `ref`. */
 export function childrenOf(ref: Ref): Map<Ref, number> {
   const children = new Map<Ref, number>();
@@ -151,8 +181,8 @@ export function childrenOf(ref: Ref): Map<Ref, number> {
     for (const [key, value] of map.$items) add(value, map.journal.indexByKey[key] ?? 0);
   } else if (ref instanceof ArraySchema) {
     (ref as unknown as ArrayInternals).items.forEach(add);
-  } else if (ref instanceof SetSchema || ref instanceof CollectionSchema) {
-    for (const [index, value] of (ref as unknown as SetInternals).$items) add(value, index);
+  } else if (isNumbered(ref)) {
+    for (const [index, value] of ref.$items) add(value, index);
   } else {
     (ref[$values] ?? []).forEach(add);
   }

@@ -13,6 +13,7 @@ import {
   MapSchema,
   type Root,
   SetSchema,
+  StreamSchema,
   type TypeContext,
 } from "@colyseus/schema";
 import {
@@ -24,6 +25,7 @@ import {
   type Ref,
   refIdOf,
   type SetInternals,
+  type StreamItems,
   typeCodeOf,
 } from "./internals.js";
 import type { FieldValue, NodeRecord } from "./records.js";
@@ -92,14 +94,18 @@ export class StateReader {
         set.$refId,
       ];
     }
-    const fields = this.#fields.of(ref.constructor);
-    const stream = fields.find((field) => field?.stream === true);
-    if (stream !== undefined) {
-      throw new CentroidError(
-        "ROOM_NOT_MOVABLE",
-        `state field "${stream.name}" is a stream; streams cannot be moved yet, use a map`,
-      );
+    if (ref instanceof StreamSchema) {
+      const stream = ref as unknown as StreamItems;
+      return [
+        refId,
+        COLLECTION.stream,
+        [...stream.$items.values()].map((v) => this.#slot(v)),
+        [],
+        [...stream.$items.keys()],
+        stream.$nextPosition,
+      ];
     }
+    const fields = this.#fields.of(ref.constructor);
     const values = ref as unknown as Record<string, unknown>;
     return [
       refId,
@@ -113,7 +119,7 @@ export class StateReader {
     if (type !== undefined) return type;
     throw new CentroidError(
       "ROOM_NOT_MOVABLE",
-      `state type ${(ref as object).constructor.name} cannot be moved; use Schema, map, array or set`,
+      `state type ${(ref as object).constructor.name} cannot be moved; use Schema, map, array, set or stream`,
     );
   }
 

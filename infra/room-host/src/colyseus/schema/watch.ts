@@ -70,7 +70,8 @@ export class StateWatch implements Disposable {
   }
 
   #isNeverTracked(tree: ChangeTree): boolean {
-    if (tree.isFullStateOnly) return true;
+    // Items of streams come and go past the recorder.
+    if (tree.isFullStateOnly || tree.isStreamCollection) return true;
     return this.#fields.of(tree.ref.constructor).some((field) => field?.fullStateOnly === true);
   }
 

@@ -10,6 +10,7 @@ import {
   type MapInternals,
   type Ref,
   type SetInternals,
+  type StreamItems,
   setRefId,
   targetOf,
   typeCodeOf,
@@ -113,6 +114,17 @@ export class StateWriter {
           set.$items.set(index, values[position]);
         });
         set.$refId = record[5] ?? 0;
+        break;
+      }
+      case COLLECTION.stream: {
+        const stream = ref as StreamItems;
+        stream.$items.clear();
+        stream._itemIndex.clear();
+        (record[4] ?? []).forEach((index, position) => {
+          stream.$items.set(index, values[position]);
+          stream._itemIndex.set(values[position], index);
+        });
+        stream.$nextPosition = record[5] ?? 0;
         break;
       }
       default:
