@@ -36,6 +36,8 @@ export type BrokerLinkState =
   /** Somebody answers there and does not take this agent; it goes on trying. */
   | { state: "refused"; error: CentroidError };
 
+type RoomMessage = Extract<AgentToBroker, { type: "room" }>;
+
 export interface BrokerLinkOptions {
   url: string;
   /** Files of a client certificate. */
@@ -74,7 +76,9 @@ export class BrokerLink implements AsyncDisposable {
   /** True once the other end was seen to end, or to refuse: then there is no broker that could have taken over. */
   #gone = true;
   /** Told while the broker was away; hello carries the rest. */
-  #unsent: Extract<AgentToBroker, { type: "room" }>[] = [];
+  #unsent: RoomMessage[] = [];
+  /** Told since hello was put together and before the welcome: hello may not have it. */
+  #sinceHello: RoomMessage[] | undefined;
 
   constructor(options: BrokerLinkOptions) {
     this.#options = options;
@@ -109,6 +113,9 @@ export class BrokerLink implements AsyncDisposable {
       this.#socket = undefined;
       clearInterval(this.#heartbeat);
       this.#heartbeat = undefined;
+      // The next hello has all but what cannot be told again.
+      this.#unsent.push(...(this.#sinceHello ?? []).filter(({ change }) => UNREPEATED.has(change.event)));
+      this.#sinceHello = undefined;
       if (this.#closed) return;
       if (this.#state.state === "refused") {
         this.#redial(this.#refusedRetryMs);
@@ -153,8 +160,9 @@ export class BrokerLink implements AsyncDisposable {
     return { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
   }
 
-  room(message: Extract<AgentToBroker, { type: "room" }>): void {
+  room(message: RoomMessage): void {
     if (this.#socket?.readyState === WebSocket.OPEN && this.#heartbeat !== undefined) this.#send(message);
+    else if (this.#sinceHello !== undefined) this.#sinceHello.push(message);
     else if (UNREPEATED.has(message.change.event)) this.#unsent.push(message);
   }
 
@@ -207,6 +215,7 @@ export class BrokerLink implements AsyncDisposable {
       return;
     }
     this.#trusted = socket;
+    this.#sinceHello = [];
     void hello().then((said) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(said));
     });
@@ -255,7 +264,8 @@ export class BrokerLink implements AsyncDisposable {
         this.#leaseMs = message.leaseMs;
         this.#heardAtMs = performance.now();
         this.#beat();
-        for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
+        for (const unsent of [...this.#unsent.splice(0), ...(this.#sinceHello ?? [])]) this.#send(unsent);
+        this.#sinceHello = undefined;
         this.#become({ state: "connected" });
         return;
       case "heard":

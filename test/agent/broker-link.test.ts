@@ -1,0 +1,138 @@
+/** What an agent tells a broker that is just getting to know it. */
+import { once } from "node:events";
+import type { AgentToBroker, RoomEvent } from "@centroid/protocol";
+import { newNonce, prove } from "@centroid/protocol/node";
+import { expect, it } from "vitest";
+import { type WebSocket, WebSocketServer } from "ws";
+import { BrokerLink } from "../../infra/agent/dist/broker-link.js";
+
+const TOKEN = "known to both";
+
+it("nothing that happens between hello and welcome is left out, or told before the welcome", async () => {
+  await using server = await Broker.listen();
+  let finish: ((hello: never) => void) | undefined;
+  let begin: (() => void) | undefined;
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  await using link = linkTo(server, () => {
+    begin?.();
+    return new Promise<never>((resolve) => {
+      finish = resolve;
+    });
+  });
+  link.connect();
+  await server.accept();
+  await begun;
+  // Which of both it is in is the room host's to know.
+  link.room(event("early", { event: "joined", sessionId: "ann" }));
+  finish?.({ type: "hello" } as never);
+  expect(await server.next()).toEqual({ type: "hello" });
+  link.room(event("moved-in", { event: "left", sessionId: "ann" }));
+  server.welcome();
+  const told: unknown[] = [];
+  while (told.length < 2) {
+    const message = await server.next();
+    if (message.type === "room") told.push(message.roomId);
+  }
+  expect(told).toEqual(["early", "moved-in"]);
+});
+
+it("what can only be told once outlives a connection that breaks before its welcome", async () => {
+  await using server = await Broker.listen();
+  await using link = linkTo(server, () => Promise.resolve({ type: "hello" } as never));
+  link.connect();
+  await server.accept();
+  await server.next();
+  link.room(event("room", { event: "joined", sessionId: "ann" }));
+  link.room(event("room", { event: "standby-orphaned", standbyId: "s" }));
+  server.drop();
+  await server.accept();
+  await server.next();
+  server.welcome();
+  let message = await server.next();
+  while (message.type !== "room") message = await server.next();
+  expect(message.change).toEqual({ event: "standby-orphaned", standbyId: "s" });
+});
+
+const event = (roomId: string, change: RoomEvent) => ({ type: "room", roomId, epoch: 1, change }) as const;
+
+function linkTo({ url }: Broker, hello: () => Promise<never>): BrokerLink {
+  return new BrokerLink({
+    url,
+    hello,
+    token: TOKEN,
+    hostId: "host",
+    heartbeat: () => ({ type: "heartbeat", load: 0, rssBytes: 1 }),
+    handle: () => Promise.reject(new Error("nothing is asked here")),
+    onCheckpointed: () => undefined,
+    onPublished: () => undefined,
+    notice: () => undefined,
+    onState: () => undefined,
+  });
+}
+
+/** The broker's side of the conversation, a message at a time. */
+class Broker implements AsyncDisposable {
+  readonly #server: WebSocketServer;
+  readonly #heard: AgentToBroker[] = [];
+  #waiting: (() => void) | undefined;
+  #socket: WebSocket | undefined;
+
+  private constructor(server: WebSocketServer) {
+    this.#server = server;
+  }
+
+  static async listen(): Promise<Broker> {
+    const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+    await once(server, "listening");
+    return new Broker(server);
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
+  }
+
+  /** Takes the next connection as far as its hello. */
+  async accept(): Promise<void> {
+    const [socket] = (await once(this.#server, "connection")) as [WebSocket];
+    this.#socket = socket;
+    socket.on("message", (data) => {
+      this.#heard.push(JSON.parse(String(data)));
+      this.#waiting?.();
+    });
+    const challenge = newNonce();
+    this.#say({ type: "challenge", challenge });
+    const answer = await this.next();
+    if (answer.type !== "answer") throw new Error(`${answer.type} instead of an answer`);
+    const { protocol, hostId, nonce } = answer;
+    this.#say({ type: "accepted", proof: prove(TOKEN, "broker", { protocol, hostId, challenge, nonce }) });
+  }
+
+  welcome(): void {
+    this.#say({ type: "welcome", brokerId: "broker", heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
+  }
+
+  drop(): void {
+    this.#socket?.terminate();
+  }
+
+  async next(): Promise<AgentToBroker> {
+    for (;;) {
+      const message = this.#heard.shift();
+      if (message !== undefined) return message;
+      await new Promise<void>((resolve) => {
+        this.#waiting = resolve;
+      });
+    }
+  }
+
+  #say(message: object): void {
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#server.clients) socket.terminate();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
