@@ -36,7 +36,7 @@ export {
 } from "./fleet/plan-moves.js";
 export { geodesicRttMs, type Place } from "./latency/geodesic.js";
 export { LatencyMap } from "./latency/latency-map.js";
-export { quantile } from "./latency/quantile.js";
+export { quantile, quantileOf } from "./latency/quantile.js";
 export type {
   Estimate,
   HostPlace,
@@ -50,6 +50,7 @@ export { checkSlices, parseRttMatrix, type RttMatrix } from "./matrix/rtt-matrix
 export { PlacementWorld, type Recording } from "./placement-world.js";
 export { type Confirmation, nextConfirmation } from "./probing/confirm.js";
 export { DEFAULT_PROBING } from "./probing/probe-planner.js";
+export { type Random, seededRandom } from "./random/random.js";
 export { Replay, type ReplayDifference, replay, TraceError } from "./replay/replay.js";
 export { type PageData, type PageMove, type PageRoom, SimulationPage } from "./report/page.js";
 export {

@@ -1,9 +1,11 @@
 /** Brokers that share a Redis: seats a second with one and with three of them, and how soon joins work after it failed. */
+
 import { Agent } from "node:http";
+import { quantileOf } from "@centroid/placement";
 import { ChaosWorld } from "../chaos/world.js";
 import { DOWN_AFTER_MS, WatchedRedis } from "../support/redis-groups.js";
 import { CONCURRENCY, call, load } from "./load.js";
-import { quantile, type Row } from "./row.js";
+import type { Row } from "./row.js";
 
 const ROOMS = 60;
 const JOINS = 3_000;
@@ -44,12 +46,12 @@ async function masterKilled(count: number): Promise<Row[]> {
   }
   const group = `${count} brokers, a master, two replicas, three Sentinels (down after ${DOWN_AFTER_MS} ms)`;
   return [
-    { group, figure: "master killed until all seat again p50", value: quantile(times, 0.5), unit: "ms" },
+    { group, figure: "master killed until all seat again p50", value: quantileOf(times, 0.5), unit: "ms" },
     { group, figure: "master killed until all seat again max", value: Math.max(...times), unit: "ms" },
     {
       group,
       figure: "of it until the Sentinels name another p50",
-      value: quantile(promotions, 0.5),
+      value: quantileOf(promotions, 0.5),
       unit: "ms",
     },
   ];
@@ -89,9 +91,9 @@ async function redisRestart(world: ChaosWorld, group: string): Promise<Row[]> {
     times.push(performance.now() - killedMs);
   }
   return [
-    { group, figure: "Redis killed until all seat again p50", value: quantile(times, 0.5), unit: "ms" },
+    { group, figure: "Redis killed until all seat again p50", value: quantileOf(times, 0.5), unit: "ms" },
     { group, figure: "Redis killed until all seat again max", value: Math.max(...times), unit: "ms" },
-    { group, figure: "of it until Redis itself answers p50", value: quantile(redisTimes, 0.5), unit: "ms" },
+    { group, figure: "of it until Redis itself answers p50", value: quantileOf(redisTimes, 0.5), unit: "ms" },
   ];
 }
 

@@ -1,10 +1,11 @@
 /** A host is killed, or stopped, while players talk: how long until every one of them hears its room again. */
+import { quantileOf } from "@centroid/placement";
 import type { CentroidRoom, MigrateEvent } from "@centroid/sdk";
 import { RecordedSystem } from "../history/recorded-system.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { HOSTS, LiveSystem } from "../support/live-system.js";
 import { descendants } from "../support/processes.js";
-import { quantile, type Row } from "./row.js";
+import type { Row } from "./row.js";
 
 /** Hosts of one continent, ms. */
 const RTT = {
@@ -37,7 +38,7 @@ async function measure(group: string, type: string, how: NodeJS.Signals, aimMs: 
     {
       group,
       figure: "until all hear again p50",
-      value: quantile(times, 0.5),
+      value: quantileOf(times, 0.5),
       unit: "ms",
       aim: { max: aimMs },
     },

@@ -1,11 +1,13 @@
 /** What players feel of a hand-off: silence beyond the tick, by client, over many moves. */
+
 import { join } from "node:path";
 import { startDistanceEmulator } from "@centroid/emulation";
+import { quantileOf } from "@centroid/placement";
 import type { CentroidRoom, MigrateEvent } from "@centroid/sdk";
 import { RecordedSystem } from "../history/recorded-system.js";
 import type { LedgerRoom } from "../support/ledger.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
-import { quantile, type Row } from "./row.js";
+import type { Row } from "./row.js";
 
 const HOSTS = [
   { hostId: "a", siteId: "here" },
@@ -88,20 +90,20 @@ async function measure({ group, players, moves, weights, rttMs, aims }: Settings
     {
       group,
       figure: "freeze beyond the tick p50",
-      value: quantile(freeze, 0.5),
+      value: quantileOf(freeze, 0.5),
       unit: "ms",
       ...(aims.p50 !== undefined && { aim: { max: aims.p50 } }),
     },
     {
       group,
       figure: "freeze beyond the tick p99",
-      value: quantile(freeze, 0.99),
+      value: quantileOf(freeze, 0.99),
       unit: "ms",
       aim: { max: aims.p99 },
     },
     { group, figure: "freeze beyond the tick max", value: Math.max(...freeze), unit: "ms" },
     { group, figure: "messages lost, doubled or out of order", value: wrong, unit: "", aim: { max: 0 } },
-    { group, figure: "whole move p50", value: quantile(totals, 0.5), unit: "ms" },
+    { group, figure: "whole move p50", value: quantileOf(totals, 0.5), unit: "ms" },
     { group, figure: "bytes per move", value: bytes / moves / 1024, unit: "KiB" },
   ];
 }

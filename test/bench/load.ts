@@ -1,6 +1,6 @@
 /** Requests to a broker as fast as it answers them. */
 import { type Agent, request } from "node:http";
-import { quantile } from "./row.js";
+import { quantileOf } from "@centroid/placement";
 
 /** Requests under way at once: enough to keep both cores busy, few enough to see latency. */
 export const CONCURRENCY = 48;
@@ -18,7 +18,7 @@ export async function load(
       while (next < count) times.push(await one(next++));
     }),
   );
-  return { perSecond: (count / (performance.now() - startedMs)) * 1000, p99Ms: quantile(times, 0.99) };
+  return { perSecond: (count / (performance.now() - startedMs)) * 1000, p99Ms: quantileOf(times, 0.99) };
 }
 
 /** A `POST` without options. Rejects unless it is answered with 200. */

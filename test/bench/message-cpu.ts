@@ -1,14 +1,16 @@
 /** CPU that a room host spends per message, against the same room on bare Colyseus, in turns in one run. */
+
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { quantileOf } from "@centroid/placement";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { Client, type Room } from "@colyseus/sdk";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
-import { quantile, type Row } from "./row.js";
+import type { Row } from "./row.js";
 
 const PLAYERS = 20;
 const MESSAGES_PER_PLAYER_PER_S = 100;
@@ -57,11 +59,11 @@ export async function messageCpu(): Promise<Row[]> {
       {
         group,
         figure: "ratio, median of 7 paired slices",
-        value: quantile(ratios, 0.5),
+        value: quantileOf(ratios, 0.5),
         unit: "x",
         aim: { max: 1.1 },
       },
-      { group, figure: "room host, per message", value: quantile(perMessage, 0.5), unit: "µs" },
+      { group, figure: "room host, per message", value: quantileOf(perMessage, 0.5), unit: "µs" },
     ];
   } finally {
     await stop(bare);

@@ -1,6 +1,4 @@
 /** One measured figure: what, how much, against which aim. */
-import { quantile as sortedQuantile } from "@centroid/placement";
-
 export interface Row {
   group: string;
   figure: string;
@@ -13,12 +11,4 @@ export interface Row {
 export function met(row: Row): boolean | undefined {
   if (row.aim === undefined) return undefined;
   return "max" in row.aim ? row.value <= row.aim.max : row.value >= row.aim.min;
-}
-
-/** Of values in any order; see placement's own for how. */
-export function quantile(values: readonly number[], share: number): number {
-  return sortedQuantile(
-    values.toSorted((a, b) => a - b),
-    share,
-  );
 }

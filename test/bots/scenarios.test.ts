@@ -1,8 +1,8 @@
 /** Scenarios: the same seed gives the same plans, and every plan makes sense. */
 import { loadWorld, SCENARIO_NAMES } from "@centroid/bots";
+import { seededRandom } from "@centroid/placement";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { seededUniform } from "../../client/bots/dist/measure/random.js";
 import { BOT_SCENARIOS } from "../../client/bots/dist/scenarios/scenarios.js";
 
 const world = loadWorld();
@@ -11,7 +11,7 @@ const regionOf = (cityId: string) => world.cities.find((c) => c.cityId === cityI
 
 describe.each(SCENARIO_NAMES)("%s", (name) => {
   const plan = (players: number, rooms: number, seed: number) =>
-    BOT_SCENARIOS[name]({ players, rooms, durationMs: 60_000, world, random: seededUniform(seed) });
+    BOT_SCENARIOS[name]({ players, rooms, durationMs: 60_000, world, random: seededRandom(seed).next });
 
   test("is repeatable and within the run", () => {
     fc.assert(
@@ -50,7 +50,7 @@ test("follow-the-sun takes each room's players to another continent on every leg
     rooms: 5,
     durationMs: 60_000,
     world,
-    random: seededUniform(1),
+    random: seededRandom(1).next,
   });
   for (const { homeCityId, legs } of plans) {
     const route = [homeCityId, ...legs.map(({ cityId }) => cityId)].map(regionOf);
@@ -60,7 +60,14 @@ test("follow-the-sun takes each room's players to another continent on every leg
 });
 
 test("follow-the-sun goes on for as long as the run lasts if told how long a leg is", () => {
-  const input = { players: 24, rooms: 4, durationMs: 600_000, legMs: 6_000, world, random: seededUniform(1) };
+  const input = {
+    players: 24,
+    rooms: 4,
+    durationMs: 600_000,
+    legMs: 6_000,
+    world,
+    random: seededRandom(1).next,
+  };
   const plans = BOT_SCENARIOS["follow-the-sun"](input);
   for (const { legs, visits } of plans) {
     expect(legs).toHaveLength(99);
@@ -75,7 +82,7 @@ test("follow-the-sun goes on for as long as the run lasts if told how long a leg
 
 test("a crowd arrives at a rate that a broker can seat, a few players at once", () => {
   const arrivals = (players: number): number => {
-    const input = { players, rooms: 4, durationMs: 60_000, world, random: seededUniform(1) };
+    const input = { players, rooms: 4, durationMs: 60_000, world, random: seededRandom(1).next };
     return Math.max(...BOT_SCENARIOS.regional(input).map(({ visits }) => visits[0]!.fromMs));
   };
   expect(arrivals(24)).toBeLessThan(6_000);

@@ -1,8 +1,8 @@
 /** A player who sends more than it may is put out; the others play on, and who only catches up is left alone. */
-import { CLOSE_TOO_FAST } from "@centroid/protocol";
+import { CLOSE_TOO_FAST, type TokenBucket } from "@centroid/protocol";
 import type { MigrateEvent } from "@centroid/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Budget, limited } from "../../infra/room-host/dist/sessions/player-limits.js";
+import { limited, playerBucket } from "../../infra/room-host/dist/sessions/player-limits.js";
 import { SessionLink } from "../../infra/room-host/dist/sessions/session-link.js";
 import { EarlyFrames } from "../../infra/room-host/dist/sockets/early-frames.js";
 import type { ServerSocket } from "../../infra/room-host/dist/sockets/server-socket.js";
@@ -66,35 +66,35 @@ describe("a real room", () => {
 });
 
 describe("the budget of a connection", () => {
-  const admitted = (budget: Budget, offered: number, atMs: number): number =>
-    Array.from({ length: offered }, () => budget.admit(atMs)).filter(Boolean).length;
+  const admitted = (budget: TokenBucket, offered: number, atMs: number): number =>
+    Array.from({ length: offered }, () => budget.take(atMs)).filter(Boolean).length;
 
   it("admits ten seconds' worth at once, its rate in the long run, and saves no more up", () => {
-    const budget = new Budget(PER_SECOND, false, 0);
+    const budget = playerBucket(PER_SECOND, false, 0);
     expect(admitted(budget, 1_000, 0)).toBe(BURST);
     expect(admitted(budget, 1_000, 1_000)).toBe(PER_SECOND);
     expect(admitted(budget, 1_000, 3_600_000)).toBe(BURST);
   });
 
   it("begins with half a minute's more where a session goes on, once", () => {
-    const budget = new Budget(PER_SECOND, true, 0);
+    const budget = playerBucket(PER_SECOND, true, 0);
     expect(admitted(budget, 10, 60_000)).toBe(10);
     expect(admitted(budget, 2_000, 60_000)).toBe(PER_SECOND * 40 - 10);
     expect(admitted(budget, 2_000, 120_000)).toBe(BURST);
   });
 
   it("counts bytes as it counts frames", () => {
-    const budget = new Budget(1_000, false, 0);
-    expect([budget.admit(0, 9_000), budget.admit(0, 1_001), budget.admit(0, 1_000)]).toEqual([
+    const budget = playerBucket(1_000, false, 0);
+    expect([budget.take(0, 9_000), budget.take(0, 1_001), budget.take(0, 1_000)]).toEqual([
       true,
       false,
       true,
     ]);
-    expect([budget.admit(500, 501), budget.admit(500, 500)]).toEqual([false, true]);
+    expect([budget.take(500, 501), budget.take(500, 500)]).toEqual([false, true]);
   });
 
   it("admits everything where there is no limit", () => {
-    expect(admitted(new Budget(0, false, 0), 100_000, 0)).toBe(100_000);
+    expect(admitted(playerBucket(0, false, 0), 100_000, 0)).toBe(100_000);
   });
 });
 

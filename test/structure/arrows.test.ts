@@ -9,7 +9,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "client/protocol": [],
   "client/room": [],
   "client/sdk": ["client/protocol"],
-  "client/bots": ["client/protocol", "client/sdk"],
+  "client/bots": ["client/protocol", "client/sdk", "placement"],
   "client/dashboard": ["client/protocol"],
   "client/naf-adapter": ["client/sdk"],
   "client/demo": ["client/naf-adapter", "client/sdk"],
@@ -18,7 +18,13 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "infra/room-host": ["client/protocol", "client/room"],
   "infra/agent": ["client/protocol", "infra/room-host"],
   "infra/vm-carrier": ["client/protocol", "infra/agent", "infra/node-libvirt", "infra/room-host"],
-  "infra/emulation": ["client/protocol", "infra/node-libvirt", "infra/room-host", "infra/vm-carrier"],
+  "infra/emulation": [
+    "client/protocol",
+    "infra/node-libvirt",
+    "infra/room-host",
+    "infra/vm-carrier",
+    "placement",
+  ],
   infra: ["client/room", "infra/agent", "infra/emulation", "infra/room-host", "infra/vm-carrier"],
   "server/broker": ["client/protocol", "placement"],
   "server/cli": [

@@ -3,9 +3,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { seededRandom } from "@centroid/placement";
 import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
-import { seededUniform } from "./measure/random.js";
 import { type ToWorker, toParentSchema } from "./process/messages.js";
 import { type BotProgress, type BotReport, ReportBuilder } from "./report/report.js";
 import type { PlayerPlan } from "./scenarios/plan.js";
@@ -58,7 +58,7 @@ export async function runBots({ onProgress, signal, ...rest }: RunBotsOptions): 
     durationMs,
     legMs,
     world: loadWorld(),
-    random: seededUniform(seed),
+    random: seededRandom(seed).next,
   });
   const builder = new ReportBuilder({
     scenario,

@@ -2,6 +2,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { CentroidError, errorCodeSchema } from "@centroid/protocol";
+import { endChild } from "@centroid/protocol/node";
 import { z } from "zod";
 import type { BrokerLinkState } from "./broker-link.js";
 import { withoutSecrets } from "./carrier/room-environment.js";
@@ -69,10 +70,7 @@ export async function startAgent(
     exited,
     kill: (signal) => void child.kill(signal),
     async [Symbol.asyncDispose]() {
-      if (child.connected) child.disconnect();
-      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-      await exited;
-      clearTimeout(timer);
+      await endChild(child, STOP_TIMEOUT_MS);
     },
   };
   const onAbort = (): void => void agent[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@
 import { explainVerdict } from "../decide/explain.js";
 import type { HostTable } from "../decide/host-table.js";
 import type { PlacementParameters, Verdict } from "../decide/types.js";
-import { quantile } from "../latency/quantile.js";
+import { quantileOf } from "../latency/quantile.js";
 import type { RttMatrix } from "../matrix/rtt-matrix.js";
 import { DEFAULT_SIMULATION, type PolicyName, type SimulationParameters } from "./parameters.js";
 import { ABSENT, type RoomTrace } from "./scenario.js";
@@ -93,9 +93,9 @@ export function simulate(
     policies: tallies.map((t) => ({
       policy: t.policy,
       staticMean: mean(t.static),
-      staticP95: quantile(Float64Array.from(t.static).sort(), 0.95),
+      staticP95: quantileOf(t.static, 0.95),
       dynamicMean: mean(t.dynamic),
-      dynamicP95: quantile(Float64Array.from(t.dynamic).sort(), 0.95),
+      dynamicP95: quantileOf(t.dynamic, 0.95),
       migrations: t.moves / p.rooms,
       probesPerPlayer:
         t.policy === "centroid" ? t.probes / Math.max(1, t.stays) : t.policy === "oracle" ? 0 : p.hosts,

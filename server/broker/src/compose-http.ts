@@ -1,10 +1,10 @@
 /** Puts together what players and operators call: routes, who may do what, the one port. */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, type RateLimit } from "@centroid/protocol";
 import type { FastifyInstance } from "fastify";
 import type { EventSocket } from "./api/event-socket.js";
 import { Guard, isLoopback } from "./api/guard.js";
 import { httpServer } from "./api/http-server.js";
-import { type RateLimit, RateLimiter } from "./base/rate-limit.js";
+import { RateLimiter } from "./base/rate-limit.js";
 import type { Core } from "./compose.js";
 import type { AppProxy } from "./gateway/app-proxy.js";
 import type { Gateway } from "./gateway/gateway.js";

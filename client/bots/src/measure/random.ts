@@ -3,17 +3,6 @@
 /** Draws from [0, 1). */
 export type Uniform = () => number;
 
-/** The same draws for the same seed; mulberry32, public domain. */
-export function seededUniform(seed: number): Uniform {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** @throws RangeError for an empty list */
 export function pickOne<T>(items: readonly T[], random: Uniform): T {
   const item = items[Math.floor(random() * items.length)];

@@ -1,7 +1,8 @@
 /** One player: follows its plan through the run, with a client of its own like any user of the SDK. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { seededRandom } from "@centroid/placement";
 import { CentroidClient } from "@centroid/sdk";
-import { seededUniform, type Uniform } from "../measure/random.js";
+import type { Uniform } from "../measure/random.js";
 import type { Tally } from "../measure/tally.js";
 import type { PlayerPlan } from "../scenarios/plan.js";
 import type { EmulatedWorld } from "../world/world.js";
@@ -35,7 +36,7 @@ export class Bot {
 
   constructor(options: BotOptions) {
     this.#options = options;
-    this.#random = seededUniform(options.seed);
+    this.#random = seededRandom(options.seed).next;
     const { plan, emulatorControlUrl, brokerUrl } = options;
     this.#client = new CentroidClient(brokerUrl, {
       playerId: plan.playerId,

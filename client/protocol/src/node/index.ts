@@ -2,6 +2,7 @@
 
 export { authority } from "./authority.js";
 export { DisposalStack } from "./disposal-stack.js";
+export { endChild } from "./end-child.js";
 export { PendingReplies } from "./request-correlator.js";
 export { requestTarget } from "./request-target.js";
 export { type Challenge, newNonce, prove, proves } from "./token-proof.js";

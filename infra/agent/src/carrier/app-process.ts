@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CentroidError, type Published, publishedSchema, roomAskedSchema, tryRead } from "@centroid/protocol";
+import { endChild } from "@centroid/protocol/node";
 import { APP_MAIN } from "@centroid/room-host";
 import { z } from "zod";
 import { answerQuestion } from "./answer-question.js";
@@ -124,12 +125,6 @@ export class AppProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = new Promise((resolve) => child.once("exit", resolve));
-    if (child.connected) child.disconnect();
-    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-    await exited;
-    clearTimeout(timer);
+    if (this.#child !== undefined) await endChild(this.#child, STOP_TIMEOUT_MS);
   }
 }

@@ -15,7 +15,7 @@ import {
   roomReportSchema,
   tryRead,
 } from "@centroid/protocol";
-import { PendingReplies } from "@centroid/protocol/node";
+import { endChild, PendingReplies } from "@centroid/protocol/node";
 import {
   LAST_WORDS_FD,
   type LastWords,
@@ -341,14 +341,7 @@ export class ProcessCarrier implements Carrier {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     const host = await this.#host?.catch(() => undefined);
-    if (host === undefined) return;
-    const { child } = host;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = new Promise((resolve) => child.once("exit", resolve));
-    if (child.connected) child.disconnect();
-    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-    await exited;
-    clearTimeout(timer);
+    if (host !== undefined) await endChild(host.child, STOP_TIMEOUT_MS);
   }
 }
 

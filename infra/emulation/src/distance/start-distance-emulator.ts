@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
 import { CentroidError } from "@centroid/protocol";
+import { endChild } from "@centroid/protocol/node";
 import { z } from "zod";
 import {
   type DistanceEmulatorOptions,
@@ -69,10 +70,7 @@ export async function startDistanceEmulator(
   };
   const stop = async () => {
     signal?.removeEventListener("abort", stop);
-    if (child.connected) child.disconnect();
-    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-    await exited;
-    clearTimeout(timer);
+    await endChild(child, STOP_TIMEOUT_MS);
   };
   signal?.addEventListener("abort", stop, { once: true });
 

@@ -4,6 +4,7 @@
  */
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
+import { quantile } from "@centroid/placement";
 
 /** What a player saw since the last `mark`. */
 export interface LabProbeReport {
@@ -19,10 +20,6 @@ export interface LabProbeReport {
 }
 
 const headerBytes = 8;
-
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}
 
 class Probe {
   #pending = Buffer.alloc(0);
@@ -68,8 +65,8 @@ class Probe {
       frames: this.#frames,
       bytes: this.#bytes,
       gapMs: sorted.at(-1) ?? 0,
-      gapP50Ms: percentile(sorted, 0.5),
-      gapP99Ms: percentile(sorted, 0.99),
+      gapP50Ms: quantile(sorted, 0.5),
+      gapP99Ms: quantile(sorted, 0.99),
       lost: this.#lost,
       connected: this.connected,
     };

@@ -1,5 +1,5 @@
 /** What one player's connection may send: frames of a limited size, so many a second. A hand-off's are not limited. */
-import { CLOSE_TOO_FAST } from "@centroid/protocol";
+import { CLOSE_TOO_FAST, type RateLimit, TokenBucket } from "@centroid/protocol";
 import { CLOSE_TOO_LARGE, type ServerSocket } from "../sockets/server-socket.js";
 
 /** Colyseus' own default is 4 KB, too small for a base64 picture or a full transform set. */
@@ -10,6 +10,7 @@ export const DEFAULT_MAX_FRAMES_PER_SECOND = 200;
 const BURST_S = 10;
 /** What a player says again after its host was lost: it is waited for so long, and goes on talking meanwhile. */
 const RESEND_S = 30;
+const UNLIMITED: RateLimit = { perSecond: 0, burst: Number.POSITIVE_INFINITY };
 
 /** Several times what a client sends that speaks, shares a picture now and then and reports its pose. */
 export const DEFAULT_MAX_BYTES_PER_SECOND = 512 * 1024;
@@ -20,40 +21,20 @@ export interface PlayerLimits {
   maxBytesPerSecond: number;
 }
 
-/** A token bucket: a full one admits `perSecond * BURST_S` at once and `perSecond` in the long run. */
-export class Budget {
-  readonly #perSecond: number;
-  #tokens: number;
-  #atMs: number;
-
-  /**
-   * @param perSecond no limit if 0
-   * @param resends this connection goes on with a session: it begins with what another one did not get through
-   */
-  constructor(perSecond: number, resends: boolean, nowMs: number) {
-    this.#perSecond = perSecond;
-    this.#tokens = perSecond * (BURST_S + (resends ? RESEND_S : 0));
-    this.#atMs = nowMs;
-  }
-
-  /** False if this frame, or so many bytes, is too much. */
-  admit(nowMs: number, amount = 1): boolean {
-    if (this.#perSecond === 0) return true;
-    const refilled = this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond;
-    // What a resend began with is used up, not cut down.
-    this.#tokens = Math.max(this.#tokens, Math.min(this.#perSecond * BURST_S, refilled));
-    this.#atMs = nowMs;
-    if (this.#tokens < amount) return false;
-    this.#tokens -= amount;
-    return true;
-  }
+/**
+ * @param perSecond no limit if 0
+ * @param resends this connection continues a session: it begins with what another one did not get through
+ */
+export function playerBucket(perSecond: number, resends: boolean, nowMs: number): TokenBucket {
+  const limit = perSecond === 0 ? UNLIMITED : { perSecond, burst: perSecond * BURST_S };
+  return new TokenBucket(limit, nowMs, limit.burst + (resends ? perSecond * RESEND_S : 0));
 }
 
 /** The socket of a player, closed with a code and a reason when it sends more than it may. */
 export function limited(socket: ServerSocket, limits: PlayerLimits, resends: boolean): ServerSocket {
   const { maxFramesPerSecond, maxBytesPerSecond } = limits;
-  const frames = new Budget(maxFramesPerSecond, resends, performance.now());
-  const bytes = new Budget(maxBytesPerSecond, resends, performance.now());
+  const frames = playerBucket(maxFramesPerSecond, resends, performance.now());
+  const bytes = playerBucket(maxBytesPerSecond, resends, performance.now());
   let open = true;
   const refuse = (code: number, reason: string): void => {
     open = false;
@@ -69,12 +50,12 @@ export function limited(socket: ServerSocket, limits: PlayerLimits, resends: boo
         const nowMs = performance.now();
         if (frame.byteLength > MAX_PLAYER_FRAME_BYTES)
           refuse(CLOSE_TOO_LARGE, `frame of ${frame.byteLength} bytes; at most ${MAX_PLAYER_FRAME_BYTES}`);
-        else if (!frames.admit(nowMs))
+        else if (!frames.take(nowMs))
           refuse(
             CLOSE_TOO_FAST,
             `more than ${maxFramesPerSecond} frames a second; send fewer and join again`,
           );
-        else if (!bytes.admit(nowMs, frame.byteLength))
+        else if (!bytes.take(nowMs, frame.byteLength))
           refuse(CLOSE_TOO_FAST, `more than ${maxBytesPerSecond} bytes a second; send less and join again`);
         else listener(frame);
       }),

@@ -1,6 +1,5 @@
 /** What one address, or one player, may ask of a broker. On unless it is told otherwise. */
-import { CentroidError } from "@centroid/protocol";
-import type { RateLimit } from "./rate-limit.js";
+import { CentroidError, type RateLimit } from "@centroid/protocol";
 
 /** What is held without being used. */
 export interface HeldLimits {

@@ -1,12 +1,6 @@
 /** A token bucket per address, or whatever else a caller is known by, for what anybody may call. */
+import { type RateLimit, TokenBucket } from "@centroid/protocol";
 import type { Clock } from "./clock.js";
-
-export interface RateLimit {
-  /** Requests a second in the long run. */
-  perSecond: number;
-  /** Requests at once. */
-  burst: number;
-}
 
 /** Addresses remembered; beyond that the one idle longest is forgotten. */
 const MAX_ADDRESSES = 50_000;
@@ -14,7 +8,7 @@ const MAX_ADDRESSES = 50_000;
 export class RateLimiter {
   readonly #limit: RateLimit | undefined;
   readonly #clock: Clock;
-  readonly #buckets = new Map<string, { tokens: number; atMs: number }>();
+  readonly #buckets = new Map<string, TokenBucket>();
 
   /** @param limit no limit if not given */
   constructor(limit: RateLimit | undefined, clock: Clock) {
@@ -24,19 +18,17 @@ export class RateLimiter {
 
   /** True if this address has something left of its share. */
   has(address: string): boolean {
-    const known = this.#buckets.get(address);
-    return known === undefined || this.#refilled(known) >= 1;
+    return this.#buckets.get(address)?.has(this.#clock.now()) !== false;
   }
 
   /** False if this address has used up its share. */
   admit(address: string): boolean {
     const limit = this.#limit;
     if (limit === undefined) return true;
-    const atMs = this.#clock.now();
-    const known = this.#buckets.get(address);
-    const tokens = known === undefined ? limit.burst : this.#refilled(known);
+    const nowMs = this.#clock.now();
+    const bucket = this.#buckets.get(address) ?? new TokenBucket(limit, nowMs);
     this.#buckets.delete(address);
-    this.#buckets.set(address, { tokens: Math.max(0, tokens - 1), atMs });
+    this.#buckets.set(address, bucket);
     // The map keeps the order of use: the first has been idle longest.
     if (this.#buckets.size > MAX_ADDRESSES) {
       for (const oldest of this.#buckets.keys()) {
@@ -44,11 +36,9 @@ export class RateLimiter {
         break;
       }
     }
-    return tokens >= 1;
-  }
-
-  #refilled({ tokens, atMs }: { tokens: number; atMs: number }): number {
-    const { perSecond, burst } = this.#limit ?? { perSecond: 0, burst: Number.POSITIVE_INFINITY };
-    return Math.min(burst, tokens + ((this.#clock.now() - atMs) / 1000) * perSecond);
+    if (bucket.take(nowMs)) return true;
+    // Whoever goes on asking waits for a whole one.
+    bucket.empty();
+    return false;
   }
 }

@@ -2,6 +2,7 @@
  * What the players saw of a move, collected for a short time after the switch. Any player can say anything, so each is
  * heard once, and nobody's silence lasted longer than the move has taken so far.
  */
+import { quantileOf } from "@centroid/placement";
 import type { Receipt, RoomEvent } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 
@@ -78,9 +79,6 @@ function summarise(reports: readonly FreezeReport[]): FreezeSummary {
   };
 }
 
-/** Nearest-rank quantiles. */
 function quantiles(values: readonly number[]): { p50: number; p99: number; max: number } {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (q: number): number => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+  return { p50: quantileOf(values, 0.5), p99: quantileOf(values, 0.99), max: Math.max(...values) };
 }

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { benchVmMigration, vmLoads } from "@centroid/emulation";
-import { quantile } from "@centroid/placement";
+import { quantileOf } from "@centroid/placement";
 import { CentroidError } from "@centroid/protocol";
 import { buildGuestImage } from "@centroid/vm-carrier";
 import { type Command, Option } from "commander";
@@ -24,18 +24,11 @@ interface MigrateFlags {
 
 const HEAD = ["LOAD", "MODE", "DONE", "TOTAL", "GAP", "GAP MAX", "MOVED", "PASSES", "LOST"];
 
-function median(values: readonly number[]): number {
-  return quantile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
-}
-
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
 
 function summary(runs: readonly MoveRun[]): string[] {
   const [first] = runs;
-  const of = (field: (run: MoveRun) => number) => median(runs.map(field));
+  const of = (field: (run: MoveRun) => number) => quantileOf(runs.map(field), 0.5);
   return [
     first?.load ?? "",
     first?.mode ?? "",
