@@ -46,7 +46,18 @@ export type {
   ProbeVerdict,
 } from "./latency/types.js";
 export { MatrixError, type MatrixErrorCode } from "./matrix/matrix-error.js";
-export { checkSlices, parseRttMatrix, type RttMatrix } from "./matrix/rtt-matrix.js";
+export { MISSING_RULES, type MissingRule } from "./matrix/missing.js";
+export {
+  describeUnderstood,
+  type ReadOptions,
+  type ReadSlices,
+  type RttFile,
+  readRttMatrix,
+  readRttSlices,
+  type Understood,
+} from "./matrix/read-matrix.js";
+export { checkSlices, type RttMatrix } from "./matrix/rtt-matrix.js";
+export { RTT_UNITS, type RttUnit } from "./matrix/unit.js";
 export { PlacementWorld, type Recording } from "./placement-world.js";
 export { type Confirmation, nextConfirmation } from "./probing/confirm.js";
 export { DEFAULT_PROBING } from "./probing/probe-planner.js";

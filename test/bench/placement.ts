@@ -1,7 +1,7 @@
 /** Placement quality on measured round trips: every ratio from the raw matrix, against the offline optimum. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseRttMatrix, simulate } from "@centroid/placement";
+import { readRttMatrix, simulate } from "@centroid/placement";
 import type { Row } from "./row.js";
 
 const SLICES = ["planetlab-rtt-1.csv", "planetlab-rtt-2.csv", "planetlab-rtt-3.csv"];
@@ -12,7 +12,7 @@ export async function placement(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const file of SLICES) {
     const path = join(import.meta.dirname, "../../data", file);
-    const slice = parseRttMatrix(await readFile(path, "utf8"), file);
+    const slice = readRttMatrix(await readFile(path, "utf8"), file);
     const { policies } = simulate([slice], {
       hosts: 24,
       rooms: 40,

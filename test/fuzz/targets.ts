@@ -1,5 +1,5 @@
 /** What reads what others send or write: each with good inputs to start from and the errors it may answer with. */
-import { MatrixError, parseRttMatrix } from "@centroid/placement";
+import { MatrixError, readRttMatrix } from "@centroid/placement";
 import {
   agentRequestSchema,
   agentToBrokerSchema,
@@ -118,7 +118,7 @@ export const TARGETS: readonly Target[] = [
     name: "round-trip matrices (CSV)",
     expected: (error) => error instanceof MatrixError,
     once: (draw) => {
-      parseRttMatrix(mutateText(draw.of(samples.matrices), draw));
+      readRttMatrix(mutateText(draw.of(samples.matrices), draw));
       return true;
     },
   },

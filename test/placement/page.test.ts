@@ -8,8 +8,8 @@ import {
   engineSteps,
   movesOf,
   type PageData,
-  parseRttMatrix,
   pathCost,
+  readRttMatrix,
   SimulationPage,
   SimulationStage,
   simulate,
@@ -20,7 +20,7 @@ import { hasChromium, launchChromium } from "../support/chromium.js";
 
 /** Nodes on a line, 10 ms apart, beginning with another one in each slice. */
 const line = (nodes: number, shift = 0) =>
-  parseRttMatrix(
+  readRttMatrix(
     Array.from({ length: nodes }, (_, i) =>
       Array.from(
         { length: nodes },

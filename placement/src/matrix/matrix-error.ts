@@ -1,4 +1,4 @@
-/** What can be wrong with a matrix of round trips. */
+/** What can be wrong with round trips read from a file. */
 
 export type MatrixErrorCode =
   | "MATRIX_EMPTY"
@@ -10,6 +10,8 @@ export type MatrixErrorCode =
   | "MATRIX_TOO_LARGE"
   | "MATRIX_MISSING"
   | "MATRIX_BAD_QUOTES"
+  | "MATRIX_AMBIGUOUS"
+  | "MATRIX_UNREADABLE"
   | "MATRIX_SLICES_DIFFER";
 
 /** What is wrong with a matrix; `row` and `column` count from 1 as an editor shows the file. */
@@ -26,3 +28,7 @@ export class MatrixError extends Error {
     this.column = at.column;
   }
 }
+
+/** What may be given, for those whose file is none of it. */
+export const READABLE_LAYOUTS =
+  "a square matrix or one half of it, a table with sources down and destinations across, a long table (source, destination, round trip), or JSON of these";

@@ -8,11 +8,11 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DEFAULT_PARAMETERS, parseRttMatrix } from "@centroid/placement";
+import { DEFAULT_PARAMETERS, readRttMatrix } from "@centroid/placement";
 import { evaluate, type Figures, mean, type Setting, subMatrix, type Tuned } from "./evaluate.js";
 
 const SLICES = ["planetlab-rtt-1.csv", "planetlab-rtt-2.csv", "planetlab-rtt-3.csv"].map((file) =>
-  parseRttMatrix(readFileSync(join(import.meta.dirname, "../../../data", file), "utf8"), file),
+  readRttMatrix(readFileSync(join(import.meta.dirname, "../../../data", file), "utf8"), file),
 );
 const FOLDS = 3;
 /** Node i is held out if i is 0 modulo this; the others go to the folds in turn. */

@@ -1,25 +1,34 @@
 /** `centroid simulate`: placement policies on a matrix of round trips, each compared with the offline optimum. */
 import { readFile, writeFile } from "node:fs/promises";
-import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   DEFAULT_SIMULATION,
+  describeUnderstood,
   MatrixError,
+  MISSING_RULES,
+  type MissingRule,
   POLICIES,
   type PolicyName,
-  parseRttMatrix,
+  RTT_UNITS,
+  type RttUnit,
+  readRttSlices,
   SIMULATED_SCENARIOS,
   SimulationError,
   SimulationPage,
   type SimulationReport,
   simulate,
+  type Understood,
 } from "@centroid/placement";
 import { CentroidError } from "@centroid/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { fail, print, printJson, table } from "../terminal/output.js";
+import { readRttFiles } from "./rtt-files.js";
 
 interface Flags {
   rtt: string[];
+  unit?: RttUnit;
+  missing: MissingRule;
+  value?: string;
   hosts: number;
   rooms: number;
   players: { minPlayers: number; maxPlayers: number };
@@ -38,8 +47,22 @@ export function registerSimulate(program: Command): void {
   const d = DEFAULT_SIMULATION;
   program
     .command("simulate")
-    .description("compare placement policies with the offline optimum on a round-trip matrix")
-    .requiredOption("--rtt <file>", "square matrix in ms, CSV; repeat for slices over time", collect)
+    .description("compare placement policies with the offline optimum on measured round trips")
+    .requiredOption(
+      "--rtt <file>",
+      "round trips: matrix, long table, JSON, Markdown, also gzipped; a folder, or repeat, for slices over time",
+      collect,
+    )
+    .addOption(new Option("--unit <unit>", "unit of the numbers (default: found out)").choices(RTT_UNITS))
+    .addOption(
+      new Option(
+        "--missing <rule>",
+        "pairs that nobody measured: leave out their nodes, take the way by a third node, refuse",
+      )
+        .choices(MISSING_RULES)
+        .default("drop"),
+    )
+    .option("--value <column>", "column or key of the round trip, where there are several")
     .option("--hosts <n>", "number of nodes that act as hosts, drawn by the seed", number, d.hosts)
     .option("--rooms <n>", "number of rooms", number, d.rooms)
     .option("--players <min-max>", "players per room", range, range(`${d.minPlayers}-${d.maxPlayers}`))
@@ -58,8 +81,8 @@ export function registerSimulate(program: Command): void {
     .option("--json", "machine-readable output")
     .action(async (flags: Flags) => {
       try {
-        const report = await run(flags);
-        if (flags.json === true) printJson(report);
+        const { report, understood } = await run(flags);
+        if (flags.json === true) printJson({ ...report, understood });
         else show(report);
       } catch (cause) {
         fail(asUserError(cause), flags.json === true);
@@ -67,19 +90,24 @@ export function registerSimulate(program: Command): void {
     });
 }
 
-async function run({ rtt, players, policy, html, json: _, ...rest }: Flags): Promise<SimulationReport> {
-  const slices = await Promise.all(
-    rtt.map(async (file) => parseRttMatrix(await readFile(file, "utf8"), basename(file))),
-  );
+async function run(flags: Flags): Promise<{ report: SimulationReport; understood: Understood }> {
+  const { rtt, unit, missing, value, players, policy, html, json, ...rest } = flags;
+  const files = await readRttFiles(rtt);
+  const { slices, understood } = readRttSlices(files, {
+    missing,
+    ...(unit !== undefined && { unit }),
+    ...(value !== undefined && { value }),
+  });
+  if (json !== true) print(describeUnderstood(understood));
   const page = new SimulationPage();
-  const named = slices.map((slice, i) => ({ ...slice, name: basename(rtt[i] ?? "") }));
+  const named = slices.map((slice, i) => ({ ...slice, name: files[i]?.name ?? "" }));
   const options = { ...rest, ...players, ...(policy !== undefined && { policies: policy }) };
   const report = simulate(slices, options, {}, html === undefined ? undefined : page.add);
   if (html !== undefined) {
     const script = await readFile(fileURLToPath(import.meta.resolve("@centroid/placement/page.js")), "utf8");
     await writeFile(html, page.render(report, named, script));
   }
-  return report;
+  return { report, understood };
 }
 
 function show({ parameters: p, policies }: SimulationReport): void {
