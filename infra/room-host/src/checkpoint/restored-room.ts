@@ -48,13 +48,14 @@ export class RestoredRoom {
 
   /** Time goes on. To be called once the room can be found. @returns who is to come back */
   resume({ room: { sessions } }: Checkpoint): AwaitedPlayers {
-    const dropped = sessions.flatMap((session) => (session.dropped ? [session.sessionId] : []));
-    const present = [...this.clients.values()].filter(({ sessionId }) => !dropped.includes(sessionId));
+    const dropped = sessions.filter((session) => session.dropped);
+    const away = new Set(dropped.map(({ sessionId }) => sessionId));
+    const present = [...this.clients.values()].filter(({ sessionId }) => !away.has(sessionId));
     const awaited = new AwaitedPlayers(this.room, present, this.#as, RETURN_WINDOW_MS);
     this.room.move.clock.resume(this.room.patchRate ?? 0);
-    for (const sessionId of dropped) {
-      const client = this.clients.get(sessionId);
-      if (client !== undefined) this.room.move.dropAgain(client);
+    for (const session of dropped) {
+      const client = this.clients.get(session.sessionId);
+      if (client !== undefined) this.room.move.dropAgain(client, session);
     }
     return awaited;
   }

@@ -159,12 +159,8 @@ export function movable(
       client: Client,
       seconds: number | "manual",
     ): ReturnType<Room["allowReconnection"]> {
-      this.move.activity.reconnecting.set(client.sessionId, client);
       const deferred = super.allowReconnection(client, seconds);
-      deferred.then(
-        () => this.move.activity.reconnecting.delete(client.sessionId),
-        () => this.move.activity.reconnecting.delete(client.sessionId),
-      );
+      this.move.activity.hold(client, seconds, deferred);
       return deferred;
     }
   }
@@ -178,6 +174,15 @@ export function movable(
       },
     });
   };
+  for (const name of ["onDrop", "onLeave"] as const) {
+    const hook = author.prototype[name] as Room["onLeave"];
+    if (hook === undefined) continue;
+    Object.defineProperty(Movable.prototype, name, {
+      value(this: MovableRoom, client: Client, code?: number): unknown {
+        return this.move.activity.ending(client, code, () => hook.call(this, client, code));
+      },
+    });
+  }
   const { _flushPendingClientFrames } = Room.prototype as unknown as RoomInternals;
   Object.defineProperty(Movable.prototype, "_flushPendingClientFrames", {
     value(this: MovableRoom): void {

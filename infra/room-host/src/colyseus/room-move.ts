@@ -1,5 +1,6 @@
 /** What a movable room can do beside being a room: stand still, be taken apart, be put together and go on. */
 import { getMessageBytes, Protocol, type Room } from "@colyseus/core";
+import { CLOSE_ABNORMAL } from "../sockets/server-socket.js";
 import { internals, type RoomInternals } from "./core-internals.js";
 import { InputBacklog } from "./input-backlog.js";
 import { RoomInputs } from "./inputs.js";
@@ -9,6 +10,7 @@ import { RoomRewind } from "./rewind.js";
 import { RoomActivity } from "./room-activity.js";
 import { RoomClock } from "./room-clock.js";
 import { RoomPatches } from "./room-patches.js";
+import type { SessionRecord } from "./room-record.js";
 import { RoomSnapshot } from "./room-snapshot.js";
 import { RoomStreams } from "./schema/streams.js";
 import type { PlayerOf } from "./session-records.js";
@@ -132,9 +134,13 @@ export class RoomMove {
     if (streams !== undefined) client.raw(streams);
   }
 
-  /** Players who were disconnected when the room moved: their onDrop/onLeave runs again here and holds the seat. */
-  dropAgain(client: MovableClient): void {
-    void internals(this.#room)._onLeave(client.asClient(), 1006);
+  /**
+   * A player who was away when the room moved: the seat is held for as long as it still was. An onDrop() or onLeave() that
+   * waits for the player's return has to run again here, since the rest of it cannot travel.
+   */
+  dropAgain(client: MovableClient, { heldMs, code = CLOSE_ABNORMAL }: SessionRecord): void {
+    if (heldMs !== undefined) this.activity.heldElsewhere(client.sessionId, heldMs);
+    void internals(this.#room)._onLeave(client.asClient(), code);
   }
 
   /** The room lives elsewhere now: free everything here without telling the author's code or the players. */

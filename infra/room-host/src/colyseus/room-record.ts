@@ -27,6 +27,9 @@ export interface SessionRecord {
   input?: InputRecord;
   /** Disconnected, its seat held by allowReconnection(). */
   dropped: boolean;
+  /** Then: for how much longer, and with what code it went; nothing if the hook that holds the seat has to run again. */
+  heldMs?: number;
+  code?: number | undefined;
   /** Not back since the room was restored: for how long it is waited for, and what was said to it meanwhile. */
   awaitedMs?: number;
   waiting?: Uint8Array[];

@@ -127,7 +127,7 @@ export class RoomSnapshot {
         this.#activity.awaited.has(sessionId) ||
         room._reservedSeats[sessionId] === undefined,
     );
-    const away = [...this.#activity.reconnecting.values()];
+    const away = [...this.#activity.reconnecting.values()].map(({ client }) => client);
     const sessions = [
       ...present.map((client) => this.#sessions.read(client as unknown as MovableClient, false)),
       ...away.map((client) => this.#sessions.read(client as unknown as MovableClient, true)),
@@ -192,7 +192,7 @@ export class RoomSnapshot {
         if (kind === "rewind") return internals(this.#room).allowRewindState();
         if (kind === "inputs") return this.#parts.inputs.api;
         if (kind === "client")
-          return this.#room.clients.getById(name) ?? this.#activity.reconnecting.get(name);
+          return this.#room.clients.getById(name) ?? this.#activity.reconnecting.get(name)?.client;
         return timers[Number(name)] ?? this.#timerOver();
       },
     };

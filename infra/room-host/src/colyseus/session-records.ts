@@ -43,6 +43,7 @@ export class SessionRecords {
       sent: client.link.sent,
       ...(input !== undefined && { input }),
       dropped,
+      ...(dropped && this.#options.activity.heldSeat(client.sessionId)),
       ...this.#absence(client),
     };
   }

@@ -253,7 +253,7 @@ export class HandoffDestination {
     room.move.clock.resume(patchRateMs - stoodStillMs);
     for (const session of message.room.sessions) {
       const client = clients.get(session.sessionId);
-      if (client !== undefined && session.dropped) room.move.dropAgain(client);
+      if (client !== undefined && session.dropped) room.move.dropAgain(client, session);
     }
     setTimeout(() => {
       for (const client of clients.values())
