@@ -75,7 +75,8 @@ describe("a room's socket", () => {
     const seat = await world.match("create", "arena");
     const { frames } = await dial(`${socketUrl(world)}${slash}${pathOf(seat)}`, { say: "hello" });
     expect(frames.map(String)).toEqual(["hello"]);
-    expect(upstream.asked.map(({ url }) => url)).toEqual([pathOf(seat)]);
+    // The gateway plays the SDK's part, and says so to the host.
+    expect(upstream.asked.map(({ url }) => url)).toEqual([`${pathOf(seat)}&centroid=1`]);
   });
 
   it("brings headers and cookies, and the address of who asks in place of what it says of itself", async () => {
@@ -111,9 +112,9 @@ describe("a room's socket", () => {
     await using world = await worldAt(upstream.address);
     const seat = await world.match("create", "arena");
     for (const process of ["gone", "handoff", "standby", encodeURIComponent("127.0.0.1:1/x")])
-      await dial(`${socketUrl(world)}/${process}/${seat.roomId}?ticket=t`, { say: "x" });
+      await dial(`${socketUrl(world)}/${process}/${seat.roomId}?sessionId=s&ticket=t`, { say: "x" });
     expect(new Set(upstream.asked.map(({ url }) => url))).toEqual(
-      new Set([`/${seat.processId}/${seat.roomId}?ticket=t`]),
+      new Set([`/${seat.processId}/${seat.roomId}?sessionId=s&ticket=t`]),
     );
   });
 

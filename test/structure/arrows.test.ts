@@ -17,6 +17,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "infra/node-libvirt": [],
   "infra/room-host": ["client/protocol", "client/room"],
   "infra/agent": ["client/protocol", "infra/room-host"],
+  "infra/gateway": ["client/protocol", "client/sdk"],
   "infra/vm-carrier": ["client/protocol", "infra/agent", "infra/node-libvirt", "infra/room-host"],
   "infra/emulation": [
     "client/protocol",
@@ -35,12 +36,13 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "client/sdk",
     "infra/agent",
     "infra/emulation",
+    "infra/gateway",
     "infra/room-host",
     "infra/vm-carrier",
     "placement",
     "server/broker",
   ],
-  server: ["server/broker", "server/cli"],
+  server: ["infra/gateway", "server/broker", "server/cli"],
 };
 
 const packages = [...workspaces()].filter(([folder]) => folder !== "test");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type AgentProcess, startAgent } from "@centroid/agent";
 import { type Broker, type BrokerOptions, startBroker } from "@centroid/broker";
 import { type DistanceEmulator, startDistanceEmulator } from "@centroid/emulation";
+import { embeddedGateway } from "@centroid/gateway";
 import {
   type BrokerEvent,
   type Decision,
@@ -88,6 +89,7 @@ export class LiveSystem implements AsyncDisposable {
       addressBook: this.emulator,
       emulated: true,
       limits: false,
+      gateway: embeddedGateway,
       ...this.#options,
     });
     const socket = new WebSocket(`${this.broker.url.replace("http", "ws")}/events`);

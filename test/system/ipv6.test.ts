@@ -4,6 +4,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startAgent } from "@centroid/agent";
 import { startBroker } from "@centroid/broker";
+import { embeddedGateway } from "@centroid/gateway";
 import { DisposalStack } from "@centroid/protocol/node";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { CentroidClient } from "@centroid/sdk";
@@ -30,7 +31,14 @@ it.skipIf(!hasIpv6).each([
       folder,
     );
     const broker = cleanup.use(
-      await startBroker({ port: 0, bindHost: "::1", autoMove: false, limits: false, ...options }),
+      await startBroker({
+        port: 0,
+        bindHost: "::1",
+        autoMove: false,
+        limits: false,
+        gateway: embeddedGateway,
+        ...options,
+      }),
     );
     expect(broker.url).toBe(`http://[::1]:${broker.port}`);
     for (const hostId of ["a", "b"]) {

@@ -1,5 +1,5 @@
 /** One connection to a host's beacon: echoes go out numbered, answers are matched to them. */
-import { dial } from "./dial.js";
+import { dial, type SessionSocket } from "./dial.js";
 
 const CONNECT_TIMEOUT_MS = 3_000;
 /** No answer within this is a loss. */
@@ -8,7 +8,7 @@ const ECHO_TIMEOUT_MS = 1_500;
 const NUMBERS = 256;
 
 export class BeaconLine {
-  readonly #socket: WebSocket | undefined;
+  readonly #socket: SessionSocket | undefined;
   readonly #opened: Promise<void>;
   readonly #waiting = new Map<number, { answered: () => void; closed: () => void }>();
   #next = 0;
@@ -42,7 +42,7 @@ export class BeaconLine {
     // Whoever does not wait for the connection learns of its end from the echo.
     this.#opened.catch(() => undefined);
     if (socket === undefined) return;
-    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
       const number = new Uint8Array(data)[0];
       if (number !== undefined) this.#waiting.get(number)?.answered();
     };

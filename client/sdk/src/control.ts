@@ -6,12 +6,16 @@ import {
   PROTOCOL_VERSION,
   type ServerControl,
 } from "@centroid/protocol";
+import type { SessionSocket } from "./dial.js";
 
 /** In the range that applications may use. */
 const CLOSE_PROTOCOL = 4012;
 
 /** A host that does not keep to the protocol costs its own connection, not the game. */
-export function readControl(socket: WebSocket, frame: Uint8Array): ServerControl | undefined {
+export function readControl(
+  socket: Pick<SessionSocket, "close">,
+  frame: Uint8Array,
+): ServerControl | undefined {
   if (!isControl(frame)) return undefined;
   try {
     return decodeServerControl(frame);

@@ -13,8 +13,8 @@ import {
   isControl,
   type ServerControl,
 } from "@centroid/protocol";
-import { PlatformWebSocket } from "#websocket";
 import { readControl, withControl } from "./control.js";
+import { type Dial, dialWebSocket, OPEN, type SessionSocket } from "./dial.js";
 import { GapMeter } from "./gap-meter.js";
 import { NextHost } from "./next-host.js";
 import { Outbox } from "./outbox.js";
@@ -63,6 +63,8 @@ export interface SessionPaths {
   locate: (url: string) => Promise<Located>;
   /** The URL of this session that a host named, as one that can be dialled from here; the same if not given. */
   route?: (url: string) => string;
+  /** A WebSocket of its own if not given. */
+  dial?: Dial;
 }
 
 export interface SessionIdentity extends SessionPaths {
@@ -84,9 +86,10 @@ export class MigratingTransport {
   readonly #events: TransportEvents;
   readonly #listener: TransportListener;
   readonly #identity: SessionIdentity;
+  readonly #dial: Dial;
   readonly #outbox = new Outbox();
   readonly #gap = new GapMeter();
-  #socket: WebSocket | undefined;
+  #socket: SessionSocket | undefined;
   #next: NextHost | undefined;
   /** Frames of the outbox that no connection has carried yet. */
   #unsent: Uint8Array[] = [];
@@ -114,15 +117,21 @@ export class MigratingTransport {
     this.#events = events;
     this.#listener = listener;
     this.#identity = identity;
+    this.#dial = identity.dial ?? dialWebSocket;
     this.#epoch = identity.epoch;
   }
 
   get isOpen(): boolean {
     // While the session is on its way to another host the room is "open": what is sent waits in the outbox.
     if (this.#socket === undefined) return (this.#next ?? this.#recovery ?? this.#lastWord) !== undefined;
-    if (this.#socket.readyState === PlatformWebSocket.OPEN) return !this.#rejoining;
+    if (this.#socket.readyState === OPEN) return !this.#rejoining;
     // One that breaks just now will have a successor; nobody has been told yet that it broke.
     return this.#received > 0 && !this.#leaving;
+  }
+
+  /** False while what is sent waits for a host. */
+  get connected(): boolean {
+    return this.#socket?.readyState === OPEN;
   }
 
   connect(url: string): void {
@@ -144,8 +153,7 @@ export class MigratingTransport {
 
   send(data: Uint8Array): void {
     const frame = this.#outbox.push(data);
-    if (this.#socket?.readyState === PlatformWebSocket.OPEN)
-      this.#socket.send(frame as Uint8Array<ArrayBuffer>);
+    if (this.#socket?.readyState === OPEN) this.#socket.send(frame);
     else this.#unsent.push(frame);
   }
 
@@ -182,8 +190,7 @@ export class MigratingTransport {
   }
 
   #open(url: string): void {
-    const socket = new PlatformWebSocket(url);
-    socket.binaryType = "arraybuffer";
+    const socket = this.#dial(url);
     this.#socket = socket;
     socket.onopen = (event) => this.#events.onopen?.(event);
     socket.onerror = (event) => {
@@ -192,8 +199,8 @@ export class MigratingTransport {
     this.#listen(socket);
   }
 
-  #listen(socket: WebSocket): void {
-    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+  #listen(socket: SessionSocket): void {
+    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
       if (this.#socket === socket) this.#take(socket, data);
     };
     socket.onclose = ({ code, reason }) => {
@@ -201,7 +208,7 @@ export class MigratingTransport {
     };
   }
 
-  #take(socket: WebSocket, data: ArrayBuffer): void {
+  #take(socket: SessionSocket, data: ArrayBuffer): void {
     if (isControl(new Uint8Array(data, 0, Math.min(1, data.byteLength))))
       this.#control(socket, new Uint8Array(data));
     else this.#deliver(data);
@@ -216,7 +223,7 @@ export class MigratingTransport {
     if (this.#next?.arrived !== undefined) this.#trySwitch();
   }
 
-  #control(socket: WebSocket, frame: Uint8Array): void {
+  #control(socket: SessionSocket, frame: Uint8Array): void {
     const message = readControl(socket, frame);
     if (message === undefined) return;
     switch (message.type) {
@@ -242,6 +249,7 @@ export class MigratingTransport {
           url: this.#route(message.url),
           host: message.host,
           reconnectionToken: this.#identity.reconnectionToken,
+          dial: this.#dial,
           onResumed: (standby, resumed, host) => this.#takenOver(standby, resumed, host),
         });
         return;
@@ -263,21 +271,25 @@ export class MigratingTransport {
   }
 
   #follow(moving: Extract<ServerControl, { type: "moving" }>): NextHost {
-    const next = new NextHost(moving, {
-      onOpen: () => {
-        if (this.#socket === undefined) next.askReplay(this.#received);
+    const next = new NextHost(
+      moving,
+      {
+        onOpen: () => {
+          if (this.#socket === undefined) next.askReplay(this.#received);
+        },
+        onResumed: () => {
+          this.#gap.resumed(performance.now());
+          this.#trySwitch();
+        },
+        onAck: (received) => this.#outbox.confirm(received),
+        onGivenUp: () => {
+          if (this.#next !== next) return;
+          this.#next = undefined;
+          if (this.#socket === undefined) this.#orphaned("the destination cannot be reached");
+        },
       },
-      onResumed: () => {
-        this.#gap.resumed(performance.now());
-        this.#trySwitch();
-      },
-      onAck: (received) => this.#outbox.confirm(received),
-      onGivenUp: () => {
-        if (this.#next !== next) return;
-        this.#next = undefined;
-        if (this.#socket === undefined) this.#orphaned("the destination cannot be reached");
-      },
-    });
+      this.#dial,
+    );
     return next;
   }
 
@@ -308,7 +320,7 @@ export class MigratingTransport {
   }
 
   /** This socket is the session now: sends again what the host has not seen, and measures what it cost. */
-  #goOn(socket: WebSocket, resumed: Resumed, to: { migrationId: string; host: HostSummary }): void {
+  #goOn(socket: SessionSocket, resumed: Resumed, to: { migrationId: string; host: HostSummary }): void {
     const restored = resumed.restored === true;
     // Ahead of the new host: after a move it will say these again, after a restoration it never said them.
     const ahead = Math.max(0, this.#received - resumed.sent);
@@ -324,12 +336,12 @@ export class MigratingTransport {
     this.#received = resumed.sent;
     this.#listen(socket);
     const { frames, missing: unsendable } = this.#outbox.goOnAfter(resumed.received);
-    for (const frame of frames) socket.send(frame as Uint8Array<ArrayBuffer>);
+    for (const frame of frames) socket.send(frame);
     const lost = this.#lost + unsendable;
     this.#lost = 0;
     this.#gap.onceMeasured(resumed.patchRateMs, (gapMs) => {
       const { patchRateMs } = resumed;
-      if (socket.readyState === PlatformWebSocket.OPEN) {
+      if (socket.readyState === OPEN) {
         const report = {
           type: "report",
           migrationId: to.migrationId,
@@ -339,7 +351,7 @@ export class MigratingTransport {
           duplicated,
           undone,
         } as const;
-        socket.send(encodeControl(report) as Uint8Array<ArrayBuffer>);
+        socket.send(encodeControl(report));
       }
       const freezeMs = Math.max(0, gapMs - patchRateMs);
       this.#listener.moved({
@@ -398,7 +410,7 @@ export class MigratingTransport {
   }
 
   /** The room's host is lost and its standby runs the room. */
-  #takenOver(socket: WebSocket, resumed: Resumed, host: HostSummary): void {
+  #takenOver(socket: SessionSocket, resumed: Resumed, host: HostSummary): void {
     this.#standby = undefined;
     if (resumed.epoch <= this.#epoch) {
       socket.close(CLOSE_NORMAL, "the room is elsewhere");
@@ -447,6 +459,7 @@ export class MigratingTransport {
     return new Recovery({
       locate: () => this.#identity.locate(this.#url),
       reconnectionToken,
+      dial: this.#dial,
       ...(o.newerThan !== undefined && { newerThan: o.newerThan }),
       onResumed: (socket, resumed, { host }) => {
         this.#gap.resumed(performance.now());

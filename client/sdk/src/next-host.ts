@@ -3,9 +3,8 @@
  * the session goes over to it.
  */
 import { encodeControl, type HostSummary, isControl, type ServerControl } from "@centroid/protocol";
-import { PlatformWebSocket } from "#websocket";
 import { readControl, withControl } from "./control.js";
-import { dial } from "./dial.js";
+import { type Dial, dial, dialWebSocket, OPEN, type SessionSocket } from "./dial.js";
 import type { Resumed } from "./recovery.js";
 
 /** Tries to reach a destination, and the pause between them. The server holds the seat for 10 s. */
@@ -25,7 +24,7 @@ export interface NextHostEvents {
 
 /** What the session goes on with. */
 export interface Arrived {
-  socket: WebSocket;
+  socket: SessionSocket;
   resumed: Resumed;
   /** Frames that came since, in order. */
   held: readonly ArrayBuffer[];
@@ -36,8 +35,9 @@ export class NextHost {
   readonly host: HostSummary;
   readonly #url: string;
   readonly #events: NextHostEvents;
+  readonly #by: Dial;
   #attempts = 0;
-  #socket: WebSocket | undefined;
+  #socket: SessionSocket | undefined;
   #held: ArrayBuffer[] = [];
   #resumed: Resumed | undefined;
   /** Frames that the old connection lost, in order, and how many of them are still to come. */
@@ -48,11 +48,16 @@ export class NextHost {
   #ended = false;
 
   /** Dials at once. */
-  constructor(moving: Extract<ServerControl, { type: "moving" }>, events: NextHostEvents) {
+  constructor(
+    moving: Extract<ServerControl, { type: "moving" }>,
+    events: NextHostEvents,
+    by: Dial = dialWebSocket,
+  ) {
     this.migrationId = moving.migrationId;
     this.host = moving.host;
     this.#url = moving.url;
     this.#events = events;
+    this.#by = by;
     this.#dial();
   }
 
@@ -78,10 +83,10 @@ export class NextHost {
    */
   askReplay(received: number): boolean {
     if (this.#asked) return false;
-    if (this.#socket?.readyState !== PlatformWebSocket.OPEN) return true;
+    if (this.#socket?.readyState !== OPEN) return true;
     this.#asked = true;
     this.#asking = true;
-    this.#socket.send(encodeControl({ type: "replay", received }) as Uint8Array<ArrayBuffer>);
+    this.#socket.send(encodeControl({ type: "replay", received }));
     return true;
   }
 
@@ -97,7 +102,7 @@ export class NextHost {
 
   #dial(): void {
     this.#attempts++;
-    const socket = dial(() => withControl(this.#url));
+    const socket = dial(() => withControl(this.#url), this.#by);
     if (socket === undefined) {
       this.#broke();
       return;
@@ -106,7 +111,7 @@ export class NextHost {
     socket.onopen = () => {
       if (!this.#ended) this.#events.onOpen();
     };
-    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
       if (!this.#ended) this.#hear(socket, data);
     };
     socket.onclose = () => {
@@ -115,7 +120,7 @@ export class NextHost {
     socket.onerror = () => undefined;
   }
 
-  #hear(socket: WebSocket, data: ArrayBuffer): void {
+  #hear(socket: SessionSocket, data: ArrayBuffer): void {
     const bytes = new Uint8Array(data);
     if (!isControl(bytes)) {
       if (this.#replaying === 0) this.#held.push(data);

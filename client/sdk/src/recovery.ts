@@ -11,7 +11,7 @@ import {
   type ServerControl,
 } from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
-import { dial } from "./dial.js";
+import { type Dial, dial, type SessionSocket } from "./dial.js";
 
 /** So long after a broker last said that the room is being restored, or after brokers themselves could not be reached. */
 const GIVE_UP_AFTER_MS = 30_000;
@@ -35,12 +35,13 @@ export type Resumed = Extract<ServerControl, { type: "resumed" }>;
 export interface RecoveryOptions {
   locate: () => Promise<Located>;
   reconnectionToken: string;
+  dial?: Dial;
   /**
    * Set while the old connection is open but silent: only a newer epoch is worth leaving it for, and one that refuses is
    * no newer, since a machine that moved has the session on the old connection.
    */
   newerThan?: number;
-  onResumed: (socket: WebSocket, resumed: Resumed, at: Located) => void;
+  onResumed: (socket: SessionSocket, resumed: Resumed, at: Located) => void;
   /** The room is where it was, or nowhere: the connection is what broke. */
   onGivenUp: () => void;
   /** The room has been ended and will not be anywhere again. */
@@ -49,7 +50,7 @@ export interface RecoveryOptions {
 
 export class Recovery {
   readonly #options: RecoveryOptions;
-  #socket: WebSocket | undefined;
+  #socket: SessionSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
   #newerThan: number | undefined;
@@ -89,7 +90,7 @@ export class Recovery {
   }
 
   #dial(at: Located): void {
-    const socket = dial(() => restoring(at.url, this.#options.reconnectionToken));
+    const socket = dial(() => restoring(at.url, this.#options.reconnectionToken), this.#options.dial);
     if (socket === undefined) {
       this.#again();
       return;
@@ -97,7 +98,7 @@ export class Recovery {
     this.#socket = socket;
     this.#timer = setTimeout(() => socket.close(), DIAL_TIMEOUT_MS);
     socket.onerror = () => undefined;
-    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
       const message = readControl(socket, new Uint8Array(data));
       if (message?.type !== "resumed") return;
       clearTimeout(this.#timer);

@@ -3,9 +3,8 @@
  * standby runs the room instead. Then the session goes on here without asking anybody.
  */
 import { CLOSE_REFUSED, type HostSummary } from "@centroid/protocol";
-import { PlatformWebSocket } from "#websocket";
 import { readControl } from "./control.js";
-import { dial } from "./dial.js";
+import { type Dial, dial, OPEN, type SessionSocket } from "./dial.js";
 import { type Resumed, restoring } from "./recovery.js";
 
 /** A standby that cannot be reached is tried again so often; the room's host names another if there is one. */
@@ -18,12 +17,13 @@ export interface StandbyOptions {
   url: string;
   host: HostSummary;
   reconnectionToken: () => string | undefined;
-  onResumed: (socket: WebSocket, resumed: Resumed, host: HostSummary) => void;
+  dial?: Dial;
+  onResumed: (socket: SessionSocket, resumed: Resumed, host: HostSummary) => void;
 }
 
 export class Standby {
   readonly #options: StandbyOptions;
-  #socket: WebSocket | undefined;
+  #socket: SessionSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempts = 0;
   #ended = false;
@@ -35,7 +35,7 @@ export class Standby {
 
   /** True while it may still take over. */
   get waiting(): boolean {
-    return !this.#ended && this.#socket?.readyState === PlatformWebSocket.OPEN;
+    return !this.#ended && this.#socket?.readyState === OPEN;
   }
 
   cancel(): void {
@@ -47,11 +47,11 @@ export class Standby {
   #dial(): void {
     const token = this.#options.reconnectionToken();
     if (token === undefined || this.#attempts++ >= ATTEMPTS) return;
-    const socket = dial(() => restoring(this.#options.url, token));
+    const socket = dial(() => restoring(this.#options.url, token), this.#options.dial);
     if (socket === undefined) return;
     this.#socket = socket;
     socket.onerror = () => undefined;
-    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
       const message = readControl(socket, new Uint8Array(data));
       if (this.#ended || message?.type !== "resumed") return;
       this.#ended = true;

@@ -99,6 +99,7 @@ export class Agent implements AsyncDisposable {
         ...(options.config.costPerHour !== undefined && { costPerHour: options.config.costPerHour }),
         carriers: this.#carriers.map(({ kind }) => kind),
         beaconUrl: this.#beaconUrl(),
+        trunks: true,
         roomTypes: options.config.roomTypes,
         ...this.#appAddress(),
         rooms: await this.#reports(),

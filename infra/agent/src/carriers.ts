@@ -1,5 +1,6 @@
 /** How an agent program makes its carriers from its configuration. */
 import type { CarrierKind } from "@centroid/protocol";
+import { trunkSecret } from "@centroid/protocol/trunk";
 import { AppProcess } from "./carrier/app-process.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import { ProcessCarrier } from "./carrier/process-carrier.js";
@@ -29,6 +30,7 @@ export const processCarrier: CarrierFactory = (config, events) => {
     checkpointIntervalMs,
     maxFramesPerSecond,
     maxBytesPerSecond,
+    trunkSecret: (processId) => trunkSecret(config.token, processId),
     environment: roomEnvironment(process.env, config.roomEnv),
     events,
   });

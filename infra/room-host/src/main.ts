@@ -34,6 +34,7 @@ const configSchema = z.object({
   maxBytesPerSecond: z.number().nonnegative(),
 });
 const requestSchema = z.union([
+  z.object({ trunkSecret: z.string() }),
   z.object({ leaseMs: z.number().positive() }),
   z.object({ leaseUntilMs: z.number() }),
   z.object({ published: publishedSchema }),
@@ -142,6 +143,10 @@ async function main(): Promise<void> {
   const lease: Lease = new Lease({ onExpired: () => rooms.pause(), onRenewed: () => rooms.goOn() });
   process.on("message", (raw) => {
     const message = requestSchema.parse(raw);
+    if ("trunkSecret" in message) {
+      rooms.trunkSecret = message.trunkSecret;
+      return;
+    }
     if ("leaseMs" in message) {
       lease.renew(monotonicMs() + message.leaseMs);
       return;

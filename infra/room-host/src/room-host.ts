@@ -42,6 +42,7 @@ import { handleMove } from "./rooms/room-moves.js";
 import { StandbyManager } from "./rooms/standby-manager.js";
 import type { PlayerLimits } from "./sessions/player-limits.js";
 import type { StandbyCopy } from "./standby/standby.js";
+import { TrunkServer } from "./trunk/trunk-server.js";
 
 export interface RoomHostOptions extends HostedRoomsOptions, PlayerLimits {
   types: RoomTypes;
@@ -55,6 +56,7 @@ export class RoomHost {
   readonly #standbys: StandbyManager;
   readonly #moves: HandoffMoves;
   readonly #router: ConnectionRouter;
+  readonly #trunks: TrunkServer;
   readonly #mayRun: () => boolean;
   readonly #builds = new RoomBuilds();
 
@@ -71,7 +73,18 @@ export class RoomHost {
       standbys: this.#standbys,
       onStays: (room) => this.#begins(room),
     });
-    this.#router = new ConnectionRouter(rooms, this.#standbys, options);
+    this.#trunks = new TrunkServer({
+      processId: options.processId,
+      onConnection: (connection) => this.accept(connection),
+    });
+    this.#router = new ConnectionRouter(rooms, this.#standbys, options, (socket) =>
+      this.#trunks.accept(socket),
+    );
+  }
+
+  /** By which gateways are checked from now on. */
+  set trunkSecret(secret: string) {
+    this.#trunks.secret = secret;
   }
 
   /** Every new connection of this process. */

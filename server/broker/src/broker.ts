@@ -3,14 +3,14 @@ import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { CentroidError, type Host } from "@centroid/protocol";
-import { authority, DisposalStack } from "@centroid/protocol/node";
+import { addressKey, authority, DisposalStack } from "@centroid/protocol/node";
 import { pino } from "pino";
 import { RECENT_RECEIPTS } from "./api/event-feed.js";
 import { EventSocket } from "./api/event-socket.js";
 import { useTls } from "./api/tls-port.js";
 import { systemClock } from "./base/clock.js";
 import { randomIds } from "./base/ids.js";
-import { addressKey, DEFAULT_LIMITS } from "./base/limits.js";
+import { DEFAULT_LIMITS } from "./base/limits.js";
 import { LOG_SERIALIZERS, type Logger } from "./base/logger.js";
 import { onClusterMessage } from "./cluster/cluster-messages.js";
 import { SingleBroker } from "./cluster/single.js";
@@ -18,9 +18,8 @@ import { assemble } from "./compose.js";
 import { assembleHttp } from "./compose-http.js";
 import type { EventListener, Snapshot } from "./events/event-hub.js";
 import { AppProxy } from "./gateway/app-proxy.js";
-import { clientAddresses } from "./gateway/client-address.js";
 import { RegistryDirectory } from "./gateway/directory.js";
-import { Gateway, MAX_PER_ADDRESS } from "./gateway/gateway.js";
+import { GatewayLinks } from "./gateway/gateway-links.js";
 import { AgentServer } from "./hosts/agent-server.js";
 import { hostView } from "./hosts/host-registry.js";
 import { RoomGrants } from "./hosts/room-grants.js";
@@ -53,6 +52,9 @@ const LEASE_SHARE = 0.8;
 const SILENCE_SWEEP_SHARE = 1 / 16;
 const SWEEP_MS = 1_000;
 
+/** The gateway on the broker's own port; those in processes of their own have names that operators give. */
+const OWN_GATEWAY_ID = "broker";
+
 /** A broker that listens. Disposing it ends it; rooms and players go on. */
 export interface Broker extends AsyncDisposable {
   readonly brokerId: string;
@@ -63,6 +65,7 @@ export interface Broker extends AsyncDisposable {
   /** Reads everything, orders nothing. */
   readonly viewerToken: string;
   readonly agentToken: string;
+  readonly gatewayToken: string;
   /** Hosts that had rooms before a restart are back, or were waited for long enough. At once on a fresh store. */
   readonly ready: Promise<void>;
   hosts(): Host[];
@@ -127,6 +130,7 @@ async function start(
   const adminToken = options.adminToken ?? (await store.secret("admin-token", secret));
   const viewerToken = options.viewerToken ?? (await store.secret("viewer-token", secret));
   const agentToken = options.agentToken ?? (await store.secret("agent-token", secret));
+  const gatewayToken = options.gatewayToken ?? (await store.secret("gateway-token", secret));
   const grants = new RoomGrants(await store.secret("room-grants", secret));
   const playerKey = await store.secret("player-tokens", secret);
   const cluster = options.cluster ?? new SingleBroker();
@@ -195,11 +199,15 @@ async function start(
   });
   const questions = new RoomQuestions({ ...core, factory });
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
-  const gateway = new Gateway({
-    directory: new RegistryDirectory(core),
-    addressOf: clientAddresses(options.trustProxy),
+  const directoryFor = (gatewayId: string): RegistryDirectory =>
+    new RegistryDirectory({ ...core, agentToken }, gatewayId);
+  const gateways = new GatewayLinks({ token: gatewayToken, directoryFor, clock });
+  const gateway = options.gateway?.({
+    gatewayId: OWN_GATEWAY_ID,
+    directory: directoryFor(OWN_GATEWAY_ID),
+    trustProxy: options.trustProxy,
     addressKey,
-    maxPerAddress: limits && MAX_PER_ADDRESS,
+    limited: limits !== undefined,
   });
   const project = options.app === true ? new AppProxy(hosts) : undefined;
   const app = await assembleHttp({
@@ -217,6 +225,7 @@ async function start(
     events,
     gateway,
     app: project,
+    gateways,
   });
   const tls = options.tls && (await useTls(app.server, options.tls, logger));
   const listen = setInterval(() => liveness.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
@@ -232,7 +241,8 @@ async function start(
     const closed = app.close();
     // The port closes only when the agents' and players' connections have ended.
     agents[Symbol.dispose]();
-    gateway[Symbol.dispose]();
+    gateways[Symbol.dispose]();
+    gateway?.[Symbol.dispose]();
     project?.[Symbol.dispose]();
     tls?.[Symbol.dispose]();
     await closed;
@@ -289,6 +299,7 @@ async function start(
     adminToken,
     viewerToken,
     agentToken,
+    gatewayToken,
     ready,
     hosts: () => [...hosts.values()].map(hostView),
     async endRooms(hostIds) {

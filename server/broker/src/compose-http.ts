@@ -1,5 +1,6 @@
 /** Puts together what players and operators call: routes, who may do what, the one port. */
 import { CentroidError, type RateLimit } from "@centroid/protocol";
+import proxyAddr from "@fastify/proxy-addr";
 import type { FastifyInstance } from "fastify";
 import type { EventSocket } from "./api/event-socket.js";
 import { Guard, isLoopback } from "./api/guard.js";
@@ -7,7 +8,8 @@ import { httpServer } from "./api/http-server.js";
 import { RateLimiter } from "./base/rate-limit.js";
 import type { Core } from "./compose.js";
 import type { AppProxy } from "./gateway/app-proxy.js";
-import type { Gateway } from "./gateway/gateway.js";
+import type { GatewayLinks } from "./gateway/gateway-links.js";
+import type { PlayerSockets } from "./gateway/player-sockets.js";
 import type { AgentServer } from "./hosts/agent-server.js";
 import { anyHostTakesRooms } from "./hosts/host-registry.js";
 import { type BrokerOptions, DEFAULT_BIND_HOST } from "./options.js";
@@ -30,7 +32,8 @@ export interface HttpParts {
   closing: AbortSignal;
   agents: AgentServer;
   events: EventSocket;
-  gateway: Gateway;
+  gateway: PlayerSockets | undefined;
+  gateways: GatewayLinks;
   app: AppProxy | undefined;
 }
 
@@ -49,17 +52,19 @@ export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
       matchmaker,
       identity,
       publicUrl: publicUrlOf(options.publicUrl),
+      carryStockPlayers: options.carryStockPlayers === true && parts.gateway !== undefined,
       closing: parts.closing,
     },
     operator: { ...core, brokerId: parts.brokerId, emulationUrl: options.emulationUrl, guard },
     guard,
     limiter: new RateLimiter(parts.requestLimit, core.clock),
-    trustProxy: options.trustProxy,
+    trustProxy: trust(options.trustProxy, parts.gateways),
     metrics: core.metrics,
     logger: core.logger,
     agents: parts.agents.wss,
     events: parts.events.wss,
     gateway: parts.gateway,
+    gateways: parts.gateways.wss,
     app: parts.app,
     dashboardDir: options.dashboardDir,
     playDir: options.playDir,
@@ -71,6 +76,15 @@ export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
       return anyHostTakesRooms(core.hosts) ? undefined : "no active host has a free slot";
     },
   });
+}
+
+/** Proxies that the operator names, and gateways that have proved themselves. */
+function trust(
+  proxies: readonly string[] | undefined,
+  gateways: GatewayLinks,
+): (address: string, hop: number) => boolean {
+  const named = proxies === undefined ? () => false : proxyAddr.compile([...proxies]);
+  return (address, hop) => named(address, hop) || (hop === 0 && gateways.has(address));
 }
 
 /** @throws CentroidError CONFIG_INVALID */

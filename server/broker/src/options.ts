@@ -1,11 +1,12 @@
 /** What a broker can be told, and what it assumes otherwise. */
 import type { CarrierKind } from "@centroid/protocol";
-import type { TlsFiles } from "./api/tls-port.js";
+import type { TlsFiles } from "@centroid/protocol/node";
 import type { Clock } from "./base/clock.js";
 import type { NewId } from "./base/ids.js";
 import type { BrokerLimits } from "./base/limits.js";
 import type { Logger } from "./base/logger.js";
 import type { Cluster } from "./cluster/cluster.js";
+import type { PlayerSockets, PlayerSocketsParts } from "./gateway/player-sockets.js";
 import type { AddressBook } from "./hosts/address-book.js";
 import type { MigrationTimes } from "./moves/times.js";
 import type { ParameterOverrides } from "./placement/engine.js";
@@ -31,6 +32,12 @@ export interface BrokerOptions {
   viewerToken?: string;
   /** For agents; generated once and kept in the store if not given. */
   agentToken?: string;
+  /** For gateways; generated once and kept in the store if not given. */
+  gatewayToken?: string;
+  /** Makes the gateway that shares this broker's port; without one players' sockets go to the hosts' own addresses. */
+  gateway?: (parts: PlayerSocketsParts) => PlayerSockets;
+  /** True: players on stock Colyseus clients come by that gateway, which takes them along when their rooms move. */
+  carryStockPlayers?: boolean;
   /** True: nobody reads without a token. Else programs of this machine may, while `bindHost` is a loopback address. */
   requireReadToken?: boolean;
   /** How long a player's token proves its id; renewed while it plays. A day if not given. */

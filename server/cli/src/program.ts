@@ -7,6 +7,7 @@ import { registerBenchPlacement } from "./commands/bench-placement.js";
 import { registerBots } from "./commands/bots.js";
 import { registerDemo } from "./commands/demo.js";
 import { registerDoctor } from "./commands/doctor.js";
+import { registerGateway } from "./commands/gateway.js";
 import { registerImage } from "./commands/image.js";
 import { registerLab } from "./commands/lab.js";
 import { registerOperate } from "./commands/operate.js";
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     .exitOverride();
   registerUp(program);
   registerAgent(program);
+  registerGateway(program);
   registerDemo(program);
   registerOperate(program);
   registerTravel(program);

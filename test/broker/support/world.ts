@@ -1,6 +1,7 @@
 /** A broker with fake agents, and the few calls tests make. Everything is closed by `await using`. */
 
 import { type Broker, type BrokerOptions, startBroker } from "@centroid/broker";
+import { embeddedGateway } from "@centroid/gateway";
 import {
   type BrokerEvent,
   type Decision,
@@ -16,6 +17,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} } as never;
 /** Quick enough for tests, slow enough for a busy machine. */
 export const QUICK: BrokerOptions = {
   port: 0,
+  gateway: embeddedGateway,
   logger: silent,
   autoMove: false,
   limits: false,

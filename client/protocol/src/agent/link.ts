@@ -59,6 +59,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     costPerHour: z.number().nonnegative().optional(),
     carriers: z.array(carrierKindSchema),
     beaconUrl: z.string(),
+    /** Room hosts here take gateways' trunks. */
+    trunks: z.boolean().optional(),
     roomTypes: z.array(z.string()),
     /** `host:port` where it serves the HTTP routes of the project whose rooms it runs. */
     app: z.string().max(300).optional(),

@@ -1,8 +1,10 @@
 /** What needs Node and several programs share: proof of a shared token, requests matched with their replies, ends in order. */
 
+export { addressKey } from "./address-key.js";
 export { authority } from "./authority.js";
 export { DisposalStack } from "./disposal-stack.js";
 export { endChild } from "./end-child.js";
 export { PendingReplies } from "./request-correlator.js";
 export { requestTarget } from "./request-target.js";
+export { readTlsFiles, type TlsFiles, watchTlsFiles } from "./tls-files.js";
 export { type Challenge, newNonce, prove, proves } from "./token-proof.js";

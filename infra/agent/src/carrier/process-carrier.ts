@@ -37,6 +37,8 @@ export interface ProcessCarrierOptions {
   /** Of one player; 0 is no limit. */
   maxFramesPerSecond: number;
   maxBytesPerSecond: number;
+  /** By which the room host of that id checks gateways; it takes none if not given. */
+  trunkSecret?: (processId: string) => string;
   /** All that room code finds in its environment. */
   environment: Record<string, string>;
   events: CarrierEvents;
@@ -222,6 +224,7 @@ export class ProcessCarrier implements Carrier {
       maxFramesPerSecond,
       maxBytesPerSecond,
       hostId,
+      trunkSecret,
     } = this.#options;
     const processId = `${hostId}-${this.#nextProcess++}`.replaceAll(/[^A-Za-z0-9_-]/g, "-");
     const child = fork(ROOM_HOST_MAIN, [], {
@@ -241,6 +244,8 @@ export class ProcessCarrier implements Carrier {
       stdio: ["ignore", "ignore", "inherit", "ipc", "pipe"],
     });
     this.#child = child;
+    // Not in its environment, which any program of the same user can read. One that could not be started has no channel.
+    if (trunkSecret !== undefined) child.send({ trunkSecret: trunkSecret(processId) }, () => undefined);
     const lastWords = readLastWords(child);
     const host: RunningHost = { child, pending: new PendingReplies() };
     let heardAtMs = performance.now();

@@ -1,4 +1,4 @@
-/** Every new connection of a room host: players who come, follow or return, and other hosts' transfers. */
+/** Every new connection of a room host: players who come, follow or return, gateways that carry them, other hosts' transfers. */
 import { CLOSE_REFUSED, CLOSE_ROOM_MOVED, CONTROL_QUERY, RESTORE_QUERY } from "@centroid/protocol";
 import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
 import { MovableClient } from "../colyseus/movable-client.js";
@@ -15,11 +15,19 @@ export class ConnectionRouter {
   readonly #rooms: HostedRooms;
   readonly #standbys: StandbyManager;
   readonly #limits: PlayerLimits;
+  readonly #onTrunk: (socket: ServerSocket) => void;
 
-  constructor(rooms: HostedRooms, standbys: StandbyManager, limits: PlayerLimits) {
+  /** @param onTrunk given the connections of gateways */
+  constructor(
+    rooms: HostedRooms,
+    standbys: StandbyManager,
+    limits: PlayerLimits,
+    onTrunk: (socket: ServerSocket) => void,
+  ) {
     this.#rooms = rooms;
     this.#standbys = standbys;
     this.#limits = limits;
+    this.#onTrunk = onTrunk;
   }
 
   accept(connection: PlayerConnection): void {
@@ -32,6 +40,9 @@ export class ConnectionRouter {
       case "standby":
         if (!this.#standbys.acceptFeed(second, socket, query.get("ticket")))
           socket.close(CLOSE_REFUSED, "no such standby");
+        return;
+      case "trunk":
+        this.#onTrunk(socket);
         return;
       default:
         this.#acceptPlayer(connection, second);

@@ -12,7 +12,7 @@ export interface PlayerConnection {
 }
 
 /** A hand-off and a standby's feed ship their bulk in frames of this size at most. */
-const LARGE = { paths: ["/handoff/", "/standby/"], maxFrameBytes: 16 * 1024 * 1024 };
+const LARGE = { paths: ["/handoff/", "/standby/", "/trunk/"], maxFrameBytes: 16 * 1024 * 1024 };
 /** What is held of a player's frame that has not all come; who keeps to the limit is never cut off by this one. */
 const MAX_FRAME_BYTES = 2 * MAX_PLAYER_FRAME_BYTES;
 const IDLE_TIMEOUT_S = 60;

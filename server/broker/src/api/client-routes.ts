@@ -2,6 +2,7 @@
 import {
   BEACON_PATH,
   type Beacon,
+  CENTROID_OPTIONS_KEY,
   CentroidError,
   MAX_PLAYER_BODY_BYTES,
   matchmakeMethodSchema,
@@ -9,11 +10,11 @@ import {
   playerRoutes,
   type Way,
 } from "@centroid/protocol";
+import { addressKey } from "@centroid/protocol/node";
 import cors from "@fastify/cors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Clock } from "../base/clock.js";
-import { addressKey } from "../base/limits.js";
 import { RateLimiter } from "../base/rate-limit.js";
 import { type WayFields, wayFields, wayOf } from "../gateway/way.js";
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
@@ -49,6 +50,8 @@ export interface ClientRoutesOptions {
   addresses: AddressBook;
   /** Where players reach this broker, if the operator says so: sockets come there too. */
   publicUrl: URL | undefined;
+  /** Players whose client is stock come by the gateway on this port. */
+  carryStockPlayers: boolean;
   crashes: Crashes;
   clock: Clock;
   metrics: Metrics;
@@ -112,7 +115,10 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       );
       o.metrics.matchmake.inc({ method, outcome: "ok" });
       o.metrics.matchmakeSeconds.observe({ method }, (o.clock.now() - startedAtMs) / 1000);
-      const { way, ...named } = reached(request, publicAddress);
+      const stock = o.carryStockPlayers && !isSdk(request.body);
+      const { way, ...named } = stock
+        ? wayFields("gateway", o.publicUrl, undefined)
+        : reached(request, publicAddress);
       const centroid = { ...reservation.centroid, ...(way !== undefined && { way }) };
       // Written at once: this is the busiest route and its shape is our own.
       return reply
@@ -177,6 +183,11 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       ...(stage.state === "restoring" && { restoring: true }),
     };
   });
+}
+
+/** Its options are Centroid's SDK's, which follows a room by itself. */
+function isSdk(body: unknown): boolean {
+  return typeof body === "object" && body !== null && Object.hasOwn(body, CENTROID_OPTIONS_KEY);
 }
 
 function seatedIn(rooms: RoomRegistry, player: PlayerEntry): RoomFacts[] {

@@ -1,19 +1,20 @@
 /** The broker's one port: HTTP routes, API description, dashboard, and the two WebSocket endpoints. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { CentroidError } from "@centroid/protocol";
-import { requestTarget } from "@centroid/protocol/node";
+import { CentroidError, GATEWAY_PATH } from "@centroid/protocol";
+import { addressKey, requestTarget } from "@centroid/protocol/node";
+import proxyAddr from "@fastify/proxy-addr";
 import fastifyStatic from "@fastify/static";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import Fastify, { type FastifyInstance } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { WebSocketServer } from "ws";
-import { addressKey, LimitReached } from "../base/limits.js";
+import { LimitReached } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { RateLimiter } from "../base/rate-limit.js";
 import type { AppProxy } from "../gateway/app-proxy.js";
-import type { Gateway } from "../gateway/gateway.js";
+import type { PlayerSockets } from "../gateway/player-sockets.js";
 import { type ClientRoutesOptions, clientRoutes } from "./client-routes.js";
 import { emulationRoutes } from "./emulation-routes.js";
 import { callerOf, type Guard } from "./guard.js";
@@ -36,13 +37,16 @@ export interface HttpServerOptions {
   guard: Guard;
   /** Requests of one address. */
   limiter: RateLimiter;
-  /** Addresses of proxies that are believed whom they ask for. */
-  trustProxy: readonly string[] | undefined;
+  /** Whether whoever asks from this address is believed whom it asks for. */
+  trustProxy: (address: string, hop: number) => boolean;
   metrics: Metrics;
   logger: Logger;
   agents: WebSocketServer;
   events: WebSocketServer;
-  gateway: Gateway;
+  /** The gateway on this port, if there is one. */
+  gateway: PlayerSockets | undefined;
+  /** Gateways in processes of their own. */
+  gateways: WebSocketServer;
   /** Answers what is nobody's here. */
   app: AppProxy | undefined;
   dashboardDir: string | undefined;
@@ -64,7 +68,7 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
     rewriteUrl: ({ url = "/" }) => (o.app === undefined ? url : withoutPrefix(url)),
     requestTimeout: BODY_TIMEOUT_MS,
     http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
-    ...(o.trustProxy !== undefined && { trustProxy: [...o.trustProxy] }),
+    trustProxy: o.trustProxy,
   });
   // First of all: whoever asks too much is not worth looking at.
   app.addHook("onRequest", async ({ ip, url, raw }) => {
@@ -184,6 +188,9 @@ function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex,
     case "/agent":
       accept(o.agents);
       return;
+    case GATEWAY_PATH:
+      accept(o.gateways);
+      return;
     case "/events":
       try {
         o.guard.read(callerOf(request));
@@ -202,16 +209,17 @@ function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex,
 function toRoom(o: HttpServerOptions, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const tooMany = (message: string): void =>
     refuse(socket, "429 Too Many Requests", new LimitReached(message, 1));
-  if (!o.limiter.admit(addressKey(o.gateway.addressOf(request)))) {
+  if (!o.limiter.admit(addressKey(proxyAddr(request, o.trustProxy)))) {
     tooMany("too many requests from this address; slow down");
     return;
   }
-  switch (o.gateway.accept(request, socket, head)) {
+  switch (o.gateway?.accept(request, socket, head)) {
     case "taken":
       return;
     case "too-many":
       tooMany("too many connections from this address");
       return;
+    case undefined:
     case "not-mine":
       refuse(socket, "404 Not Found", new CentroidError("NOT_FOUND", "no WebSocket at this path"));
   }

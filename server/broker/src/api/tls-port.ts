@@ -3,26 +3,16 @@
  * byte says which it is (RFC 8446, 5.1: a handshake is 22). From elsewhere nothing is taken in plain. Certificates are
  * read again when their files change; connections stay.
  */
-import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { createSecureContext, createServer } from "node:tls";
-import { CentroidError } from "@centroid/protocol";
+import { createServer } from "node:tls";
+import { readTlsFiles, type TlsFiles, watchTlsFiles } from "@centroid/protocol/node";
 import type { Logger } from "../base/logger.js";
 import { isLoopback } from "./guard.js";
-
-/** PEM files. */
-export interface TlsFiles {
-  /** The certificate, and those of intermediate authorities after it. */
-  certFile: string;
-  keyFile: string;
-}
 
 const HANDSHAKE = 22;
 /** A connection that has not begun by then, or not finished its handshake, is not waited for. */
 const HANDSHAKE_TIMEOUT_MS = 8_000;
-/** Certificates are renewed weeks before they end; a few seconds are soon enough. */
-const RELOAD_MS = 2_000;
 const PLAIN_REFUSED =
   "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nthis port speaks HTTPS\n";
 
@@ -31,7 +21,7 @@ const PLAIN_REFUSED =
  * @throws CentroidError CONFIG_INVALID if the files cannot be used
  */
 export async function useTls(server: Server, files: TlsFiles, logger: Logger): Promise<Disposable> {
-  let pair = await read(files);
+  const pair = await readTlsFiles(files);
   const secure = createServer({
     ...pair,
     ALPNProtocols: ["http/1.1"],
@@ -66,22 +56,19 @@ export async function useTls(server: Server, files: TlsFiles, logger: Logger): P
       } else socket.on("error", end).end(PLAIN_REFUSED);
     });
   });
-  const timer = setInterval(() => {
-    read(files).then(
-      (next) => {
-        if (next.cert.equals(pair.cert) && next.key.equals(pair.key)) return;
-        secure.setSecureContext(next);
-        pair = next;
-        logger.info({ file: files.certFile }, "certificate loaded anew");
-      },
-      // One of the two may be written just now; the old pair serves until both fit.
-      (cause: unknown) => logger.warn({ cause }, "certificate could not be loaded anew"),
-    );
-  }, RELOAD_MS);
-  timer.unref();
+  const watch = watchTlsFiles(
+    files,
+    pair,
+    (next) => {
+      secure.setSecureContext(next);
+      logger.info({ file: files.certFile }, "certificate loaded anew");
+    },
+    // The old pair serves until both fit.
+    (cause) => logger.warn({ cause }, "certificate could not be loaded anew"),
+  );
   return {
     [Symbol.dispose]() {
-      clearInterval(timer);
+      watch[Symbol.dispose]();
       for (const socket of silent) socket.destroy();
     },
   };
@@ -90,15 +77,3 @@ export async function useTls(server: Server, files: TlsFiles, logger: Logger): P
 /** Programs of this machine may also come by one of its outer addresses. */
 const isOwn = ({ remoteAddress = "", localAddress }: Socket): boolean =>
   isLoopback(remoteAddress) || remoteAddress === localAddress;
-
-async function read({ certFile, keyFile }: TlsFiles): Promise<{ cert: Buffer; key: Buffer }> {
-  try {
-    const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
-    createSecureContext({ cert, key });
-    return { cert, key };
-  } catch (cause) {
-    throw new CentroidError("CONFIG_INVALID", `TLS: ${certFile} and ${keyFile} cannot be used: ${cause}`, {
-      cause,
-    });
-  }
-}

@@ -1,58 +1,74 @@
 /**
- * Where a socket may be taken: to processes that agents have reported rooms in, and to their beacons. What a request
- * says is looked up here and never dialled, so nobody reaches through the broker what players cannot reach anyway.
+ * Where a session may be carried: to processes that agents have reported rooms in. A gateway gets with each answer what
+ * opens that room host to it, for that session and no other; a session that the broker does not know gets nothing.
  */
+import type { BeaconLookup, GatewayDirectory, RoomLookup } from "@centroid/protocol";
+import { gatewayKey, sessionPass, trunkSecret } from "@centroid/protocol/trunk";
 import type { AddressBook } from "../hosts/address-book.js";
 import { translateUrl } from "../hosts/address-book.js";
-import type { HostRegistry } from "../hosts/host-registry.js";
+import { type HostRegistry, hostSummary } from "../hosts/host-registry.js";
+import type { Crashes } from "../moves/crashes.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 
-export interface SocketTarget {
-  hostname: string;
-  port: number;
-  /** What is asked for there, without the query. */
-  path: string;
+interface RegistryDirectoryOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  addresses: AddressBook;
+  crashes: Crashes;
+  /** From which room hosts derive what they check gateways by. */
+  agentToken: string;
 }
 
-export type SocketLookup =
-  | { type: "target"; target: SocketTarget }
-  /** It is known and not reachable just now. */
-  | { type: "away" }
-  | { type: "unknown" };
+/** What one gateway is told. */
+export class RegistryDirectory implements GatewayDirectory {
+  readonly #options: RegistryDirectoryOptions;
+  readonly #gatewayId: string;
 
-/** What the gateway needs to know of a deployment; a gateway in a process of its own has a copy. */
-export interface Directory {
-  room(processId: string, roomId: string, sessionId: string | null): SocketLookup;
-  beacon(hostId: string, network: string | undefined): SocketLookup;
-}
-
-export class RegistryDirectory implements Directory {
-  readonly #hosts: HostRegistry;
-  readonly #rooms: RoomRegistry;
-  readonly #addresses: AddressBook;
-
-  constructor(o: { hosts: HostRegistry; rooms: RoomRegistry; addresses: AddressBook }) {
-    this.#hosts = o.hosts;
-    this.#rooms = o.rooms;
-    this.#addresses = o.addresses;
+  constructor(options: RegistryDirectoryOptions, gatewayId: string) {
+    this.#options = options;
+    this.#gatewayId = gatewayId;
   }
 
   /** A process that makes a place for the room is named by who follows it there; anybody else wants its owner. */
-  room(processId: string, roomId: string, sessionId: string | null): SocketLookup {
-    const room = this.#rooms.get(roomId);
+  async room(processId: string, roomId: string, sessionId: string | null): Promise<RoomLookup> {
+    const { hosts, rooms, addresses, crashes, agentToken } = this.#options;
+    const ended = crashes.reason(roomId);
+    if (ended !== undefined) return { type: "ended", error: ended.toWire() };
+    const room = rooms.get(roomId);
     if (room === undefined) return { type: "unknown" };
     const at = placeOf(room, processId);
-    if (at === undefined || at.address === "") return { type: "away" };
-    const network = sessionId === null ? undefined : room.sessions.get(sessionId)?.network;
-    const address = this.#addresses.translate(at.address, at.hostId, network);
-    return found(address, `/${at.processId}/${roomId}`);
+    const host = at && hosts.get(at.hostId);
+    if (at === undefined || host === undefined || at.address === "") return { type: "away" };
+    const session = sessionId === null ? undefined : room.sessions.get(sessionId);
+    const address = addresses.translate(at.address, at.hostId, session?.network);
+    const route = {
+      type: "target",
+      address,
+      processId: at.processId,
+      roomId,
+      epoch: room.epoch,
+      host: hostSummary(host),
+      restoring: room.stage.state === "restoring",
+    } as const;
+    // Rooms in machines of their own are dialled as players dial them.
+    if (host.facts.trunks !== true || room.carrier !== "process" || sessionId === null) return route;
+    const secret = trunkSecret(agentToken, at.processId);
+    const gatewayId = this.#gatewayId;
+    return {
+      ...route,
+      trunk: {
+        key: gatewayKey(secret, gatewayId),
+        pass: sessionPass(secret, { gatewayId, roomId, sessionId }),
+      },
+    };
   }
 
-  beacon(hostId: string, network: string | undefined): SocketLookup {
-    const host = this.#hosts.get(hostId);
+  async beacon(hostId: string, network: string | undefined): Promise<BeaconLookup> {
+    const { hosts, addresses } = this.#options;
+    const host = hosts.get(hostId);
     if (host === undefined) return { type: "unknown" };
-    const url = translateUrl(this.#addresses, host.facts.beaconUrl, hostId, network);
-    return found(url.replace(/^[a-z]+:\/\//, ""), "");
+    const url = translateUrl(addresses, host.facts.beaconUrl, hostId, network);
+    return { type: "target", address: url.replace(/^[a-z]+:\/\//, "") };
   }
 }
 
@@ -61,12 +77,4 @@ function placeOf(room: RoomEntry, processId: string) {
   const offered = room.offered.find((place) => place.processId === processId);
   if (offered !== undefined) return offered;
   return "at" in stage ? { hostId: stage.hostId, ...stage.at } : undefined;
-}
-
-/** @param address `host:port[/path]` */
-function found(address: string, path: string): SocketLookup {
-  const [, host, port, prefix = ""] = /^(\[[^\]]+\]|[^:/[\]]+):(\d+)(\/.*)?$/.exec(address) ?? [];
-  if (host === undefined) return { type: "away" };
-  const hostname = host.replace(/^\[|\]$/g, "");
-  return { type: "target", target: { hostname, port: Number(port), path: `${prefix}${path}` || "/" } };
 }

@@ -4,10 +4,10 @@
  * its sockets come to the origin that it reached this broker by.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import type { Way } from "@centroid/protocol";
+import { GATEWAY_PSEUDONYM, type Way } from "@centroid/protocol";
 
 /** A request, as far as it tells how its sender reached this broker. */
-export interface Approach {
+interface Approach {
   headers: IncomingHttpHeaders;
   /** It came over TLS of this broker's own. */
   encrypted: boolean;
@@ -25,6 +25,8 @@ export type WayFields = { way?: Way; publicAddress?: string };
 export function wayOf(publicUrl: URL | undefined, approach: Approach): Way {
   if (publicUrl !== undefined || approach.encrypted) return "gateway";
   const { headers, localPort } = approach;
+  // It came through a gateway, which has that port to itself.
+  if (headers.via?.includes(GATEWAY_PSEUDONYM) === true) return "gateway";
   const scheme = forwardedScheme(headers);
   if (scheme !== undefined) return scheme === "https" ? "gateway" : "direct";
   const port = portOf(headers.host);

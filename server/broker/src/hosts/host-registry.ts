@@ -39,6 +39,8 @@ export interface HostFacts
     | "beaconUrl"
   > {
   roomTypes: readonly string[];
+  /** Its room hosts take gateways' trunks. */
+  trunks?: boolean | undefined;
 }
 
 export interface HostEntry {
@@ -142,7 +144,7 @@ export function anyHostTakesRooms(hosts: HostRegistry): boolean {
 }
 
 export function hostView(host: HostEntry): Host {
-  const { roomTypes: _, ...facts } = host.facts;
+  const { roomTypes: _, trunks: _trunks, ...facts } = host.facts;
   return {
     ...facts,
     state: host.stage.state,

@@ -43,6 +43,7 @@ export const configSchema = z.strictObject({
   adminToken: z.string().min(16, "at least 16 characters").optional(),
   viewerToken: z.string().min(16, "at least 16 characters").optional(),
   agentToken: z.string().min(16, "at least 16 characters").optional(),
+  gatewayToken: z.string().min(16, "at least 16 characters").optional(),
   /** Variables of the environment that room code gets to see, beyond what every program needs. */
   roomEnv: z.array(roomVariableSchema).default([]),
   /** How often a changing room is saved; 0 is never. */

@@ -12,6 +12,7 @@ import {
   startDeployLab,
   startDistanceEmulator,
 } from "@centroid/emulation";
+import { embeddedGateway } from "@centroid/gateway";
 import { CentroidError } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
 import { bundleApp, bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
@@ -75,10 +76,11 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
   // Loading them takes as long as emulator and broker take to start; only hosts need them.
   const bundling = bundleFor(config);
   bundling.catch(() => undefined);
-  const [admin, viewer, agent] = await Promise.all([
+  const [admin, viewer, agent, gateway] = await Promise.all([
     token("admin-token", config.adminToken),
     token("viewer-token", config.viewerToken),
     token("agent-token", config.agentToken),
+    token("gateway-token", config.gatewayToken),
   ]);
   hooks.signal?.throwIfAborted();
   // Without agents of its own it needs no machines either: agents elsewhere have theirs.
@@ -98,6 +100,10 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
       adminToken: admin.value,
       viewerToken: viewer.value,
       agentToken: agent.value,
+      gatewayToken: gateway.value,
+      gateway: embeddedGateway,
+      // Its own hosts are no farther than it is; to those of other machines it may be a detour. Machines keep connections.
+      carryStockPlayers: sites.length > 0 && config.carrier === "process",
       emulated: config.emulate,
       app: config.app !== undefined,
       // The demo's pages are for the demo's rooms.

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-export type TokenName = "admin-token" | "viewer-token" | "agent-token";
+export type TokenName = "admin-token" | "viewer-token" | "agent-token" | "gateway-token";
 
 export interface Token {
   value: string;

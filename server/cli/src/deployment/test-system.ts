@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { roomEnvironment, startAgent } from "@centroid/agent";
 import { startBroker } from "@centroid/broker";
+import { embeddedGateway } from "@centroid/gateway";
 import { callRoute, controlRoutes, type Receipt } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
 import { bundleApp, bundleRooms } from "@centroid/room-host/bundling";
@@ -41,7 +42,14 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
       ? bundleRooms(rooms, folder, environment)
       : bundleApp(app, folder, environment));
     const broker = owned.use(
-      await startBroker({ port: 0, autoMove: false, limits: false, app: app !== undefined }),
+      await startBroker({
+        port: 0,
+        autoMove: false,
+        limits: false,
+        app: app !== undefined,
+        gateway: embeddedGateway,
+        carryStockPlayers: true,
+      }),
     );
     const started = await Promise.allSettled(
       hosts.map((hostId, at) =>

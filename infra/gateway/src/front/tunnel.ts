@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { SocketTarget } from "./directory.js";
+import { REPLACED } from "./passed-headers.js";
 
 /** A host that does not answer within this is not waited for; players' SDKs try again. */
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -13,8 +13,13 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const LINGER_MS = 5_000;
 /** The same when this process stops. */
 const STOP_LINGER_MS = 500;
-/** Said anew for whoever is behind: what the caller says of itself counts for nothing. */
-const REPLACED = new Set(["forwarded", "x-forwarded-for", "x-real-ip", "x-client-ip"]);
+
+interface SocketTarget {
+  hostname: string;
+  port: number;
+  /** What is asked for there, without the query. */
+  path: string;
+}
 
 /** One end of a tunnel. Over TLS it has the same methods and another class. */
 type End = Duplex & Partial<Pick<Socket, "destroySoon" | "setNoDelay" | "setKeepAlive">>;

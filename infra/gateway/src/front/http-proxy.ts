@@ -1,0 +1,121 @@
+/**
+ * Passes HTTP on to a broker, the same for every path, so that one origin is enough: API, matchmaking, pages. A broker
+ * that is away for a moment, because it starts again, is waited for.
+ */
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { GATEWAY_PSEUDONYM } from "@centroid/protocol";
+import { REPLACED } from "./passed-headers.js";
+
+/** Options of a join and orders of operators are small. */
+const MAX_BODY_BYTES = 256 * 1024;
+/** A broker's restart takes less. */
+const RETRY_FOR_MS = 6_000;
+const RETRY_MS = 150;
+/** Creating a room may take authors' code that long. */
+const ANSWER_TIMEOUT_MS = 120_000;
+/** Of one hop each (RFC 9110, 7.6.1). */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+export interface HttpProxyOptions {
+  /** `http(s)://host:port`; the next one is asked when one cannot be reached. */
+  brokerUrls: readonly string[];
+  addressOf: (request: IncomingMessage) => string;
+  /** This gateway speaks TLS. */
+  encrypted: boolean;
+  signal: AbortSignal;
+}
+
+export class HttpProxy {
+  readonly #options: HttpProxyOptions;
+  #at = 0;
+
+  constructor(options: HttpProxyOptions) {
+    this.#options = options;
+  }
+
+  async pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
+    if (body === undefined) {
+      response.writeHead(413, { connection: "close" }).end();
+      return;
+    }
+    const { brokerUrls, signal } = this.#options;
+    const untilMs = performance.now() + RETRY_FOR_MS;
+    for (;;) {
+      for (let tried = 0; tried < brokerUrls.length; tried++) {
+        const answered = await this.#ask(brokerUrls[this.#at % brokerUrls.length] ?? "", request, body);
+        if (answered !== undefined) {
+          response.writeHead(answered.statusCode ?? 502, ownHeaders(answered));
+          answered.on("error", () => response.destroy());
+          answered.pipe(response);
+          return;
+        }
+        this.#at++;
+      }
+      if (performance.now() > untilMs || signal.aborted || response.destroyed) break;
+      await sleep(RETRY_MS);
+    }
+    if (!response.headersSent)
+      response.writeHead(503, { "retry-after": "1", "content-type": "application/json" }).end(
+        JSON.stringify({
+          error: { code: "NO_HOST", message: "no broker can be reached; try again shortly" },
+        }),
+      );
+  }
+
+  /** @returns undefined if that broker cannot be reached: then it has not seen the request */
+  #ask(brokerUrl: string, request: IncomingMessage, body: Buffer): Promise<IncomingMessage | undefined> {
+    const { addressOf, encrypted } = this.#options;
+    const send = brokerUrl.startsWith("https:") ? httpsRequest : httpRequest;
+    const headers: Record<string, string | string[]> = {};
+    for (const [name, value] of Object.entries(request.headers))
+      if (value !== undefined && !REPLACED.has(name) && !HOP_BY_HOP.has(name)) headers[name] = value;
+    headers["content-length"] = String(body.byteLength);
+    if (body.byteLength === 0 && (request.method === "GET" || request.method === "HEAD"))
+      delete headers["content-length"];
+    headers["x-forwarded-for"] = addressOf(request);
+    headers["x-forwarded-proto"] = encrypted ? "https" : "http";
+    headers.via = `1.1 ${GATEWAY_PSEUDONYM}`;
+    return new Promise((resolve) => {
+      const asked = send(
+        `${brokerUrl}${request.url ?? "/"}`,
+        { method: request.method, headers, timeout: ANSWER_TIMEOUT_MS },
+        resolve,
+      );
+      asked.on("timeout", () => asked.destroy());
+      asked.on("error", () => resolve(undefined));
+      asked.end(body);
+    });
+  }
+}
+
+/** @returns undefined if it is too large */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request) {
+    bytes += (part as Buffer).byteLength;
+    if (bytes > MAX_BODY_BYTES) return undefined;
+    parts.push(part as Buffer);
+  }
+  return Buffer.concat(parts);
+}
+
+function ownHeaders({ rawHeaders }: IncomingMessage): string[] {
+  const own: string[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? "";
+    if (!HOP_BY_HOP.has(name.toLowerCase())) own.push(name, rawHeaders[at + 1] ?? "");
+  }
+  return own;
+}

@@ -1,0 +1,138 @@
+/**
+ * A session of a stock Colyseus client. The gateway plays the part of Centroid's SDK for it: follows the room when it
+ * moves, holds what the player sends while the room's host is lost, and goes on where the room is built again. The player
+ * sees one WebSocket, and Colyseus' frames as the room sent them.
+ */
+import {
+  CentroidError,
+  CLOSE_ROOM_MOVED,
+  CLOSE_TOO_FAST,
+  type GatewayDirectory,
+  type RoomRoute,
+} from "@centroid/protocol";
+import { MigratingTransport } from "@centroid/sdk/session";
+import type { WebSocket } from "ws";
+import { PlayerSocket } from "./player-socket.js";
+import { tokenOfHandshake } from "./reconnection-token.js";
+import type { Asker, SessionDialer, UpstreamSocket } from "./session-dialer.js";
+
+/** Held of a player whose room is on its way; far more than anybody sends in the seconds that takes. */
+const MAX_HELD_BYTES = 1024 * 1024;
+
+export interface HeldSessionOptions {
+  player: WebSocket;
+  /** The session's URL, as it asked for its room. */
+  url: string;
+  roomId: string;
+  sessionId: string;
+  route: RoomRoute;
+  asker: Asker;
+  dialer: SessionDialer;
+  directory: GatewayDirectory;
+}
+
+export class HeldSession {
+  readonly #options: HeldSessionOptions;
+  readonly #player: PlayerSocket;
+  readonly #transport: MigratingTransport;
+  /** The latest; the only one, but for moments. */
+  #upstream: UpstreamSocket | undefined;
+  #token: string | undefined;
+  #heldBytes = 0;
+  #first: RoomRoute | undefined;
+  /** Said before there is a way to the room. */
+  #early: Buffer[] | undefined = [];
+
+  constructor(options: HeldSessionOptions) {
+    this.#options = options;
+    this.#first = options.route;
+    const { player, url, route } = options;
+    this.#player = new PlayerSocket(player, (slow) => {
+      if (this.#upstream !== undefined) this.#upstream.slow = slow;
+    });
+    this.#transport = new MigratingTransport(
+      {
+        onopen: () => this.#opened(),
+        onmessage: ({ data }) => this.#deliver(data),
+        onclose: ({ code, reason }) => this.#player.close(code, reason),
+      },
+      { moving: ignore, cancelled: ignore, moved: ignore, undelivered: ignore },
+      {
+        epoch: route.epoch,
+        reconnectionToken: () => this.#token,
+        locate: (at) => this.#locate(at),
+        dial: (at) => this.#dial(at),
+      },
+    );
+    player.on("message", (data: Buffer) => this.#take(data));
+    player.on("close", (code) => {
+      if (this.#upstream !== undefined) this.#upstream.closesAs = code;
+      this.#transport.close(code);
+    });
+    this.#transport.connect(url);
+  }
+
+  /** The gateway ends: the player is to come again. */
+  end(): void {
+    this.#player.close(CLOSE_ROOM_MOVED, "gateway stops");
+  }
+
+  #opened(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const frame of early) this.#transport.send(frame);
+  }
+
+  #take(data: Buffer): void {
+    if (this.#transport.connected) this.#heldBytes = 0;
+    else {
+      this.#heldBytes += data.byteLength;
+      if (this.#heldBytes > MAX_HELD_BYTES) {
+        this.#player.close(CLOSE_TOO_FAST, "too much said while the room is away; join again");
+        return;
+      }
+    }
+    if (this.#early === undefined) this.#transport.send(data);
+    else this.#early.push(data);
+  }
+
+  #deliver(data: ArrayBuffer): void {
+    this.#token ??= tokenOfHandshake(new Uint8Array(data));
+    this.#player.send(data);
+  }
+
+  #dial(url: string): UpstreamSocket {
+    const { asker, dialer } = this.#options;
+    const upstream = dialer.dial(url, asker, this.#first);
+    this.#first = undefined;
+    this.#upstream = upstream;
+    return upstream;
+  }
+
+  /** @throws CentroidError ROOM_CRASHED if it was ended, ROOM_MOVING if it is nowhere, NO_HOST if no broker answers */
+  async #locate(url: string) {
+    const { directory, roomId, sessionId } = this.#options;
+    const { search } = new URL(url);
+    const found = await directory.room("", roomId, sessionId);
+    switch (found.type) {
+      case "target":
+        return {
+          url: `ws://${found.address}/${found.processId}/${roomId}${search}`,
+          epoch: found.epoch,
+          host: found.host,
+          restoring: found.restoring,
+        };
+      case "ended":
+        throw CentroidError.fromWire(found.error);
+      case "away":
+      case "unknown":
+        throw new CentroidError("ROOM_MOVING", `room ${roomId} is not running just now`);
+      default: {
+        const never: never = found;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+}
+
+const ignore = (): void => undefined;

@@ -1,0 +1,61 @@
+/** One player's socket as a room host has it when a gateway carries it: a stream of a trunk. */
+import { Channel, encodeTrunkData, encodeTrunkFrame } from "@centroid/protocol/trunk";
+import { EarlyFrames } from "../sockets/early-frames.js";
+import { CLOSE_ABNORMAL, CLOSE_TOO_LARGE, type ServerSocket } from "../sockets/server-socket.js";
+
+/** Kept of a player's frames before the room listens; more than anybody sends while joining. */
+const MAX_EARLY_BYTES = 256 * 1024;
+
+export class HostStream implements ServerSocket {
+  readonly #id: number;
+  readonly channel = new Channel();
+  readonly #early = new EarlyFrames(MAX_EARLY_BYTES, () => this.close(CLOSE_TOO_LARGE, "too much too early"));
+  readonly #onClose: ((code: number) => void)[] = [];
+  #closedWith: number | undefined;
+
+  constructor(id: number) {
+    this.#id = id;
+  }
+
+  /** This end has closed it, and waits only for the other end to hear that. */
+  get closed(): boolean {
+    return this.#closedWith !== undefined;
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.closed) return;
+    if (!this.channel.send(encodeTrunkData(this.#id, frame))) this.#end(CLOSE_ABNORMAL);
+  }
+
+  close(code: number, reason: string): void {
+    if (this.closed) return;
+    this.channel.send(encodeTrunkFrame({ type: "close", stream: this.#id, code, reason }));
+    this.#end(code);
+  }
+
+  onMessage(listener: (frame: Buffer) => void): void {
+    this.#early.listen(listener);
+  }
+
+  onClose(listener: (code: number) => void): void {
+    if (this.#closedWith === undefined) this.#onClose.push(listener);
+    else listener(this.#closedWith);
+  }
+
+  /** @param frame valid until this returns */
+  received(frame: Buffer): void {
+    if (!this.closed) this.#early.received(frame, (mine) => Buffer.from(mine));
+  }
+
+  /** The player, or the gateway, has gone. */
+  gone(code: number): void {
+    this.#end(code);
+  }
+
+  #end(code: number): void {
+    if (this.closed) return;
+    this.#closedWith = code;
+    this.#early.end();
+    for (const listener of this.#onClose.splice(0)) listener(code);
+  }
+}

@@ -1,0 +1,141 @@
+/** A gateway's trunk at a room host: its streams, which outlive the connection for as long as a gateway takes to dial again. */
+import { CentroidError } from "@centroid/protocol";
+import { decodeTrunkFrame, encodeTrunkFrame, passAdmits, type StreamOpening } from "@centroid/protocol/trunk";
+import { CLOSE_ABNORMAL, type ServerSocket } from "../sockets/server-socket.js";
+import { HostStream } from "./host-stream.js";
+
+/** A gateway that has not dialled again by then has ended, and its players with it. */
+const HOLD_MS = 3_000;
+/** Of a stream that may not be opened here. */
+const CLOSE_NOT_GIVEN = 4014;
+
+export interface HostTrunkOptions {
+  gatewayId: string;
+  secret: string;
+  accept: (opening: StreamOpening, socket: ServerSocket) => void;
+  /** It has no connection and no streams any more. */
+  onEnded: () => void;
+}
+
+export class HostTrunk {
+  readonly #options: HostTrunkOptions;
+  readonly #streams = new Map<number, HostStream>();
+  #socket: ServerSocket | undefined;
+  #hold: NodeJS.Timeout | undefined;
+
+  constructor(options: HostTrunkOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on over this connection; an older one is closed. */
+  attach(socket: ServerSocket): void {
+    const old = this.#socket;
+    this.#socket = undefined;
+    old?.close(CLOSE_ABNORMAL, "another connection took over");
+    for (const { channel } of this.#streams.values()) channel.detach();
+    this.#socket = socket;
+    this.#waitForStreams();
+    socket.onClose(() => {
+      if (this.#socket !== socket) return;
+      this.#socket = undefined;
+      for (const { channel } of this.#streams.values()) channel.detach();
+      this.#waitForStreams();
+    });
+  }
+
+  /** @throws CentroidError what does not keep to the protocol: that costs the connection */
+  receive(frame: Buffer): void {
+    const message = decodeTrunkFrame(frame);
+    switch (message.type) {
+      case "hello":
+        throw new CentroidError("FRAME_INVALID", "hello twice");
+      case "open":
+        this.#open(message.stream, message.opening);
+        return;
+      case "data": {
+        const stream = this.#streams.get(message.stream);
+        if (stream === undefined) return;
+        stream.channel.take(message.data.byteLength);
+        this.#confirm(message.stream, stream.channel.dueAck());
+        stream.received(message.data);
+        return;
+      }
+      case "close": {
+        const stream = this.#streams.get(message.stream);
+        if (stream === undefined) return;
+        stream.channel.take(0);
+        this.#confirm(message.stream, stream.channel.received);
+        this.#streams.delete(message.stream);
+        stream.gone(message.code);
+        return;
+      }
+      case "ack": {
+        const stream = this.#streams.get(message.stream);
+        if (stream === undefined) return;
+        if (!stream.channel.acknowledge(message.received))
+          throw new CentroidError("FRAME_INVALID", "more confirmed than was sent");
+        if (stream.closed && stream.channel.keptBytes === 0) this.#streams.delete(message.stream);
+        return;
+      }
+      case "resume":
+        this.#resume(message.stream, message.received);
+        return;
+      case "unknown":
+        this.#streams.get(message.stream)?.gone(CLOSE_ABNORMAL);
+        this.#streams.delete(message.stream);
+        return;
+      default: {
+        const never: never = message;
+        throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #open(id: number, opening: StreamOpening): void {
+    if (this.#streams.has(id)) throw new CentroidError("FRAME_INVALID", `stream ${id} is open`);
+    const stream = new HostStream(id);
+    this.#streams.set(id, stream);
+    stream.channel.take(0);
+    stream.channel.attach(0, this.#write);
+    const { gatewayId, secret, accept } = this.#options;
+    const { roomId, sessionId, pass } = opening;
+    if (pass === undefined || !passAdmits(pass, secret, { gatewayId, roomId, sessionId })) {
+      stream.close(CLOSE_NOT_GIVEN, "this session was not given to this gateway");
+      return;
+    }
+    accept(opening, stream);
+  }
+
+  #resume(id: number, received: number): void {
+    const stream = this.#streams.get(id);
+    const write = this.#write;
+    if (stream === undefined) {
+      write(encodeTrunkFrame({ type: "unknown", stream: id }));
+      return;
+    }
+    write(encodeTrunkFrame({ type: "resume", stream: id, received: stream.channel.received }));
+    if (!stream.channel.attach(received, write))
+      throw new CentroidError("FRAME_INVALID", "a stream goes on where it never was");
+    if (stream.closed && stream.channel.keptBytes === 0) this.#streams.delete(id);
+  }
+
+  #confirm(stream: number, received: number | undefined): void {
+    if (received !== undefined) this.#write(encodeTrunkFrame({ type: "ack", stream, received }));
+  }
+
+  readonly #write = (frame: Uint8Array): void => this.#socket?.send(frame);
+
+  /** Streams that nobody has taken up again by then have broken. */
+  #waitForStreams(): void {
+    clearTimeout(this.#hold);
+    this.#hold = setTimeout(() => {
+      for (const [id, stream] of this.#streams) {
+        if (stream.channel.attached) continue;
+        this.#streams.delete(id);
+        stream.gone(CLOSE_ABNORMAL);
+      }
+      if (this.#socket === undefined) this.#options.onEnded();
+    }, HOLD_MS);
+    this.#hold.unref();
+  }
+}

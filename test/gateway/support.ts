@@ -1,0 +1,122 @@
+/** A deployment with a gateway in front, and a stock Colyseus player who counts what it says. */
+import { type GatewayServer, startGateway } from "@centroid/gateway";
+import { Client, type Room } from "@colyseus/sdk";
+import { until } from "../broker/support/world.js";
+import type { LedgerState } from "../support/ledger.js";
+import { LiveSystem } from "../support/live-system.js";
+import { descendants, listener } from "../support/processes.js";
+
+const NEAR = { frankfurt: 0, virginia: 0, tokyo: 0 };
+/** Patience of a machine under load. */
+export const PATIENCE_MS = 30_000;
+
+/** Two hosts without distances, a broker that can be started again, and gateways of their own. */
+export class GatewayWorld implements AsyncDisposable {
+  readonly system: LiveSystem;
+  readonly #gateways: GatewayServer[] = [];
+
+  private constructor(system: LiveSystem) {
+    this.system = system;
+  }
+
+  static async start(): Promise<GatewayWorld> {
+    const rtt = { frankfurt: NEAR, virginia: NEAR, tokyo: NEAR };
+    const hosts = ["frankfurt", "virginia"].map((hostId) => ({ hostId, latitude: 0, longitude: 0 }));
+    return new GatewayWorld(await LiveSystem.start({ autoMove: false }, hosts, rtt));
+  }
+
+  async gateway(port = 0): Promise<GatewayServer> {
+    const gateway = await startGateway({
+      gatewayId: `gateway-${this.#gateways.length}`,
+      brokerUrls: [this.system.broker.url],
+      token: this.system.broker.gatewayToken,
+      bindHost: "127.0.0.1",
+      port,
+      notice: () => undefined,
+    });
+    this.#gateways.push(gateway);
+    await gateway.ready;
+    return gateway;
+  }
+
+  async placeOf(roomId: string): Promise<{ hostId: string; port: number; processId: string } | undefined> {
+    const answer = await fetch(`${this.system.broker.url}/centroid/v1/where/${roomId}`);
+    if (!answer.ok) return undefined;
+    const { host, publicAddress, processId } = (await answer.json()) as {
+      host: { hostId: string };
+      publicAddress: string;
+      processId: string;
+    };
+    return { hostId: host.hostId, port: Number(publicAddress.split(":").at(-1)), processId };
+  }
+
+  async moveAway(roomId: string): Promise<void> {
+    const at = await this.placeOf(roomId);
+    const hostId = at?.hostId === "virginia" ? "frankfurt" : "virginia";
+    const { body } = await this.system.post(`/rooms/${roomId}/move`, { hostId });
+    const { outcome } = body as { outcome?: string };
+    if (outcome !== "completed") throw new Error(`not moved: ${JSON.stringify(body)}`);
+  }
+
+  /** Kills the process that the room runs in, and nothing else. */
+  async killProcessOf(roomId: string): Promise<void> {
+    const place = await this.placeOf(roomId);
+    process.kill(listener(descendants(process.pid), place!.port)!, "SIGKILL");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const gateway of this.#gateways) await gateway[Symbol.asyncDispose]();
+    await this.system[Symbol.asyncDispose]();
+  }
+}
+
+/** A player on Colyseus' own client: says a number every few milliseconds, and notes whatever is not as it should be. */
+export class StockPlayer {
+  readonly room: Room<unknown, LedgerState>;
+  drops = 0;
+  reconnects = 0;
+  /** Close codes; none while the player stays. */
+  readonly left: number[] = [];
+  sent = 0;
+  shots = 0;
+  /** Shots that did not follow the one before. */
+  disorder = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(room: Room<unknown, LedgerState>) {
+    this.room = room;
+    room.reconnection.minUptime = 0;
+    room.onDrop(() => void this.drops++);
+    room.onReconnect(() => void this.reconnects++);
+    room.onLeave((code) => void this.left.push(code));
+    let last: number | undefined;
+    room.onMessage("shot", (shot: number) => {
+      this.shots++;
+      if (last !== undefined && shot !== last + 1) this.disorder++;
+      last = shot;
+    });
+  }
+
+  static async join(url: string, options: object = {}): Promise<StockPlayer> {
+    const player = new StockPlayer((await new Client(url).joinOrCreate("ledger", options)) as never);
+    await until(() => player.entry !== undefined, PATIENCE_MS);
+    return player;
+  }
+
+  get entry() {
+    return this.room.state.entries?.get(this.room.sessionId);
+  }
+
+  talk(everyMs = 10): void {
+    this.#timer = setInterval(() => this.room.send("say", ++this.sent), everyMs);
+  }
+
+  hush(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** All that it said is in the room. */
+  async heard(): Promise<void> {
+    await until(() => this.entry?.last === this.sent, PATIENCE_MS);
+  }
+}
