@@ -1,12 +1,13 @@
 /** The thread that notices that the room host's event loop has stopped, and says in which room's code. */
 import { parentPort } from "node:worker_threads";
 import { BEATS, type Label, type LabelText, readActivity } from "./activity.js";
+import { LoopSilence, mainThreadWaitedMs } from "./loop-silence.js";
 import { tellLastWords } from "./tell-last-words.js";
 
 const LOOK_MS = 100;
 /** An event loop that has not turned for so long hangs: no player would call it a pause. */
 const HUNG_AFTER_MS = 1_500;
-/** If this thread came so late itself, the whole process stood still or the machine is full. */
+/** If this thread came so late itself, the whole process stood still. */
 const LATE_MS = 300;
 
 /** From this process's own main thread. */
@@ -20,23 +21,18 @@ parentPort?.on("message", (message: Heard) => {
 
 function watch(shared: SharedArrayBuffer): void {
   const words = new Int32Array(shared);
-  let beats = -1;
-  let turnedAtMs = performance.now();
-  let lookedAtMs = turnedAtMs;
+  let lookedAtMs = performance.now();
+  const silence = new LoopSilence(lookedAtMs, mainThreadWaitedMs);
   let told = false;
   setInterval(() => {
     const nowMs = performance.now();
-    const beatsNow = Atomics.load(words, BEATS);
-    const late = nowMs - lookedAtMs > LATE_MS;
+    if (nowMs - lookedAtMs > LATE_MS) silence.excuse();
     lookedAtMs = nowMs;
-    if (beatsNow !== beats || late) {
-      beats = beatsNow;
-      turnedAtMs = nowMs;
-      told = false;
-      return;
+    const silentMs = silence.look(nowMs, Atomics.load(words, BEATS));
+    if (silentMs < HUNG_AFTER_MS) told &&= silentMs > 0;
+    else if (!told) {
+      told = true;
+      tellLastWords({ how: "hung", ...readActivity(shared, labels) });
     }
-    if (told || nowMs - turnedAtMs < HUNG_AFTER_MS) return;
-    told = true;
-    tellLastWords({ how: "hung", ...readActivity(shared, labels) });
   }, LOOK_MS);
 }

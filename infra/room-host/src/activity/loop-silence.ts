@@ -1,0 +1,51 @@
+/**
+ * For how long an event loop has not turned, less the time in which its thread was ready and no core was free: a full
+ * machine is slow, not hung, up to a limit.
+ */
+import { readFileSync } from "node:fs";
+
+/** A loop that hangs on a full machine is to be found out, too. */
+const MAX_WAITED_MS = 3_500;
+
+export class LoopSilence {
+  readonly #waitedMs: () => number;
+  #beats = -1;
+  #turnedAtMs: number;
+  #waitedAtTurnMs: number;
+
+  /** @param waitedMs for how long the loop's thread has waited for a core, in all */
+  constructor(nowMs: number, waitedMs: () => number) {
+    this.#waitedMs = waitedMs;
+    this.#turnedAtMs = nowMs;
+    this.#waitedAtTurnMs = waitedMs();
+  }
+
+  /** @param beats a number that the loop changes at each turn @returns the silence, ms; 0 right after a turn */
+  look(nowMs: number, beats: number): number {
+    const waitedMs = this.#waitedMs();
+    if (beats !== this.#beats) {
+      this.#beats = beats;
+      this.#turnedAtMs = nowMs;
+      this.#waitedAtTurnMs = waitedMs;
+    }
+    return nowMs - this.#turnedAtMs - Math.min(waitedMs - this.#waitedAtTurnMs, MAX_WAITED_MS);
+  }
+
+  /** The silence so far was not the loop's. */
+  excuse(): void {
+    this.#beats = -1;
+  }
+}
+
+/**
+ * How long this process's main thread has waited for a core, ms. Linux counts it (second number of
+ * /proc/PID/task/TID/schedstat, ns; kernel's Documentation/scheduler/sched-stats); 0 where nobody does.
+ */
+export function mainThreadWaitedMs(): number {
+  try {
+    const [, waitedNs] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ");
+    return Number(waitedNs) / 1e6;
+  } catch {
+    return 0;
+  }
+}
