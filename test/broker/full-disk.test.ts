@@ -54,37 +54,40 @@ describe("a store that cannot be written", () => {
     ["ENOSPC", /ENOSPC.*free some space/],
     ["EROFS", /EROFS.*mount its file system for writing/],
     ["EIO", /EIO.*disk fails/],
-  ])("because of %s refuses moves and orders, goes on with joins, and heals", async (fault, words) => {
-    const { store, disk } = faulty(new MemoryStore());
-    await using world = await World.start(["a", "b"], { store });
-    const { roomId, centroid } = await world.join("joinOrCreate", "arena");
-    const from = centroid.host.hostId;
-    const to = from === "a" ? "b" : "a";
-    expect(await writable(world)).toBe("1");
-    disk.fault = fault;
+  ])(
+    "because of %s refuses moves and orders, goes on with joins, and heals (BRK-3)",
+    async (fault, words) => {
+      const { store, disk } = faulty(new MemoryStore());
+      await using world = await World.start(["a", "b"], { store });
+      const { roomId, centroid } = await world.join("joinOrCreate", "arena");
+      const from = centroid.host.hostId;
+      const to = from === "a" ? "b" : "a";
+      expect(await writable(world)).toBe("1");
+      disk.fault = fault;
 
-    const refused = { code: "STORE_UNAVAILABLE", status: 503, message: expect.stringMatching(words) };
-    await expect(world.move(roomId, to)).rejects.toMatchObject(refused);
-    await expect(world.move(roomId, to)).rejects.toMatchObject(refused);
-    expect((await world.call("POST", `/api/v1/rooms/${roomId}/lock`, {})).status).toBe(503);
-    for (const hostId of ["a", "b"]) {
-      const asked = world.agent(hostId).requests.map(({ method }) => method);
-      expect(asked).not.toContain("setLocked");
-      expect(asked).not.toContain("migrateIn");
-    }
-    expect(await degraded(world)).toMatch(words);
-    expect(await writable(world)).toBe("0");
-    expect((await world.join("joinOrCreate", "arena")).roomId).toBe(roomId);
-    const meanwhile = (await world.join("create", "arena")).roomId;
-    expect((await store.rooms()).map((room) => room.roomId)).toEqual([roomId]);
+      const refused = { code: "STORE_UNAVAILABLE", status: 503, message: expect.stringMatching(words) };
+      await expect(world.move(roomId, to)).rejects.toMatchObject(refused);
+      await expect(world.move(roomId, to)).rejects.toMatchObject(refused);
+      expect((await world.call("POST", `/api/v1/rooms/${roomId}/lock`, {})).status).toBe(503);
+      for (const hostId of ["a", "b"]) {
+        const asked = world.agent(hostId).requests.map(({ method }) => method);
+        expect(asked).not.toContain("setLocked");
+        expect(asked).not.toContain("migrateIn");
+      }
+      expect(await degraded(world)).toMatch(words);
+      expect(await writable(world)).toBe("0");
+      expect((await world.join("joinOrCreate", "arena")).roomId).toBe(roomId);
+      const meanwhile = (await world.join("create", "arena")).roomId;
+      expect((await store.rooms()).map((room) => room.roomId)).toEqual([roomId]);
 
-    disk.fault = undefined;
-    await until(async () => (await degraded(world)) === undefined);
-    await until(async () => (await store.rooms()).length === 2);
-    expect((await store.rooms()).map((room) => room.roomId).sort()).toEqual([roomId, meanwhile].sort());
-    expect(await world.move(roomId, to)).toMatchObject({ outcome: "completed" });
-    expect(await writable(world)).toBe("1");
-  });
+      disk.fault = undefined;
+      await until(async () => (await degraded(world)) === undefined);
+      await until(async () => (await store.rooms()).length === 2);
+      expect((await store.rooms()).map((room) => room.roomId).sort()).toEqual([roomId, meanwhile].sort());
+      expect(await world.move(roomId, to)).toMatchObject({ outcome: "completed" });
+      expect(await writable(world)).toBe("1");
+    },
+  );
 
   it("from the middle of a move on lets the move end, and stores its receipt later", async () => {
     const { store, disk } = faulty(new MemoryStore());

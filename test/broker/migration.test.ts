@@ -35,7 +35,7 @@ const owners = (world: World, roomId: string): string[] =>
     .map(({ hostId }) => hostId);
 
 describe("a move", () => {
-  it("ends with a new owner, the next epoch and a receipt", async () => {
+  it("ends with a new owner, the next epoch and a receipt (OWN-2)", async () => {
     const { world, store, roomId } = await withRoom(["a", "b"]);
     await using _ = world;
     const receipt = await world.move(roomId, "b");
@@ -170,7 +170,7 @@ describe("a move that fails", () => {
     ],
     ["the source dies after the switch", "accepted", (w) => w.agent("a").crash(), "b", "completed"],
   ];
-  it.each(goesOn)("because %s leaves one owner", async (_what, step, fail, hostId, outcome) => {
+  it.each(goesOn)("because %s leaves one owner (OWN-3)", async (_what, step, fail, hostId, outcome) => {
     const { world, store, roomId } = await withRoom(["a", "b"]);
     await using _ = world;
     at(world.agent("a"), step, () => fail(world));
@@ -271,7 +271,7 @@ describe("a move that fails", () => {
     expect(await store.openMigrations()).toEqual([]);
   });
 
-  it("does not let a destination that was given up own the room later", async () => {
+  it("does not let a destination that was given up own the room later (OWN-5)", async () => {
     const { world, roomId } = await withRoom(["a", "b"]);
     await using _ = world;
     const b = world.agent("b");

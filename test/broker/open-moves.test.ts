@@ -164,11 +164,14 @@ async function ending(
 
 describe("a broker that starts again in the middle of a move", () => {
   for (const [what, one] of CASES) {
-    it.each(Object.keys(one.ends) as (keyof Case["ends"])[])(`when ${what}, hellos %s`, async (order) => {
-      // The new owner is on record only once it runs the room.
-      const phases = PHASES.filter((phase) => phase !== "recorded" || one.has.b === "owner");
-      const possible = phases.filter((phase) => phase !== "recorded" || order !== "a");
-      await Promise.all(possible.map((phase) => ending(one, order, phase)));
-    });
+    it.each(Object.keys(one.ends) as (keyof Case["ends"])[])(
+      `when ${what}, hellos %s (OWN-8, BRK-4)`,
+      async (order) => {
+        // The new owner is on record only once it runs the room.
+        const phases = PHASES.filter((phase) => phase !== "recorded" || one.has.b === "owner");
+        const possible = phases.filter((phase) => phase !== "recorded" || order !== "a");
+        await Promise.all(possible.map((phase) => ending(one, order, phase)));
+      },
+    );
   }
 });

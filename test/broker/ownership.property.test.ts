@@ -180,7 +180,7 @@ class Scenario {
   }
 }
 
-it("one owner, no seat lost, no move left open", async () => {
+it("one owner, no seat lost, no move left open (OWN-1)", async () => {
   await fc.assert(
     fc.asyncProperty(script, async (steps) => {
       const scenario = new Scenario();

@@ -40,7 +40,7 @@ const owners = (members: readonly RedisCluster[]): number[] =>
 const settled = (members: readonly RedisCluster[]): Promise<void> =>
   expect.poll(() => owners(members).every((count) => count === 1), { timeout: 10_000 }).toBe(true);
 
-it("three brokers deal out every room, each to one of them, and know who has it", async () => {
+it("three brokers deal out every room, each to one of them, and know who has it (BRK-1)", async () => {
   const at = prefix();
   const members = [await broker("a", at), await broker("b", at), await broker("c", at)];
   const parts = (): number[] => members.map((member) => ROOMS.filter((room) => member.owns(room)).length);
@@ -107,7 +107,7 @@ it("no Redis at the address is said in one line with what to do", async () => {
   });
 });
 
-it("a broker that was stopped while another took over cannot write a phase when it wakes up", async () => {
+it("a broker that was stopped while another took over cannot write a phase when it wakes up (BRK-2)", async () => {
   const at = prefix();
   const script = join(import.meta.dirname, "support/journal-writer.mjs");
   const stopped = fork(script, [redis.url, at, "room-1"], { stdio: ["ignore", "ignore", "inherit", "ipc"] });

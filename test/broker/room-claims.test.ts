@@ -69,7 +69,7 @@ describe("a host that claims a room", () => {
     expect(await where(world, roomId)).toMatchObject({ hostId: owner, epoch: 1 });
   });
 
-  it("by the order of a move that was called off gets nothing", async () => {
+  it("by the order of a move that was called off gets nothing (OWN-5)", async () => {
     const { world, roomId, owner, thief } = await scene();
     await using _ = world;
     world.agent(owner).scripts.set("migrateOut", () => Promise.reject(new Error("no")));

@@ -1,8 +1,10 @@
 /** Whatever dies in the middle of a hand-off: the room goes on on exactly one host, and nothing said is lost. */
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { WebSocket } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
+import { decodeFromSource, encodeTransfer } from "../../infra/room-host/dist/handoff/handoff-wire.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
@@ -62,7 +64,7 @@ describe("faults during a hand-off", () => {
     },
   );
 
-  it("destination killed after the freeze: undecided until the broker says so, then goes on without a gap", async () => {
+  it("destination killed after the freeze: undecided until the broker says so, then goes on without a gap (OWN-4)", async () => {
     const roomId = await pair.create("ledger");
     const { room, said, shots, stop } = await talker(roomId);
     const moving = pair.move(roomId, { migrationId: "doomed" });
@@ -109,7 +111,7 @@ describe("faults during a hand-off", () => {
     }
   });
 
-  it("source killed right after the switch: players are at the destination and go on", async () => {
+  it("source killed right after the switch: players are at the destination and go on (OWN-3)", async () => {
     const roomId = await pair.create("ledger");
     const { room, said, stop } = await talker(roomId);
     const migrated = new Promise((resolve) => void room.onMigrate(resolve));
@@ -119,6 +121,42 @@ describe("faults during a hand-off", () => {
     stop();
     await settled(room, said());
     expect(room.host.hostId).toBe("b");
+    await room.leave();
+  });
+
+  it("a state that differs at the destination calls the move off before the switch (STATE-3)", async () => {
+    const roomId = await pair.create("ledger");
+    const { room, said, shots, stop } = await talker(roomId);
+    let target = "";
+    pair.via = (address) => {
+      target = address;
+      return address;
+    };
+    const forger = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+    await once(forger, "listening");
+    forger.on("connection", (source, { url }) => {
+      const destination = new WebSocket(`ws://${target}${url}`);
+      const opened = once(destination, "open");
+      source.on("message", async (data: Buffer) => {
+        const message = decodeFromSource(data);
+        await opened;
+        destination.send(
+          encodeTransfer(message.type === "freeze" ? { ...message, stateHash: "another" } : message),
+        );
+      });
+      destination.on("message", (data) => source.send(data));
+      destination.on("close", () => source.close());
+      source.on("close", () => destination.close());
+    });
+    const { port } = forger.address() as AddressInfo;
+    await expect(
+      pair.move(roomId, { migrationId: "forged", transferUrl: `ws://127.0.0.1:${port}/handoff/forged` }),
+    ).rejects.toMatchObject({ code: "ROOM_ERROR", message: expect.stringMatching(/state differs/) });
+    forger.close();
+    stop();
+    await settled(room, said());
+    expect(gaps(shots)).toBe(0);
+    expect(room.host.hostId).toBe("a");
     await room.leave();
   });
 
@@ -163,7 +201,7 @@ describe("strangers at the door", () => {
       socket.on("error", () => undefined);
     });
 
-  it("wrong tickets, forged control frames and oversized frames cost only the sender its connection", async () => {
+  it("wrong tickets, forged control frames and oversized frames cost only the sender its connection (MSG-2)", async () => {
     const roomId = await pair.create("ledger");
     const { room, said, stop } = await talker(roomId);
     const [report] = await pair.carriers.a.reports();
@@ -209,7 +247,7 @@ describe("strangers at the door", () => {
 });
 
 describe("any order of events", () => {
-  it("join, leave, say and move interleaved at random: one owner, everything said exactly once, equal states", async () => {
+  it("join, leave, say and move interleaved at random: one owner, everything said exactly once, equal states (OWN-1, MSG-5)", async () => {
     const event = fc.oneof(
       { weight: 4, arbitrary: fc.constant("say" as const) },
       { weight: 2, arbitrary: fc.constant("join" as const) },

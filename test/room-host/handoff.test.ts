@@ -45,7 +45,7 @@ const contiguous = (numbers: number[]): boolean =>
   numbers.every((n, i) => i === 0 || n === (numbers[i - 1] ?? 0) + 1);
 
 describe("hand-off", () => {
-  it("moves a room with its players, messages in both directions exactly once and in order", async () => {
+  it("moves a room with its players, messages in both directions exactly once and in order (MSG-1)", async () => {
     const roomId = await pair.create("ledger");
     const rooms = (await Promise.all(
       Array.from({ length: 5 }, () => pair.client().joinById<LedgerState>(roomId)),
@@ -133,7 +133,7 @@ describe("hand-off", () => {
     await Promise.all([stays.leave(), joined.leave()]);
   });
 
-  it("rolls back when onThaw throws: the room goes on where it was and nothing is lost", async () => {
+  it("rolls back when onThaw throws: the room goes on where it was and nothing is lost (OWN-3)", async () => {
     const roomId = await pair.create("ledger", { failThaw: true });
     const room = (await pair.client().joinById<LedgerState>(roomId)) as LedgerRoom;
     const me = player(room);
@@ -162,7 +162,7 @@ describe("hand-off", () => {
     await left;
   });
 
-  it("forwards a stock Colyseus client, which knows nothing of moves", async () => {
+  it("forwards a stock Colyseus client, which knows nothing of moves (MSG-1)", async () => {
     const roomId = await pair.create("ledger");
     const room = await new StockClient(pair.url).joinById<LedgerState>(roomId);
     const shots: number[] = [];

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => pair[Symbol.asyncDispose]());
 
-it("stands still when its lease is over, refuses to move, and goes on with all that was said meanwhile", async () => {
+it("stands still when its lease is over, refuses to move, and goes on with all that was said meanwhile (OWN-6)", async () => {
   const roomId = await pair.create("ledger");
   const room = await pair.client().joinById<LedgerState>(roomId);
   room.onMessage("shot", () => undefined);

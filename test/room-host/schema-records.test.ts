@@ -149,7 +149,7 @@ describe("state graph", () => {
     expect(JSON.parse(readFileSync(manifest, "utf8")).version).toBe("5.0.34");
   });
 
-  it("moves any state exactly, and a client that knows nothing of it goes on decoding", () => {
+  it("moves any state exactly, and a client that knows nothing of it goes on decoding (STATE-1)", () => {
     const step = fc.tuple(fc.nat(13), fc.constantFrom("a", "b", "c", "d"), fc.nat(99));
     fc.assert(
       fc.property(
@@ -183,7 +183,7 @@ describe("state graph", () => {
     );
   });
 
-  it("keeps numbers exact that Colyseus' own codec rounds", () => {
+  it("keeps numbers exact that Colyseus' own codec rounds (STATE-2)", () => {
     const state = new World();
     state.tick = 0.1 + 0.2;
     const encoder = new Encoder<Schema>(state);

@@ -127,7 +127,7 @@ describe("a move, seen from the player", () => {
     await expect.poll(() => me.moves.map(({ lost }) => lost)).toEqual([2 - count]);
   });
 
-  it("holds the new host's frames until the last of the old one is in", async () => {
+  it("holds the new host's frames until the last of the old one is in (MSG-6)", async () => {
     const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
     const me = player(a.url);
     await a.connected();
@@ -143,7 +143,7 @@ describe("a move, seen from the player", () => {
     await expect.poll(() => me.moves).toMatchObject([{ lost: 0, duplicated: 0, to: HOST }]);
   });
 
-  it("sends again what the old host had not processed, and only that", async () => {
+  it("sends again what the old host had not processed, and only that (MSG-4)", async () => {
     const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
     const me = player(a.url);
     await a.connected();
@@ -158,7 +158,7 @@ describe("a move, seen from the player", () => {
     await expect.poll(() => b.got).toEqual([3, 4, 5]);
   });
 
-  it("keeps what the new host has processed until that survives it: it may die before it is saved", async () => {
+  it("keeps what the new host has processed until that survives it: it may die before it is saved (MSG-3)", async () => {
     const [a, b, c] = [await ScriptedHost.start(), await ScriptedHost.start(), await ScriptedHost.start()];
     const me = player(a.url, () => c.url, "token");
     await a.connected();
@@ -231,7 +231,7 @@ describe("a move, seen from the player", () => {
     expect(me.closed).toEqual([]);
   });
 
-  it("counts what nobody can send again as lost instead of hiding it", async () => {
+  it("counts what nobody can send again as lost instead of hiding it (MSG-7)", async () => {
     const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
     const me = player(a.url);
     await a.connected();

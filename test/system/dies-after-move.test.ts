@@ -9,7 +9,7 @@ import { descendants } from "../support/processes.js";
 
 const ROUNDS = 3;
 
-it("loses nothing, repeats nothing and keeps the order, in every round and in the moves that follow", async () => {
+it("loses nothing, repeats nothing and keeps the order, in every round and in the moves that follow (MSG-5)", async () => {
   // Close to each other, so that players are over before the host that they went to has saved anything.
   const near = Object.fromEntries(HOSTS.map(({ hostId }) => [hostId, 1]));
   const rttMs = Object.fromEntries(HOSTS.map(({ hostId }) => [hostId, near]));

@@ -150,7 +150,7 @@ it("what a room publishes is heard by rooms on other hosts, once, also when a br
   bob.dispose();
 });
 
-it("a host that only the deciding broker cannot reach keeps its rooms: nobody else runs them meanwhile", async () => {
+it("a host that only the deciding broker cannot reach keeps its rooms: nobody else runs them meanwhile (OWN-6, FAIL-2)", async () => {
   const [first, second, third] = brokers as [Broker, Broker, Broker];
   await using proxy = await CuttableProxy.start(() => first.url.replace("http://", ""));
   await live.agents.get("frankfurt")![Symbol.asyncDispose]();

@@ -63,7 +63,7 @@ async function judge(): Promise<void> {
   await Promise.all(recorded.players.map((player) => player.leave()));
 }
 
-it("a host is killed twice in a row: each time the standby goes on at once, and nothing that was said is lost", async () => {
+it("a host is killed twice in a row: each time the standby goes on at once, and nothing that was said is lost (STBY-3)", async () => {
   const player = await join("ada");
   const ada = player.room;
   const bob = (await join("bob", ada.roomId)).room;
@@ -102,7 +102,7 @@ it("a host is killed twice in a row: each time the standby goes on at once, and 
   await judge();
 });
 
-it("nothing is confirmed that only a host has which dies: players send again what a slow standby had not got", async () => {
+it("nothing is confirmed that only a host has which dies: players send again what a slow standby had not got (STBY-1)", async () => {
   const player = await join("ada");
   const ada = player.room;
   await standbyIs(ada, undefined);
@@ -122,7 +122,7 @@ it("nothing is confirmed that only a host has which dies: players send again wha
   await judge();
 });
 
-it("the standby dies, its host is drained, its room moves: there soon is another, and the room goes on", async () => {
+it("the standby dies, its host is drained, its room moves: there soon is another, and the room goes on (STBY-2)", async () => {
   const player = await join("ada");
   const ada = player.room;
   player.talk(10);

@@ -52,6 +52,8 @@ export interface FakeAgentOptions {
 export class FakeAgent {
   readonly rooms = new Map<string, FakeRoom>();
   readonly requests: AgentRequest[] = [];
+  /** As its last welcome said. */
+  leaseMs: number | undefined;
   /** Answers in place of the usual one; return `undefined` to let the usual one through. */
   readonly scripts = new Map<AgentMethod, Script>();
   /** By room: what came with the order for it. */
@@ -205,6 +207,7 @@ export class FakeAgent {
         this.#send(this.hello());
         return;
       case "welcome":
+        this.leaseMs = message.leaseMs;
         this.#heartbeat = setInterval(() => this.#send(this.#beat()), message.heartbeatIntervalMs);
         this.#send(this.#beat());
         this.#welcome?.();
