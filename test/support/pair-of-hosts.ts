@@ -22,6 +22,8 @@ export interface Told {
 export class PairOfHosts implements AsyncDisposable {
   readonly carriers: Record<HostId, ProcessCarrier>;
   readonly told: Told[] = [];
+  /** What an operator would read. */
+  readonly notices: string[] = [];
   readonly #listeners = new Set<() => void>();
   readonly #server = createServer((request, response) => {
     this.#answer(request).then(
@@ -73,7 +75,10 @@ export class PairOfHosts implements AsyncDisposable {
             if (change.event === "owned") this.owner.set(roomId, { hostId, epoch });
             for (const listener of [...this.#listeners]) listener();
           },
-          notice: (line) => console.error(`[${hostId}] ${line}`),
+          notice: (line) => {
+            this.notices.push(line);
+            console.error(`[${hostId}] ${line}`);
+          },
         },
       });
     this.carriers = { a: make("a"), b: make("b") };

@@ -63,6 +63,11 @@ const fromRoomHostSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("room"), roomId: z.string(), epoch: z.number(), change: roomEventSchema }),
 ]);
 
+/** Libraries in it may speak to a process manager over the same channel: Colyseus does where `@pm2/io` is installed. */
+const OWN_TYPES: ReadonlySet<unknown> = new Set(
+  fromRoomHostSchema.options.map(({ shape }) => shape.type.value),
+);
+
 /** A room host that does not answer within this is treated as hung, not as slow, unless authors' code may wait in it. */
 const REPLY_TIMEOUT_MS = 15_000;
 /** A move has its own deadline at the source, authors' code the broker's; a process that hangs is noticed otherwise. */
@@ -264,7 +269,8 @@ export class ProcessCarrier implements Carrier {
         heardAtMs = performance.now();
         const parsed = tryRead(fromRoomHostSchema, raw);
         if (!parsed.success) {
-          this.#options.events.notice(`room host said something else: ${z.prettifyError(parsed.error)}`);
+          if (!OWN_TYPES.has((raw as { type?: unknown } | null)?.type)) return;
+          this.#options.events.notice(`room host sent an invalid message: ${z.prettifyError(parsed.error)}`);
           return;
         }
         const message = parsed.data;
