@@ -1,3 +1,4 @@
+/** How tests run: against the built packages, with generous limits for machines under load. */
 import { defineConfig } from "vitest/config";
 import SlowFirst from "./test/setup/slow-first.js";
 

@@ -1,3 +1,4 @@
+/** Agents at a broker: who is refused, when a host counts as lost, and what a broker that starts again believes. */
 import { once } from "node:events";
 import { MemoryStore } from "@centroid/broker";
 import { describe, expect, it } from "vitest";

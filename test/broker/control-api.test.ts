@@ -1,3 +1,4 @@
+/** The control API and the event stream as operators' programs use them. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

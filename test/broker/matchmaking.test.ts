@@ -1,3 +1,4 @@
+/** Joining: which room a player gets, at which host, and what stock clients are answered. */
 import { describe, expect, it } from "vitest";
 import { until, World } from "./support/world.js";
 

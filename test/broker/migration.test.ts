@@ -1,3 +1,4 @@
+/** Moves as a broker orders them, and every way in which one can fail. */
 import { MemoryStore } from "@centroid/broker";
 import type { AgentRequest } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";

@@ -1,3 +1,4 @@
+/** The placement loop in a broker: when rooms move by themselves, and when they stay. */
 import type { Decision } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
 import { hostOf, record, until, World } from "./support/world.js";

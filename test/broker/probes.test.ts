@@ -1,3 +1,4 @@
+/** What players measure: what is taken in, what is rejected, and what they are asked to measure next. */
 import { type BeaconList, type ProbeResponse, probeResponseSchema } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
 import { until, World } from "./support/world.js";

@@ -30,7 +30,7 @@ async function broker(
   clusters.push(cluster);
   await cluster.join(
     { brokerId, url: `http://${brokerId}` },
-    { acquired: () => undefined, released: () => undefined, bulletin: () => undefined, ...more.events },
+    { acquired: () => undefined, released: () => undefined, message: () => undefined, ...more.events },
   );
   return cluster;
 }
@@ -91,7 +91,7 @@ it("what one says the others hear, and it does not hear itself", async () => {
   const at = prefix();
   const heard: string[] = [];
   const ear = (name: string): Partial<ClusterEvents> => ({
-    bulletin: ({ from, kind, body }) => heard.push(`${name} heard ${kind} ${String(body)} from ${from}`),
+    message: ({ from, kind, body }) => heard.push(`${name} heard ${kind} ${String(body)} from ${from}`),
   });
   const a = await broker("a", at, { events: ear("a") });
   await broker("b", at, { events: ear("b") });

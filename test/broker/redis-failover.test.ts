@@ -28,13 +28,13 @@ const owned = <T extends AsyncDisposable>(one: T): T => {
 async function broker(
   url: string,
   brokerId: string,
-  bulletin: ClusterEvents["bulletin"] = () => undefined,
+  message: ClusterEvents["message"] = () => undefined,
 ): Promise<RedisCluster> {
   const cluster = owned(await RedisCluster.connect({ url, logger }));
   const ignore = (): void => undefined;
   await cluster.join(
     { brokerId, url: `http://${brokerId}` },
-    { acquired: ignore, released: ignore, bulletin },
+    { acquired: ignore, released: ignore, message },
   );
   return cluster;
 }

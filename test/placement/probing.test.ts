@@ -1,3 +1,4 @@
+/** Which hosts a player measures first and next, and how its place in latency space comes of it. */
 import { DEFAULT_PARAMETERS, type HostView, PlacementWorld } from "@centroid/placement";
 import { describe, expect, it } from "vitest";
 

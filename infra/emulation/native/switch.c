@@ -2,11 +2,13 @@
  * The test network's backbone: a learning Ethernet switch with a link of its own between every two ports,
  * each direction with delay, jitter, loss and bandwidth, changeable while it runs.
  *
- *   switch <control socket> <port>=<network namespace path>...
- *
  * Delay belongs to the pair of places, and a moving VM changes place: a switch that learns where a MAC
  * lives follows by itself, which per-address rules of a kernel qdisc would not. Segments that a sender
  * handed down whole (up to 64 KB) cross whole, so the emulation costs little CPU.
+ */
+
+/*
+ *   switch <control socket> <port>=<network namespace path>...
  *
  * Control, one line each: `link <from> <to> <delay us> <jitter us> <loss ppm> <bytes/s> <up>`, `stats`,
  * `where` (which MAC is at which port).

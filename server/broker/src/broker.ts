@@ -281,7 +281,7 @@ async function start(
           .catch((cause: unknown) => logger.error({ cause }, "rooms could not be taken over"));
       },
       released: (shards) => logger.info({ shards: shards.length }, "other brokers decide from now on"),
-      bulletin: (message) =>
+      message: (message) =>
         onClusterMessage(message, {
           onProbes: (body) => core.probeIntake.reportedToBroker(body),
           onEvent: (change) => hub.emit(() => change),

@@ -9,7 +9,7 @@ const cluster = await RedisCluster.connect({ url, prefix, logger });
 const ignore = () => undefined;
 await cluster.join(
   { brokerId: "stopped", url: "http://stopped" },
-  { acquired: ignore, released: ignore, bulletin: ignore },
+  { acquired: ignore, released: ignore, message: ignore },
 );
 while (!cluster.owns(roomId)) await new Promise((resolve) => setTimeout(resolve, 10));
 const token = cluster.tokenOf(roomId);

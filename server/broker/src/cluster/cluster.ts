@@ -29,7 +29,7 @@ export interface ClusterEvents {
   /** Another broker does. */
   released: (shards: readonly number[]) => void;
   /** From another broker, never from this one. */
-  bulletin: (bulletin: ClusterMessage) => void;
+  message: (message: ClusterMessage) => void;
 }
 
 /** One broker's part in a group of brokers that share a store. */

@@ -82,7 +82,7 @@ export class RedisCluster implements Cluster {
   async join(self: Member, events: ClusterEvents): Promise<void> {
     this.#self = self;
     this.#events = events;
-    await this.#redis.subscribe(`${this.#prefix}bulletins`, (text) => this.#hear(text));
+    await this.#redis.subscribe(`${this.#prefix}messages`, (text) => this.#receive(text));
     await this.#refresh();
     this.#schedule();
   }
@@ -107,8 +107,8 @@ export class RedisCluster implements Cluster {
   publish(kind: ClusterMessage["kind"], body: unknown): void {
     const from = this.#self?.brokerId ?? "";
     const { commands } = this.#redis;
-    commands.publish(`${this.#prefix}bulletins`, JSON.stringify({ from, kind, body })).catch((cause) => {
-      this.#options.logger.warn({ kind, cause }, "bulletin not sent");
+    commands.publish(`${this.#prefix}messages`, JSON.stringify({ from, kind, body })).catch((cause) => {
+      this.#options.logger.warn({ kind, cause }, "message to other brokers not sent");
     });
   }
 
@@ -227,15 +227,15 @@ export class RedisCluster implements Cluster {
     this.#expiry.unref();
   }
 
-  #hear(text: string): void {
-    let bulletin: ClusterMessage;
+  #receive(text: string): void {
+    let message: ClusterMessage;
     try {
-      bulletin = clusterMessageSchema.parse(JSON.parse(text));
+      message = clusterMessageSchema.parse(JSON.parse(text));
     } catch (cause) {
-      this.#options.logger.warn({ cause }, "bulletin not understood");
+      this.#options.logger.warn({ cause }, "message of another broker not understood");
       return;
     }
-    if (bulletin.from !== this.#self?.brokerId) this.#events?.bulletin(bulletin);
+    if (message.from !== this.#self?.brokerId) this.#events?.message(message);
   }
 }
 
