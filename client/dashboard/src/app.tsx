@@ -13,7 +13,7 @@ import { Feed } from "./panels/feed.js";
 import { Header } from "./panels/header.js";
 import { LoginDialog, RoleBadge } from "./panels/login.js";
 import { Tables } from "./panels/tables.js";
-import { Timeline } from "./panels/timeline.js";
+import { TimelinePanel } from "./panels/timeline.js";
 import { type Route, useRoute } from "./ui/route.js";
 import { useFocusReturn } from "./ui/use-focus-return.js";
 import { useTitle } from "./ui/use-title.js";
@@ -57,7 +57,7 @@ export function App() {
                 void ask({ roomId, playerId, location, place: "where you dropped the dot" }),
             })}
           />
-          <Timeline />
+          <TimelinePanel />
         </div>
         <Tables />
         <aside class="side" aria-label="Details">

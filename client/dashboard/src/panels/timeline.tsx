@@ -9,7 +9,7 @@ import { formatSpan, formatTime } from "../ui/format.js";
 const STEP_MS = 100;
 const PLAY_TICK_MS = 100;
 
-export function Timeline() {
+export function TimelinePanel() {
   const store = useStore();
   const playing = useSignal(store.connection.value.kind === "recording");
   const exportError = useSignal("");
