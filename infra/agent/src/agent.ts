@@ -13,11 +13,11 @@ import { Grants } from "./grants.js";
 /** A newcomer's measurements are over by then. */
 const WARM_UP_DELAY_MS = 2_500;
 
-/** Room hosts hear so often that the lease holds. */
+/** How often room hosts are told that the lease holds. */
 const LEASE_CHECK_MS = 100;
 /** Over which the load is taken; shorter ones say more of chance than of load. */
 const USAGE_WINDOW_MS = 1_000;
-/** While no broker runs, rooms may for as long as one would need to be noticed. */
+/** While no broker runs, rooms may run for as long as it would take to notice one. */
 const ALONE_LEASE_MS = 2_000;
 
 export interface AgentOptions {
@@ -26,10 +26,10 @@ export interface AgentOptions {
   /** The HTTP side of a project, if this host serves it. */
   app?: (events: CarrierEvents) => AppProcess;
   notice: (line: string) => void;
-  /** Every broker has refused this agent and none has ever welcomed it: it has nothing to stay for. */
+  /** Every broker has refused this agent and none has ever accepted it: there is no reason to keep running. */
   onRefused: (error: CentroidError) => void;
   onConnected: () => void;
-  /** How it stands with a broker has changed. */
+  /** The connection to a broker has changed its state. */
   onBroker: (url: string, state: BrokerLinkState) => void;
 }
 
@@ -39,7 +39,7 @@ export class Agent implements AsyncDisposable {
   readonly #app: AppProcess | undefined;
   readonly #links: BrokerLink[];
   readonly #grants = new Grants();
-  /** The broker that keeps a room's checkpoints, once one has said so. */
+  /** The broker that stores a room's checkpoints, once one has confirmed it. */
   readonly #keepers = new Map<string, BrokerLink>();
   /** True from the first welcome of any broker on: from then on rooms may run here, and no refusal ends them. */
   #welcomed = false;
@@ -136,12 +136,12 @@ export class Agent implements AsyncDisposable {
         return;
       case "away":
         this.#refusals.delete(link);
-        notice(`broker ${link.url} is away; rooms go on`);
+        notice(`broker ${link.url} cannot be reached; rooms keep running`);
         return;
       case "refused": {
         const { error } = state;
-        notice(`refused at ${link.url}, trying on: ${error.code} ${error.message}`);
-        // Others at this address have guessed too often: it will be heard later.
+        notice(`refused at ${link.url}, retrying: ${error.code} ${error.message}`);
+        // Others at this address have guessed too often: a later attempt will be admitted.
         if (error.code === "RATE_LIMITED") return;
         this.#refusals.set(link, error);
         if (this.#welcomed || this.#refusals.size < this.#links.length) return;

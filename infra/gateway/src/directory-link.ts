@@ -163,7 +163,7 @@ export class DirectoryLink implements GatewayDirectory, Disposable {
           }
         }
       } catch (cause) {
-        notice(`refused at ${url}, trying on: ${CentroidError.from(cause).message}`);
+        notice(`refused at ${url}, retrying: ${CentroidError.from(cause).message}`);
         socket.terminate();
       }
     });
@@ -171,7 +171,7 @@ export class DirectoryLink implements GatewayDirectory, Disposable {
     socket.on("close", () => {
       clearInterval(ping);
       if (this.#socket !== socket || this.#ended) return;
-      if (this.#trusted) notice(`broker ${url} is away; players stay connected`);
+      if (this.#trusted) notice(`broker ${url} cannot be reached; players stay connected`);
       this.#trusted = false;
       this.#redial = setTimeout(() => this.#dial(), redialMs);
     });

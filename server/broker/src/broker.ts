@@ -280,7 +280,8 @@ async function start(
           .then(() => core.takeover.takeOver(shards, stopping.signal))
           .catch((cause: unknown) => logger.error({ cause }, "rooms could not be taken over"));
       },
-      released: (shards) => logger.info({ shards: shards.length }, "other brokers decide from now on"),
+      released: (shards) =>
+        logger.info({ shards: shards.length }, "other brokers decide about these shards from now on"),
       message: (message) =>
         onClusterMessage(message, {
           onProbes: (body) => core.probeIntake.reportedToBroker(body),

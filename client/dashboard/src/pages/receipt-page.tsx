@@ -10,13 +10,13 @@ import { Facts, Page, Section } from "./page.js";
 /** What each phase does, for a person who never saw one. */
 const PHASE_WORDS: Record<MigrationPhase, string> = {
   preparing: "slot reserved at the destination",
-  copying: "snapshot sent while the room goes on",
+  copying: "snapshot sent while the room keeps running",
   connecting: "players connect to the destination ahead of time",
   frozen: "last changes shipped, nobody is served",
-  switching: "the destination goes on, players switch over",
+  switching: "the destination runs the room, players switch over",
   releasing: "the source lets go",
   completed: "done",
-  "rolled-back": "undone, the source simply goes on",
+  "rolled-back": "undone, the source keeps the room",
 };
 
 export function ReceiptPage({ migrationId }: { migrationId: string }) {

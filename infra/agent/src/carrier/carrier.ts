@@ -1,6 +1,6 @@
 /**
  * What an edge agent can do with rooms, whatever they run in. The broker knows only this: it asks one side to
- * `migrateIn`, the other to `migrateOut`, and hears of everything else through events.
+ * `migrateIn`, the other to `migrateOut`, and learns everything else from events.
  */
 import type {
   AgentRequest,
@@ -15,9 +15,9 @@ import type {
 
 export interface CarrierEvents {
   room: (roomId: string, epoch: number, change: RoomEvent) => void;
-  /** A room as it is now, to be kept where this host's death does not reach it. */
+  /** A room as it is now, to be stored where it survives this host. */
   checkpoint: (saved: RoomCheckpoint) => void;
-  /** One of its rooms says something to rooms elsewhere. */
+  /** One of its rooms publishes to rooms elsewhere. */
   published: (said: Published) => void;
   /** One of its rooms asks something of the whole deployment. @throws CentroidError */
   ask: (question: RoomQuestion) => Promise<unknown>;
@@ -30,11 +30,11 @@ export interface Carrier extends AsyncDisposable {
   warmUp(): void;
   /** @throws CentroidError */
   handle<R extends AgentRequest>(request: R): Promise<AgentResults[R["method"]]>;
-  /** The checkpoint of that number is kept. */
+  /** The checkpoint with that number is stored. */
   checkpointed(roomId: string, epoch: number, seq: number): void;
-  /** This host may run its rooms so long; when that is over they pause until it may again. */
+  /** This host may run its rooms for that long; afterwards they pause until the lease is renewed. */
   renewLease(forMs: number): void;
-  /** A room elsewhere says something to those that listen. */
+  /** A room elsewhere publishes to its subscribers. */
   published(said: Published): void;
   /** True if this carrier runs, receives or sends the room. */
   has(roomId: string): boolean;

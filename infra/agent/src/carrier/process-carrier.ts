@@ -79,12 +79,12 @@ const UNBOUNDED: ReadonlySet<AgentMethod> = new Set([
 ]);
 /** A room host that has not ended by then is killed; authors' `onDispose` has most of it. */
 const STOP_TIMEOUT_MS = 6_000;
-/** A room host says every second what it uses; one that says nothing for so long never will. */
+/** A room host reports every second what it uses; one that is silent for this long is hung. */
 const HUNG_AFTER_MS = 8_000;
 const WATCH_INTERVAL_MS = 1_000;
 /** Loading the rooms takes a second, on a crowded machine many; a process that takes longer than this hangs. */
 const START_TIMEOUT_MS = 60_000;
-/** After it ended, what it said about that has arrived by then. */
+/** By then its last words have arrived after it ended. */
 const LAST_WORDS_MS = 200;
 const MAX_LAST_WORDS = 4_096;
 
@@ -160,7 +160,7 @@ export class ProcessCarrier implements Carrier {
       if (request.method === "endStandby") return {} as AgentResults[R["method"]];
       if (request.method === "migrationStatus")
         return { role: "none", epoch: 0 } as AgentResults[R["method"]];
-      // Nothing has come here yet, and nothing will: whoever calls a move off must hear that.
+      // Nothing has arrived here yet, and nothing will: whoever calls a move off must know that.
       if (request.method === "abortMigration") return { aborted: false } as AgentResults[R["method"]];
       throw new CentroidError("ROOM_NOT_FOUND", `room ${request.roomId} is not on this host`);
     }
@@ -258,7 +258,7 @@ export class ProcessCarrier implements Carrier {
     let silenceMs = START_TIMEOUT_MS;
     const watch = setInterval(() => {
       const now = performance.now();
-      // If this process was the one that stood still, it has not heard what came meanwhile.
+      // If this process itself was suspended, it has not read what arrived meanwhile.
       if (now - checkedAtMs > 2 * WATCH_INTERVAL_MS) heardAtMs = now;
       checkedAtMs = now;
       if (now - heardAtMs > silenceMs) child.kill("SIGKILL");
@@ -356,7 +356,7 @@ export class ProcessCarrier implements Carrier {
   }
 }
 
-/** What it said went wrong before it ended; answers once that is known or nothing more will come. */
+/** Its own report of what went wrong before it ended; answers once that is known or nothing more will come. */
 function readLastWords(child: ChildProcess): () => Promise<LastWords | undefined> {
   const pipe = child.stdio[LAST_WORDS_FD] as Readable | null | undefined;
   let text = "";

@@ -1,4 +1,4 @@
-/** What a room host says in the same words whatever it runs in; each carrier adds what its channel does its own way. */
+/** Messages of a room host that are the same whatever it runs in; each carrier adds those specific to its channel. */
 import { publishedSchema, roomAskedSchema, wireErrorSchema } from "@centroid/protocol";
 import { z } from "zod";
 

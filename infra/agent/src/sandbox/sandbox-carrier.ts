@@ -46,7 +46,7 @@ export class SandboxCarrier implements Carrier {
     this.#adopted = rooms
       .adoptAll()
       .catch((cause: unknown) =>
-        events.notice(`rooms from before were not looked for: ${CentroidError.from(cause).message}`),
+        events.notice(`rooms of an earlier run were not looked for: ${CentroidError.from(cause).message}`),
       );
   }
 
@@ -185,11 +185,11 @@ export class SandboxCarrier implements Carrier {
         `room ${roomId} is at epoch ${hosted.record.epoch}, not ${epoch}`,
       );
     const { stage } = hosted;
-    // At its own epoch its players are told good-bye; at a newer one it lives elsewhere.
+    // At its own epoch its players are disconnected properly; at a newer one it lives elsewhere.
     if (epoch !== hosted.record.epoch || !("host" in stage)) return this.#rooms.remove(hosted);
     const request = { method: "disposeRoom", roomId, epoch: hosted.hostEpoch, shutdown } as const;
     await stage.host.ask({ request }, REPLY_TIMEOUT_MS).catch(() => undefined);
-    // The room has said that it is over, and is being removed for that, or it does not answer.
+    // Either the room has reported its end and is being removed, or it does not answer.
     if (this.#rooms.get(roomId) === hosted) await this.#rooms.remove(hosted);
   }
 

@@ -73,7 +73,7 @@ export async function startDeployLab(options: DeployLabOptions): Promise<DeployL
         addresses: labGuests(hostIds.indexOf(hostId)),
       };
     };
-    notice("making the template of all rooms");
+    notice("making the template for rooms");
     await makeTemplates(hostIds.map(vmOf), image);
     return {
       lab,

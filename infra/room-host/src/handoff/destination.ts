@@ -15,7 +15,7 @@ import type { ServerSocket } from "../sockets/server-socket.js";
 import { StateHash } from "../transfer/state-hash.js";
 import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./handoff-wire.js";
 
-/** A player who has not connected here so long after the switch has lost its connection. */
+/** A player who has not connected here this long after the switch has lost its connection. */
 const ATTACH_GRACE_MS = 10_000;
 /** WebSocket codes: normal end, and ours for a player whose move was called off. */
 const CLOSE_NORMAL = 1000;
@@ -213,11 +213,11 @@ export class HandoffDestination {
     arrivedAtMs: number,
   ): Promise<void> {
     const { room, writer, hash } = state;
-    // A broker that has lost sight of this host may have given the room to a third by the time it is here.
+    // A broker that has lost this host may have given the room to a third by the time it is here.
     if (!this.#options.mayRun())
       throw new CentroidError(
         "ROOM_ERROR",
-        "the destination has not heard of a broker lately; move it later",
+        "the destination has lost contact with every broker; move the room later",
       );
     writer?.apply(message.nodes);
     writer?.finish(message.removed, message.nextRefId);

@@ -1,6 +1,6 @@
 /**
  * The side of a hand-off that has the room: copies it while it runs, freezes it between two ticks, ships the
- * rest, and either lets go or goes on.
+ * rest, and either releases the room or resumes it.
  *
  *   preparing -> copying -> connecting -> frozen -> switching -> releasing     (any -> rolled-back before the end)
  */
@@ -22,19 +22,19 @@ import { StateCopy } from "../transfer/state-copy.js";
 import { DestinationLine, type Unasked } from "./destination-line.js";
 import { forwardStockClient } from "./forward.js";
 
-/** The first pass yields to the room after so long, so that players feel nothing of it. */
+/** The first pass yields to the room after this long, so that players notice nothing. */
 const COPY_SLICE_MS = 1.5;
 const COPY_CHUNK_NODES = 256;
-/** The freeze ships at most about so many nodes if further passes can make it so. */
+/** Further passes bring what the freeze has to ship down to about this many nodes. */
 const FREEZE_NODES = 64;
 const MAX_DIRTY_PASSES = 4;
 /** How long the room waits for players to reach the destination before it moves without the slow ones. */
 const CONNECT_TIMEOUT_MS = 1_500;
-/** A room that sends no patch for so long may be frozen all the same. */
+/** A room that sends no patch for this long may be frozen all the same. */
 const NO_PATCH_MS = 100;
 /** How long a room may be in the middle of the author's async code before the move is given up. */
 const BUSY_TIMEOUT_MS = 3_000;
-/** An old socket is kept so long for players who have not read its last frames. */
+/** An old socket is kept this long for players who have not read its last frames. */
 const LINGER_MS = 10_000;
 
 export interface SourceOptions {

@@ -9,7 +9,7 @@ import type { HostedRooms } from "./hosted-rooms.js";
 import type { RoomMoveRequest, RoomMoves } from "./room-moves.js";
 import type { StandbyManager } from "./standby-manager.js";
 
-/** A finished destination keeps admitting late players by ticket so long. */
+/** A finished destination admits late players by ticket for this long. */
 const ARRIVAL_WINDOW_MS = 15_000;
 /** A room that has not arrived by then will not. */
 const ARRIVAL_DEADLINE_MS = 15_000;
@@ -101,7 +101,7 @@ export class HandoffMoves implements RoomMoves {
     if (room.move.clock.held)
       throw new CentroidError(
         "ROOM_BUSY",
-        `room ${roomId} stands still: its host has not heard of a broker lately`,
+        `room ${roomId} is paused: its host has lost contact with every broker; move it later`,
       );
     const source = new HandoffSource({
       migrationId,
@@ -127,7 +127,7 @@ export class HandoffMoves implements RoomMoves {
     }
   }
 
-  /** This host may not run its rooms just now: one that is only being copied stays, to stand still like the others. */
+  /** This host may not run its rooms just now: a room that is only being copied stays, and pauses like the others. */
   callOffCopies(): void {
     for (const hosted of this.#options.rooms.values()) {
       const { stage } = hosted;

@@ -1,4 +1,4 @@
-/** The rooms of one process: who is here, what they tell, how they are saved. */
+/** The rooms of one process: which are here, what they report, how they are saved. */
 import { CentroidError, type RoomEvent, type RoomReport } from "@centroid/protocol";
 import type { Client } from "@colyseus/core";
 import { Acknowledgements } from "../checkpoint/acknowledgements.js";
@@ -84,7 +84,7 @@ export class HostedRooms {
     return [...this.#rooms].map(([roomId, hosted]) => this.#report(roomId, hosted));
   }
 
-  /** The room runs here: its events are told, its state is saved. */
+  /** The room runs here: its events are reported, its state is saved. */
   adopt(roomId: string, room: MovableRoom, hosted: Hosted): void {
     this.#rooms.set(roomId, hosted);
     this.#onAdopted(roomId);
@@ -124,7 +124,7 @@ export class HostedRooms {
     });
   }
 
-  /** What a player's SDK tells of its session goes to the broker. */
+  /** What a player's SDK reports of its session goes to the broker. */
   listen(roomId: string, hosted: Hosted, { link, sessionId }: MovableClient): void {
     if (hosted.protection !== undefined) link.acknowledge = "checkpoint";
     link.on("control", (message) => {

@@ -1,4 +1,4 @@
-/** What a room host knows of one of its rooms, and what is read off it. */
+/** What a room host knows about one of its rooms, and what follows from it. */
 import { CentroidError, type Seated } from "@centroid/protocol";
 import type { Acknowledgements } from "../checkpoint/acknowledgements.js";
 import type { AwaitedPlayers } from "../checkpoint/awaited-players.js";

@@ -96,7 +96,7 @@ export class StandbyManager {
       now,
       onHas: (received) => acknowledgements.atStandby(received),
       onBroken: ({ message }) => {
-        notice(`room ${roomId} lost its standby and waits to be told to go on: ${message}`);
+        notice(`room ${roomId} lost its standby and is paused until a broker lets it continue: ${message}`);
         pauses.hold(room, "standby");
         emit(roomId, hosted.epoch, { event: "standby-broken", standbyId });
       },

@@ -84,7 +84,9 @@ async function noticeBorrowedMac({ bridge }: VmSettings, notice: (line: string) 
   const path = `/sys/class/net/${bridge}/addr_assign_type`;
   const kind = (await readFile(path, "utf8").catch(() => addressWasSet)).trim();
   if (kind !== addressWasSet)
-    notice(`${bridge} may take the MAC of a guest's tap, and no move gets through: give it one of its own`);
+    notice(
+      `${bridge} may take the MAC of a guest's tap, and then no move gets through: give the bridge a MAC of its own`,
+    );
 }
 
 async function noticeKernelSettings({ bridge }: VmSettings, notice: (line: string) => void): Promise<void> {

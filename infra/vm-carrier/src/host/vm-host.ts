@@ -57,7 +57,7 @@ export async function prepareVmHost(
     wanted === undefined ? await detectAccelerator(image) : { accelerator: wanted, notice: undefined };
   if (slow !== undefined) notice(slow);
   const vm = { ...place, localGuestDirectory: place.guestDirectory, imageDirectory, accelerator };
-  notice(`guest image ${imageDirectory}; making the template of all rooms, if there is none of it`);
+  notice(`guest image ${imageDirectory}; making the template for rooms if it has none yet`);
   await using connection = await Connection.open(vm.libvirtUri);
   await GuestHost.of(connection, image, vm)
     .prepareTemplate()

@@ -132,9 +132,12 @@ async function conclude(
 ): Promise<RoomMoveResult> {
   const why = outcome.error?.message ?? outcome.because;
   if (owner === "source")
-    return { owner, error: new CentroidError("MIGRATION_FAILED", `the VM goes on where it was: ${why}`) };
+    return {
+      owner,
+      error: new CentroidError("MIGRATION_FAILED", `the VM keeps running where it was: ${why}`),
+    };
   if (owner !== "destination") {
-    const text = `the VM was lost in ${outcome.mechanism}: ${why}; the room goes on from its last checkpoint`;
+    const text = `the VM was lost in ${outcome.mechanism}: ${why}; the room is restored from its last checkpoint`;
     return { owner: "none", error: new CentroidError("MIGRATION_FAILED", text) };
   }
   phases.enter("releasing", outcome.bytes);

@@ -69,7 +69,7 @@ export class VmMoves implements RoomMoves {
       events.room(roomId, epoch, { event: "owned", migrationId });
       events.room(roomId, epoch, { event: "running", report });
     } catch (cause) {
-      events.notice(`room ${roomId} arrived dead: ${CentroidError.from(cause).message}`);
+      events.notice(`room ${roomId} does not answer after its move: ${CentroidError.from(cause).message}`);
       await rooms.remove(hosted);
     }
   }

@@ -61,10 +61,10 @@ export async function useTls(server: Server, files: TlsFiles, logger: Logger): P
     pair,
     (next) => {
       secure.setSecureContext(next);
-      logger.info({ file: files.certFile }, "certificate loaded anew");
+      logger.info({ file: files.certFile }, "certificate reloaded");
     },
     // The old pair serves until both fit.
-    (cause) => logger.warn({ cause }, "certificate could not be loaded anew"),
+    (cause) => logger.warn({ cause }, "certificate could not be reloaded"),
   );
   return {
     [Symbol.dispose]() {

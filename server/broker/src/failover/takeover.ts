@@ -128,7 +128,7 @@ export class Takeover {
     if (record !== undefined) reconciler.notFound(record);
     openMoves.release(({ migrationId }) => migrationId === entry.migrationId);
     migrator.resume(entry).catch((cause: unknown) => {
-      logger.error({ cause, migrationId: entry.migrationId }, "a move of before is still open");
+      logger.error({ cause, migrationId: entry.migrationId }, "a move from before the restart is still open");
     });
   }
 }

@@ -136,7 +136,7 @@ export class RoomReconciler {
   notFound(record: RoomRecord): void {
     const { events, logger } = this.#options;
     const { roomId, hostId } = record;
-    logger.warn({ roomId, hostId }, "room of before was not found again");
+    logger.warn({ roomId, hostId }, "room from before the restart was not found again");
     const room = this.#enter(record, { processId: "", address: "" }, record);
     events.emit("room.away", { room, without: "dispose" });
   }

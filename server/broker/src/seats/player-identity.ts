@@ -61,7 +61,7 @@ export class PlayerIdentity {
           await store.extendPlayerId(playerId, renewed.expiresAtMs, clock.now());
           return renewed.playerToken;
         } catch (cause) {
-          logger.error({ playerId, cause }, "player id could not be kept for longer");
+          logger.error({ playerId, cause }, "reservation of the player id could not be extended");
           return playerToken;
         }
       }
@@ -81,7 +81,7 @@ export class PlayerIdentity {
       await store
         .extendPlayerId(playerId, expiresAtMs, clock.now())
         .catch((cause: unknown) =>
-          logger.error({ playerId, cause }, "player id could not be kept for longer"),
+          logger.error({ playerId, cause }, "reservation of the player id could not be extended"),
         );
     }
     return { playerId, playerToken };
@@ -98,7 +98,7 @@ export class PlayerIdentity {
     try {
       return await store.takePlayerId(playerId, untilMs, clock.now());
     } catch (cause) {
-      logger.error({ playerId, cause }, "player id could not be given out");
+      logger.error({ playerId, cause }, "player id could not be assigned");
       return false;
     }
   }

@@ -254,7 +254,7 @@ export class GuardedStore implements Store {
       logger.warn({}, `${where} can be written again`);
     } catch (cause) {
       if (this.#failed(cause) === undefined)
-        logger.error({ cause }, "not all that is owed could be stored yet");
+        logger.error({ cause }, "not all pending writes could be stored yet");
       this.#tryIn(RETRY_MS);
     }
   }

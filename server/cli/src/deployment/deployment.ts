@@ -203,11 +203,11 @@ function emulate(
 ): Promise<DistanceEmulator> {
   const world = loadWorld();
   const known = new Set(world.cities.map(({ cityId }) => cityId));
-  const stranger = sites.find(({ hostId }) => !known.has(hostId));
-  if (stranger !== undefined) {
+  const unknown = sites.find(({ hostId }) => !known.has(hostId));
+  if (unknown !== undefined) {
     throw new CentroidError(
       "CONFIG_INVALID",
-      `hosts: "${stranger.hostId}" is not a city of the demo world, so its distances cannot be emulated`,
+      `hosts: "${unknown.hostId}" is not a city of the demo world, so its distances cannot be emulated`,
     );
   }
   return startDistanceEmulator({
