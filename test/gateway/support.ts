@@ -50,6 +50,20 @@ export class GatewayWorld implements AsyncDisposable {
     return { hostId: host.hostId, port: Number(publicAddress.split(":").at(-1)), processId };
   }
 
+  /** A seat that nobody takes. */
+  async seat(): Promise<{ roomId: string; sessionId: string }> {
+    const answer = await fetch(`${this.system.broker.url}/matchmake/joinOrCreate/ledger`, { method: "POST" });
+    return (await answer.json()) as { roomId: string; sessionId: string };
+  }
+
+  /** What a room has written down of a player. */
+  async entryOf({ roomId, sessionId }: { roomId: string; sessionId: string }): Promise<{ last: number } | undefined> {
+    const { state } = await this.system.get<{ state: { entries: Record<string, { last: number }> } }>(
+      `/api/v1/rooms/${roomId}/state`,
+    );
+    return state.entries[sessionId];
+  }
+
   async moveAway(roomId: string): Promise<void> {
     const at = await this.placeOf(roomId);
     const hostId = at?.hostId === "virginia" ? "frankfurt" : "virginia";
