@@ -6,6 +6,7 @@ export type GroupName =
   | "broker"
   | "failover"
   | "distributed"
+  | "gateway"
   | "memory"
   | "message-cpu"
   | "placement";
@@ -31,6 +32,10 @@ export const GROUPS: Record<GroupName, Group> = {
   distributed: {
     about: "seats a second with one and three brokers on a Redis, and after it restarts",
     load: async () => (await import("./distributed.js")).distributed,
+  },
+  gateway: {
+    about: "what a gateway adds to a round trip, its CPU per message, memory of an idle socket",
+    load: async () => (await import("./gateway.js")).gateway,
   },
   memory: {
     about: "what a room and a player cost in the broker and in a room host",

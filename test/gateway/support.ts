@@ -57,7 +57,13 @@ export class GatewayWorld implements AsyncDisposable {
   }
 
   /** What a room has written down of a player. */
-  async entryOf({ roomId, sessionId }: { roomId: string; sessionId: string }): Promise<{ last: number } | undefined> {
+  async entryOf({
+    roomId,
+    sessionId,
+  }: {
+    roomId: string;
+    sessionId: string;
+  }): Promise<{ last: number } | undefined> {
     const { state } = await this.system.get<{ state: { entries: Record<string, { last: number }> } }>(
       `/api/v1/rooms/${roomId}/state`,
     );

@@ -111,7 +111,11 @@ describe("a gateway", () => {
     expect([stranger.closed, stranger.accepted]).toEqual([CLOSE_REFUSED, false]);
     // The key of one gateway, or of one room host, opens nothing as another's.
     const posing = new HostileGateway(port, "gateway-0", key);
-    const elsewhere = new HostileGateway(port, "mallory", gatewayKey(trunkSecret(broker.agentToken, "x-1"), "mallory"));
+    const elsewhere = new HostileGateway(
+      port,
+      "mallory",
+      gatewayKey(trunkSecret(broker.agentToken, "x-1"), "mallory"),
+    );
     await until(() => posing.closed !== undefined && elsewhere.closed !== undefined, PATIENCE_MS);
     expect([posing.accepted, elsewhere.accepted]).toEqual([false, false]);
 
