@@ -2,10 +2,12 @@
 import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
-import type { BeaconList, SeatReservation, Where } from "@centroid/protocol";
+import type { BeaconList, RoomRow, SeatReservation, Where } from "@centroid/protocol";
 import { Client } from "@colyseus/sdk";
 import { describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import type { ClusterEvents, ClusterMessage, Member } from "../../server/broker/dist/cluster/cluster.js";
+import { SingleBroker } from "../../server/broker/dist/cluster/single.js";
 import { World } from "./support/world.js";
 
 /** Stands for the hosts' side: echoes, and remembers what it was asked. */
@@ -305,5 +307,62 @@ describe("the way that seats name", () => {
     await expect(World.start([], { publicUrl: "play.example" })).rejects.toMatchObject({
       code: "CONFIG_INVALID",
     });
+  });
+});
+
+describe("a seat that a room makes", () => {
+  const addressOf = async (options: object): Promise<unknown> => {
+    await using world = await World.start(["a"], options);
+    const { roomId } = await world.match("create", "arena");
+    const [row] = (await world.agent("a").ask({ method: "rooms", roomIds: [roomId] })) as RoomRow[];
+    return row?.publicAddress;
+  };
+
+  it("names the public address if there is one, else the host's own", async () => {
+    expect(await addressOf({})).toBe("a.test:1");
+    expect(await addressOf({ publicUrl: "https://play.example/game/" })).toBe("play.example/game");
+  });
+});
+
+describe("among several brokers", () => {
+  /** This broker decides about all rooms or about none, and says and hears what the test wants. */
+  class OneOfTwo extends SingleBroker {
+    readonly said: { kind: string; body: unknown }[] = [];
+    hear: (message: ClusterMessage) => void = () => undefined;
+    override async join(self: Member, events: ClusterEvents): Promise<void> {
+      this.hear = events.message;
+      await super.join(self, events);
+    }
+    override members(): readonly Member[] {
+      return [...super.members(), { brokerId: "other", url: "http://127.0.0.1:1" }];
+    }
+    override publish(kind: string, body: unknown): void {
+      this.said.push({ kind, body });
+    }
+  }
+
+  it("a place that one of them had made is known to all, so that players may come to any", async () => {
+    await using here = await Upstream.start();
+    await using there = await Upstream.start();
+    const cluster = new OneOfTwo();
+    await using world = await World.start(["a", "b"], {
+      cluster,
+      addressBook: {
+        translate: (_address: string, hostId: string) => (hostId === "a" ? here : there).address,
+      },
+    });
+    const seat = await world.match("create", "arena");
+    const to = seat.processId.startsWith("a") ? "b" : "a";
+    await world.move(seat.roomId, to);
+    const place = { roomId: seat.roomId, hostId: to, processId: `${to}-1`, address: `${to}.test:1` };
+    expect(cluster.said).toContainEqual({ kind: "place", body: place });
+    // What another broker says of a place leads there.
+    const from = to === "a" ? "b" : "a";
+    const next = { ...place, hostId: from, processId: `${from}-9`, address: `${from}.test:9` };
+    cluster.hear({ from: "other", kind: "place", body: next });
+    const path = `/${from}-9/${seat.roomId}?sessionId=${seat.sessionId}&ticket=t`;
+    await dial(`${socketUrl(world)}${path}`, { say: "x" });
+    const asked = [...here.asked, ...there.asked].map(({ url }) => url);
+    expect(asked).toEqual([path]);
   });
 });

@@ -1,5 +1,6 @@
 /** Colyseus' match maker inside rooms: it finds, makes and calls the same rooms as on Colyseus, wherever they are. */
 import { join } from "node:path";
+import { CentroidClient } from "@centroid/sdk";
 import { startTestSystem, type TestSystem } from "@centroid/server/testing";
 import type { Room } from "@colyseus/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,6 +26,41 @@ async function moveToOther(roomId: string): Promise<void> {
   const receipt = await here.move(roomId, where.host.hostId === "a" ? "b" : "a");
   expect(receipt).toMatchObject({ outcome: "completed" });
 }
+
+it("a seat that a room made is taken by Centroid's client too, and the room is followed", async () => {
+  const hall = await new Player(here.url).create("hall");
+  const made = await ask<{ roomId: string; seat: never }>(hall, "make", {});
+  // The room is elsewhere by the time that the seat is taken.
+  await moveToOther(made.roomId);
+  const client = new CentroidClient(here.url, { probing: { intervalMs: 300 } });
+  const room = await client.consumeSeatReservation(made.seat);
+  expect(room.roomId).toBe(made.roomId);
+  const moved = new Promise((resolve) => void room.onMigrate(resolve));
+  await moveToOther(made.roomId);
+  expect(await moved).toMatchObject({ lost: 0, duplicated: 0 });
+  await room.leave();
+  client.dispose();
+});
+
+it("players can list the open rooms, with metadata, wherever those are", async () => {
+  const players = new CentroidClient(here.url, { probing: false });
+  const open = await players.create("match", { code: "open" });
+  const hidden = await players.create("match", { hidden: true });
+  const listed = async () => {
+    const rooms = await players.getAvailableRooms("match");
+    return rooms.filter(({ roomId }) => roomId === open.roomId || roomId === hidden.roomId);
+  };
+  const { roomId } = open;
+  const row = { roomId, name: "match", clients: 1, metadata: { code: "open" } };
+  await expect.poll(listed).toMatchObject([row]);
+  await moveToOther(roomId);
+  expect(await listed()).toMatchObject([row]);
+  expect((await players.getAvailableRooms()).map((room) => room.roomId)).toContain(roomId);
+  expect(await players.getAvailableRooms("nothing")).toEqual([]);
+  await open.leave();
+  await expect.poll(listed).toEqual([]);
+  await hidden.leave();
+});
 
 type Place = "bare" | "here" | "after a move";
 describe.each<Place>(["bare", "here", "after a move"])("matchMaker in a room, %s", (place) => {

@@ -10,6 +10,7 @@ export * from "./events.js";
 export * from "./gateway.js";
 export * from "./model.js";
 export {
+  type AvailableRooms,
   BEACON_PATH,
   type Beacon,
   type BeaconList,

@@ -103,6 +103,23 @@ export const probeResponseSchema = z.object({
 });
 export type ProbeResponse = z.infer<typeof probeResponseSchema>;
 
+/** `GET /centroid/v1/rooms`: rooms that a player may choose from. */
+export const availableRoomsSchema = z.object({
+  rooms: z.array(
+    z.object({
+      roomId: id,
+      name: z.string(),
+      clients: z.int(),
+      /** If not given, as many as come. */
+      maxClients: z.optional(z.int()),
+      createdAtMs: z.number(),
+      /** What the room said of itself with `setMetadata()`. */
+      metadata: z.optional(z.unknown()),
+    }),
+  ),
+});
+export type AvailableRooms = z.infer<typeof availableRoomsSchema>;
+
 /** `GET /centroid/v1/where/:roomId`: where a player whose connection broke finds its room now. */
 export const whereSchema = z.object({
   roomId: id,

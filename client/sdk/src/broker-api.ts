@@ -1,6 +1,7 @@
 /** What the SDK calls of a broker beside matchmaking, and which broker of several answers. */
 import {
   type ApiRoute,
+  type AvailableRooms,
   type Beacon,
   type BeaconList,
   BrokerUnreachableError,
@@ -81,6 +82,10 @@ export class BrokerApi {
 
   #reachable(beacons: readonly Beacon[]): Beacon[] {
     return beacons.map((beacon) => reachable(this.base, beacon));
+  }
+
+  rooms(name: string | undefined): Promise<AvailableRooms> {
+    return this.#call(playerRoutes.rooms, { query: name === undefined ? {} : { name } });
   }
 
   where(roomId: string): Promise<Where> {

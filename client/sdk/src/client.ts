@@ -1,5 +1,6 @@
 /** The entry point: joins rooms through a broker, tells it how far hosts are, and keeps rooms that move. */
 import {
+  type AvailableRooms,
   type Beacon,
   CENTROID_OPTIONS_KEY,
   CentroidError,
@@ -7,7 +8,6 @@ import {
   type Location,
   PROTOCOL_VERSION,
   type ProbeReport,
-  type SeatReservation,
   seatReservationSchema,
   tryRead,
   type Way,
@@ -51,20 +51,26 @@ export interface CentroidClientOptions extends Pick<ClientOptions, "headers" | "
 }
 
 interface Joined {
-  reservation: SeatReservation;
+  reservation: Seat;
 }
 
 /** Colyseus' client with our room and our options; everything else is stock. */
+/** A broker's seat says whose it is; one that a room made does not. */
+const seatSchema = z.extend(seatReservationSchema, {
+  centroid: z.partial(seatReservationSchema.shape.centroid, { playerId: true, playerToken: true }),
+});
+type Seat = z.infer<typeof seatSchema>;
+
 class StockClient extends Client {
   readonly #url: string;
-  readonly #makeRoom: (name: string, schema: unknown, reservation: SeatReservation) => CentroidRoom;
+  readonly #makeRoom: (name: string, schema: unknown, reservation: Seat) => CentroidRoom;
   readonly #joined: (joined: Joined) => void;
-  #reservation: SeatReservation | undefined;
+  #reservation: Seat | undefined;
 
   constructor(
     url: string,
     options: ClientOptions,
-    makeRoom: (name: string, schema: unknown, reservation: SeatReservation) => CentroidRoom,
+    makeRoom: (name: string, schema: unknown, reservation: Seat) => CentroidRoom,
     joined: (joined: Joined) => void,
   ) {
     super(url, options);
@@ -76,7 +82,7 @@ class StockClient extends Client {
   override async consumeSeatReservation<T>(
     ...[response, schema]: Parameters<Client["consumeSeatReservation"]>
   ): Promise<never> {
-    const parsed = tryRead(seatReservationSchema, response);
+    const parsed = tryRead(seatSchema, response);
     if (!parsed.success) {
       throw new CentroidError(
         "PROTOCOL_VERSION",
@@ -277,12 +283,39 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     return this.#join((client) => client.reconnect(token, schema as never));
   }
 
-  /** Takes a seat that was reserved elsewhere: what the broker answered to somebody's `POST /matchmake/...`. */
+  /**
+   * Takes a seat that was reserved elsewhere: what the broker answered to somebody's `POST /matchmake/...`, or what a room
+   * made with Colyseus' match maker, such as `QueueRoom`.
+   */
   consumeSeatReservation<State = unknown>(
     reservation: ColyseusReservation,
     schema?: SchemaOf<State>,
   ): Promise<CentroidRoom<State>> {
-    return this.#join((client) => client.consumeSeatReservation(reservation, schema as never));
+    return this.#join(async (client) =>
+      client.consumeSeatReservation(await this.#found(reservation), schema as never),
+    );
+  }
+
+  /** A room that makes a seat knows neither how this client reaches hosts nor where the room is when the seat is taken. */
+  async #found(reservation: ColyseusReservation): Promise<ColyseusReservation> {
+    if ("centroid" in reservation) return reservation;
+    const { processId, publicAddress, way, epoch, host } = await this.#api.where(reservation.roomId);
+    const { publicAddress: _, ...seat } = reservation;
+    const centroid = { protocol: PROTOCOL_VERSION, host, epoch, ...(way !== undefined && { way }) };
+    return {
+      ...seat,
+      processId,
+      ...(publicAddress !== undefined && { publicAddress }),
+      centroid,
+    } as ColyseusReservation;
+  }
+
+  /**
+   * Rooms that are open to everybody, with their metadata; of one type, or of all. For news of them as they come and go,
+   * join a `LobbyRoom`.
+   */
+  async getAvailableRooms(name?: string): Promise<AvailableRooms["rooms"]> {
+    return (await this.#api.rooms(name)).rooms;
   }
 
   /**
@@ -343,7 +376,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       ...(this.#options.network !== undefined && { network: this.#options.network }),
       ...(this.#location !== undefined && { location: this.#location }),
     };
-    let seat: SeatReservation | undefined;
+    let seat: Seat | undefined;
     let settings = this.#colyseus.settings;
     const stock = (url: string): StockClient => {
       const client = new StockClient(
@@ -368,9 +401,11 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       })) as CentroidRoom<State>;
     this.#colyseus.settings = settings;
     if (seat !== undefined) {
-      this.#playerId = seat.centroid.playerId;
-      this.#tokens.set(seat.centroid.playerId, seat.centroid.playerToken);
-      this.#watch(room as CentroidRoom, seat);
+      const { playerId, playerToken } = seat.centroid;
+      if (playerId === undefined || playerToken === undefined) return room;
+      this.#playerId = playerId;
+      this.#tokens.set(playerId, playerToken);
+      this.#watch(room as CentroidRoom, { playerId, playerToken });
     }
     return room;
   }
@@ -390,9 +425,8 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     }
   }
 
-  #watch(room: CentroidRoom, seat: SeatReservation): void {
+  #watch(room: CentroidRoom, { playerId, playerToken }: { playerId: string; playerToken: string }): void {
     if (this.#options.probing === false) return;
-    const { playerId, playerToken } = seat.centroid;
     const loop = new ProbeLoop({
       api: this.#api,
       beacons: this.#beacons,

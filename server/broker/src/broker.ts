@@ -20,6 +20,7 @@ import type { EventListener, Snapshot } from "./events/event-hub.js";
 import { AppProxy } from "./gateway/app-proxy.js";
 import { RegistryDirectory } from "./gateway/directory.js";
 import { GatewayLinks } from "./gateway/gateway-links.js";
+import { dialledBy } from "./gateway/way.js";
 import { AgentServer } from "./hosts/agent-server.js";
 import { hostView } from "./hosts/host-registry.js";
 import { RoomGrants } from "./hosts/room-grants.js";
@@ -197,7 +198,7 @@ async function start(
     addressAllowance: ofAddress,
     playerAllowance: ofPlayer,
   });
-  const questions = new RoomQuestions({ ...core, factory });
+  const questions = new RoomQuestions({ ...core, factory, dialled: dialledBy(options) });
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
   const directoryFor = (gatewayId: string): RegistryDirectory =>
     new RegistryDirectory({ ...core, agentToken }, gatewayId);
@@ -272,6 +273,9 @@ async function start(
   const { port } = app.server.address() as AddressInfo;
   const shown = bindHost === "0.0.0.0" || bindHost === "::" ? "127.0.0.1" : bindHost;
   const url = `http://${authority(shown, port)}`;
+  core.events.on("room.offered", ({ room: { roomId }, place }) => {
+    if (cluster.members().length > 1) cluster.publish("place", { roomId, ...place });
+  });
   await cluster.join(
     { brokerId, url: options.clusterUrl ?? url },
     {
@@ -289,6 +293,10 @@ async function start(
           onHostState: (hostId, to) => core.hostOrders.apply(hostId, to),
           onHostAsked: (hostId) => liveness.askedByBroker(hostId),
           onHostHeard: (hostId) => liveness.heardByBroker(hostId),
+          onPlace: ({ roomId, ...place }) => {
+            const room = core.rooms.get(roomId);
+            if (room !== undefined) core.rooms.offeredElsewhere(room, place);
+          },
           logger,
         }),
     },

@@ -11,6 +11,7 @@ import {
   CentroidError,
   PROTOCOL_VERSION,
   type RoomEvent,
+  type RoomQuestion,
   type RoomReport,
 } from "@centroid/protocol";
 import { newNonce, prove } from "@centroid/protocol/node";
@@ -63,6 +64,8 @@ export class FakeAgent {
   #socket: WebSocket | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #welcome: (() => void) | undefined;
+  readonly #answers = new Map<number, (answer: unknown) => void>();
+  #asked = 0;
 
   constructor(options: FakeAgentOptions) {
     this.#o = options;
@@ -188,6 +191,14 @@ export class FakeAgent {
     this.#send({ type: "room", roomId: room.roomId, epoch: room.epoch, change });
   }
 
+  /** One of its rooms asks something of the deployment. */
+  ask(question: RoomQuestion): Promise<unknown> {
+    const requestId = this.#asked++;
+    const answered = new Promise((resolve) => this.#answers.set(requestId, resolve));
+    this.#send({ type: "asked", requestId, question });
+    return answered;
+  }
+
   raw(text: string): void {
     this.#o.overhear?.(text);
     this.#socket?.send(text);
@@ -211,6 +222,9 @@ export class FakeAgent {
         this.#heartbeat = setInterval(() => this.#send(this.#beat()), message.heartbeatIntervalMs);
         this.#send(this.#beat());
         this.#welcome?.();
+        return;
+      case "answered":
+        this.#answers.get(message.requestId)?.(message.result ?? message.error);
         return;
       case "refused":
         this.refused = CentroidError.fromWire(message.error);

@@ -34,7 +34,8 @@ export const roomRowSchema = z.object({
   roomId: idSchema,
   name: z.string(),
   processId: z.string(),
-  publicAddress: address,
+  /** Where players dial; if not given, where they asked for the seat. */
+  publicAddress: address.optional(),
   clients: z.number().int().nonnegative(),
   maxClients: z.number().int().nonnegative().optional(),
   locked: z.boolean(),

@@ -1,6 +1,7 @@
 /** What players' SDKs call beside Colyseus' own matchmaking. In browsers too, hence `zod/mini`. */
 import * as z from "zod/mini";
 import {
+  availableRoomsSchema,
   beaconListSchema,
   playerNetworkSchema,
   playerSideIdSchema,
@@ -34,6 +35,16 @@ export const playerRoutes = {
     body: probeRequestSchema,
     answer: probeResponseSchema,
     maxBodyBytes: MAX_PLAYER_BODY_BYTES,
+  },
+  rooms: {
+    method: "GET",
+    path: "/centroid/v1/rooms",
+    summary: "Rooms that are open to everybody: neither private nor unlisted nor locked",
+    query: z.object({
+      /** Of this type only. */
+      name: z.optional(z.string().check(z.maxLength(128))),
+    }),
+    answer: availableRoomsSchema,
   },
   where: {
     method: "GET",

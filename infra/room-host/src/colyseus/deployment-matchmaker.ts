@@ -53,9 +53,10 @@ export class DeploymentDriver implements MatchMakerDriver {
   }
 
   async findOne(conditions: Conditions, sortOptions?: SortOptions): Promise<IRoomCache> {
-    // A room of this process is known before a broker has heard of it.
     const own = this.#own.rooms.find(({ roomId }) => roomId === conditions.roomId);
-    const [first] = own === undefined ? await this.query(conditions, sortOptions) : [own];
+    const asked = this.query(conditions, sortOptions);
+    // A room of this process is there before a broker has heard of it; only brokers know where players dial.
+    const [first = own] = own === undefined ? await asked : await asked.catch(() => []);
     return first as IRoomCache;
   }
 

@@ -36,6 +36,8 @@ import { serveRoute } from "./serve-route.js";
 
 /** Hosts to confirm per report. */
 const MAX_NEXT = 4;
+/** More than a page shows; a game with more of them has a lobby of its own. */
+const MAX_LISTED = 1_000;
 /** How long a browser remembers what it may ask. */
 const PREFLIGHT_S = 86_400;
 
@@ -163,6 +165,28 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       intervalMs: player.intervalMs,
       rejected,
       ...(renewed !== playerToken && { playerToken: renewed }),
+    };
+  });
+
+  serveRoute(app, playerRoutes.rooms, async ({ query: { name } }) => {
+    const listed = [...o.rooms.values()].filter(
+      ({ name: type, stage, listing }) =>
+        (name === undefined || type === name) &&
+        stage.state !== "creating" &&
+        stage.state !== "disposed" &&
+        !listing.locked &&
+        listing.private !== true &&
+        listing.unlisted !== true,
+    );
+    return {
+      rooms: listed.slice(0, MAX_LISTED).map(({ roomId, name, sessions, createdAtMs, listing }) => ({
+        roomId,
+        name,
+        clients: sessions.size,
+        ...(listing.maxPlayers !== undefined && { maxClients: listing.maxPlayers }),
+        createdAtMs,
+        ...(listing.metadata !== undefined && { metadata: listing.metadata }),
+      })),
     };
   });
 

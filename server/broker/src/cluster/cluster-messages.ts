@@ -15,6 +15,14 @@ export type ProbesBody = z.infer<typeof probesBodySchema>;
 const hostSchema = z.object({ hostId: idSchema });
 const hostStateSchema = z.object({ hostId: idSchema, to: z.enum(["drain", "activate"]) });
 
+const placeSchema = z.object({
+  roomId: idSchema,
+  hostId: idSchema,
+  processId: z.string().max(200),
+  address: z.string().max(300),
+});
+type PlaceBody = z.infer<typeof placeSchema>;
+
 /** Who acts on which message. */
 export interface ClusterMessageHandlers {
   onProbes: (body: ProbesBody) => void;
@@ -25,6 +33,8 @@ export interface ClusterMessageHandlers {
   onHostAsked: (hostId: string) => void;
   /** Another broker hears that host. */
   onHostHeard: (hostId: string) => void;
+  /** A host has made a place for a room about which another broker decides: its players may come to any broker. */
+  onPlace: (body: PlaceBody) => void;
   logger: Logger;
 }
 
@@ -53,6 +63,9 @@ export function onClusterMessage(
         return;
       case "host-heard":
         handlers.onHostHeard(hostSchema.parse(body).hostId);
+        return;
+      case "place":
+        handlers.onPlace(placeSchema.parse(body));
         return;
       default: {
         const never: never = kind;

@@ -39,6 +39,16 @@ export function wayFields(way: Way, publicUrl: URL | undefined, hostAddress: str
   return { way, ...(publicUrl !== undefined && { publicAddress: authorityOf(publicUrl) }) };
 }
 
+/**
+ * Where players dial who get a seat from a room: there is no request then that would say how they reach this broker. With
+ * TLS of its own, they dial where they asked.
+ */
+export function dialledBy(o: { publicUrl?: string; tls?: unknown }): (address: string) => string | undefined {
+  const { publicUrl, tls } = o;
+  if (publicUrl !== undefined) return () => authorityOf(new URL(publicUrl));
+  return tls === undefined ? (address) => address : () => undefined;
+}
+
 const authorityOf = ({ host, pathname }: URL): string => `${host}${pathname.replace(/\/+$/, "")}`;
 
 /** As RFC 7239 has it, and what came before. */

@@ -1,6 +1,6 @@
 /** What happens to rooms and to the sessions in them, and what room hosts report about moves and standbys. */
 import type { RoomEvent, RoomReport } from "@centroid/protocol";
-import type { RoomEntry, RoomSession } from "./room-registry.js";
+import type { OfferedPlace, RoomEntry, RoomSession } from "./room-registry.js";
 
 /** What to do about a room without a checkpoint: wait for its host, or end it since its host surely lost it. */
 export type WithoutCheckpoint = "wait" | "dispose";
@@ -13,6 +13,8 @@ export interface RoomEvents {
   /** Something that is shown of the room changed. */
   "room.changed": { room: RoomEntry };
   "room.removed": { room: RoomEntry };
+  /** This broker asked a host to make a place for it. */
+  "room.offered": { room: RoomEntry; place: OfferedPlace };
   /** Its own host said that it ended: it is over for every broker. */
   "room.ended": { roomId: string };
   "session.joined": { room: RoomEntry; session: RoomSession };

@@ -194,10 +194,17 @@ export class RoomRegistry {
     if (this.#rooms.get(room.roomId) === room) this.#updated(room);
   }
 
-  /** A host has made a place for this room. */
+  /** A host has made a place for this room, as this broker asked it to. */
   offer(room: RoomEntry, { hostId, processId, address }: OfferedPlace): void {
-    const others = room.offered.filter((place) => place.processId !== processId);
-    room.offered = [...others, { hostId, processId, address }].slice(-MAX_OFFERED);
+    const place = { hostId, processId, address };
+    this.offeredElsewhere(room, place);
+    this.#events.emit("room.offered", { room, place });
+  }
+
+  /** The same, as another broker asked it to. */
+  offeredElsewhere(room: RoomEntry, place: OfferedPlace): void {
+    const others = room.offered.filter(({ processId }) => processId !== place.processId);
+    room.offered = [...others, place].slice(-MAX_OFFERED);
   }
 
   /** Its host says how matchmaking is to see it; `told` may have more in it than that. */

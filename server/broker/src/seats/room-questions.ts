@@ -11,6 +11,8 @@ export interface RoomQuestionsOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
   factory: RoomFactory;
+  /** Where players dial to get to a process at that address, as far as this broker can say. */
+  dialled: (address: string) => string | undefined;
   migrator: Migrator;
   clock: Clock;
 }
@@ -30,10 +32,10 @@ export class RoomQuestions {
         const { roomIds, name } = question;
         const asked =
           roomIds === undefined ? [...rooms.values()] : roomIds.flatMap((roomId) => rooms.get(roomId) ?? []);
-        return asked.flatMap((room) => (name === undefined || room.name === name ? row(room) : []));
+        return asked.flatMap((room) => (name === undefined || room.name === name ? this.#row(room) : []));
       }
       case "createRoom":
-        return row(await factory.createEmpty(question.name, question.options))[0];
+        return this.#row(await factory.createEmpty(question.name, question.options))[0];
       case "callRoom": {
         const { roomId, member, args } = question;
         const { value } = await askOwner(this.#options, rooms.require(roomId), (hostId) =>
@@ -52,26 +54,27 @@ export class RoomQuestions {
       }
     }
   }
-}
 
-/** Nothing of a room that nobody can reach yet, or any more. */
-function row(room: RoomEntry): RoomRow[] {
-  const { roomId, name, stage, sessions, createdAtMs } = room;
-  if (stage.state === "creating" || stage.state === "disposed") return [];
-  const { locked, private: isPrivate = false, unlisted = false, maxPlayers, metadata } = room.listing;
-  return [
-    {
-      roomId,
-      name,
-      processId: stage.at.processId,
-      publicAddress: stage.at.address,
-      clients: sessions.size,
-      locked,
-      private: isPrivate,
-      unlisted,
-      createdAtMs,
-      ...(maxPlayers !== undefined && { maxClients: maxPlayers }),
-      ...(metadata !== undefined && { metadata }),
-    },
-  ];
+  /** Nothing of a room that nobody can reach yet, or any more. */
+  #row(room: RoomEntry): RoomRow[] {
+    const { roomId, name, stage, sessions, createdAtMs } = room;
+    if (stage.state === "creating" || stage.state === "disposed") return [];
+    const { locked, private: isPrivate = false, unlisted = false, maxPlayers, metadata } = room.listing;
+    const publicAddress = this.#options.dialled(stage.at.address);
+    return [
+      {
+        roomId,
+        name,
+        processId: stage.at.processId,
+        ...(publicAddress !== undefined && { publicAddress }),
+        clients: sessions.size,
+        locked,
+        private: isPrivate,
+        unlisted,
+        createdAtMs,
+        ...(maxPlayers !== undefined && { maxClients: maxPlayers }),
+        ...(metadata !== undefined && { metadata }),
+      },
+    ];
+  }
 }
