@@ -4,7 +4,7 @@ import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
 import { HandoffDestination } from "../handoff/destination.js";
 import { HandoffSource } from "../handoff/source.js";
-import type { Hosted, Seat } from "./hosted.js";
+import { advance, type Hosted, type Seat } from "./hosted.js";
 import type { HostedRooms } from "./hosted-rooms.js";
 import type { RoomMoveRequest, RoomMoves } from "./room-moves.js";
 import type { StandbyManager } from "./standby-manager.js";
@@ -64,13 +64,11 @@ export class HandoffMoves implements RoomMoves {
       onOwned: (room, clients, awaited) => {
         hosted.options = options;
         hosted.awaited = awaited;
-        hosted.stage = { name: "running", room, arrivals: destination };
+        advance(hosted, { type: "owned", room });
         rooms.adopt(roomId, room, hosted);
         for (const client of clients.values()) rooms.listen(roomId, hosted, client);
         emit(roomId, epoch, { event: "owned", migrationId });
-        setTimeout(() => {
-          if (hosted.stage.name === "running") hosted.stage.arrivals = undefined;
-        }, ARRIVAL_WINDOW_MS).unref();
+        setTimeout(() => advance(hosted, { type: "arrivals-over", destination }), ARRIVAL_WINDOW_MS).unref();
       },
       onEnded: () => rooms.remove(roomId, hosted),
     });
@@ -115,15 +113,14 @@ export class HandoffMoves implements RoomMoves {
       now,
     });
     const abort = new AbortController();
-    const stage = { name: "leaving", room, migrationId, source, abort } as const;
-    hosted.stage = stage;
+    advance(hosted, { type: "leaves", migrationId, source, abort });
     try {
       const transfer = await source.run(abort.signal);
       hosted.protection?.[Symbol.dispose]();
       rooms.remove(roomId, hosted);
       return transfer;
     } finally {
-      if (source.state === "rolled-back") this.#stays(hosted, stage);
+      if (source.state === "rolled-back") this.#stays(hosted, source, room);
     }
   }
 
@@ -134,14 +131,12 @@ export class HandoffMoves implements RoomMoves {
       if (stage.name !== "leaving" || stage.source.state !== "copying") continue;
       stage.abort.abort();
       stage.source.rollBack();
-      this.#stays(hosted, stage);
+      this.#stays(hosted, stage.source, stage.room);
     }
   }
 
-  #stays(hosted: Hosted, stage: Extract<Hosted["stage"], { name: "leaving" }>): void {
-    if (hosted.stage !== stage) return;
-    hosted.stage = { name: "running", room: stage.room, arrivals: undefined };
-    this.#options.onStays(stage.room);
+  #stays(hosted: Hosted, source: HandoffSource, room: MovableRoom): void {
+    if (advance(hosted, { type: "stays", source })) this.#options.onStays(room);
   }
 
   /** @returns false if no such move is under way. @throws CentroidError MIGRATION_FAILED after the point of no return */
@@ -154,7 +149,7 @@ export class HandoffMoves implements RoomMoves {
       stage.abort.abort();
       if (stage.source.state === "undecided") {
         stage.source.rollBack();
-        this.#stays(hosted, stage);
+        this.#stays(hosted, stage.source, stage.room);
       }
       return true;
     }

@@ -4,9 +4,8 @@ import type { Acknowledgements } from "../checkpoint/acknowledgements.js";
 import type { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { Checkpointer } from "../checkpoint/checkpointer.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
-import type { HandoffDestination } from "../handoff/destination.js";
-import type { HandoffSource } from "../handoff/source.js";
 import type { Replicator } from "../standby/replicator.js";
+import { type HostedStage, nextStage, type StageEvent } from "./hosted-stage.js";
 
 export interface Seat {
   playerId: string;
@@ -20,22 +19,6 @@ export interface Protection extends Disposable {
   replicator: Replicator | undefined;
 }
 
-type HostedStage =
-  | {
-      name: "running";
-      room: MovableRoom;
-      arrivals: HandoffDestination | undefined;
-    }
-  | {
-      name: "leaving";
-      room: MovableRoom;
-      migrationId: string;
-      source: HandoffSource;
-      /** Calls the move off. */
-      abort: AbortController;
-    }
-  | { name: "arriving"; migrationId: string; ticket: string; destination: HandoffDestination };
-
 export interface Hosted {
   name: string;
   options: unknown;
@@ -44,7 +27,16 @@ export interface Hosted {
   protection: Protection | undefined;
   /** Its players who are still to come, since it was built from a checkpoint. */
   awaited: AwaitedPlayers | undefined;
-  stage: HostedStage;
+  /** Written by {@link advance} alone. */
+  readonly stage: HostedStage;
+}
+
+/** What has happened to a room's move changes its stage; nothing else does. @returns whether it did */
+export function advance(hosted: Hosted, event: StageEvent): boolean {
+  const next = nextStage(hosted.stage, event);
+  if (next === hosted.stage) return false;
+  (hosted as { stage: HostedStage }).stage = next;
+  return true;
 }
 
 /** Who is connected, as far as this host runs the room. */
