@@ -11,6 +11,7 @@ import {
   measuredTailMs,
   type PlayerModel,
   priorErrorMs,
+  remeasuredOf,
   usualTailMs,
 } from "../latency/player-model.js";
 
@@ -32,7 +33,8 @@ export interface ScoreRow {
   /** Since the row was first made no value has fallen by more than this, ms; only grows. */
   fallenMs: number;
   fit: number;
-  bias: number;
+  /** Of the model: how often a measured host was measured again. */
+  remeasured: number;
   moves: number;
 }
 
@@ -69,14 +71,19 @@ export class ScoreRows {
     }
     const map = this.#map;
     const moved =
-      row.fit !== fitOf(model) || row.bias !== map.biasVersion || row.values.length < map.hostEnd
+      row.fit !== fitOf(model) || row.values.length < map.hostEnd
         ? undefined
         : row.moves === map.moves.count
           ? NONE
           : map.moves.since(row.moves);
-    if (moved === NONE) return row;
+    if (moved === NONE && row.remeasured === remeasuredOf(model)) return row;
     if (moved === undefined) this.#fill(row, model);
-    else for (const slot of moved) this.#patch(row, model, slot);
+    else {
+      for (const slot of moved) this.#put(row, slot, this.#estimateMs(model, slot));
+      if (row.remeasured !== remeasuredOf(model))
+        for (const { at, slot } of measuredIn(model)) this.#put(row, slot, this.#measuredMs(model, at));
+    }
+    row.remeasured = remeasuredOf(model);
     row.moves = map.moves.count;
     return row;
   }
@@ -101,8 +108,7 @@ export class ScoreRows {
         ? rttMs + tailWeight * usualTailMs(model, rttMs) + doubt * priorErrorMs(rttMs)
         : rttMs * (1 + doubt);
     }
-    for (const { at, slot } of measuredIn(model))
-      values[slot] = measuredP50Ms(model, at) + tailWeight * measuredTailMs(model, at);
+    for (const { at, slot } of measuredIn(model)) values[slot] = this.#measuredMs(model, at);
     let leastMs = Number.POSITIVE_INFINITY;
     let fallMs = 0;
     for (let slot = 0; slot < end; slot++) {
@@ -113,19 +119,25 @@ export class ScoreRows {
     row.leastMs = leastMs;
     row.fallenMs += fallMs;
     row.fit = fitOf(model);
-    row.bias = map.biasVersion;
   }
 
-  /** A host that this player has measured does not get here: its move makes a new record. */
-  #patch(row: ScoreRow, model: PlayerModel, slot: number): void {
-    const { tailWeight, doubt } = this.#parameters;
-    const rttMs = this.#map.unmeasuredMs(model, slot);
-    const value = isUsable(model)
-      ? rttMs + tailWeight * usualTailMs(model, rttMs) + doubt * priorErrorMs(rttMs)
-      : rttMs * (1 + doubt);
+  #put(row: ScoreRow, slot: number, value: number): void {
     row.fallenMs += Math.max(0, (row.values[slot] ?? 0) - value);
     row.values[slot] = value;
     row.leastMs = Math.min(row.leastMs, value);
+  }
+
+  #measuredMs(model: PlayerModel, at: number): number {
+    return measuredP50Ms(model, at) + this.#parameters.tailWeight * measuredTailMs(model, at);
+  }
+
+  /** Of a host that this player has not measured: the move of one that it has makes a new record. */
+  #estimateMs(model: PlayerModel, slot: number): number {
+    const { tailWeight, doubt } = this.#parameters;
+    const rttMs = this.#map.unmeasuredMs(model, slot);
+    return isUsable(model)
+      ? rttMs + tailWeight * usualTailMs(model, rttMs) + doubt * priorErrorMs(rttMs)
+      : rttMs * (1 + doubt);
   }
 
   #ofNobody(): ScoreRow {
@@ -146,7 +158,7 @@ const emptyRow = (serial: number): ScoreRow => ({
   serial,
   fallenMs: 0,
   fit: -1,
-  bias: -1,
+  remeasured: 0,
   moves: 0,
 });
 

@@ -5,7 +5,7 @@
 import { chordRttMs, geodesicRttMs, onSphere, type Place } from "./geodesic.js";
 import { HostMoves } from "./kernel-rows.js";
 import { greedyMedian } from "./landmarks.js";
-import { HEIGHT, NodeSpace, STRIDE } from "./node-space.js";
+import { NodeSpace } from "./node-space.js";
 import type { HostPlace } from "./types.js";
 import { spanMs } from "./vivaldi.js";
 
@@ -20,8 +20,6 @@ const UNTRAINED_ERROR = 1;
 export class HostSpace {
   /** As they are learned. */
   readonly nodes = new NodeSpace();
-  /** As estimates use them, by slot as in a node space. */
-  published = new Float64Array(0);
   /** Places on the unit sphere, three numbers by slot. */
   spheres = new Float64Array(0);
   /** Of published coordinates. */
@@ -54,6 +52,11 @@ export class HostSpace {
     return this.nodes.slot(hostId);
   }
 
+  /** As estimates use them, by slot as in a node space. */
+  get published(): Float64Array {
+    return this.nodes.published;
+  }
+
   /** Slots in use. */
   slots(): IterableIterator<number> {
     return this.#places.keys();
@@ -66,11 +69,7 @@ export class HostSpace {
 
   /** Publishes a host that has moved notably. */
   follow(slot: number): void {
-    const { at } = this.nodes;
-    const height = Math.abs(
-      (at[slot * STRIDE + HEIGHT] ?? 0) - (this.published[slot * STRIDE + HEIGHT] ?? 0),
-    );
-    if (spanMs(at, slot, this.published, slot) + height > PUBLISH_MS) this.#publish(slot);
+    if (this.nodes.driftMs(slot) > PUBLISH_MS) this.#publish(slot);
   }
 
   /** What light forbids a round trip to fall below, ms; undefined without a place. */
@@ -113,7 +112,7 @@ export class HostSpace {
   }
 
   #publish(slot: number): void {
-    for (let i = slot * STRIDE; i < (slot + 1) * STRIDE; i++) this.published[i] = this.nodes.at[i] ?? 0;
+    this.nodes.publish(slot);
     this.#versions[slot] = this.version(slot) + 1;
     this.moves.add(slot);
     this.#landmarks = undefined;
@@ -124,7 +123,6 @@ export class HostSpace {
       to.set(from);
       return to;
     };
-    this.published = grown(this.published, new Float64Array(slots * STRIDE));
     this.#versions = grown(this.#versions, new Int32Array(slots));
     this.spheres = grown(this.spheres, new Float64Array(slots * 3));
   }

@@ -25,12 +25,13 @@ import {
 } from "./player-model.js";
 import {
   isRemeasuring,
+  measuredAgain,
   measuredHost,
   type Pair,
   type PlayerRecord,
+  refresh,
   relocate,
   samplesOf,
-  tailShareOfPlayer,
   touch,
 } from "./player-record.js";
 import { ProbeWindow } from "./probe-window.js";
@@ -74,7 +75,10 @@ export class LatencyMap {
     if (slot < 0) return;
     this.#bias.forget(slot);
     for (const player of this.#players.values()) {
-      if (player.cell === slot) player.cell = this.#nearest(player);
+      if (player.cell === slot) {
+        player.cell = this.#nearest(player);
+        player.stale = true;
+      }
       if (player.pairs.delete(slot)) touch(player);
     }
   }
@@ -90,6 +94,8 @@ export class LatencyMap {
         place,
         pairs: new Map(),
         samples: undefined,
+        tailShare: 0,
+        fresh: false,
         cell: this.#hosts.nearest(this.#nodes.at, slot),
         model: undefined,
         stale: true,
@@ -129,6 +135,8 @@ export class LatencyMap {
     const pair: Pair = known ?? {
       window: new ProbeWindow(),
       boundMs: this.#hosts.boundMs(player.place, host),
+      usedMs: Number.NaN,
+      fresh: false,
     };
     if (pair.boundMs !== undefined && rttMs < pair.boundMs)
       return { accepted: false, reason: "below-geodesic" };
@@ -140,14 +148,17 @@ export class LatencyMap {
       this.#nodes.reset(player.slot, player.id);
     }
     player.pairs.set(host, pair);
-    touch(player);
     // The player first: a newcomer whose place is not known yet must not drag hosts about.
     if (pathChanged || pair.window.samples <= SETTLED_SAMPLES) {
+      pair.usedMs = pair.window.p50Ms;
+      touch(player);
       relaxNode(this.#nodes.at, player.slot, this.#hosts.nodes.at, samplesOf(player));
       observe(this.#nodes, player.slot, this.#hosts.nodes, host, rttMs, hostShare(this.#players.size));
       this.#hosts.follow(host);
+      this.#nodes.publish(player.slot);
       player.cell = this.#nearest(player);
     } else {
+      measuredAgain(player, pair);
       // Thousands of pings of one pair are one fact: repetition pays for a step of refinement elsewhere.
       this.#refinement.next();
     }
@@ -171,10 +182,10 @@ export class LatencyMap {
       const errorMs = geodesicErrorMs(p50Ms);
       return { source: "geodesic", p50Ms, p95Ms: p50Ms, ...none, confidence: GUESS_CONFIDENCE, errorMs };
     }
-    const window = player.pairs.get(host)?.window;
-    if (window !== undefined) {
-      const { p50Ms, jitterMs, loss, samples } = window;
-      const { tailMs, errorMs } = measuredHost(host, window, tailShareOf(model));
+    const pair = player.pairs.get(host);
+    if (pair !== undefined) {
+      const { p50Ms, jitterMs, loss, samples } = pair.window;
+      const { tailMs, errorMs } = measuredHost(host, pair, tailShareOf(model));
       const confidence = Math.min(1, samples / FULL_CONFIDENCE_SAMPLES);
       const p95Ms = p50Ms + tailMs;
       return { source: "measured", p50Ms, p95Ms, jitterMs, loss, samples, confidence, errorMs };
@@ -216,11 +227,6 @@ export class LatencyMap {
     return this.#hosts.moves;
   }
 
-  /** Changes when estimates of all players do. */
-  get biasVersion(): number {
-    return this.#bias.version;
-  }
-
   /** Standard deviation of an estimate, ms. */
   errorMs(model: PlayerModel, factor: Float64Array, hostSlot: number, rttMs: number): number {
     if (!isUsable(model)) return geodesicErrorMs(rttMs);
@@ -239,20 +245,23 @@ export class LatencyMap {
     const epoch = this.moves.count + this.#bias.version;
     const known = player.model;
     if (!player.stale && known !== undefined) {
-      if (player.epoch === epoch) return known;
-      if (versionOf(known) === this.#version(player)) {
+      if (player.epoch === epoch || versionOf(known) === this.#version(player)) {
         player.epoch = epoch;
+        if (player.fresh) refresh(player, known);
         return known;
       }
     }
-    const { cell } = player;
-    const tailShare = tailShareOfPlayer(player);
+    const { cell, tailShare } = player;
     const measured: MeasuredHost[] = [];
-    for (const [slot, { window }] of player.pairs) measured.push(measuredHost(slot, window, tailShare));
+    for (const [slot, pair] of player.pairs) {
+      pair.fresh = false;
+      measured.push(measuredHost(slot, pair, tailShare));
+    }
+    player.fresh = false;
     measured.sort((a, b) => a.p50Ms - b.p50Ms || a.slot - b.slot);
     player.model = fitModel(
       {
-        at: this.#nodes.at,
+        at: this.#nodes.published,
         slot: player.slot,
         usable: player.pairs.size > 0 && (this.#nodes.error[player.slot] ?? 1) < USABLE_ERROR,
         tailShare,
@@ -308,8 +317,8 @@ export class LatencyMap {
   }
 
   /** Changes whenever an estimate of this player may. */
-  #version({ pairs }: PlayerRecord): number {
-    let version = this.#bias.version;
+  #version({ pairs, cell }: PlayerRecord): number {
+    let version = this.#bias.versionOf(cell);
     for (const slot of pairs.keys()) version += this.#hosts.version(slot);
     return version;
   }

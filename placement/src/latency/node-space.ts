@@ -11,6 +11,8 @@ export const MIN_HEIGHT_MS = 0.1;
 export class NodeSpace {
   /** Position and height by slot, ms. */
   at = new Float64Array(STRIDE * 16);
+  /** Position and height as estimates use them: they follow in steps, see {@link publish}. */
+  published = new Float64Array(STRIDE * 16);
   /** Expected relative error by slot, 0..1: small after many agreeing samples. */
   error = new Float64Array(16);
   /** Slots ever in use; each below this is taken or free. */
@@ -59,12 +61,29 @@ export class NodeSpace {
     }
     this.at[slot * STRIDE + HEIGHT] = MIN_HEIGHT_MS;
     this.error[slot] = 1;
+    this.publish(slot);
+  }
+
+  publish(slot: number): void {
+    for (let i = slot * STRIDE; i < (slot + 1) * STRIDE; i++) this.published[i] = this.at[i] ?? 0;
+  }
+
+  /** How far a node is from where estimates have it, ms. */
+  driftMs(slot: number): number {
+    let square = 0;
+    for (let i = slot * STRIDE; i < slot * STRIDE + HEIGHT; i++)
+      square += ((this.at[i] ?? 0) - (this.published[i] ?? 0)) ** 2;
+    const h = slot * STRIDE + HEIGHT;
+    return Math.sqrt(square) + Math.abs((this.at[h] ?? 0) - (this.published[h] ?? 0));
   }
 
   #grow(): void {
     const at = new Float64Array(this.at.length * 2);
     at.set(this.at);
     this.at = at;
+    const published = new Float64Array(this.at.length);
+    published.set(this.published);
+    this.published = published;
     const error = new Float64Array(this.error.length * 2);
     error.set(this.error);
     this.error = error;

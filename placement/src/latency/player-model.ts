@@ -20,6 +20,8 @@ const VERSION = 9;
 const USABLE = 10;
 /** Place on the unit sphere; NaN if none is known. */
 const SPHERE = 11;
+/** How often one of its hosts was measured since it was fit. */
+const REMEASURED = 14;
 const HEADER = 16;
 /** A measured host: x, y, z when it was fit, then these. */
 const ALPHA = 3;
@@ -54,6 +56,8 @@ export type PlayerModel = Float64Array;
 export interface MeasuredHost {
   slot: number;
   p50Ms: number;
+  /** The median as estimates of other hosts use it. */
+  usedMs: number;
   tailMs: number;
   errorMs: number;
 }
@@ -87,12 +91,13 @@ export function fitModel(o: ModelInput, reuse: PlayerModel | undefined): PlayerM
   m[CELL] = o.cell;
   m[VERSION] = o.version;
   m[FIT] = o.fit;
+  m[REMEASURED] = 0;
   m[USABLE] = o.usable ? 1 : 0;
   for (let d = 0; d < 3; d++) m[SPHERE + d] = o.sphere?.[d] ?? Number.NaN;
   const kriged = Math.min(count, MOST_KRIGED);
   const residuals = new Float64Array(kriged);
   for (let s = 0; s < count; s++) {
-    const { slot, p50Ms, tailMs, errorMs } = o.measured[s] as MeasuredHost;
+    const { slot, p50Ms, usedMs, tailMs, errorMs } = o.measured[s] as MeasuredHost;
     const at = HEADER + s * SAMPLE;
     for (let d = 0; d < 3; d++) m[at + d] = o.hosts[slot * STRIDE + d] ?? 0;
     m[at + ALPHA] = 0;
@@ -101,7 +106,7 @@ export function fitModel(o: ModelInput, reuse: PlayerModel | undefined): PlayerM
     m[at + TAIL_MS] = tailMs;
     m[at + ERROR_MS] = errorMs;
     const predictedMs = coordinateMs(m, o.hosts, slot);
-    const residual = scaledResidual(p50Ms, predictedMs);
+    const residual = scaledResidual(usedMs, predictedMs);
     if (s < kriged) residuals[s] = residual - (o.bias?.[slot] ?? 0);
   }
   const factor = factorOf(m);
@@ -115,6 +120,16 @@ export function fitModel(o: ModelInput, reuse: PlayerModel | undefined): PlayerM
   }
   m[CONSTANT] = OWN_SHARE * sum;
   return m;
+}
+
+/** A measured host was measured again: what the record says of this host alone. */
+export function remeasure(m: PlayerModel, { slot, p50Ms, tailMs, errorMs }: MeasuredHost): void {
+  const at = measuredAt(m, slot);
+  if (at < 0) return;
+  m[at + P50] = p50Ms;
+  m[at + TAIL_MS] = tailMs;
+  m[at + ERROR_MS] = errorMs;
+  m[REMEASURED] = (m[REMEASURED] ?? 0) + 1;
 }
 
 /** What a coordinate misses of a round trip, in roots of ms. */
@@ -146,6 +161,7 @@ export const cellOf = (m: PlayerModel): number => m[CELL] ?? -1;
 export const versionOf = (m: PlayerModel): number => m[VERSION] ?? -1;
 export const isUsable = (m: PlayerModel): boolean => m[USABLE] === 1;
 
+export const remeasuredOf = (m: PlayerModel): number => m[REMEASURED] ?? 0;
 export const fitOf = (m: PlayerModel): number => m[FIT] ?? -1;
 /** Slots of the measured hosts, nearest first, and where in the record they are. */
 export function* measuredIn(m: PlayerModel): IterableIterator<{ at: number; slot: number }> {

@@ -1,6 +1,6 @@
 /** What the latency map keeps of one player: its place, and a window of answers for each host it measured. */
 import type { Place } from "./geodesic.js";
-import type { MeasuredHost, PlayerModel } from "./player-model.js";
+import { type MeasuredHost, type PlayerModel, remeasure } from "./player-model.js";
 import type { ProbeWindow } from "./probe-window.js";
 import { TAIL_ANSWERS, tailBaseMs, tailShareOfWindows } from "./tail.js";
 import type { Samples } from "./vivaldi.js";
@@ -11,6 +11,11 @@ export const STANDING_HOSTS = 6;
 export const LONGEST_REMEASURING_MS = 10_000;
 /** Typical error of a single probe, relative. */
 const PROBE_ERROR = 0.08;
+/** A median follows in steps of so much, or of this share. */
+const STEP_MS = 0.5;
+const STEP_SHARE = 0.02;
+/** The tail's share follows in steps of so much: with a quarter of the tail in a score, 1 ms of a path of 100 ms. */
+const TAIL_STEP = 0.03;
 /** Of normal noise: jitter (mean step) is 2/sqrt(pi) sigma, a median's error sqrt(pi/2) sigma per root of n. */
 const MEDIAN_ERROR_PER_JITTER = Math.PI / 2 ** 1.5;
 
@@ -18,6 +23,10 @@ export interface Pair {
   window: ProbeWindow;
   /** What light forbids a round trip to fall below; undefined where the player's place is not known. */
   boundMs: number | undefined;
+  /** Median as estimates of other hosts use it: it follows in steps. NaN before it is used. */
+  usedMs: number;
+  /** Something was measured that the player's model does not have yet. */
+  fresh: boolean;
 }
 
 export interface PlayerRecord {
@@ -27,6 +36,10 @@ export interface PlayerRecord {
   /** By slot of the host. */
   pairs: Map<number, Pair>;
   samples: Samples | undefined;
+  /** How far p95 lie above p50, as estimates use it: it follows in steps. */
+  tailShare: number;
+  /** A pair of it is fresh. */
+  fresh: boolean;
   /**
    * Slot of the host it was nearest to when its own place was last settled, -1 without hosts. Never looked up when
    * somebody asks: hosts move, and estimates must not depend on who asked when.
@@ -46,6 +59,7 @@ export function relocate(player: PlayerRecord, atMs: number): void {
   const hosts = Math.min(STANDING_HOSTS, Math.max(player.pairs.size, awaited));
   player.remeasuring = { sinceMs: atMs, hosts };
   player.pairs.clear();
+  player.tailShare = 0;
 }
 
 /** Whether too few hosts have been measured since its path changed to say where it is now. */
@@ -57,9 +71,29 @@ export function isRemeasuring({ remeasuring, pairs }: PlayerRecord, atMs: number
   );
 }
 
-/** Something was measured: what was made of the old measurements is over. */
+/** What estimates were made of is over: they are made anew. */
 export function touch(player: PlayerRecord): void {
   player.samples = undefined;
+  player.stale = true;
+}
+
+/**
+ * A pair was measured again. Its own numbers count at once; estimates of other hosts follow once the median, or the
+ * player's usual tail, has moved notably, or every ping would cost estimates of every host.
+ */
+export function measuredAgain(player: PlayerRecord, pair: Pair): void {
+  const { window } = pair;
+  pair.fresh = true;
+  player.fresh = true;
+  const p50Ms = window.p50Ms;
+  if (Math.abs(p50Ms - pair.usedMs) > Math.max(STEP_MS, STEP_SHARE * pair.usedMs)) {
+    pair.usedMs = p50Ms;
+    touch(player);
+  }
+  if (window.answers % TAIL_ANSWERS !== 0) return;
+  const tailShare = tailShareOfPlayer(player);
+  if (Math.abs(tailShare - player.tailShare) <= TAIL_STEP) return;
+  player.tailShare = tailShare;
   player.stale = true;
 }
 
@@ -68,28 +102,39 @@ export function samplesOf(player: PlayerRecord): Samples {
   if (player.samples !== undefined) return player.samples;
   const slots: number[] = [];
   const rttsMs: number[] = [];
-  for (const [slot, { window }] of player.pairs) {
+  for (const [slot, { usedMs }] of player.pairs) {
     slots.push(slot);
-    rttsMs.push(window.p50Ms);
+    rttsMs.push(usedMs);
   }
   player.samples = { slots, rttsMs };
   return player.samples;
 }
 
 /** How far its p95 lie above p50, as a share of `tailBaseMs`. */
-export function tailShareOfPlayer({ pairs }: PlayerRecord): number {
+function tailShareOfPlayer({ pairs }: PlayerRecord): number {
   const windows: ProbeWindow[] = [];
   for (const { window } of pairs.values()) windows.push(window);
   return tailShareOfWindows(windows);
 }
 
+/** Brings what its model says of measured hosts up to date, estimates aside. */
+export function refresh(player: PlayerRecord, model: PlayerModel): void {
+  for (const [slot, pair] of player.pairs) {
+    if (!pair.fresh) continue;
+    pair.fresh = false;
+    remeasure(model, measuredHost(slot, pair, player.tailShare));
+  }
+  player.fresh = false;
+}
+
 /** @param tailShare of the player, for windows too short for a tail of their own */
-export function measuredHost(slot: number, window: ProbeWindow, tailShare: number): MeasuredHost {
+export function measuredHost(slot: number, { window, usedMs }: Pair, tailShare: number): MeasuredHost {
   const { p50Ms, samples } = window;
   const known = samples >= TAIL_ANSWERS;
   return {
     slot,
     p50Ms,
+    usedMs,
     tailMs: known ? window.p95Ms - p50Ms : tailShare * tailBaseMs(p50Ms),
     errorMs: (known ? window.jitterMs * MEDIAN_ERROR_PER_JITTER : PROBE_ERROR * p50Ms) / Math.sqrt(samples),
   };

@@ -25,8 +25,10 @@ export class ProbeWindow {
     this.lastAtMs = atMs;
     const ofNewPath = this.#change.take(rttMs, this.#sorted);
     this.#rtts.push(rttMs);
+    this.answers++;
     if (ofNewPath > 0) {
       this.#rtts = this.#rtts.slice(-ofNewPath);
+      this.answers = ofNewPath;
       this.#sorted = [...this.#rtts].sort((a, b) => a - b);
       return true;
     }
@@ -39,6 +41,9 @@ export class ProbeWindow {
     this.loss = this.loss * LOSS_DECAY + (1 - LOSS_DECAY);
     this.lastAtMs = atMs;
   }
+
+  /** Answers taken in since the path is as it is. */
+  answers = 0;
 
   /** Answers in the window. */
   get samples(): number {

@@ -11,6 +11,8 @@ import { predictMs, relax } from "./vivaldi.js";
 
 const FULL_GAIN = 0.2;
 const LEAST_GAIN = 0.01;
+/** Estimates follow a player's coordinate in steps of so much. */
+const FOLLOW_MS = 1;
 /** Small enough that a settled map stays settled. */
 const STEADY_GAIN = 0.05;
 /** What was learned of paths is taken into use at most once in so many refinements: everyone is fit anew then. */
@@ -21,7 +23,7 @@ const LEAST_TURN = 512;
  * where they want it, and every step of it costs all who measured it a new fit.
  */
 const FEW_PLAYERS = 64;
-const LEAST_SHARE = 0.02;
+const LEAST_SHARE = 0.002;
 
 /** Share of its step that a host makes when it is one of so many players' turn. */
 export const hostShare = (players: number): number =>
@@ -53,24 +55,26 @@ export class Refinement {
       for (const player of players.values()) this.#relax(player, gain, gain);
     }
     for (const slot of hosts.slots()) hosts.follow(slot);
-    bias.turn();
+    bias.turn(hosts.nodes.end);
     for (const player of players.values()) {
+      nodes.publish(player.slot);
+      player.stale = true;
       player.cell = hosts.nearest(nodes.at, player.slot);
       this.#learnBias(player);
     }
-    bias.turn();
+    bias.turn(hosts.nodes.end);
     this.#turn = players.values();
   }
 
   /** One player after the other, so that each counts the same however often it pings. */
   next(): void {
-    const { players, hosts, bias } = this.#options;
+    const { players, nodes, hosts, bias } = this.#options;
     let next = this.#turn.next();
     this.#refined++;
     if (next.done === true) {
       if (this.#refined >= LEAST_TURN) {
         this.#refined = 0;
-        bias.turn();
+        bias.turn(hosts.nodes.end);
       }
       this.#turn = players.values();
       next = this.#turn.next();
@@ -78,6 +82,11 @@ export class Refinement {
     if (next.done === true) return;
     this.#relax(next.value, STEADY_GAIN, STEADY_GAIN * hostShare(players.size));
     for (const slot of samplesOf(next.value).slots) hosts.follow(slot);
+    const { slot } = next.value;
+    if (nodes.driftMs(slot) > FOLLOW_MS) {
+      nodes.publish(slot);
+      next.value.stale = true;
+    }
     this.#learnBias(next.value);
   }
 
@@ -86,7 +95,6 @@ export class Refinement {
     const { nodes, hosts } = this.#options;
     for (let s = 0; s < slots.length; s++)
       relax(nodes.at, player.slot, hosts.nodes.at, slots[s] ?? 0, rttsMs[s] ?? 0, gain, hostGain);
-    player.stale = true;
   }
 
   #learnBias(player: PlayerRecord): void {
@@ -95,7 +103,7 @@ export class Refinement {
     for (let s = 0; s < slots.length; s++) {
       const host = slots[s] ?? 0;
       const predictedMs = predictMs(nodes.at, player.slot, hosts.published, host);
-      bias.add(player.cell, host, scaledResidual(rttsMs[s] ?? 0, predictedMs), hosts.nodes.end);
+      bias.add(player.cell, host, scaledResidual(rttsMs[s] ?? 0, predictedMs));
     }
   }
 }

@@ -1,8 +1,8 @@
 /** What a simulation is asked for. */
-import { BASELINES } from "./baselines.js";
+import { BASELINES, FOLLOWERS } from "./baselines.js";
 import type { SimulatedTrace } from "./scenario.js";
 
-export const POLICIES = [...BASELINES, "greedy", "never", "centroid", "oracle"] as const;
+export const POLICIES = [...BASELINES, ...FOLLOWERS, "greedy", "never", "centroid", "oracle"] as const;
 export type PolicyName = (typeof POLICIES)[number];
 
 export interface SimulationParameters {

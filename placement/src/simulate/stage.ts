@@ -8,7 +8,15 @@ import { DEFAULT_PARAMETERS, type HostView, type PlacementParameters } from "../
 import { LatencyMap } from "../latency/latency-map.js";
 import { checkSlices, type RttMatrix } from "../matrix/rtt-matrix.js";
 import { type Random, seededRandom } from "../random/random.js";
-import { argmin, type Baseline, chooseBaseline } from "./baselines.js";
+import {
+  argmin,
+  type Baseline,
+  chooseBaseline,
+  coreSelection,
+  type Follower,
+  type Measured,
+  requestRegion,
+} from "./baselines.js";
 import { EngineRoom, type PingSource } from "./engine-player.js";
 import { checkParameters, type SimulationParameters } from "./parameters.js";
 import { ABSENT, makeTrace, type RoomTrace, SIMULATED_SCENARIOS } from "./scenario.js";
@@ -123,11 +131,11 @@ export class SimulationStage {
     return new EngineRoom({ hosts, parameters: judged(parameters), costs, probes, roomId: `r${room}` });
   }
 
-  /** Greedy follows every measurement; the others choose once, at the start. */
-  baselinePath(policy: Baseline | "greedy" | "never", room: number, trace: RoomTrace): Int32Array {
+  /** Greedy and the followers choose anew; the others choose once, at the start. */
+  baselinePath(policy: Baseline | Follower | "greedy" | "never", room: number, trace: RoomTrace): Int32Array {
     const hosts = this.hosts.length;
     const pingAt = this.pings(room);
-    const measure = (step: number): { players: number; hosts: number; rttMs: Float64Array } => {
+    const measure = (step: number): Measured => {
       const ping = pingAt(step);
       const present = [...nodesAt(trace, step)].filter((node) => node !== ABSENT);
       const rttMs = new Float64Array(present.length * hosts);
@@ -143,6 +151,22 @@ export class SimulationStage {
       return argmin(hosts, (h) => trueScoreMs(one, everyone, h));
     };
     if (policy === "greedy") return Int32Array.from({ length: trace.steps }, (_, step) => lowestScore(step));
+    if (policy === "core-selection") {
+      let core: number | undefined;
+      return Int32Array.from({ length: trace.steps }, (_, step) => {
+        const changed = step > 0 && !sameNodes(nodesAt(trace, step - 1), nodesAt(trace, step));
+        core = coreSelection(measure(step), core, changed);
+        return core;
+      });
+    }
+    if (policy === "request-region") {
+      // Each step one of those present writes.
+      const random = seededRandom(this.parameters.seed * 31 + room);
+      return Int32Array.from({ length: trace.steps }, (_, step) => {
+        const m = measure(step);
+        return m.players === 0 ? 0 : requestRegion(m, random.below(m.players));
+      });
+    }
     const start = policy === "never" ? lowestScore(0) : chooseBaseline(policy, measure(0));
     return new Int32Array(trace.steps).fill(start);
   }
@@ -158,6 +182,8 @@ const judged = (parameters: Partial<PlacementParameters>): PlacementParameters =
 });
 
 export const simulatedHostId = (host: number): string => `h${String(host).padStart(4, "0")}`;
+
+const sameNodes = (a: Int32Array, b: Int32Array): boolean => a.every((node, seat) => node === b[seat]);
 
 /** The node of each seat at a step, or ABSENT. */
 export const nodesAt = ({ nodes, seats }: RoomTrace, step: number): Int32Array =>

@@ -13,18 +13,20 @@ import { print, printJson, table } from "../terminal/output.js";
 
 /** Players of one room: the size the figures are stated for. */
 const PLAYERS_PER_ROOM = 16;
-/** Rooms draw on so many players, or memory would be what is measured. */
-const MAX_PLAYERS = 4_000;
 /** Rooms that are evaluated in turn: as many as change in ten seconds when 1 % of 10,000 do each second. */
 const RUNNING_ROOMS = 1_000;
 const CITIES = 150;
 const DETOUR = 0.3;
 const TRAINING_HOSTS = 6;
 const REFINE_PASSES = 5;
+/** What is measured is a fleet that has run for a while: its coordinates have settled. */
+const SETTLE_PASSES = 60;
 /** Of one probe. */
 const PINGS = 3;
 /** A repeated ping is longer by at most so much of the first. */
 const JITTER = 0.03;
+const US_PER_S = 1_000_000;
+const BYTES_PER_KB = 1_000;
 const US_PER_MS = 1_000;
 const MS_PER_S = 1_000;
 const BYTES_PER_MB = 1_000_000;
@@ -32,6 +34,7 @@ const BYTES_PER_MB = 1_000_000;
 interface Flags {
   rooms: number;
   hosts: number;
+  players: number;
   seconds: number;
   json?: boolean;
 }
@@ -39,6 +42,7 @@ interface Flags {
 interface Figures {
   rooms: number;
   hosts: number;
+  players: number;
   playersPerRoom: number;
   evaluations: number;
   evaluationsPerSecond: number;
@@ -47,11 +51,15 @@ interface Figures {
   /** Pings of players to hosts they have measured, taken in, and their room evaluated after each. */
   events: number;
   eventsPerSecond: number;
+  /** Of processor time: what other programs on the machine take does not count. */
+  eventsPerCpuSecond: number;
   /** The ping alone. */
   probeP50Us: number;
   probeP99Us: number;
   /** The evaluation right after it, which makes the player's row anew. */
   evaluationAfterProbeP50Us: number;
+  /** What the latency map keeps of a player. */
+  kbPerPlayer: number;
   rssMb: number;
 }
 
@@ -61,6 +69,7 @@ export function registerBenchPlacement(bench: Command): void {
     .description("measure room evaluations per second, and pings per second with their rooms evaluated")
     .option("--rooms <n>", "rooms in memory", count, 100_000)
     .option("--hosts <n>", "hosts each evaluation ranks", count, 1_000)
+    .option("--players <n>", "players that rooms draw on", count, 4_000)
     .option("--seconds <n>", "length of the measurement", count, 5)
     .option("--json", "machine-readable output")
     .action((flags: Flags) => {
@@ -76,7 +85,7 @@ export function registerBenchPlacement(bench: Command): void {
     });
 }
 
-function measure({ rooms, hosts, seconds }: Flags): Figures {
+function measure({ rooms, hosts, seconds, ...flags }: Flags): Figures {
   const map = new LatencyMap();
   const hostPlaces = Array.from({ length: hosts }, (_, h) => placeNear(h % CITIES, h));
   const table = new HostTable(map);
@@ -93,7 +102,7 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
       region: "",
     });
   });
-  const players = Math.min(MAX_PLAYERS, rooms * PLAYERS_PER_ROOM);
+  const players = Math.min(flags.players, rooms * PLAYERS_PER_ROOM);
   // Players of one room are of a few cities, as people who play together are.
   const playerPlaces = Array.from({ length: players }, (_, p) =>
     placeNear((Math.floor(p / PLAYERS_PER_ROOM) + 7 * (p % 3)) % CITIES, p * 3 + 1),
@@ -105,6 +114,7 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
     const rttMs = direct * (1 + DETOUR * fraction(p * 17 + h)) * (1 + jitter);
     map.addProbe({ playerId: `p${p}`, hostId: `h${h}`, atMs: 0, rttMs });
   };
+  const beforeBytes = usedBytes();
   for (let p = 0; p < players; p++) {
     map.upsertPlayer({ playerId: `p${p}` });
     for (let i = 0; i < TRAINING_HOSTS; i++) probe(p, Math.floor(fraction(p * 31 + i) * hosts));
@@ -113,6 +123,8 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
   const landmarks = map.landmarks(DEFAULT_PROBING.standing).map((hostId) => Number(hostId.slice(1)));
   for (let p = 0; p < players; p++)
     for (const h of landmarks) for (let ping = 0; ping < PINGS; ping++) probe(p, h);
+  map.refine(SETTLE_PASSES);
+  const kbPerPlayer = (usedBytes() - beforeBytes) / players / BYTES_PER_KB;
   const costs = new MigrationCosts(DEFAULT_PARAMETERS);
   const policies = Array.from({ length: rooms }, () => new RoomPolicy({}, costs));
   const views = Array.from({ length: rooms }, (_, room): RoomView => {
@@ -136,6 +148,7 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
   const timesUs = timed(seconds, running, (turn) => evaluate((turn % running) * stride, 2 + turn));
   const probesUs: number[] = [];
   const afterUs: number[] = [];
+  const cpu = process.cpuUsage();
   const eventsUs = timed(seconds, 1, (turn) => {
     const start = performance.now();
     const room = (turn % running) * stride;
@@ -146,9 +159,11 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
     probesUs.push((taken - start) * US_PER_MS);
     afterUs.push((performance.now() - taken) * US_PER_MS);
   });
+  const { user, system } = process.cpuUsage(cpu);
   return {
     rooms,
     hosts,
+    players,
     playersPerRoom: PLAYERS_PER_ROOM,
     evaluations: timesUs.length,
     evaluationsPerSecond: perSecond(timesUs),
@@ -156,11 +171,18 @@ function measure({ rooms, hosts, seconds }: Flags): Figures {
     p99Us: at(timesUs, 0.99),
     events: eventsUs.length,
     eventsPerSecond: perSecond(eventsUs),
+    eventsPerCpuSecond: (eventsUs.length * US_PER_S) / (user + system),
     probeP50Us: at(probesUs, 0.5),
     probeP99Us: at(probesUs, 0.99),
     evaluationAfterProbeP50Us: at(afterUs, 0.5),
+    kbPerPlayer,
     rssMb: process.memoryUsage().rss / BYTES_PER_MB,
   };
+}
+
+function usedBytes(): number {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** How long each turn took, us. */
