@@ -1,8 +1,10 @@
 /** The move rule on small worlds whose answer is known. */
 import {
+  DEFAULT_PARAMETERS,
   HostTable,
   type HostView,
   LatencyMap,
+  MigrationCosts,
   placeRoom,
   RoomPolicy,
   type RoomView,
@@ -113,6 +115,21 @@ describe("RoomPolicy", () => {
     for (const policy of [cheap, dear]) policy.evaluate(room("a", ["p"]), hosts, 0);
     expect(cheap.evaluate(room("a", ["p"]), hosts, 4_000).verdict).toBe("move");
     expect(dear.evaluate(room("a", ["p"]), hosts, 4_000).verdict).toBe("stay");
+  });
+
+  it("prices the freeze that most moves of a pair stay below, by the square where it is long", () => {
+    const parameters = { ...DEFAULT_PARAMETERS, degradedWeight: 0, bytesWeight: 0 };
+    const priceOf = (freezesMs: number[]): number => {
+      const costs = new MigrationCosts(parameters);
+      const pair = { mechanism: "handoff", fromHostId: "a", toHostId: "b", degradedMs: 0, bytes: 0 };
+      for (const freezeMs of freezesMs) costs.learn({ ...pair, freezeMs });
+      return costs.predict("handoff", "a", "b", 1) / parameters.freezeWeight;
+    };
+    // As long as a tick or two it costs its length; four times as long, sixteen times as much.
+    expect(priceOf([40])).toBeCloseTo(40, 6);
+    expect(priceOf([400])).toBeCloseTo(16 * priceOf([100]), 6);
+    // Same mean, but one in six is long.
+    expect(priceOf([10, 10, 10, 10, 10, 250])).toBeGreaterThan(5 * priceOf([50, 50, 50, 50, 50, 50]));
   });
 
   it("leaves draining and lost hosts at once, with the reason", () => {

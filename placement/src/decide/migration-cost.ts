@@ -1,4 +1,5 @@
 /** What a move costs its players, learned from the receipts of moves of the same mechanism and host pair. */
+import { quantile } from "../latency/quantile.js";
 import type { PlacementParameters } from "./types.js";
 
 export interface FinishedMove {
@@ -13,9 +14,16 @@ export interface FinishedMove {
 /** Weight of the newest receipt: the cost of a path changes slowly, one outlier should not rule. */
 const LEARNING_RATE = 0.3;
 const BYTES_PER_MB = 1_000_000;
+/** Receipts of a pair and mechanism whose freezes are remembered. */
+const REMEMBERED = 32;
+/** What most players of most moves felt, not what they felt in the mean. */
+const FELT = 0.95;
+/** Up to so long a freeze costs its length; beyond, the square of it: one long interruption is worse than several short. */
+const UNNOTICED_MS = 50;
 
-interface Mean {
-  freezeMs: number;
+interface Learned {
+  /** Newest last. */
+  freezesMs: number[];
   degradedMs: number;
   bytes: number;
 }
@@ -29,8 +37,8 @@ export interface MoveCosts {
 
 export class MigrationCosts implements MoveCosts {
   readonly #parameters: PlacementParameters;
-  readonly #pairs = new Map<string, Mean>();
-  #all: Mean | undefined;
+  readonly #pairs = new Map<string, Learned>();
+  #all: Learned | undefined;
 
   constructor(parameters: PlacementParameters) {
     this.#parameters = parameters;
@@ -42,15 +50,19 @@ export class MigrationCosts implements MoveCosts {
     this.#all = blend(this.#all, outcome);
   }
 
-  /** D = N (c1 freeze + c2 degraded) + c3 bytes, in ms.player.s (freeze and degraded are in s here). */
+  /**
+   * D = N (c1 felt + c2 degraded) + c3 bytes, in ms.player.s (felt and degraded are in s here): felt is the p95 of what
+   * receipts of the pair and mechanism say, convex in its length (Xu & Claypool, MMSys 2024: the size of an
+   * interruption hurts, its frequency hardly does).
+   */
   predict(mechanism: string, fromHostId: string, toHostId: string, players: number): number {
     const p = this.#parameters;
     const known = this.#pairs.get(pairKey(mechanism, fromHostId, toHostId)) ?? this.#all;
-    const freezeMs = known?.freezeMs ?? p.initialFreezeMs;
+    const freezeMs = known === undefined ? p.initialFreezeMs : feltOf(known.freezesMs);
     const degradedMs = known?.degradedMs ?? p.initialDegradedMs;
     const bytes = known?.bytes ?? 0;
     return (
-      players * (p.freezeWeight * freezeMs + p.degradedWeight * degradedMs) +
+      players * (p.freezeWeight * convexMs(freezeMs) + p.degradedWeight * degradedMs) +
       (p.bytesWeight * bytes) / BYTES_PER_MB
     );
   }
@@ -58,11 +70,20 @@ export class MigrationCosts implements MoveCosts {
 
 const pairKey = (mechanism: string, from: string, to: string): string => `${mechanism} ${from} ${to}`;
 
-function blend(before: Mean | undefined, { freezeMs, degradedMs, bytes }: Mean): Mean {
-  if (before === undefined) return { freezeMs, degradedMs, bytes };
+/** A freeze as it is felt, ms. */
+const convexMs = (freezeMs: number): number => freezeMs * Math.max(1, freezeMs / UNNOTICED_MS);
+
+const feltOf = (freezesMs: readonly number[]): number =>
+  quantile(
+    [...freezesMs].sort((a, b) => a - b),
+    FELT,
+  );
+
+function blend(before: Learned | undefined, { freezeMs, degradedMs, bytes }: FinishedMove): Learned {
+  if (before === undefined) return { freezesMs: [freezeMs], degradedMs, bytes };
   const mix = (old: number, now: number): number => old + LEARNING_RATE * (now - old);
   return {
-    freezeMs: mix(before.freezeMs, freezeMs),
+    freezesMs: [...before.freezesMs, freezeMs].slice(-REMEMBERED),
     degradedMs: mix(before.degradedMs, degradedMs),
     bytes: mix(before.bytes, bytes),
   };

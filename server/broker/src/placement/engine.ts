@@ -141,7 +141,7 @@ export class PlacementEngine {
       mechanism: receipt.mechanism,
       fromHostId: receipt.fromHostId,
       toHostId: receipt.toHostId,
-      freezeMs: Math.min(MAX_FREEZE_MS, receipt.freezeBeyondTickMs?.p50 ?? frozen),
+      freezeMs: Math.min(MAX_FREEZE_MS, receipt.freezeBeyondTickMs?.p99 ?? frozen),
       degradedMs: Math.min(MAX_FREEZE_MS, receipt.totalMs),
       bytes: receipt.bytes,
       atMs,
