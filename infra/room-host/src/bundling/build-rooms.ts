@@ -9,6 +9,7 @@ import { join, relative, resolve } from "node:path";
 import { CentroidError } from "@centroid/protocol";
 import { type BuildFailure, build } from "esbuild";
 import { ENTRY_NAME, type RoomsEntry } from "./entries.js";
+import { presenceKeys } from "./presence-keys.js";
 import { nativePackages, oneCopy, ownPaths } from "./source-plugins.js";
 
 /** A module that exports `rooms`, class or definition by room type, and `app` if a whole project was built. */
@@ -37,7 +38,7 @@ export async function buildRooms({ folder, contents }: RoomsEntry, outDir: strin
       platform: "node",
       target: "node20",
       external: SHARED,
-      plugins: [oneCopy(SHARED), nativePackages(), ownPaths()],
+      plugins: [oneCopy(SHARED), nativePackages(), presenceKeys(), ownPaths()],
       ...ownPaths.options,
       sourcemap: "inline",
       logLevel: "silent",

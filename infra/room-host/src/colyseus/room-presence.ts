@@ -1,6 +1,7 @@
 /**
  * What `this.presence` is in a room: publish and subscribe between all rooms of the deployment, on whatever hosts they
- * are. What Colyseus' presence keeps beside (keys, hashes, lists) would be a host's own here, so it is refused.
+ * are. What Colyseus' presence keeps beside (keys, hashes, lists) would be a host's own here, so it is refused: where the
+ * code says so plainly at the start, else when it is called.
  */
 import { CentroidError } from "@centroid/protocol";
 import type { Presence } from "@colyseus/core";
@@ -9,7 +10,8 @@ type Callback = (data: unknown) => void;
 
 /** A message is a word to others, not a transfer. */
 const MAX_BYTES = 64 * 1024;
-const REFUSED = [
+/** What of Colyseus' presence a room has not got. */
+export const REFUSED_PRESENCE = [
   "exists",
   "set",
   "setex",
@@ -123,7 +125,7 @@ export function roomPresence(
     shutdown: () => undefined,
   };
   const refused = Object.fromEntries(
-    REFUSED.map((name) => [
+    REFUSED_PRESENCE.map((name) => [
       name,
       () => {
         throw new CentroidError(
