@@ -20,6 +20,7 @@ import type { SavedRoom } from "./checkpoint/checkpointer.js";
 import type { RoomDefinition } from "./colyseus/seats.js";
 import { Lease } from "./lease.js";
 import { monotonicMs } from "./monotonic.js";
+import { withoutProcessManager } from "./no-process-manager.js";
 import type { RoomHost } from "./room-host.js";
 
 const configSchema = z.object({
@@ -86,6 +87,7 @@ async function main(): Promise<void> {
   // The parent may have gone while this module was loading; nobody will tell that again.
   if (!process.connected) process.exit(0);
   const config = configSchema.parse(JSON.parse(process.env.CENTROID_ROOM_HOST ?? "{}"));
+  withoutProcessManager();
   // Colyseus 0.18 reads the global when it loads; without it every reconnection on Node 20 fails.
   const { WebSocket } = await import("ws");
   globalThis.WebSocket ??= WebSocket as never;
