@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { getCriu } from "./criu.mjs";
 
 const LIBVIRT_HEADER = "/usr/include/libvirt/libvirt.h";
 
@@ -46,6 +47,7 @@ if (missing.length > 0) {
 }
 
 buildLibvirtAddon();
+getCriu();
 
 /** The binding's tests need its native part; everything else does without. */
 function buildLibvirtAddon() {

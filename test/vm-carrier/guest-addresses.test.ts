@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { addressAt, countOf, GuestAddresses, networkOf } from "@centroid/vm-carrier";
+import { addressAt, countOf, GuestAddresses, networkOf } from "@centroid/agent";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 

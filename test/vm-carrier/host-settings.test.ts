@@ -2,18 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { addressAt, countOf, guestMac, isWithin, networkOf } from "@centroid/agent";
 import { hypervisorSettings, kernelSettings, socketBuffers } from "@centroid/emulation";
-import {
-  addressAt,
-  countOf,
-  guestMac,
-  isWithin,
-  misfit,
-  networkOf,
-  type PeerOffer,
-  readOffer,
-  readVmSettings,
-} from "@centroid/vm-carrier";
+import { misfit, type PeerOffer, readOffer, readVmSettings } from "@centroid/vm-carrier";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { codeBlocks } from "../support/markdown.js";

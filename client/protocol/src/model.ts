@@ -13,7 +13,15 @@ export type CarrierKind = z.infer<typeof carrierKindSchema>;
  * `restore`, `standby`: not moves but new starts after the host was lost, from the last checkpoint or where a warm
  * standby was.
  */
-export const mechanismSchema = z.enum(["handoff", "precopy", "postcopy", "hybrid", "restore", "standby"]);
+export const mechanismSchema = z.enum([
+  "handoff",
+  "precopy",
+  "postcopy",
+  "hybrid",
+  "stop-and-copy",
+  "restore",
+  "standby",
+]);
 export type Mechanism = z.infer<typeof mechanismSchema>;
 /** How an operator may have a virtual machine moved. */
 export const vmMechanismSchema = z.enum(["precopy", "postcopy"]);

@@ -39,6 +39,8 @@ export const agentConfigSchema = z.strictObject({
   carriers: z.array(carrierKindSchema).default(["process"]),
   /** Settings of the carrier `vm`, checked by it. */
   vm: z.unknown().optional(),
+  /** The same of `container`. */
+  container: z.unknown().optional(),
 });
 export type AgentConfig = z.input<typeof agentConfigSchema>;
 export type ResolvedAgentConfig = z.output<typeof agentConfigSchema>;

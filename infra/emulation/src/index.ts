@@ -10,7 +10,7 @@ export {
   vmLoads,
 } from "./lab/bench-migrate.js";
 export { socketBuffers } from "./lab/buffers.js";
-export { type DeployLab, startDeployLab } from "./lab/deploy-lab.js";
+export { type DeployLab, startContainerLab, startDeployLab } from "./lab/deploy-lab.js";
 export { GuestPair, type GuestPairOptions, type PairHost } from "./lab/guest-pair.js";
 export { hypervisorSettings } from "./lab/hypervisor.js";
 export { Lab, type LabHost } from "./lab/lab.js";

@@ -1,6 +1,8 @@
 /** What agents and carriers need of room hosts without loading Colyseus. */
+
 export { type LastWords, parseLastWords } from "./activity/last-words.js";
 export { LAST_WORDS_FD } from "./activity/tell-last-words.js";
+export { CONTAINER_FILES } from "./container-files.js";
 export { monotonicMs } from "./monotonic.js";
 export { APP_MAIN, ROOM_HOST_MAIN } from "./program.js";
 export { PULSE_INTERVAL_MS, PULSE_PORT } from "./pulse-port.js";

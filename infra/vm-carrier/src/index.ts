@@ -1,22 +1,8 @@
 /** Rooms in virtual machines: the guest image, its start and its live migration. */
 export { type VmConfig, type VmSettings, vmConfigSchema } from "./base/config.js";
-export {
-  type AddressRange,
-  addressAt,
-  countOf,
-  guestMac,
-  ipv4Number,
-  ipv4Text,
-  isWithin,
-  macOf,
-  networkOf,
-} from "./base/guest-network.js";
-export { run } from "./base/run.js";
-export { waitFor } from "./base/wait.js";
 export { type AcceleratorChoice, detectAccelerator } from "./guest/accelerator.js";
 export { type GuestIdentity, GuestSilentError } from "./guest/control-channel.js";
 export type { Accelerator } from "./guest/domain-xml.js";
-export { GuestAddresses } from "./guest/guest-addresses.js";
 export { type Guest, GuestHost, type GuestHostOptions } from "./guest/guests.js";
 export { prepareVmHost, readVmSettings, vmCapacity } from "./host/vm-host.js";
 export { buildGuestImage, type GuestImage, type ImageOptions, readGuestImage } from "./image/image.js";

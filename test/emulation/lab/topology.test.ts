@@ -1,7 +1,7 @@
 /** The plan of a lab: places, links and addresses. */
 
+import { countOf, isWithin, networkOf } from "@centroid/agent";
 import { defaultTopology, labGuests, labNetwork, parseTopology } from "@centroid/emulation";
-import { countOf, isWithin, networkOf } from "@centroid/vm-carrier";
 import { describe, expect, it } from "vitest";
 
 describe("topology of a lab", () => {

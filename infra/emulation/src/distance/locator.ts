@@ -1,5 +1,5 @@
 /** Which host of a lab an address is at now: a room's VM takes its address along. */
-import { guestMac } from "@centroid/vm-carrier";
+import { guestMac } from "@centroid/agent";
 import { readPlaces } from "../lab/switch.js";
 
 /** A VM that has moved is at its new distance within this. */

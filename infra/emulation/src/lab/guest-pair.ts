@@ -1,5 +1,6 @@
 /** Two hypervisors, one guest and one player: what the migration benchmark and the tests work on. */
 import { mkdir } from "node:fs/promises";
+import { addressAt, guestMac } from "@centroid/agent";
 import { Connection } from "@centroid/node-libvirt";
 import type {
   Accelerator,
@@ -8,14 +9,7 @@ import type {
   VmMigrationOptions,
   VmMigrationOutcome,
 } from "@centroid/vm-carrier";
-import {
-  addressAt,
-  type Guest,
-  GuestHost,
-  guestMac,
-  MigrationPredictor,
-  migrateGuest,
-} from "@centroid/vm-carrier";
+import { type Guest, GuestHost, MigrationPredictor, migrateGuest } from "@centroid/vm-carrier";
 import { Lab, type LabHost } from "./lab.js";
 import { LabPlayer } from "./player.js";
 import { type LabLink, labGuests, labPrefixBits, parseTopology } from "./topology.js";

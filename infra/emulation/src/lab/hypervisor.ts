@@ -4,8 +4,8 @@ import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { waitFor } from "@centroid/agent";
 import { Connection } from "@centroid/node-libvirt";
-import { waitFor } from "@centroid/vm-carrier";
 import { nativeProgram } from "./native.js";
 
 /** What guests keep at their host, as every libvirtd of the lab names it: the same path on all, as migration needs. */

@@ -18,6 +18,7 @@ const stateSchema = z.object({
   hosts: z.array(placeSchema),
   sites: z.array(placeSchema),
   links: z.array(linkStateSchema),
+  kind: z.enum(["machines", "containers"]).default("machines"),
   switch: z.object({ pid: z.number(), controlPath: z.string() }).optional(),
 });
 export type LabState = z.infer<typeof stateSchema>;

@@ -3,14 +3,15 @@
  * joined by an emulated backbone. The only addresses used are inside the namespaces.
  */
 import { existsSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { run } from "@centroid/agent";
+import { endContainers } from "@centroid/container-carrier";
 import { CentroidError } from "@centroid/protocol";
-import { run } from "@centroid/vm-carrier";
 import { z } from "zod";
 import { socketBuffers } from "./buffers.js";
 import { type Hypervisor, hypervisorOf, hypervisorPid, startHypervisor } from "./hypervisor.js";
-import { labProblem } from "./lab-problem.js";
+import { type LabKind, labProblem } from "./lab-problem.js";
 import {
   directoryOf,
   hasTraces,
@@ -35,6 +36,10 @@ import {
   type Topology,
 } from "./topology.js";
 
+const HOSTS = "hosts";
+/** Of a host whose rooms run in containers. */
+export const containersOf = (hostDirectory: string): string => join(hostDirectory, "containers");
+
 export interface LabHost extends LabPlace, Hypervisor {}
 
 export class Lab {
@@ -51,7 +56,7 @@ export class Lab {
   get hosts(): LabHost[] {
     return this.#state.hosts.map((host) => ({
       ...host,
-      ...hypervisorOf(this.#hostDirectory(host.name), host.address),
+      ...hypervisorOf(this.hostDirectory(host.name), host.address),
     }));
   }
 
@@ -63,8 +68,9 @@ export class Lab {
     return this.#state.links;
   }
 
-  #hostDirectory(name: string): string {
-    return join(this.directory, "hosts", name);
+  /** Of what belongs to one host; goes with the lab. */
+  hostDirectory(name: string): string {
+    return join(this.directory, HOSTS, name);
   }
 
   /** @throws CentroidError HOST_NOT_FOUND */
@@ -80,11 +86,11 @@ export class Lab {
    */
   static async up(
     topology: Topology,
-    options: { name?: string; onStep?: (step: string) => void } = {},
+    options: { name?: string; kind?: LabKind; onStep?: (step: string) => void } = {},
   ): Promise<Lab> {
-    const name = options.name ?? "lab";
+    const { name = "lab", kind = "machines" } = options;
     const step = options.onStep ?? (() => {});
-    const problem = await labProblem();
+    const problem = await labProblem(kind);
     if (problem !== undefined) throw new CentroidError("CARRIER_UNAVAILABLE", problem);
     if (await hasTraces(name)) {
       throw new CentroidError(
@@ -100,6 +106,7 @@ export class Lab {
       }));
     const lab = new Lab({
       name,
+      kind,
       hosts: place(topology.hosts, hostAddress),
       sites: place(topology.sites, siteAddress),
       links: topology.links,
@@ -111,6 +118,7 @@ export class Lab {
       for (const it of [...lab.#state.hosts, ...lab.#state.sites]) await makeNamespace(it.namespace);
       step("starting the backbone");
       await lab.#startBackbone();
+      if (kind === "containers") return lab;
       step(`starting ${lab.#state.hosts.length} hypervisors`);
       await Promise.all(lab.#state.hosts.map((host) => lab.startHypervisor(host.name)));
       return lab;
@@ -164,13 +172,13 @@ export class Lab {
   async startHypervisor(name: string): Promise<Hypervisor> {
     const { namespace, address } = this.host(name);
     const hosts = this.#state.hosts.map((host) => `${host.address} ${host.name}\n`).join("");
-    const directory = this.#hostDirectory(name);
+    const directory = this.hostDirectory(name);
     return startHypervisor({ directory, namespace, hostname: name, address, hosts, programDirectory });
   }
 
   /** The process id of a host's libvirtd, if it runs. */
   hypervisorPid(name: string): Promise<number | undefined> {
-    return hypervisorPid(this.#hostDirectory(name));
+    return hypervisorPid(this.hostDirectory(name));
   }
 
   /**
@@ -229,6 +237,9 @@ export class Lab {
     }
     for (const pid of await processesMentioning(join(directory, "switch.sock"))) pids.add(pid);
     await endProcesses(pids);
+    // They are in network namespaces of their own.
+    for (const host of await readdir(join(directory, HOSTS)).catch(() => []))
+      await endContainers(containersOf(join(directory, HOSTS, host)));
     for (const namespace of namespaces) await run("ip", ["netns", "delete", namespace]).catch(() => "");
     await rm(directory, { recursive: true, force: true });
     return present || namespaces.length > 0;

@@ -1,7 +1,7 @@
 /** The network namespaces of a lab: one per place, found again by their names alone. */
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { run } from "@centroid/vm-carrier";
+import { run } from "@centroid/agent";
 
 const namespacePrefix = "centroid";
 

@@ -1,7 +1,7 @@
 /** Finding and ending the processes of a lab, also those that nobody has written down. */
 import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { waitFor } from "@centroid/vm-carrier";
+import { waitFor } from "@centroid/agent";
 
 /** After a polite request to end, before the kill. */
 const endTimeoutMs = 3000;

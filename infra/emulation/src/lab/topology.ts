@@ -1,6 +1,6 @@
 /** What a lab consists of: hosts, player sites, links between them, and the address of each. */
 import { readFile } from "node:fs/promises";
-import { type AddressRange, ipv4Number, ipv4Text, macOf } from "@centroid/vm-carrier";
+import { type AddressRange, ipv4Number, ipv4Text, macOf } from "@centroid/agent";
 import { z } from "zod";
 
 /** Part of namespace and file names. */

@@ -1,4 +1,4 @@
-/** The program of a room's VM: room host and rooms in one folder of modules that need nothing else. */
+/** The program of a room's VM or container: room host and rooms in one folder of modules that need nothing else. */
 import { mkdir, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,16 +7,23 @@ import type { RoomsBundle } from "./bundle-rooms.js";
 
 /** Paths get into the code: the same rooms give the same image wherever the program is started. */
 const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
-const GUEST_MAIN = fileURLToPath(new URL("../guest-main.js", import.meta.url));
+const MAINS = {
+  guest: fileURLToPath(new URL("../guest-main.js", import.meta.url)),
+  container: fileURLToPath(new URL("../container-main.js", import.meta.url)),
+} as const;
 
 /** Written to `outDir`; `main.mjs` is what runs. Both parts share one copy of Colyseus. */
-export async function bundleGuest(rooms: RoomsBundle, outDir: string): Promise<string> {
-  const folder = resolve(outDir, `guest-${rooms.hash}`);
+export async function bundleGuest(
+  rooms: RoomsBundle,
+  outDir: string,
+  kind: keyof typeof MAINS = "guest",
+): Promise<string> {
+  const folder = resolve(outDir, `${kind}-${rooms.hash}`);
   // Parts of an earlier version would be packed, too.
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await build({
-    entryPoints: { main: GUEST_MAIN, rooms: rooms.path },
+    entryPoints: { main: MAINS[kind], rooms: rooms.path },
     absWorkingDir: PACKAGE,
     outdir: folder,
     outExtension: { ".js": ".mjs" },

@@ -1,7 +1,7 @@
 /** What an agent must know to run rooms in virtual machines. */
 import { isAbsolute } from "node:path";
+import { type AddressRange, ipv4Number, isWithin, networkOf } from "@centroid/agent";
 import { z } from "zod";
-import { type AddressRange, ipv4Number, isWithin, networkOf } from "./guest-network.js";
 
 /** More and two guests could have one MAC; less and there is no guest. */
 const PREFIX_BITS = { least: 8, most: 30 } as const;

@@ -1,12 +1,12 @@
 /** Makes a host of one's own ready for rooms in virtual machines. */
 import { readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
+import { countOf } from "@centroid/agent";
 import { Connection } from "@centroid/node-libvirt";
 import { CentroidError } from "@centroid/protocol";
 import type { RoomsBundle } from "@centroid/room-host/bundling";
 import { z } from "zod";
 import { type VmConfig, type VmSettings, vmSettingsSchema } from "../base/config.js";
-import { countOf } from "../base/guest-network.js";
 import { detectAccelerator } from "../guest/accelerator.js";
 import { GuestHost } from "../guest/guests.js";
 import { type GuestImage, readGuestImage } from "../image/image.js";

@@ -1,7 +1,7 @@
 /** Debian's kernel for virtual machines, found by apt, which verifies its signature chain. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { CommandError, run } from "../base/run.js";
+import { CommandError, run } from "@centroid/agent";
 
 /** The metapackage: apt picks the kernel that Debian supports now. */
 const kernelPackage = "linux-image-cloud-amd64";

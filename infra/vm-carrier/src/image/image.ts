@@ -8,8 +8,8 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { run } from "@centroid/agent";
 import { z } from "zod";
-import { run } from "../base/run.js";
 import { type ArchiveEntry, packArchive } from "./cpio.js";
 import { type DebianKernel, findKernel } from "./debian-kernel.js";
 

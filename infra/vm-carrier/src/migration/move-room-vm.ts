@@ -1,5 +1,5 @@
 /** One move of a room's VM as its source drives it: the migration, the phases it tells, the silence. */
-import { sandboxNameOf } from "@centroid/agent";
+import { SandboxSilenceMeter, sandboxNameOf } from "@centroid/agent";
 import { type Connection, Connection as Libvirt } from "@centroid/node-libvirt";
 import {
   type AgentRequest,
@@ -9,7 +9,6 @@ import {
   type Transfer,
 } from "@centroid/protocol";
 import type { VmConfig } from "../base/config.js";
-import { GuestSilenceMeter } from "../guest/pulse.js";
 import { reconcile } from "../rooms/reconcile.js";
 import type { MigrationPredictor } from "./learned-costs.js";
 import { migrateGuest } from "./migrate.js";
@@ -98,7 +97,7 @@ export async function moveRoomVm(options: RoomMoveOptions): Promise<RoomMoveResu
         () => true,
         () => false,
       )));
-  using pulse = await GuestSilenceMeter.open(options.address.split(":")[0] ?? "");
+  using pulse = await SandboxSilenceMeter.open(options.address.split(":")[0] ?? "");
   const outcome = await migrateGuest({
     ...sides,
     uuid,
@@ -127,7 +126,7 @@ export async function moveRoomVm(options: RoomMoveOptions): Promise<RoomMoveResu
 async function conclude(
   owner: VmMigrationOutcome["owner"],
   outcome: VmMigrationOutcome,
-  pulse: GuestSilenceMeter | undefined,
+  pulse: SandboxSilenceMeter | undefined,
   phases: Phases,
 ): Promise<RoomMoveResult> {
   const why = outcome.error?.message ?? outcome.because;

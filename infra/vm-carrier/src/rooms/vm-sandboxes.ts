@@ -1,6 +1,9 @@
 /** The machines of this host's rooms, as the agent's sandbox carrier starts, finds and ends them. */
 import {
+  GuestAddresses,
+  guestMac,
   type LeftSandbox,
+  networkOf,
   type RoomHostLine,
   roomIdOf,
   type Sandboxes,
@@ -8,8 +11,6 @@ import {
 } from "@centroid/agent";
 import type { Domain } from "@centroid/node-libvirt";
 import type { VmConfig } from "../base/config.js";
-import { guestMac, networkOf } from "../base/guest-network.js";
-import { GuestAddresses } from "../guest/guest-addresses.js";
 import type { LocalLibvirt, VmEnd } from "../host/local-libvirt.js";
 
 export class VmSandboxes implements Sandboxes {

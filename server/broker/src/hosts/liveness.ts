@@ -84,7 +84,7 @@ export class HostLiveness {
     this.#options.logger.warn({ hostId: link.hostId }, "connection to host broke");
     this.#options.events.emit("host.changed", { host });
     const { clock, redialMs, agentRestartMs } = this.#options;
-    const runsOn = host.facts.carriers.includes("vm");
+    const runsOn = host.facts.carriers.some((carrier) => carrier !== "process");
     const awayMs = runsOn ? agentRestartMs : redialMs;
     if (runsOn) this.#restarting.set(host, clock.now() + awayMs);
     const isAway = (): boolean =>

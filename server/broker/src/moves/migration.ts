@@ -24,8 +24,25 @@ export interface MoveOrder {
 }
 
 /** How rooms of this carrier move when nothing else is asked for. */
-export const mechanismOf = (carrier: CarrierKind | undefined): Mechanism =>
-  carrier === "vm" ? "hybrid" : "handoff";
+export function mechanismOf(carrier: CarrierKind | undefined): Mechanism {
+  switch (carrier) {
+    case "vm":
+      return "hybrid";
+    case "container":
+      return "stop-and-copy";
+    case "process":
+    case undefined:
+      return "handoff";
+    default: {
+      const never: never = carrier;
+      throw new RangeError(`unknown carrier ${String(never)}`);
+    }
+  }
+}
+
+/** True if rooms of this carrier move with the sandbox they run in, under an address that stays. */
+export const movesWithSandbox = (carrier: CarrierKind | undefined): boolean =>
+  carrier === "vm" || carrier === "container";
 
 export class Migration {
   readonly plan: MoveOrder;

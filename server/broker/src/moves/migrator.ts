@@ -23,7 +23,7 @@ import type { JournalEntry, Store } from "../store/store.js";
 import { ActiveMoves } from "./active-moves.js";
 import { assertCanMove } from "./can-move.js";
 import { destinationOf } from "./destination.js";
-import { Migration, mechanismOf } from "./migration.js";
+import { Migration, mechanismOf, movesWithSandbox } from "./migration.js";
 import type { MoveEvents } from "./move-events.js";
 import { MoveParticipants } from "./move-participants.js";
 import { MoveResolver } from "./move-resolver.js";
@@ -175,7 +175,7 @@ export class Migrator {
       const to = hosts.require(toHostId);
       const { name, carrier, stage } = room;
       const at = "at" in stage ? stage.at : undefined;
-      const deadlineMs = carrier === "vm" ? times.vmDeadlineMs : times.deadlineMs;
+      const deadlineMs = movesWithSandbox(carrier) ? times.vmDeadlineMs : times.deadlineMs;
       const slot = await peerOf(to).request(
         { method: "migrateIn", migrationId, roomId, name, carrier, epoch: toEpoch, ...(at && { at }) },
         times.prepareMs,
@@ -197,7 +197,7 @@ export class Migrator {
       // The switch is when the destination says so, not when the source has cleaned up.
       void migration.whenOwned().then(() => this.#commit(migration, room));
       migration.transfer = await out;
-      if (carrier === "vm") await this.#arrival(migration);
+      if (movesWithSandbox(carrier)) await this.#arrival(migration);
       this.#commit(migration, room);
     } catch (cause) {
       const error = CentroidError.from(cause);
@@ -230,7 +230,7 @@ export class Migrator {
     }
   }
 
-  /** The source only knows that the machine has gone; that its room lives the destination must say. */
+  /** The source may only know that the machine has gone; that its room lives the destination must say. */
   async #arrival(migration: Migration): Promise<void> {
     const { clock, times } = this.#options;
     await Promise.race([
@@ -238,7 +238,7 @@ export class Migrator {
       new Promise<void>((resolve) => clock.after(times.vmArrivalMs, resolve)),
     ]);
     if (!migration.owned)
-      throw new CentroidError("MIGRATION_FAILED", "the VM has arrived, but its room does not answer there");
+      throw new CentroidError("MIGRATION_FAILED", "the room has arrived, but does not answer there");
   }
 
   #commit(migration: Migration, room: RoomEntry): void {

@@ -4,7 +4,9 @@ import type { VmBenchRun } from "@centroid/emulation";
 import { CentroidClient, type MigrateEvent } from "@centroid/sdk";
 import { startTestSystem } from "../deployment/test-system.js";
 
-export type MoveRun = Omit<VmBenchRun, "mode"> & { readonly mode: VmBenchRun["mode"] | "handoff" };
+export type MoveRun = Omit<VmBenchRun, "mode"> & {
+  readonly mode: VmBenchRun["mode"] | "handoff" | "stop-and-copy";
+};
 
 /** What the machines' client hears; the demo's room pushes less often, and a gap must not depend on that. */
 const PUSH_INTERVAL_MS = 10;

@@ -1,12 +1,15 @@
 /** `centroid agent`: one edge agent on this machine, for brokers elsewhere, until Ctrl-C. */
 import { readFile } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { type AgentConfig, roomEnvironment, startAgent } from "@centroid/agent";
-import { CentroidError, printable } from "@centroid/protocol";
+import { containerCapacity, prepareContainerHost, readContainerSettings } from "@centroid/container-carrier";
+import { type CarrierKind, CentroidError, printable } from "@centroid/protocol";
 import { bundleApp, bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
-import { prepareVmHost, readVmSettings, VM_AGENT_MAIN, vmCapacity } from "@centroid/vm-carrier";
+import { prepareVmHost, readVmSettings, vmCapacity } from "@centroid/vm-carrier";
 import { type Command, Option } from "commander";
 import { loadConfig } from "../config/config.js";
+import { AGENT_PROGRAMS } from "../deployment/agent-programs.js";
 import { noticeSlowTransport } from "../deployment/transport-notice.js";
 import { fail, notice, print, printJson } from "../terminal/output.js";
 import { untilStopped } from "../terminal/until-stopped.js";
@@ -23,8 +26,9 @@ interface AgentFlags {
   cost?: number;
   rooms?: string;
   app?: string;
-  carrier: string;
+  carrier: CarrierKind;
   vm?: string;
+  container?: string;
   bindHost?: string;
   advertiseHost?: string;
   port?: number;
@@ -80,11 +84,18 @@ export function registerAgent(program: Command): void {
     )
     .addOption(
       optional("--carrier <kind>", "what rooms run in", "CENTROID_CARRIER")
-        .choices(["process", "vm"])
+        .choices(["process", "vm", "container"])
         .default("process"),
     )
     .addOption(
       optional("--vm <file>", "with --carrier vm: JSON file with this host's settings", "CENTROID_VM"),
+    )
+    .addOption(
+      optional(
+        "--container <file>",
+        "with --carrier container: JSON file with this host's settings",
+        "CENTROID_CONTAINER",
+      ),
     )
     .addOption(
       optional("--bind-host <address>", "address to listen on (default 127.0.0.1)", "CENTROID_BIND_HOST"),
@@ -125,8 +136,12 @@ export function registerAgent(program: Command): void {
         const config = await agentConfig(flags, say);
         if (flags.carrier === "process") await noticeSlowTransport(say);
         stop.throwIfAborted();
-        const program = flags.carrier === "vm" ? { program: VM_AGENT_MAIN } : {};
-        await using agent = await startAgent(config, { onNotice: say, signal: stop, ...program });
+        const program = AGENT_PROGRAMS[flags.carrier];
+        await using agent = await startAgent(config, {
+          onNotice: say,
+          signal: stop,
+          ...(program !== undefined && { program }),
+        });
         if (json) printJson({ type: "started", hostId: agent.hostId, roomTypes: config.roomTypes });
         else print(`${agent.hostId} has joined; rooms: ${config.roomTypes?.join(", ")}`);
         const stopped = new Promise<undefined>((resolve) => {
@@ -204,11 +219,53 @@ async function carrier(
   rooms: RoomsBundle,
   stateDir: string,
   notice: (line: string) => void,
-): Promise<Pick<AgentConfig, "carriers" | "vm" | "capacityRooms">> {
-  if (flags.carrier !== "vm") {
-    if (flags.vm === undefined) return {};
-    throw new CentroidError("CONFIG_INVALID", "--vm needs --carrier vm; add that or remove --vm");
+): Promise<Pick<AgentConfig, "carriers" | "vm" | "container" | "capacityRooms">> {
+  for (const kind of ["vm", "container"] as const)
+    if (flags[kind] !== undefined && flags.carrier !== kind)
+      throw new CentroidError(
+        "CONFIG_INVALID",
+        `--${kind} needs --carrier ${kind}; add that or remove --${kind}`,
+      );
+  switch (flags.carrier) {
+    case "process":
+      return {};
+    case "container":
+      return containers(flags, rooms, stateDir, notice);
+    case "vm":
+      return machines(flags, rooms, stateDir, notice);
+    default: {
+      const never: never = flags.carrier;
+      throw new CentroidError("BAD_REQUEST", `unknown carrier ${String(never)}`);
+    }
   }
+}
+
+async function containers(
+  flags: AgentFlags,
+  rooms: RoomsBundle,
+  stateDir: string,
+  notice: (line: string) => void,
+): Promise<Pick<AgentConfig, "carriers" | "container" | "capacityRooms">> {
+  if (flags.container === undefined)
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      "--carrier container needs --container FILE; see docs/containers.md, Hosts of your own",
+    );
+  const settings = await readContainerSettings(flags.container);
+  const container = await prepareContainerHost(settings, { rooms, stateDir: resolve(stateDir), notice });
+  return {
+    carriers: ["container"],
+    container,
+    capacityRooms: flags.capacity ?? containerCapacity(container, totalmem()),
+  };
+}
+
+async function machines(
+  flags: AgentFlags,
+  rooms: RoomsBundle,
+  stateDir: string,
+  notice: (line: string) => void,
+): Promise<Pick<AgentConfig, "carriers" | "vm" | "capacityRooms">> {
   if (flags.vm === undefined)
     throw new CentroidError(
       "CONFIG_INVALID",
@@ -217,7 +274,7 @@ async function carrier(
   if (flags.roomEnv !== undefined)
     throw new CentroidError(
       "CONFIG_INVALID",
-      "--room-env works with --carrier process only: virtual machines do not see their host's environment; remove it",
+      "--room-env does not work with --carrier vm: virtual machines do not see their host's environment; remove it",
     );
   const settings = await readVmSettings(flags.vm);
   const vm = await prepareVmHost(settings, { rooms, stateDir: resolve(stateDir), notice });

@@ -3,16 +3,17 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { benchVmMigration, vmLoads } from "@centroid/emulation";
 import { quantileOf } from "@centroid/placement";
-import { CentroidError } from "@centroid/protocol";
+import { type CarrierKind, CentroidError } from "@centroid/protocol";
 import { buildGuestImage } from "@centroid/vm-carrier";
 import { type Command, Option } from "commander";
+import { benchContainers } from "../benches/container-bench.js";
 import { benchHandoff, type MoveRun } from "../benches/handoff-bench.js";
 import { migrateReport } from "../benches/migrate-report.js";
 import { color, fail, ms, print, table } from "../terminal/output.js";
 import { DEFAULT_IMAGE_DIR } from "./image.js";
 
 interface MigrateFlags {
-  carrier: "vm" | "process";
+  carrier: CarrierKind;
   mode: "precopy" | "postcopy" | "hybrid";
   load: (typeof vmLoads)[number] | "all";
   runs: number;
@@ -45,10 +46,15 @@ function summary(runs: readonly MoveRun[]): string[] {
 export function registerBenchMigrate(bench: Command): void {
   bench
     .command("migrate")
-    .description("move a room back and forth and measure it from a client (VMs need root, libvirt and QEMU)")
+    .description(
+      "move a room back and forth and measure it from a client (see docs/vm.md and docs/containers.md)",
+    )
     .addOption(
-      new Option("--carrier <kind>", "vm: machines, and hand-off beside them; process: hand-off only")
-        .choices(["vm", "process"])
+      new Option(
+        "--carrier <kind>",
+        "vm or container: those, and hand-off beside them; process: hand-off only",
+      )
+        .choices(["vm", "container", "process"])
         .default("vm"),
     )
     .addOption(
@@ -81,6 +87,7 @@ export function registerBenchMigrate(bench: Command): void {
         if (!Number.isInteger(flags.runs) || flags.runs < 1)
           throw new CentroidError("BAD_REQUEST", "--runs takes a whole number from 1");
         await collect("hand-off", benchHandoff(flags.runs));
+        if (flags.carrier === "container") await collect("container", benchContainers(flags.runs, noticeOf));
         for (const { load, runs } of flags.carrier === "vm" ? await machines(flags) : [])
           await collect(load, runs);
         const rows = all.map(summary);
@@ -91,6 +98,8 @@ export function registerBenchMigrate(bench: Command): void {
       }
     });
 }
+
+const noticeOf = (line: string): void => void process.stderr.write(`${color.yellow(line)}\n`);
 
 /** Each begins when it is read. */
 async function machines(flags: MigrateFlags): Promise<{ load: string; runs: AsyncGenerator<MoveRun> }[]> {
@@ -104,7 +113,7 @@ async function machines(flags: MigrateFlags): Promise<{ load: string; runs: Asyn
       load,
       runs: flags.runs,
       memoryMebibytes: flags.memory,
-      onNotice: (line) => process.stderr.write(`${color.yellow(line)}\n`),
+      onNotice: noticeOf,
     }),
   }));
 }

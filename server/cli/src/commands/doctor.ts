@@ -3,6 +3,7 @@ import { execFile, spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { containerTrial } from "@centroid/container-carrier";
 import { labProblem } from "@centroid/emulation";
 import { uwsProblem } from "@centroid/room-host/sockets";
 import type { Command } from "commander";
@@ -65,6 +66,7 @@ async function examine(): Promise<Finding[]> {
     program("qemu-system-x86_64", "QEMU", "rooms in virtual machines", "apt-get install qemu-system-x86"),
     kvm(),
     vmRooms(),
+    containerRooms(),
     program("chromium", "Chromium", "browser tests", "apt-get install chromium"),
   ]);
 }
@@ -192,4 +194,14 @@ async function vmRooms(): Promise<Finding> {
   if (problem === undefined) return { ...found, ok: true, detail: "everything is installed" };
   const [detail = problem, ...remedy] = problem.split(/: |\. /);
   return { ...found, ok: false, detail, remedy: remedy.join(": ") || "see docs/vm.md" };
+}
+
+/** Versions say little: one container is really dumped and restored, with a connection that has to survive it. */
+async function containerRooms(): Promise<Finding> {
+  const found = { name: "rooms in containers", neededFor: "moving rooms with --carrier container" };
+  const problem = await containerTrial();
+  if (problem === undefined)
+    return { ...found, ok: true, detail: "a program with an open connection was dumped and restored" };
+  const [detail = problem, ...remedy] = problem.split(/: /);
+  return { ...found, ok: false, detail, remedy: remedy.join(": ") || "see docs/containers.md" };
 }

@@ -7,7 +7,7 @@ import type { Config } from "../config/config.js";
 /** Listening there is listening everywhere, and no address that a player could dial. */
 const EVERY_ADDRESS = new Set(["0.0.0.0", "::"]);
 
-/** @throws CentroidError CONFIG_INVALID | CARRIER_UNAVAILABLE */
+/** @throws CentroidError CONFIG_INVALID */
 export function checkConfig(config: Config): void {
   const { bindHost, advertiseHost, emulate, carrier, roomEnv, app, rooms } = config;
   if (app !== undefined && rooms !== undefined)
@@ -28,11 +28,6 @@ export function checkConfig(config: Config): void {
       `bindHost: binding to ${bindHost} needs --advertise-host: the name players use to reach this machine`,
     );
   }
-  if (carrier === "container")
-    throw new CentroidError(
-      "CARRIER_UNAVAILABLE",
-      "rooms cannot run in containers; use --carrier process or --carrier vm",
-    );
 }
 
 /** @throws CentroidError CONFIG_INVALID for one without the other */

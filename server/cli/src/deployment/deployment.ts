@@ -4,11 +4,13 @@ import { dirname, join, resolve } from "node:path";
 import { type AgentConfig, type AgentProcess, roomEnvironment, startAgent } from "@centroid/agent";
 import { loadWorld } from "@centroid/bots";
 import { assertWritable, type Broker, startBroker } from "@centroid/broker";
+import type { ContainerConfig } from "@centroid/container-carrier";
 import { DEMO_ROOMS_DIR, DEMO_WEB_DIR } from "@centroid/demo";
 import {
   type DeployLab,
   type DistanceEmulator,
   type DistanceEmulatorOptions,
+  startContainerLab,
   startDeployLab,
   startDistanceEmulator,
 } from "@centroid/emulation";
@@ -16,8 +18,9 @@ import { embeddedGateway } from "@centroid/gateway";
 import { CentroidError } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
 import { bundleApp, bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
-import { VM_AGENT_MAIN } from "@centroid/vm-carrier";
+import type { VmConfig } from "@centroid/vm-carrier";
 import type { Config } from "../config/config.js";
+import { AGENT_PROGRAMS } from "./agent-programs.js";
 import { brokerLimits, checkConfig, tlsFiles } from "./broker-settings.js";
 import { type HostSite, hostSites } from "./host-sites.js";
 import { openPersistence } from "./persistence.js";
@@ -84,7 +87,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
   ]);
   hooks.signal?.throwIfAborted();
   // Without agents of its own it needs no machines either: agents elsewhere have theirs.
-  const inLab = config.carrier === "vm" && sites.length > 0;
+  const inLab = config.carrier !== "process" && sites.length > 0;
   const lab = inLab ? owned.use(await startLab(config, sites, await bundling, hooks)) : undefined;
   hooks.signal?.throwIfAborted();
   const emulator = await startEmulatorFor(config, sites, lab);
@@ -158,15 +161,18 @@ function bundleFor({ app, rooms, stateDir, roomEnv }: Config): Promise<RoomsBund
     : bundleApp(app, into, environment);
 }
 
-/** Rooms' VMs in a network of their own. */
+type AnyLab = DeployLab<{ vm: VmConfig } | { container: ContainerConfig }>;
+
+/** Rooms' machines or containers in a network of their own. */
 function startLab(
   config: Config,
   sites: readonly HostSite[],
   rooms: RoomsBundle,
   hooks: DeploymentHooks,
-): Promise<DeployLab> {
+): Promise<AnyLab> {
   const { rttTable } = loadWorld();
-  return startDeployLab({
+  const open = config.carrier === "vm" ? startDeployLab : startContainerLab;
+  return open({
     name: `up${config.port === 0 ? process.pid : config.port}`,
     hostIds: sites.map(({ hostId }) => hostId),
     ...(config.emulate && { rttMs: (from: string, to: string) => rttTable[from]?.[to] ?? 0 }),
@@ -180,7 +186,7 @@ function startLab(
 async function startEmulatorFor(
   config: Config,
   sites: readonly HostSite[],
-  lab: DeployLab | undefined,
+  lab: AnyLab | undefined,
 ): Promise<DistanceEmulator | undefined> {
   if (lab === undefined) return config.emulate ? emulate(sites) : undefined;
   const door = {
@@ -226,10 +232,11 @@ async function startAgents(
   token: string,
   rooms: RoomsBundle,
   hooks: DeploymentHooks,
-  lab: DeployLab | undefined,
+  lab: AnyLab | undefined,
 ): Promise<AgentProcess[]> {
   const port = Number(new URL(broker.url).port);
   const brokerUrl = (await lab?.openBroker(port)) ?? broker.url.replace(/^http/, "ws");
+  const program = AGENT_PROGRAMS[config.carrier];
   const started = await Promise.allSettled(
     sites.map((site, at) =>
       startAgent(
@@ -250,7 +257,8 @@ async function startAgents(
         },
         {
           onNotice: (line) => hooks.notice(`${site.name}: ${line}`),
-          ...(lab !== undefined && { namespace: lab.agent(site.hostId).namespace, program: VM_AGENT_MAIN }),
+          ...(lab !== undefined && { namespace: lab.agent(site.hostId).namespace }),
+          ...(program !== undefined && { program }),
         },
       ),
     ),
@@ -274,15 +282,15 @@ function addresses({
   return { bindHost, ...(advertiseHost !== undefined && { advertiseHost }) };
 }
 
-/** A VM takes the memory it is given, so a host of one machine among many has few. */
-const VM_ROOMS_PER_HOST = 8;
+/** Each has a process and memory of its own, so a host of one machine among many has few. */
+const SANDBOXES_PER_HOST = 8;
 
 function labAddresses(
-  lab: DeployLab,
-  { hostId, capacityRooms = VM_ROOMS_PER_HOST }: HostSite,
-): Pick<AgentConfig, "bindHost" | "vm" | "capacityRooms"> {
-  const { address, vm } = lab.agent(hostId);
-  return { bindHost: address, vm, capacityRooms };
+  lab: AnyLab,
+  { hostId, capacityRooms = SANDBOXES_PER_HOST }: HostSite,
+): Pick<AgentConfig, "bindHost" | "vm" | "container" | "capacityRooms"> {
+  const { address, namespace: _, ...settings } = lab.agent(hostId);
+  return { bindHost: address, ...settings, capacityRooms };
 }
 
 function findDashboard(): string | undefined {

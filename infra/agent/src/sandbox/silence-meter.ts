@@ -1,11 +1,11 @@
-/** Listens to a guest's beat while it moves: its longest silence. */
+/** Listens to a sandbox's beat while it moves: its longest silence. */
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { PULSE_INTERVAL_MS, PULSE_PORT } from "@centroid/room-host";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-export class GuestSilenceMeter implements Disposable {
+export class SandboxSilenceMeter implements Disposable {
   readonly #socket: Socket;
   #lastAtMs = performance.now();
   #beats = 0;
@@ -23,11 +23,11 @@ export class GuestSilenceMeter implements Disposable {
   }
 
   /** Undefined if the guest does not answer. */
-  static open(ip: string): Promise<GuestSilenceMeter | undefined> {
+  static open(ip: string): Promise<SandboxSilenceMeter | undefined> {
     return new Promise((resolve) => {
       const socket = connect({ host: ip, port: PULSE_PORT, noDelay: true });
       const give = setTimeout(() => socket.destroy(), CONNECT_TIMEOUT_MS);
-      socket.once("connect", () => resolve(new GuestSilenceMeter(socket)));
+      socket.once("connect", () => resolve(new SandboxSilenceMeter(socket)));
       socket.once("close", () => resolve(undefined));
       socket.once("connect", () => clearTimeout(give));
       socket.on("error", () => undefined);

@@ -1,10 +1,10 @@
-/** Which address the next guest of a host gets: in turn, and on later rounds only what nobody answers at. */
+/** Which address the next sandbox of a host gets: in turn, and on later rounds only what nobody answers at. */
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { CentroidError } from "@centroid/protocol";
 import { PULSE_PORT } from "@centroid/room-host";
-import { type AddressRange, addressAt, countOf } from "../base/guest-network.js";
+import { type AddressRange, addressAt, countOf } from "./sandbox-network.js";
 
 /** A guest answers within a round trip and one pause of a move. */
 const ANSWER_TIMEOUT_MS = 1_000;
@@ -48,7 +48,7 @@ export class GuestAddresses {
     }
     throw new CentroidError(
       "HOST_LOST",
-      `all addresses from ${range.from} to ${range.to} are in use: give this host more in vm.json`,
+      `all addresses from ${range.from} to ${range.to} are in use: give this host more in its settings file`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** The IPv4 network that rooms' VMs are in, and the address and MAC of each. */
+/** The IPv4 network that rooms' machines or containers are in, and the address and MAC of each. */
 
 /** Both ends belong to it. */
 export interface AddressRange {

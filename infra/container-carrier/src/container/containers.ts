@@ -1,0 +1,157 @@
+/** The containers of this host's rooms: starting, finding, stopping, continuing and ending them. */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { sandboxNameOf, waitFor } from "@centroid/agent";
+import { CentroidError } from "@centroid/protocol";
+import { CONTAINER_FILES } from "@centroid/room-host";
+import type { ContainerConfig } from "../base/config.js";
+import { ControlGroups } from "./cgroups.js";
+import { endContainer, findContainer, folderOf, pidFileOf, roomsIn, sharedOf } from "./find.js";
+import { addCard, type ContainerAddress, cardOf, plug, removeCard, unplug } from "./network.js";
+import { continuePrograms, isAlive, stopPrograms } from "./processes.js";
+import { ROOT_FILES } from "./room-root.js";
+
+const exec = promisify(execFile);
+
+/** Loading rooms takes half a second, on a crowded machine many. */
+const START_TIMEOUT_MS = 60_000;
+const HASH_DIGITS = 12;
+
+/** What a room host in a container is told before it starts. */
+export interface RoomHostSettings {
+  readonly checkpointIntervalMs: number;
+  readonly maxFramesPerSecond: number;
+  readonly maxBytesPerSecond: number;
+  /** All that room code finds in its environment beside what every container has. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export class Containers {
+  readonly config: ContainerConfig;
+  /** Whom rooms run as. */
+  readonly user: number;
+
+  constructor(config: ContainerConfig, user: number) {
+    this.config = config;
+    this.user = user;
+  }
+
+  get launcher(): string {
+    return join(this.config.root, ROOT_FILES.launcher);
+  }
+
+  /** Everything of one room on this host. */
+  folder(roomId: string): string {
+    return folderOf(this.config.directory, roomId);
+  }
+
+  /** A file in what the room's container shares with this host. */
+  shared(roomId: string, file = ""): string {
+    return join(sharedOf(this.folder(roomId)), file);
+  }
+
+  pidFile(roomId: string): string {
+    return pidFileOf(this.folder(roomId));
+  }
+
+  groups(roomId: string): ControlGroups {
+    const name = createHash("sha256").update(this.folder(roomId)).digest("hex").slice(0, HASH_DIGITS);
+    return new ControlGroups(name);
+  }
+
+  /** Empty, and nobody else's. */
+  async makeFolders(roomId: string): Promise<void> {
+    await rm(this.folder(roomId), { recursive: true, force: true });
+    await mkdir(this.shared(roomId), { recursive: true, mode: 0o700 });
+    await chown(this.shared(roomId), this.user, this.user);
+  }
+
+  makeGroups(roomId: string): Promise<string[]> {
+    const { memoryMebibytes, cpus } = this.config;
+    return this.groups(roomId).make({ memoryBytes: memoryMebibytes * 2 ** 20, cpus });
+  }
+
+  /**
+   * Starts one and waits until its room host can be reached.
+   * @returns the room host's port
+   */
+  async start(roomId: string, address: ContainerAddress, settings: RoomHostSettings): Promise<number> {
+    await this.makeFolders(roomId);
+    const config = this.shared(roomId, CONTAINER_FILES.config);
+    await writeFile(config, JSON.stringify({ processId: "container", ...settings }), { mode: 0o400 });
+    await chown(config, this.user, this.user);
+    const groups = await this.makeGroups(roomId);
+    const place = [String(this.user), this.config.root, this.shared(roomId), sandboxNameOf(roomId)];
+    const program = ["--", `/${ROOT_FILES.node}`, `/${ROOT_FILES.program}`];
+    const { stdout } = await exec(this.launcher, ["run", ...place, ...groups, ...program]);
+    const pid = Number(stdout);
+    await writeFile(this.pidFile(roomId), String(pid));
+    await addCard(cardOf(roomId), pid, address, this.config.bridge);
+    return this.#port(roomId, pid);
+  }
+
+  async #port(roomId: string, pid: number): Promise<number> {
+    const read = (file: string): Promise<string> =>
+      readFile(this.shared(roomId, file), "utf8").catch(() => "");
+    let port = "";
+    await waitFor(
+      "the room's container",
+      async () => {
+        port = await read(CONTAINER_FILES.ready);
+        if (port !== "") return true;
+        if (await isAlive(pid)) return false;
+        const why = await read(CONTAINER_FILES.failed);
+        throw new CentroidError(
+          "CONFIG_INVALID",
+          `rooms do not start in a container: ${why || "their program ended at once"}`,
+        );
+      },
+      START_TIMEOUT_MS,
+    );
+    return Number(port);
+  }
+
+  /** Process id of a room's container; undefined if none runs here. */
+  find(roomId: string): Promise<number | undefined> {
+    return findContainer(this.config.directory, roomId);
+  }
+
+  /** @throws CentroidError ROOM_NOT_FOUND */
+  async require(roomId: string): Promise<number> {
+    const pid = await this.find(roomId);
+    if (pid === undefined)
+      throw new CentroidError("ROOM_NOT_FOUND", `no container of room ${roomId} runs here`);
+    return pid;
+  }
+
+  /** Rooms that have, or had, a container here. */
+  rooms(): Promise<string[]> {
+    return roomsIn(this.config.directory);
+  }
+
+  /** Nothing of it runs, and nothing reaches it, until it is continued. */
+  async stop(roomId: string): Promise<number> {
+    const pid = await this.require(roomId);
+    // Programs first: what they send to a card without a network waits for TCP's next attempt.
+    await stopPrograms(pid);
+    await unplug(cardOf(roomId));
+    return pid;
+  }
+
+  async continue(roomId: string): Promise<void> {
+    const pid = await this.require(roomId);
+    await plug(cardOf(roomId), this.config.bridge);
+    await continuePrograms(pid);
+  }
+
+  /** Ends a room's container at once, and removes what is left of it. */
+  async destroy(roomId: string): Promise<void> {
+    await endContainer(this.config.directory, roomId);
+    await removeCard(cardOf(roomId));
+    await this.groups(roomId).remove();
+    await rm(this.folder(roomId), { recursive: true, force: true });
+  }
+}

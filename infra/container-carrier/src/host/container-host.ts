@@ -1,0 +1,89 @@
+/** Makes a host of one's own ready for rooms in containers. */
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { countOf } from "@centroid/agent";
+import { CentroidError } from "@centroid/protocol";
+import type { RoomsBundle } from "@centroid/room-host/bundling";
+import { z } from "zod";
+import { type ContainerConfig, type ContainerSettings, containerSettingsSchema } from "../base/config.js";
+import { buildRoomRoot } from "../container/room-root.js";
+import { criuProblem } from "../criu/criu.js";
+
+/** Of the machine's memory; the rest is for the system, the agent and rooms on their way. */
+const MEMORY_SHARE = 0.5;
+
+/** @throws CentroidError CONFIG_INVALID naming the file, the setting and what is wrong */
+export async function readContainerSettings(file: string): Promise<ContainerSettings> {
+  const invalid = (what: string, cause?: unknown): CentroidError =>
+    new CentroidError("CONFIG_INVALID", `${file}: ${what}; see docs/containers.md, "Hosts of your own"`, {
+      cause,
+    });
+  const text = await readFile(file, "utf8").catch((cause: Error) => {
+    throw invalid(cause.message, cause);
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(`is not JSON (${CentroidError.from(cause).message})`, cause);
+  }
+  const parsed = containerSettingsSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw invalid(
+    z
+      .prettifyError(parsed.error)
+      .replace(/^✖ /, "")
+      .replace(/\s*\n\s*(✖ )?/g, ", "),
+  );
+}
+
+/**
+ * Checks the host and builds the root of its containers.
+ * @throws CentroidError CONFIG_INVALID or CARRIER_UNAVAILABLE with what to do
+ */
+export async function prepareContainerHost(
+  settings: ContainerSettings,
+  options: { rooms: RoomsBundle; stateDir: string; notice: (line: string) => void },
+): Promise<ContainerConfig> {
+  const { rooms, stateDir, notice } = options;
+  if (process.platform !== "linux" || process.getuid?.() !== 0)
+    throw new CentroidError(
+      "CARRIER_UNAVAILABLE",
+      "rooms in containers need Linux and root: run it with sudo",
+    );
+  const { bridge, directory } = settings;
+  if (!existsSync(join("/sys/class/net", bridge, "bridge")))
+    throw wrong(
+      "bridge",
+      `this host has no bridge ${bridge}: ip link add ${bridge} type bridge, with a port to the other hosts`,
+    );
+  await checkWritable(directory);
+  const immovable = await criuProblem();
+  if (immovable !== undefined) notice(`rooms run here, but cannot be moved: ${immovable}`);
+  return { ...settings, root: await buildRoomRoot(rooms, stateDir, join(directory, "roots")) };
+}
+
+const wrong = (key: keyof ContainerSettings, what: string, cause?: unknown): CentroidError =>
+  new CentroidError("CONFIG_INVALID", `container.json: ${key}: ${what}`, { cause });
+
+async function checkWritable(directory: string): Promise<void> {
+  const probe = join(directory, `.probe-${randomUUID()}`);
+  try {
+    await mkdir(directory, { recursive: true });
+    await writeFile(probe, "");
+    await rm(probe);
+  } catch (cause) {
+    throw wrong("directory", `cannot be written (${CentroidError.from(cause).message})`, cause);
+  }
+}
+
+/** How many rooms a machine with so much memory has room for. */
+export function containerCapacity(
+  { memoryMebibytes, addresses }: ContainerConfig,
+  memoryBytes: number,
+): number {
+  const fitting = Math.floor((memoryBytes * MEMORY_SHARE) / (memoryMebibytes * 2 ** 20));
+  return Math.max(1, Math.min(fitting, countOf(addresses)));
+}

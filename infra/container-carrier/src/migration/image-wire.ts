@@ -1,0 +1,252 @@
+/**
+ * How a container's images get from one agent to another: TLS with a key that only this move has, lines of JSON for
+ * what is said and raw bytes for files. Nothing that was not encrypted leaves a host.
+ */
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { connect, createServer, type Server, type TLSSocket } from "node:tls";
+import { CentroidError } from "@centroid/protocol";
+import { z } from "zod";
+
+/** Pre-shared keys with forward secrecy: no certificates, and a key that becomes known later opens nothing. */
+const CIPHERS = "ECDHE-PSK-CHACHA20-POLY1305";
+const TLS = { ciphers: CIPHERS, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" } as const;
+const CHUNK_BYTES = 1 << 20;
+const MAX_LINE_BYTES = 1 << 20;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A room stands still meanwhile. */
+const STALL_MS = 3_000;
+
+/** Of criu's: the name is a file's, never a path. */
+const fileSchema = z.object({
+  name: z.string().regex(/^[\w.-]{1,100}$/),
+  bytes: z.number().int().nonnegative(),
+});
+
+export const toDestinationSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("prepare"),
+    address: z.object({
+      ip: z.ipv4(),
+      mac: z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/),
+      prefixBits: z.number().int().min(1).max(32),
+      gateway: z.ipv4().optional(),
+    }),
+  }),
+  z.object({ type: z.literal("images"), files: z.array(fileSchema).max(10_000) }),
+  /** Everything has been sent: from here on the source cannot know who has the room until it is answered. */
+  z.object({ type: z.literal("restore") }),
+]);
+export type ToDestination = z.output<typeof toDestinationSchema>;
+
+export const toSourceSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("prepared") }),
+  /** The room runs at the destination and has answered there. */
+  z.object({ type: z.literal("accepted") }),
+  /** It does not, and never will. */
+  z.object({ type: z.literal("refused"), message: z.string() }),
+]);
+export type ToSource = z.output<typeof toSourceSchema>;
+
+/** One connection: lines and files in the order they were sent. */
+export class ImageWire implements Disposable {
+  readonly #socket: TLSSocket;
+  #received = Buffer.alloc(0);
+  #wake: (() => void) | undefined;
+  #drained: (() => void) | undefined;
+  #ended = false;
+
+  constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      this.#ended = true;
+      this.#wake?.();
+      this.#drained?.();
+    });
+    socket.on("drain", () => this.#drained?.());
+    socket.on("data", (data) => {
+      this.#received = this.#received.length === 0 ? data : Buffer.concat([this.#received, data]);
+      socket.pause();
+      this.#wake?.();
+    });
+  }
+
+  get bytesSent(): number {
+    return this.#socket.bytesWritten;
+  }
+
+  send(message: ToDestination | ToSource): void {
+    this.#socket.write(`${JSON.stringify(message)}\n`);
+  }
+
+  async #more(signal: AbortSignal): Promise<void> {
+    const before = this.#received.length;
+    this.#socket.resume();
+    while (this.#received.length === before && !this.#ended) {
+      signal.throwIfAborted();
+      await this.#woken(signal);
+    }
+    signal.throwIfAborted();
+    if (this.#received.length === before) throw hungUp();
+  }
+
+  /** Until something has happened to the connection, or the signal. */
+  async #woken(signal: AbortSignal): Promise<void> {
+    let wake = (): void => undefined;
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#wake = wake;
+    signal.addEventListener("abort", wake);
+    await woken;
+    signal.removeEventListener("abort", wake);
+  }
+
+  /** The next message. @throws CentroidError HOST_LOST when the connection ends first */
+  async receive<T>(schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    for (;;) {
+      const end = this.#received.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#received.subarray(0, end).toString();
+        this.#received = this.#received.subarray(end + 1);
+        return schema.parse(JSON.parse(line));
+      }
+      if (this.#received.length > MAX_LINE_BYTES)
+        throw new CentroidError("BAD_REQUEST", "a line is too long");
+      await this.#more(signal);
+    }
+  }
+
+  /** @throws CentroidError HOST_LOST when the connection ends */
+  async #write(chunk: Buffer): Promise<void> {
+    if (!this.#ended && this.#socket.write(chunk)) return;
+    if (!this.#ended)
+      await new Promise<void>((resolve) => {
+        // A link that is cut says nothing.
+        const stalled = setTimeout(() => this.#socket.destroy(), STALL_MS);
+        this.#drained = () => {
+          clearTimeout(stalled);
+          resolve();
+        };
+      });
+    if (this.#ended) throw hungUp();
+  }
+
+  /** Sends every file of a folder, after a message that lists them. */
+  async sendFolder(folder: string): Promise<void> {
+    const names = (await readdir(folder)).sort();
+    const files = await Promise.all(
+      names.map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })),
+    );
+    this.send({ type: "images", files });
+    for (const { name } of files)
+      for await (const chunk of createReadStream(join(folder, name), { highWaterMark: CHUNK_BYTES }))
+        await this.#write(chunk);
+  }
+
+  /** Writes the files of a message into a folder. */
+  async receiveFolder(
+    { files }: Extract<ToDestination, { type: "images" }>,
+    folder: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const { name, bytes } of files) {
+      await using file: FileHandle = await open(join(folder, name), "wx", 0o600);
+      let left = bytes;
+      while (left > 0) {
+        if (this.#received.length === 0) await this.#more(signal);
+        const chunk = this.#received.subarray(0, left);
+        await file.write(chunk);
+        left -= chunk.length;
+        this.#received = this.#received.subarray(chunk.length);
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+}
+
+const hungUp = (): CentroidError => new CentroidError("HOST_LOST", "the other host's agent has hung up");
+
+/** @param moveId known to the destination, with this secret */
+export async function dialDestination(url: string, moveId: string, secret: string): Promise<ImageWire> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      ...TLS,
+      host: hostname,
+      port: Number(port),
+      pskCallback: () => ({ identity: moveId, psk: Buffer.from(secret, "hex") }),
+      // The key is the proof; there is no certificate.
+      checkServerIdentity: () => undefined,
+    });
+    const timer = setTimeout(
+      () => socket.destroy(new Error(`no answer within ${CONNECT_TIMEOUT_MS} ms`)),
+      CONNECT_TIMEOUT_MS,
+    );
+    socket.once("error", (cause) => {
+      clearTimeout(timer);
+      reject(
+        new CentroidError("HOST_LOST", `the other host's agent cannot be reached: ${cause.message}`, {
+          cause,
+        }),
+      );
+    });
+    socket.once("secureConnect", () => {
+      clearTimeout(timer);
+      resolve(new ImageWire(socket));
+    });
+  });
+}
+
+export interface ImageListener extends AsyncDisposable {
+  readonly port: number;
+}
+
+/**
+ * @param secretOf of a move that is expected; undefined for any other, which is refused
+ * @param onMove told of each connection that knew its move's secret
+ */
+export async function listenForImages(
+  host: string,
+  port: number,
+  secretOf: (moveId: string) => string | undefined,
+  onMove: (moveId: string, wire: ImageWire) => void,
+): Promise<ImageListener> {
+  const moves = new WeakMap<TLSSocket, string>();
+  const server: Server = createServer({
+    ...TLS,
+    pskCallback: (socket, identity) => {
+      const secret = secretOf(identity);
+      if (secret === undefined) return null;
+      moves.set(socket, identity);
+      return Buffer.from(secret, "hex");
+    },
+  });
+  const sockets = new Set<TLSSocket>();
+  server.on("tlsClientError", () => undefined);
+  server.on("secureConnection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    const moveId = moves.get(socket);
+    if (moveId === undefined) socket.destroy();
+    else onMove(moveId, new ImageWire(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * One move of a room's container as its source drives it: stopped, written, sent, and ended here once the destination
+ * has answered that the room runs there. Until it has been sent completely any failure continues it here; after that
+ * only an answer does.
+ */
+import { stat } from "node:fs/promises";
+import { networkOf, SandboxSilenceMeter } from "@centroid/agent";
+import { CentroidError, type MigrationPhase, type Transfer } from "@centroid/protocol";
+import type { RoomMoveRequest } from "@centroid/room-host";
+import type { Containers } from "../container/containers.js";
+import { ImageFolder } from "../container/image-folder.js";
+import { removeMark, writeMark } from "../container/move-mark.js";
+import { privateBytes } from "../container/processes.js";
+import { type Criu, dump } from "../criu/criu.js";
+import { dialDestination, type ImageWire, toSourceSchema } from "./image-wire.js";
+import { containerMisfit, offeredPlace, readContainerOffer } from "./offer.js";
+import type { ContainerPredictor } from "./predict.js";
+
+/** The destination has made a place, or restored the room, by then; longer, and the broker asks it. */
+const ANSWER_TIMEOUT_MS = 15_000;
+/** The silence of a room that has not beaten by then is not known; that it lives the destination has said. */
+const BEAT_AGAIN_MS = 5_000;
+
+export interface LeaveOptions {
+  readonly request: RoomMoveRequest<"migrateOut">;
+  readonly containers: Containers;
+  readonly criu: Criu;
+  /** Of the room: `ip:port`. */
+  readonly address: string;
+  readonly macOf: (ip: string) => string;
+  readonly predictor: ContainerPredictor;
+  /** The move is called off, or takes too long. */
+  readonly signal: AbortSignal;
+  /** Lets the room host finish what it is saying to this agent. */
+  readonly hangUp: () => Promise<void>;
+  readonly onPhase: (phase: MigrationPhase, bytes: number) => void;
+}
+
+export type LeaveResult =
+  | { readonly owner: "source"; readonly error: CentroidError }
+  | { readonly owner: "destination"; readonly transfer: Transfer }
+  /** It stays stopped until the broker has asked the destination. */
+  | { readonly owner: "unknown"; readonly error: CentroidError };
+
+/** Never rejects. A room whose owner is still the source is running again, but for its line to the agent. */
+export async function leaveForHost(options: LeaveOptions): Promise<LeaveResult> {
+  const { request, containers, signal } = options;
+  const { roomId } = request;
+  const { hostId, ticket, transferUrl } = request.destination;
+  const progress: Progress = { stopped: false, shipped: false, refused: false, phases: [] };
+  try {
+    enter(options, progress, "preparing");
+    const offer = readContainerOffer(ticket);
+    const problem = containerMisfit(offeredPlace(containers.config, containers.user), hostId, offer);
+    if (offer === undefined || problem !== undefined) throw stays(problem ?? "no offer");
+    using wire = await dialDestination(transferUrl, request.migrationId, offer.secret);
+    return { owner: "destination", transfer: await leave(options, wire, progress) };
+  } catch (cause) {
+    const error = stays(CentroidError.from(cause).message, cause);
+    const called = signal.aborted && signal.reason instanceof CalledOff;
+    if (progress.shipped && !progress.refused && !called) return { owner: "unknown", error };
+    if (progress.stopped) await resume(containers, roomId);
+    return { owner: "source", error };
+  }
+}
+
+/** Reason of the signal when the broker, who has asked the destination, calls the move off. */
+export class CalledOff extends CentroidError {
+  constructor() {
+    super("MIGRATION_FAILED", "the move was called off");
+  }
+}
+
+/** A room that was stopped for a move runs here again. */
+export async function resume(containers: Containers, roomId: string): Promise<void> {
+  await containers.continue(roomId);
+  await removeMark(containers.folder(roomId));
+}
+
+interface Progress {
+  stopped: boolean;
+  shipped: boolean;
+  refused: boolean;
+  readonly phases: Transfer["phases"];
+}
+
+async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress): Promise<Transfer> {
+  const { request, containers, criu, address, signal, predictor } = options;
+  const { roomId, migrationId } = request;
+  const { config } = containers;
+  const [ip = ""] = address.split(":");
+  const predicted = predictor.predict(await privateBytes(await containers.require(roomId)));
+  const { prefixBits } = networkOf(config.network);
+  const { gateway } = config;
+  const mac = options.macOf(ip);
+  wire.send({ type: "prepare", address: { ip, mac, prefixBits, ...(gateway !== undefined && { gateway }) } });
+  await answer(wire, "prepared", signal, progress);
+  await using images = await ImageFolder.make(config);
+  using silence = await SandboxSilenceMeter.open(ip);
+
+  enter(options, progress, "switching");
+  const startedAtMs = performance.now();
+  await writeMark(containers.folder(roomId), { state: "leaving", migrationId });
+  progress.stopped = true;
+  await options.hangUp();
+  const pid = await containers.stop(roomId);
+  signal.throwIfAborted();
+  const { ino: networkInode } = await stat(`/proc/${pid}/ns/net`);
+  await dump(criu, { pid, networkInode, images: images.path, work: containers.folder(roomId) });
+  signal.throwIfAborted();
+  await wire.sendFolder(images.path);
+  signal.throwIfAborted();
+  progress.shipped = true;
+  wire.send({ type: "restore" });
+  await answer(wire, "accepted", signal, progress);
+  const tookMs = performance.now() - startedAtMs;
+  const bytes = wire.bytesSent;
+
+  enter(options, progress, "releasing", bytes);
+  await containers.destroy(roomId).catch(() => undefined);
+  predictor.learn(predicted, tookMs, bytes);
+  const measured = silence !== undefined && (await silence.beatsAgain(BEAT_AGAIN_MS));
+  endPhase(progress.phases);
+  return {
+    mechanism: "stop-and-copy",
+    bytes,
+    rounds: 1,
+    phases: progress.phases,
+    predicted,
+    ...(measured && { silenceMs: silence.longestMs }),
+  };
+}
+
+async function answer(
+  wire: ImageWire,
+  wanted: "prepared" | "accepted",
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<void> {
+  const late = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+  const said = await wire.receive(toSourceSchema, AbortSignal.any([signal, late]));
+  if (said.type === wanted) return;
+  progress.refused = said.type === "refused";
+  throw new CentroidError(
+    "MIGRATION_FAILED",
+    said.type === "refused" ? said.message : `the other host answered ${said.type}`,
+  );
+}
+
+function enter(options: LeaveOptions, { phases }: Progress, phase: MigrationPhase, bytes = 0): void {
+  endPhase(phases);
+  phases.push({ phase, atMs: Date.now(), durationMs: 0 });
+  options.onPhase(phase, bytes);
+}
+
+function endPhase(phases: Transfer["phases"]): void {
+  const last = phases.at(-1);
+  if (last !== undefined) last.durationMs = Date.now() - last.atMs;
+}
+
+const stays = (why: string, cause?: unknown): CentroidError =>
+  new CentroidError("MIGRATION_FAILED", `the container stays where it was: ${why}`, { cause });

@@ -1,0 +1,95 @@
+/** The containers of this host's rooms, as the agent's sandbox carrier starts, finds and ends them. */
+import {
+  GuestAddresses,
+  guestMac,
+  type LeftSandbox,
+  networkOf,
+  type RoomHostLine,
+  type Sandboxes,
+} from "@centroid/agent";
+import { CentroidError } from "@centroid/protocol";
+import { CONTAINER_FILES } from "@centroid/room-host";
+import type { Containers, RoomHostSettings } from "../container/containers.js";
+import { ControlLine } from "../container/control-line.js";
+import { ImageFolder } from "../container/image-folder.js";
+import { readMark } from "../container/move-mark.js";
+
+export class ContainerSandboxes implements Sandboxes {
+  readonly kind = "container";
+  readonly noun = "container";
+  readonly #containers: Containers;
+  readonly #settings: RoomHostSettings;
+  readonly #addresses: GuestAddresses;
+  readonly #lines = new Map<string, ControlLine>();
+
+  constructor(containers: Containers, settings: RoomHostSettings) {
+    this.#containers = containers;
+    this.#settings = settings;
+    const { directory, addresses } = containers.config;
+    this.#addresses = new GuestAddresses({ directory, range: addresses });
+  }
+
+  async warmUp(): Promise<void> {}
+
+  async start(roomId: string): Promise<string> {
+    const ip = await this.#addresses.next();
+    const { network, gateway } = this.#containers.config;
+    const { prefixBits } = networkOf(network);
+    const port = await this.#containers.start(
+      roomId,
+      { ip, mac: guestMac(ip), prefixBits, gateway },
+      this.#settings,
+    );
+    return `${ip}:${port}`;
+  }
+
+  async openLine(roomId: string): Promise<RoomHostLine> {
+    // A stopped one would take the connection, and never answer.
+    if ((await readMark(this.#containers.folder(roomId)))?.state === "leaving")
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} is stopped for a move`);
+    const line = await ControlLine.open(this.#containers.shared(roomId, CONTAINER_FILES.control));
+    this.#lines.set(roomId, line);
+    return line;
+  }
+
+  /** Closes the line to a room without losing a word of it; one to be opened later begins with what came meanwhile. */
+  async hangUp(roomId: string, timeoutMs: number): Promise<void> {
+    await this.#lines.get(roomId)?.hangUp(timeoutMs);
+    this.#lines.delete(roomId);
+  }
+
+  async howEnded(roomId: string): Promise<"ended" | undefined> {
+    return (await this.#containers.find(roomId)) === undefined ? "ended" : undefined;
+  }
+
+  async destroy(roomId: string): Promise<void> {
+    this.#lines.delete(roomId);
+    await this.#containers.destroy(roomId);
+  }
+
+  async left(): Promise<LeftSandbox[]> {
+    const containers = this.#containers;
+    await ImageFolder.removeAll(containers.config);
+    const found: LeftSandbox[] = [];
+    for (const roomId of await containers.rooms()) {
+      const mark = await readMark(containers.folder(roomId)).catch(() => undefined);
+      const runs = (await containers.find(roomId)) !== undefined;
+      // What had not arrived was never this host's; what has ended leaves only its folder.
+      if (!runs || mark?.state === "arriving") await containers.destroy(roomId);
+      else found.push(leftContainer(roomId, mark?.state === "leaving", containers));
+    }
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function leftContainer(roomId: string, leaving: boolean, containers: Containers): LeftSandbox {
+  return {
+    roomId,
+    settle: async () => true,
+    // It waits for the broker, who asks the other host.
+    isLeaving: async () => leaving,
+    isActive: async () => (await containers.find(roomId)) !== undefined,
+  };
+}

@@ -1,0 +1,11 @@
+/** What a container and its agent share: one folder, and what is in it. */
+export const CONTAINER_FILES = {
+  /** As the container sees it. */
+  folder: "/run/centroid",
+  config: "config.json",
+  control: "control.sock",
+  /** The room host's port, once it can be reached. */
+  ready: "ready",
+  /** Why it cannot start. */
+  failed: "failed",
+} as const;
