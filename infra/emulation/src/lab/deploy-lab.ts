@@ -15,7 +15,7 @@ import { CentroidError } from "@centroid/protocol";
 import type { RoomsBundle } from "@centroid/room-host/bundling";
 import type { GuestImage, VmConfig } from "@centroid/vm-carrier";
 import { buildRoomsImage, detectAccelerator, GuestHost, roomsImageDirectory } from "@centroid/vm-carrier";
-import { containersOf, Lab } from "./lab.js";
+import { containersOf, imagesOf, Lab } from "./lab.js";
 import { type LabKind, labProblem } from "./lab-problem.js";
 import { labGuests, labNetwork, parseTopology } from "./topology.js";
 
@@ -93,6 +93,7 @@ export async function startContainerLab(
   return openLab(options, "containers", async (lab) => (hostId) => ({
     container: containerConfigSchema.parse({
       directory: containersOf(lab.hostDirectory(hostId)),
+      images: imagesOf(lab.name),
       root,
       bridge: BRIDGE,
       network: labNetwork,

@@ -39,6 +39,8 @@ import {
 const HOSTS = "hosts";
 /** Of a host whose rooms run in containers. */
 export const containersOf = (hostDirectory: string): string => join(hostDirectory, "containers");
+/** Of a lab's rooms that are on their way, on a tmpfs. */
+export const imagesOf = (lab: string): string => join("/dev/shm/centroid-images", lab);
 
 export interface LabHost extends LabPlace, Hypervisor {}
 
@@ -242,6 +244,7 @@ export class Lab {
       await endContainers(containersOf(join(directory, HOSTS, host)));
     for (const namespace of namespaces) await run("ip", ["netns", "delete", namespace]).catch(() => "");
     await rm(directory, { recursive: true, force: true });
+    await rm(imagesOf(name), { recursive: true, force: true });
     return present || namespaces.length > 0;
   }
 }
