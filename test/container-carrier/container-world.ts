@@ -24,6 +24,7 @@ const SLOW_MEGABITS_PER_S = 100;
 const FAST_MEGABITS_PER_S = 100_000;
 /** Of the 25 MB that a room has. */
 const UNDER_WAY_BYTES = 3e6;
+const LOST_AFTER_MS = 20_000;
 const HERE = "here";
 const TOKEN = "token-of-the-container-tests";
 
@@ -91,6 +92,8 @@ export class ContainerWorld implements AsyncDisposable {
         agentToken: TOKEN,
         addressBook: emulator,
         autoMove: false,
+        // A machine with other work must not look like a dead host.
+        lostAfterMs: LOST_AFTER_MS,
       });
       parts.push(broker);
       const brokerUrl = await deployed.openBroker(Number(new URL(broker.url).port));
@@ -161,7 +164,7 @@ export class ContainerWorld implements AsyncDisposable {
   }
 
   async endsOf(roomId: string): Promise<{ from: ContainerHostId; to: ContainerHostId }> {
-    await expect.poll(() => this.hostOf(roomId), { timeout: 30_000 }).toBeDefined();
+    await expect.poll(() => this.hostOf(roomId), { timeout: 60_000 }).toBeDefined();
     const from = (await this.hostOf(roomId)) ?? "left";
     return { from, to: from === "left" ? "right" : "left" };
   }
@@ -245,7 +248,7 @@ export class TalkingPlayer {
   /** What was said until now is answered, in order, each once, on the connection that it began with. */
   async expectNothingLost(): Promise<void> {
     const until = this.#sent;
-    await expect.poll(() => this.#echoes.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(until);
+    await expect.poll(() => this.#echoes.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(until);
     expect(this.#echoes).toEqual(this.#echoes.map((_, t) => t));
     expect(this.left).toEqual([]);
     expect(this.room.connection).toBe(this.#connection);

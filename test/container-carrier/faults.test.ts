@@ -11,7 +11,7 @@ import { allFaults, ContainerWorld, containerProblem, TalkingPlayer } from "./co
 
 const problem = await containerProblem("faults in the middle of a container's move");
 const START_TIMEOUT_MS = 120_000;
-const FAULT_TIMEOUT_MS = 90_000;
+const FAULT_TIMEOUT_MS = 240_000;
 
 describe.skipIf(problem !== undefined)("a move of a container that meets a fault", () => {
   let world: ContainerWorld;

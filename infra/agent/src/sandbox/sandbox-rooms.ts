@@ -33,7 +33,9 @@ export type SandboxStage =
       abort: AbortController;
       over: Promise<unknown>;
     }
-  | { state: "arriving"; migrationId: string };
+  | { state: "arriving"; migrationId: string }
+  /** Stopped for a move that did not end; it was like this before, and only the broker may have it continued. */
+  | { state: "stopped"; report: RoomReport };
 
 export interface SandboxRoom {
   readonly record: SandboxRecord;
@@ -94,6 +96,8 @@ export class SandboxRooms {
     switch (stage.state) {
       case "starting":
         return undefined;
+      case "stopped":
+        return this.#own(hosted, stage.report);
       case "arriving":
         return { ...record, carrier: this.#sandboxes.kind, passive: true, locked: false, sessions: [] };
       case "running":
@@ -247,6 +251,10 @@ export class SandboxRooms {
 
   /** @returns whether it is a room's, or on its way to another host by itself */
   async #adopt(record: SandboxRecord, left: LeftSandbox): Promise<boolean> {
+    if (left.stoppedAs !== undefined) {
+      this.add(record, record.epoch, { state: "stopped", report: left.stoppedAs });
+      return true;
+    }
     if (!(await left.settle())) return false;
     const hosted = this.add(record, record.epoch, { state: "starting" });
     if (await this.awaitArrival(hosted).catch(() => undefined)) return true;

@@ -2,7 +2,7 @@
  * Where rooms run one by one, apart from each other and from the agent: virtual machines, containers. A carrier
  * brings this much of its own and its `RoomMoves`; `SandboxCarrier` does the rest the same way for all.
  */
-import type { CarrierKind } from "@centroid/protocol";
+import type { CarrierKind, RoomReport } from "@centroid/protocol";
 
 /** One JSON message a line, to and from the room host in a sandbox. */
 export interface RoomHostLine extends Disposable {
@@ -14,6 +14,8 @@ export interface RoomHostLine extends Disposable {
 /** A sandbox that an agent before this one has left running. */
 export interface LeftSandbox {
   readonly roomId: string;
+  /** It stands still in the middle of a move, and this is what it was like before. */
+  readonly stoppedAs?: RoomReport;
   /** Calls off a move that nobody watches any more. @returns whether it runs here, or is still leaving */
   settle(): Promise<boolean>;
   /** On its way to another host, and cannot be called back. */

@@ -1,18 +1,20 @@
 /** What a container's folder says of a move under way, for an agent that starts again in the middle of it. */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { roomReportSchema } from "@centroid/protocol";
 import { z } from "zod";
 
 const FILE = "move.json";
 
-const markSchema = z.object({
+const markSchema = z.discriminatedUnion("state", [
   /**
-   * `leaving`: stopped, and perhaps running elsewhere by now; only the broker may have it continued.
-   * `arriving`: it never ran here, and must not.
+   * Stopped, and perhaps running elsewhere by now; only the broker may have it continued. To the broker it is what it
+   * was before.
    */
-  state: z.enum(["leaving", "arriving"]),
-  migrationId: z.string(),
-});
+  z.object({ state: z.literal("leaving"), migrationId: z.string(), report: roomReportSchema }),
+  /** It never ran here, and must not. */
+  z.object({ state: z.literal("arriving"), migrationId: z.string() }),
+]);
 export type MoveMark = z.output<typeof markSchema>;
 
 /** @param folder of the room's container */

@@ -3,12 +3,14 @@ import { randomBytes } from "node:crypto";
 import {
   type CarrierEvents,
   guestMac,
+  REPLY_TIMEOUT_MS,
   type RoomRecords,
   type SandboxRoom,
   type SandboxRooms,
 } from "@centroid/agent";
-import { type AgentResults, CentroidError } from "@centroid/protocol";
+import { type AgentResults, CentroidError, type RoomReport, roomReportSchema } from "@centroid/protocol";
 import type { RoomMoveRequest, RoomMoves } from "@centroid/room-host";
+import { z } from "zod";
 import type { Containers } from "../container/containers.js";
 import { readMark, removeMark } from "../container/move-mark.js";
 import type { Criu } from "../criu/criu.js";
@@ -148,6 +150,7 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
       macOf: guestMac,
       predictor: this.#predictor,
       signal: AbortSignal.any([abort.signal, AbortSignal.timeout(deadlineMs)]),
+      report: async () => firstReport(await host.ask({ reports: true }, REPLY_TIMEOUT_MS)),
       hangUp: () => sandboxes.hangUp(roomId, HANG_UP_MS),
       onPhase: (phase, bytes) => rooms.emit(hosted, { event: "phase", migrationId, phase, bytes }),
     });
@@ -162,6 +165,7 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     const { rooms } = this.#options;
     if (result.owner === "destination") await rooms.forget(hosted);
     if (result.owner === "source") await this.#listenAgain(hosted);
+    if (result.owner === "unknown") hosted.stage = { state: "stopped", report: result.report };
     return result;
   }
 
@@ -215,4 +219,10 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     const listener = await this.#listener?.catch(() => undefined);
     await listener?.[Symbol.asyncDispose]();
   }
+}
+
+function firstReport(reports: unknown): RoomReport {
+  const [report] = z.array(roomReportSchema).parse(reports);
+  if (report === undefined) throw new CentroidError("ROOM_NOT_FOUND", "the container has no room");
+  return report;
 }

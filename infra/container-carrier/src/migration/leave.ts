@@ -5,7 +5,7 @@
  */
 import { stat } from "node:fs/promises";
 import { networkOf, SandboxSilenceMeter } from "@centroid/agent";
-import { CentroidError, type MigrationPhase, type Transfer } from "@centroid/protocol";
+import { CentroidError, type MigrationPhase, type RoomReport, type Transfer } from "@centroid/protocol";
 import type { RoomMoveRequest } from "@centroid/room-host";
 import type { Containers } from "../container/containers.js";
 import { ImageFolder } from "../container/image-folder.js";
@@ -31,6 +31,8 @@ export interface LeaveOptions {
   readonly predictor: ContainerPredictor;
   /** The move is called off, or takes too long. */
   readonly signal: AbortSignal;
+  /** The room as it is now. @throws CentroidError if it does not answer */
+  readonly report: () => Promise<RoomReport>;
   /** Lets the room host finish what it is saying to this agent. */
   readonly hangUp: () => Promise<void>;
   readonly onPhase: (phase: MigrationPhase, bytes: number) => void;
@@ -40,14 +42,14 @@ export type LeaveResult =
   | { readonly owner: "source"; readonly error: CentroidError }
   | { readonly owner: "destination"; readonly transfer: Transfer }
   /** It stays stopped until the broker has asked the destination. */
-  | { readonly owner: "unknown"; readonly error: CentroidError };
+  | { readonly owner: "unknown"; readonly error: CentroidError; readonly report: RoomReport };
 
 /** Never rejects. A room whose owner is still the source is running again, but for its line to the agent. */
 export async function leaveForHost(options: LeaveOptions): Promise<LeaveResult> {
   const { request, containers, signal } = options;
   const { roomId } = request;
   const { hostId, ticket, transferUrl } = request.destination;
-  const progress: Progress = { stopped: false, shipped: false, refused: false, phases: [] };
+  const progress: Progress = { stopped: false, shipped: undefined, refused: false, phases: [] };
   try {
     enter(options, progress, "preparing");
     const offer = readContainerOffer(ticket);
@@ -58,7 +60,8 @@ export async function leaveForHost(options: LeaveOptions): Promise<LeaveResult> 
   } catch (cause) {
     const error = stays(CentroidError.from(cause).message, cause);
     const called = signal.aborted && signal.reason instanceof CalledOff;
-    if (progress.shipped && !progress.refused && !called) return { owner: "unknown", error };
+    const { shipped: report, refused } = progress;
+    if (report !== undefined && !refused && !called) return { owner: "unknown", error, report };
     if (progress.stopped) await resume(containers, roomId);
     return { owner: "source", error };
   }
@@ -79,7 +82,8 @@ export async function resume(containers: Containers, roomId: string): Promise<vo
 
 interface Progress {
   stopped: boolean;
-  shipped: boolean;
+  /** What the room was like, once everything has been sent. */
+  shipped: RoomReport | undefined;
   refused: boolean;
   readonly phases: Transfer["phases"];
 }
@@ -98,9 +102,11 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   await using images = await ImageFolder.make(config);
   using silence = await SandboxSilenceMeter.open(ip);
 
-  enter(options, progress, "switching");
+  const report = await options.report();
+
+  enter(options, progress, "frozen");
   const startedAtMs = performance.now();
-  await writeMark(containers.folder(roomId), { state: "leaving", migrationId });
+  await writeMark(containers.folder(roomId), { state: "leaving", migrationId, report });
   progress.stopped = true;
   await options.hangUp();
   const pid = await containers.stop(roomId);
@@ -108,9 +114,11 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   const { ino: networkInode } = await stat(`/proc/${pid}/ns/net`);
   await dump(criu, { pid, networkInode, images: images.path, work: containers.folder(roomId) });
   signal.throwIfAborted();
+  enter(options, progress, "copying");
   await wire.sendFolder(images.path);
   signal.throwIfAborted();
-  progress.shipped = true;
+  progress.shipped = report;
+  enter(options, progress, "switching", wire.bytesSent);
   wire.send({ type: "restore" });
   await answer(wire, "accepted", signal, progress);
   const tookMs = performance.now() - startedAtMs;

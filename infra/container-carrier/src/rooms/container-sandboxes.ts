@@ -7,12 +7,11 @@ import {
   type RoomHostLine,
   type Sandboxes,
 } from "@centroid/agent";
-import { CentroidError } from "@centroid/protocol";
 import { CONTAINER_FILES } from "@centroid/room-host";
 import type { Containers, RoomHostSettings } from "../container/containers.js";
 import { ControlLine } from "../container/control-line.js";
 import { ImageFolder } from "../container/image-folder.js";
-import { readMark } from "../container/move-mark.js";
+import { type MoveMark, readMark } from "../container/move-mark.js";
 
 export class ContainerSandboxes implements Sandboxes {
   readonly kind = "container";
@@ -44,9 +43,6 @@ export class ContainerSandboxes implements Sandboxes {
   }
 
   async openLine(roomId: string): Promise<RoomHostLine> {
-    // A stopped one would take the connection, and never answer.
-    if ((await readMark(this.#containers.folder(roomId)))?.state === "leaving")
-      throw new CentroidError("ROOM_MOVING", `room ${roomId} is stopped for a move`);
     const line = await ControlLine.open(this.#containers.shared(roomId, CONTAINER_FILES.control));
     this.#lines.set(roomId, line);
     return line;
@@ -76,7 +72,7 @@ export class ContainerSandboxes implements Sandboxes {
       const runs = (await containers.find(roomId)) !== undefined;
       // What had not arrived was never this host's; what has ended leaves only its folder.
       if (!runs || mark?.state === "arriving") await containers.destroy(roomId);
-      else found.push(leftContainer(roomId, mark?.state === "leaving", containers));
+      else found.push(leftContainer(roomId, mark, containers));
     }
     return found;
   }
@@ -84,12 +80,12 @@ export class ContainerSandboxes implements Sandboxes {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-function leftContainer(roomId: string, leaving: boolean, containers: Containers): LeftSandbox {
+function leftContainer(roomId: string, mark: MoveMark | undefined, containers: Containers): LeftSandbox {
   return {
     roomId,
+    ...(mark?.state === "leaving" && { stoppedAs: mark.report }),
     settle: async () => true,
-    // It waits for the broker, who asks the other host.
-    isLeaving: async () => leaving,
+    isLeaving: async () => false,
     isActive: async () => (await containers.find(roomId)) !== undefined,
   };
 }
