@@ -1,17 +1,6 @@
 /*
- * Starts a room's container and is its first process there.
- *
- *   container run USER ROOT SHARED NAME CGROUP_PROCS... -- PROGRAM ARGUMENT...
- *     makes namespaces (process, mount, network, IPC, host name), enters them as USER without capabilities, with a read-only
- *     ROOT and the one writable folder SHARED at /run/centroid, starts PROGRAM and reaps whatever ends. Prints the
- *     process id of the container and ends at once; the container lives on.
- *   container network
- *     prints its process id and holds an empty network namespace until its standard input ends
- *   container criu RUN CGROUP_PROCS... -- PROGRAM ARGUMENT...
- *     runs PROGRAM within those control groups, with the folder RUN as its /run: criu keeps what it has found out about
- *     the kernel there, if that is on a tmpfs, and needs a quarter of a second to find out
- *   container init PROGRAM ARGUMENT...
- *     the container's first process, from its own root: a checkpoint may not need any file of the host
+ * Starts a room's container and is its first process there; holds network namespaces; starts criu.
+ * What it can do and how it is called is said above main().
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -196,6 +185,19 @@ static int hold_network(void) {
     return 0;
 }
 
+/*
+ * container run USER ROOT SHARED NAME CGROUP_PROCS... -- PROGRAM ARGUMENT...
+ *   makes namespaces (process, mount, network, IPC, host name), enters them as USER without capabilities, with a
+ *   read-only ROOT and the one writable folder SHARED at /run/centroid, starts PROGRAM and reaps whatever ends. Prints
+ *   the process id of the container and ends at once; the container lives on.
+ * container init PROGRAM ARGUMENT...
+ *   the container's first process, from its own root: a checkpoint may not need any file of the host
+ * container network
+ *   prints its process id and holds an empty network namespace until its standard input ends
+ * container criu RUN CGROUP_PROCS... -- PROGRAM ARGUMENT...
+ *   runs PROGRAM within those control groups, with the folder RUN as its /run: criu keeps what it has found out about
+ *   the kernel there, if that is on a tmpfs, and needs a quarter of a second to find out
+ */
 int main(int count, char **arguments) {
     if (count > 5 && strcmp(arguments[1], "run") == 0) return run(arguments + 2);
     if (count > 2 && strcmp(arguments[1], "init") == 0) return init(arguments + 2);
