@@ -185,10 +185,14 @@ export class ContainerWorld implements AsyncDisposable {
     try {
       const before = await this.#crossed(from, to);
       const moved = this.move(roomId, to);
-      moved.catch(() => undefined);
-      await expect
-        .poll(() => this.#crossed(from, to), { timeout: 30_000, interval: 20 })
+      const early = moved.then((receipt) => {
+        throw new Error(`the move was over before the fault: ${JSON.stringify(receipt)}`);
+      });
+      early.catch(() => undefined);
+      const underWay = expect
+        .poll(() => this.#crossed(from, to), { timeout: 60_000, interval: 20 })
         .toBeGreaterThan(before + UNDER_WAY_BYTES);
+      await Promise.race([underWay, early]);
       await fault(from, to);
       return await moved;
     } finally {

@@ -4,6 +4,8 @@ export const CONTAINER_FILES = {
   folder: "/run/centroid",
   config: "config.json",
   control: "control.sock",
+  /** There while no agent is connected: nothing of the host's is open in the container. */
+  alone: "alone",
   /** The room host's port, once it can be reached. */
   ready: "ready",
   /** Why it cannot start. */

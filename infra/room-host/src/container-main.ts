@@ -43,13 +43,17 @@ function listenForAgent(onListening: () => void): void {
   createServer((socket) => {
     agent?.destroy();
     agent = socket;
+    rmSync(pathOf(CONTAINER_FILES.alone), { force: true });
     const gone = (): void => {
       if (agent === socket) agent = undefined;
     };
     socket.on("error", () => socket.destroy());
     // It hangs up: what was written before is still sent, nothing after.
     socket.on("end", gone);
-    socket.on("close", gone);
+    socket.on("close", () => {
+      gone();
+      if (agent === undefined) writeFileSync(pathOf(CONTAINER_FILES.alone), "");
+    });
     createInterface({ input: socket }).on("line", receiveLine).on("error", gone);
     const kept = waiting;
     waiting = [];

@@ -23,7 +23,7 @@ import { ContainerPredictor } from "./predict.js";
 
 const SECRET_BYTES = 32;
 /** A room host has this long to finish what it is saying to its agent. */
-const HANG_UP_MS = 1_000;
+const HANG_UP_MS = 5_000;
 
 export interface ContainerMovesOptions {
   readonly containers: Containers;

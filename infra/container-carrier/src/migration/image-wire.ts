@@ -2,8 +2,8 @@
  * How a container's images get from one agent to another: TLS with a key that only this move has, lines of JSON for
  * what is said and raw bytes for files. Nothing that was not encrypted leaves a host.
  */
-import { createReadStream } from "node:fs";
-import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import { CentroidError } from "@centroid/protocol";
@@ -14,6 +14,9 @@ const CIPHERS = "ECDHE-PSK-CHACHA20-POLY1305";
 const TLS = { ciphers: CIPHERS, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" } as const;
 const CHUNK_BYTES = 1 << 20;
 const MAX_LINE_BYTES = 1 << 20;
+/** What comes faster than it is written waits with the sender. */
+const MAX_WAITING_BYTES = 8 << 20;
+const NEWLINE = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A room stands still meanwhile. */
 const STALL_MS = 3_000;
@@ -52,7 +55,8 @@ export type ToSource = z.output<typeof toSourceSchema>;
 /** One connection: lines and files in the order they were sent. */
 export class ImageWire implements Disposable {
   readonly #socket: TLSSocket;
-  #received = Buffer.alloc(0);
+  readonly #received: Buffer[] = [];
+  #waitingBytes = 0;
   #wake: (() => void) | undefined;
   #drained: (() => void) | undefined;
   #ended = false;
@@ -68,8 +72,9 @@ export class ImageWire implements Disposable {
     });
     socket.on("drain", () => this.#drained?.());
     socket.on("data", (data) => {
-      this.#received = this.#received.length === 0 ? data : Buffer.concat([this.#received, data]);
-      socket.pause();
+      this.#received.push(data);
+      this.#waitingBytes += data.length;
+      if (this.#waitingBytes > MAX_WAITING_BYTES) socket.pause();
       this.#wake?.();
     });
   }
@@ -83,14 +88,33 @@ export class ImageWire implements Disposable {
   }
 
   async #more(signal: AbortSignal): Promise<void> {
-    const before = this.#received.length;
-    this.#socket.resume();
-    while (this.#received.length === before && !this.#ended) {
-      signal.throwIfAborted();
-      await this.#woken(signal);
-    }
     signal.throwIfAborted();
-    if (this.#received.length === before) throw hungUp();
+    if (!this.#ended) await this.#woken(signal);
+    signal.throwIfAborted();
+    if (this.#ended && this.#received.length === 0) throw hungUp();
+  }
+
+  /** Up to so many bytes of what has come. */
+  #take(mostBytes: number): Buffer | undefined {
+    const first = this.#received.shift();
+    if (first === undefined) return undefined;
+    const taken = first.subarray(0, mostBytes);
+    if (taken.length < first.length) this.#received.unshift(first.subarray(taken.length));
+    this.#waitingBytes -= taken.length;
+    if (this.#waitingBytes <= MAX_WAITING_BYTES && this.#socket.isPaused()) this.#socket.resume();
+    return taken;
+  }
+
+  #line(): string | undefined {
+    const at = this.#received.findIndex((chunk) => chunk.includes(NEWLINE));
+    if (at < 0) return undefined;
+    const parts: Buffer[] = [];
+    for (let chunk = 0; chunk <= at; chunk++) {
+      const end = chunk < at ? undefined : this.#received[0]?.indexOf(NEWLINE);
+      parts.push(this.#take(end ?? Number.POSITIVE_INFINITY) ?? Buffer.alloc(0));
+    }
+    this.#take(1);
+    return Buffer.concat(parts).toString();
   }
 
   /** Until something has happened to the connection, or the signal. */
@@ -108,14 +132,10 @@ export class ImageWire implements Disposable {
   /** The next message. @throws CentroidError HOST_LOST when the connection ends first */
   async receive<T>(schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     for (;;) {
-      const end = this.#received.indexOf("\n");
-      if (end >= 0) {
-        const line = this.#received.subarray(0, end).toString();
-        this.#received = this.#received.subarray(end + 1);
-        return schema.parse(JSON.parse(line));
-      }
-      if (this.#received.length > MAX_LINE_BYTES)
-        throw new CentroidError("BAD_REQUEST", "a line is too long");
+      const line = this.#line();
+      if (line !== undefined) return schema.parse(JSON.parse(line));
+      if (this.#waitingBytes > MAX_LINE_BYTES) throw new CentroidError("BAD_REQUEST", "a line is too long");
+      if (this.#ended) throw hungUp();
       await this.#more(signal);
     }
   }
@@ -154,14 +174,17 @@ export class ImageWire implements Disposable {
     signal: AbortSignal,
   ): Promise<void> {
     for (const { name, bytes } of files) {
-      await using file: FileHandle = await open(join(folder, name), "wx", 0o600);
-      let left = bytes;
-      while (left > 0) {
-        if (this.#received.length === 0) await this.#more(signal);
-        const chunk = this.#received.subarray(0, left);
-        await file.write(chunk);
-        left -= chunk.length;
-        this.#received = this.#received.subarray(chunk.length);
+      const file = openSync(join(folder, name), "wx", 0o600);
+      try {
+        let left = bytes;
+        while (left > 0) {
+          const chunk = this.#take(left);
+          // The folder is memory: waiting for a thread would take longer than writing does.
+          if (chunk === undefined) await this.#more(signal);
+          else left -= writeAll(file, chunk);
+        }
+      } finally {
+        closeSync(file);
       }
     }
   }
@@ -169,6 +192,12 @@ export class ImageWire implements Disposable {
   [Symbol.dispose](): void {
     this.#socket.destroy();
   }
+}
+
+function writeAll(file: number, chunk: Buffer): number {
+  for (let written = 0; written < chunk.length; )
+    written += writeSync(file, chunk, written, chunk.length - written);
+  return chunk.length;
 }
 
 const hungUp = (): CentroidError => new CentroidError("HOST_LOST", "the other host's agent has hung up");

@@ -1,4 +1,5 @@
 /** The containers of this host's rooms, as the agent's sandbox carrier starts, finds and ends them. */
+import { existsSync } from "node:fs";
 import {
   GuestAddresses,
   guestMac,
@@ -6,6 +7,7 @@ import {
   networkOf,
   type RoomHostLine,
   type Sandboxes,
+  waitFor,
 } from "@centroid/agent";
 import { CONTAINER_FILES } from "@centroid/room-host";
 import type { Containers, RoomHostSettings } from "../container/containers.js";
@@ -51,6 +53,9 @@ export class ContainerSandboxes implements Sandboxes {
   /** Closes the line to a room without losing a word of it; one to be opened later begins with what came meanwhile. */
   async hangUp(roomId: string, timeoutMs: number): Promise<void> {
     await this.#lines.get(roomId)?.hangUp(timeoutMs);
+    // It may not have closed its end yet, and a checkpoint cannot hold half a connection.
+    const alone = this.#containers.shared(roomId, CONTAINER_FILES.alone);
+    await waitFor("the room host's end of its line", () => existsSync(alone), timeoutMs);
     this.#lines.delete(roomId);
   }
 
