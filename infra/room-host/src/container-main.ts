@@ -52,7 +52,7 @@ function listenForAgent(onListening: () => void): void {
     socket.on("end", gone);
     socket.on("close", () => {
       gone();
-      if (agent === undefined) writeFileSync(pathOf(CONTAINER_FILES.alone), "");
+      if (agent === undefined) put(CONTAINER_FILES.alone, "");
     });
     createInterface({ input: socket }).on("line", receiveLine).on("error", gone);
     const kept = waiting;
@@ -61,12 +61,14 @@ function listenForAgent(onListening: () => void): void {
   }).listen(pathOf(CONTAINER_FILES.control), onListening);
 }
 
+/** There at once and whole, and not open any more. */
+function put(file: string, text: string): void {
+  writeFileSync(pathOf(`${file}.new`), text);
+  renameSync(pathOf(`${file}.new`), pathOf(file));
+}
+
 function tellPort(port: string): void {
-  const ready = pathOf(CONTAINER_FILES.ready);
-  listenForAgent(() => {
-    writeFileSync(`${ready}.new`, port);
-    renameSync(`${ready}.new`, ready);
-  });
+  listenForAgent(() => put(CONTAINER_FILES.ready, port));
 }
 
 const given = pathOf(CONTAINER_FILES.config);

@@ -1,5 +1,5 @@
 /** Whether this machine's criu really works: a small Node with an open TCP connection is dumped and restored. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -17,6 +17,8 @@ import { criuProblem, dump, openCriu, restore } from "../criu/criu.js";
 const PROGRAM = fileURLToPath(new URL("../../native/trial.mjs", import.meta.url));
 const ROOM = "trial";
 const ANSWER_TIMEOUT_MS = 5_000;
+/** On a crowded machine. */
+const START_TIMEOUT_MS = 30_000;
 
 /** Why containers cannot be moved here, in one line; undefined if one was. */
 export async function containerTrial(): Promise<string | undefined> {
@@ -55,7 +57,8 @@ async function tryIn(folder: string): Promise<void> {
   const pid = Number(await run(launcher, [...place, `/${ROOT_FILES.node}`, `/${ROOT_FILES.program}`]));
   await writeFile(pidFileOf(room), String(pid));
   await run("nsenter", [`--net=/proc/${pid}/ns/net`, "--", "ip", "link", "set", "lo", "up"]);
-  await waitFor("a small Node in a container", () => answers(control));
+  await waitFor("a small Node in a container", () => answers(control), START_TIMEOUT_MS);
+  await waitFor("the end of the question to it", () => existsSync(join(shared, CONTAINER_FILES.alone)));
 
   const criu = await openCriu(launcher);
   await stopPrograms(pid);
@@ -83,7 +86,7 @@ async function tryIn(folder: string): Promise<void> {
   const restored = await findContainer(dirname(room), ROOM);
   if (restored === undefined) throw new Error("what was restored does not run");
   await continuePrograms(restored);
-  await waitFor("what was restored", () => answers(control), ANSWER_TIMEOUT_MS);
+  await waitFor("what was restored", () => answers(control), START_TIMEOUT_MS);
 }
 
 function answers(path: string): Promise<boolean> {
