@@ -25,6 +25,7 @@ const FAST_MEGABITS_PER_S = 100_000;
 /** Of the 25 MB that a room has. */
 const UNDER_WAY_BYTES = 3e6;
 const LOST_AFTER_MS = 20_000;
+const RESTART_MS = 60_000;
 const HERE = "here";
 const TOKEN = "token-of-the-container-tests";
 
@@ -94,6 +95,7 @@ export class ContainerWorld implements AsyncDisposable {
         autoMove: false,
         // A machine with other work must not look like a dead host.
         lostAfterMs: LOST_AFTER_MS,
+        agentRestartMs: RESTART_MS,
       });
       parts.push(broker);
       const brokerUrl = await deployed.openBroker(Number(new URL(broker.url).port));
