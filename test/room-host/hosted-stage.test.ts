@@ -1,6 +1,6 @@
 /** A room's stage on its host changes by what happens to its move, and by nothing that is about an earlier move. */
 import { expect, it } from "vitest";
-import { type HostedStage, nextStage } from "../../infra/room-host/dist/rooms/hosted-stage.js";
+import { type HostedStage, nextHostedStage } from "../../infra/room-host/dist/rooms/hosted-stage.js";
 
 // Only identity counts here.
 const thing = <T>(name: string): T => ({ name }) as T;
@@ -16,25 +16,25 @@ const arriving: HostedStage = { name: "arriving", migrationId: "m", ticket: "t",
 const leaves = { type: "leaves", migrationId: "m", source, abort } as const;
 
 it("leaves once, and stays when that move is called off", () => {
-  expect(nextStage(running, leaves)).toEqual(leaving);
-  expect(() => nextStage(leaving, leaves)).toThrow(expect.objectContaining({ code: "ROOM_MOVING" }));
-  expect(() => nextStage(arriving, leaves)).toThrow(expect.objectContaining({ code: "ROOM_MOVING" }));
-  expect(nextStage(leaving, { type: "stays", source })).toEqual(running);
+  expect(nextHostedStage(running, leaves)).toEqual(leaving);
+  expect(() => nextHostedStage(leaving, leaves)).toThrow(expect.objectContaining({ code: "ROOM_MOVING" }));
+  expect(() => nextHostedStage(arriving, leaves)).toThrow(expect.objectContaining({ code: "ROOM_MOVING" }));
+  expect(nextHostedStage(leaving, { type: "stays", source })).toEqual(running);
 });
 
 it("arrives, and admits late players for a while", () => {
-  const arrived = nextStage(arriving, { type: "owned", room });
+  const arrived = nextHostedStage(arriving, { type: "owned", room });
   expect(arrived).toEqual({ name: "running", room, arrivals: destination });
-  expect(nextStage(arrived, { type: "arrivals-over", destination })).toEqual(running);
+  expect(nextHostedStage(arrived, { type: "arrivals-over", destination })).toEqual(running);
 });
 
 it("is left alone by what is about an earlier move", () => {
   const earlier = thing<typeof source>("earlier");
-  expect(nextStage(leaving, { type: "stays", source: earlier })).toBe(leaving);
-  expect(nextStage(running, { type: "stays", source })).toBe(running);
-  expect(nextStage(running, { type: "owned", room })).toBe(running);
+  expect(nextHostedStage(leaving, { type: "stays", source: earlier })).toBe(leaving);
+  expect(nextHostedStage(running, { type: "stays", source })).toBe(running);
+  expect(nextHostedStage(running, { type: "owned", room })).toBe(running);
   const before = thing<typeof destination>("earlier");
   const arrived: HostedStage = { name: "running", room, arrivals: destination };
-  expect(nextStage(arrived, { type: "arrivals-over", destination: before })).toBe(arrived);
-  expect(nextStage(leaving, { type: "arrivals-over", destination })).toBe(leaving);
+  expect(nextHostedStage(arrived, { type: "arrivals-over", destination: before })).toBe(arrived);
+  expect(nextHostedStage(leaving, { type: "arrivals-over", destination })).toBe(leaving);
 });

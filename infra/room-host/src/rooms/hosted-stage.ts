@@ -45,7 +45,7 @@ export type StageEvent =
  * @returns the same stage for an event that is about an earlier one
  * @throws CentroidError ROOM_MOVING for a room that cannot leave now
  */
-export function nextStage(stage: HostedStage, event: StageEvent): HostedStage {
+export function nextHostedStage(stage: HostedStage, event: StageEvent): HostedStage {
   switch (event.type) {
     case "leaves": {
       if (stage.name !== "running") throw new CentroidError("ROOM_MOVING", "the room is being moved already");

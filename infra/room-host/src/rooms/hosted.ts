@@ -5,7 +5,7 @@ import type { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { Checkpointer } from "../checkpoint/checkpointer.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { Replicator } from "../standby/replicator.js";
-import { type HostedStage, nextStage, type StageEvent } from "./hosted-stage.js";
+import { type HostedStage, nextHostedStage, type StageEvent } from "./hosted-stage.js";
 
 export interface Seat {
   playerId: string;
@@ -33,7 +33,7 @@ export interface Hosted {
 
 /** What has happened to a room's move changes its stage; nothing else does. @returns whether it did */
 export function advance(hosted: Hosted, event: StageEvent): boolean {
-  const next = nextStage(hosted.stage, event);
+  const next = nextHostedStage(hosted.stage, event);
   if (next === hosted.stage) return false;
   (hosted as { stage: HostedStage }).stage = next;
   return true;
