@@ -1,4 +1,5 @@
 /** A deployment with a gateway in front, and a stock Colyseus player who counts what it says. */
+import type { BrokerOptions } from "@centroid/broker";
 import { type GatewayServer, startGateway } from "@centroid/gateway";
 import { Client, type Room } from "@colyseus/sdk";
 import { until } from "../broker/support/world.js";
@@ -19,10 +20,10 @@ export class GatewayWorld implements AsyncDisposable {
     this.system = system;
   }
 
-  static async start(): Promise<GatewayWorld> {
+  static async start(options: BrokerOptions = {}): Promise<GatewayWorld> {
     const rtt = { frankfurt: NEAR, virginia: NEAR, tokyo: NEAR };
     const hosts = ["frankfurt", "virginia"].map((hostId) => ({ hostId, latitude: 0, longitude: 0 }));
-    return new GatewayWorld(await LiveSystem.start({ autoMove: false }, hosts, rtt));
+    return new GatewayWorld(await LiveSystem.start({ autoMove: false, ...options }, hosts, rtt));
   }
 
   async gateway(port = 0): Promise<GatewayServer> {
