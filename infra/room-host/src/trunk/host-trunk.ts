@@ -43,8 +43,12 @@ export class HostTrunk {
     });
   }
 
-  /** @throws CentroidError what does not keep to the protocol: that costs the connection */
-  receive(frame: Buffer): void {
+  /**
+   * @param socket by which it came: what an older connection still brings is on its way again over the new one
+   * @throws CentroidError what does not keep to the protocol: that costs the connection
+   */
+  receive(socket: ServerSocket, frame: Buffer): void {
+    if (this.#socket !== socket) return;
     const message = decodeTrunkFrame(frame);
     switch (message.type) {
       case "hello":

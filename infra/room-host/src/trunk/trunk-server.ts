@@ -52,7 +52,7 @@ export class TrunkServer {
     socket.onMessage((frame) => {
       try {
         if (trunk !== undefined) {
-          trunk.receive(frame);
+          trunk.receive(socket, frame);
           return;
         }
         const first = decodeTrunkFrame(frame);
