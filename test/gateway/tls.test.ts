@@ -20,20 +20,28 @@ it("passes players on with their address, and takes new certificates while conne
   const { broker } = world;
   const gateway = owned.use(
     await startGateway({
-      ...{ gatewayId: "g", brokerUrls: [broker.url], token: broker.gatewayToken, bindHost: "127.0.0.1", port: 0 },
+      ...{
+        gatewayId: "g",
+        brokerUrls: [broker.url],
+        token: broker.gatewayToken,
+        bindHost: "127.0.0.1",
+        port: 0,
+      },
       ...{ tls, trustProxy: ["127.0.0.1"], notice: () => undefined },
     }),
   );
   await gateway.ready;
-  const seat = await new Promise<{ publicAddress?: string; centroid: { way?: string } }>((resolve, reject) => {
-    const headers = { "x-forwarded-for": "192.0.2.8", "x-real-ip": "192.0.2.9", cookie: "a=1" };
-    const how = { method: "POST", path: "/matchmake/create/arena", rejectUnauthorized: false, headers };
-    request(gateway.url + how.path, how, async (response) =>
-      resolve(JSON.parse(Buffer.concat(await response.toArray()).toString())),
-    )
-      .on("error", reject)
-      .end();
-  });
+  const seat = await new Promise<{ publicAddress?: string; centroid: { way?: string } }>(
+    (resolve, reject) => {
+      const headers = { "x-forwarded-for": "192.0.2.8", "x-real-ip": "192.0.2.9", cookie: "a=1" };
+      const how = { method: "POST", path: "/matchmake/create/arena", rejectUnauthorized: false, headers };
+      request(gateway.url + how.path, how, async (response) =>
+        resolve(JSON.parse(Buffer.concat(await response.toArray()).toString())),
+      )
+        .on("error", reject)
+        .end();
+    },
+  );
   expect([seat.publicAddress, seat.centroid.way]).toEqual([undefined, "gateway"]);
   const created = world.agent("a").requests.find(({ method }) => method === "createRoom");
   const asked = created?.method === "createRoom" ? created.seat?.request : undefined;
