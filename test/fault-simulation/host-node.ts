@@ -220,6 +220,7 @@ export class HostNode {
           });
         tell({ type: "room", roomId, epoch, change: plain(change) });
       },
+      compareIntervalMs: 0,
       checkpoints: {
         intervalMs: checkpointIntervalMs,
         save: (roomId, epoch, saved) => tell({ type: "checkpoint", roomId, epoch, ...saved }),

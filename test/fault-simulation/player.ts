@@ -79,6 +79,8 @@ export class Player {
       {
         moving: () => undefined,
         cancelled: () => undefined,
+        compare: () => undefined,
+        ordered: () => undefined,
         undelivered: () => undefined,
         moved: ({ restored, lost, duplicated, to }) => {
           this.#fresh ||= restored;

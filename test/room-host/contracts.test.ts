@@ -1,9 +1,11 @@
 /** The private fields of other people's packages that this project relies on, at the versions it pins. */
 import { readFileSync } from "node:fs";
+import { digestState, orderMap, pathsOf } from "@centroid/protocol";
 import { Room as ServerRoom } from "@colyseus/core";
-import { Encoder, schema, t } from "@colyseus/schema";
+import { $refId, Decoder, Encoder, schema, t } from "@colyseus/schema";
 import { Room as ClientRoom } from "@colyseus/sdk";
 import { describe, expect, it, vi } from "vitest";
+import { digestOptions } from "../../infra/room-host/dist/colyseus/schema/full-state.js";
 
 interface InputController {
   allocate(client: object): void;
@@ -136,6 +138,48 @@ describe("contracts with pinned packages", () => {
     expect(feed.items).toMatchObject({
       _stream: { broadcastPending: new Set(), sentBroadcast: new Set([0]) },
     });
+  });
+
+  it("@colyseus/schema 5.0.34: what protocol's state digest reads, and what a full state leaves out", () => {
+    const Inner = schema({ name: t.string() }, "ContractInner");
+    const Outer = schema(
+      {
+        list: t.array(Inner),
+        map: t.map("number"),
+        set: t.set("string"),
+        gone: t.string().patchOnly(),
+        first: t.string().fullStateOnly(),
+        loose: t.number().unreliable(),
+      },
+      "ContractOuter",
+    );
+    const outer = new Outer();
+    const encoder = new Encoder(outer);
+    outer.list.push(new Inner().assign({ name: "a" }));
+    outer.map.set("k", 0.1);
+    outer.map.set("l", 2);
+    outer.set.add("s");
+    const options = digestOptions(encoder as never);
+    expect(options.skip.map(([, index]) => index)).toEqual([3, 4, 5]);
+    const digest = digestState(outer, options);
+    const present = new Decoder(new Outer());
+    present.decode(encoder.encodeAll());
+    const theirs = {
+      skip: options.skip,
+      typeOf: (klass: object) => present.context.getTypeId(klass as never),
+    };
+    const same = (): boolean => digestState(present.state, theirs).hash === digest.hash;
+    expect(digest.nodes.size).toBe(5);
+    expect(same()).toBe(true);
+    const list = (present.state as InstanceType<typeof Outer>).list[0]!;
+    list.name = "b";
+    expect(same()).toBe(false);
+    expect(pathsOf(present.state, new Set([list[$refId]!]), theirs)).toEqual(["list.0"]);
+    list.name = "a";
+    const { map } = present.state as InstanceType<typeof Outer>;
+    orderMap(map, [1, 0]);
+    expect([...map.keys()]).toEqual(["l", "k"]);
+    expect(same()).toBe(false);
   });
 
   it("@colyseus/sdk 0.18.4: what room.ts touches", () => {

@@ -74,6 +74,8 @@ function player(
     {
       moving: () => undefined,
       cancelled: () => undefined,
+      compare: () => undefined,
+      ordered: () => undefined,
       moved: (move) => moves.push(move),
       undelivered: () => undefined,
     },

@@ -49,6 +49,7 @@ export class PairOfHosts implements AsyncDisposable {
     maxFramesPerSecond: number,
     maxBytesPerSecond: number,
     checkpointIntervalMs: number,
+    compareIntervalMs: number,
   ) {
     this.#folder = folder;
     const make = (hostId: HostId): ProcessCarrier =>
@@ -58,6 +59,7 @@ export class PairOfHosts implements AsyncDisposable {
         advertiseHost: "127.0.0.1",
         roomsBundle: bundle,
         checkpointIntervalMs,
+        compareIntervalMs,
         environment: {},
         maxFramesPerSecond,
         maxBytesPerSecond,
@@ -90,10 +92,18 @@ export class PairOfHosts implements AsyncDisposable {
     maxFramesPerSecond = 0,
     maxBytesPerSecond = 0,
     checkpointIntervalMs = 0,
+    compareIntervalMs = 0,
   ): Promise<PairOfHosts> {
     const folder = await mkdtemp(join(tmpdir(), "centroid-pair-"));
     const { path } = await bundleRooms(roomsDir, folder);
-    const pair = new PairOfHosts(path, folder, maxFramesPerSecond, maxBytesPerSecond, checkpointIntervalMs);
+    const pair = new PairOfHosts(
+      path,
+      folder,
+      maxFramesPerSecond,
+      maxBytesPerSecond,
+      checkpointIntervalMs,
+      compareIntervalMs,
+    );
     await new Promise<void>((resolve) => pair.#server.listen(0, "127.0.0.1", resolve));
     return pair;
   }

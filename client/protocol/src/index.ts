@@ -37,6 +37,7 @@ export * from "./routes/control-routes.js";
 export * from "./routes/player-routes.js";
 export * from "./routes/route.js";
 export * from "./session.js";
+export * from "./state-digest.js";
 export { type RateLimit, TokenBucket } from "./token-bucket.js";
 export { TurnBatch } from "./turn-batch.js";
 export * from "./version.js";

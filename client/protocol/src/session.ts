@@ -14,6 +14,10 @@ import { readWire } from "./read.js";
 export const CONTROL_BYTE = 0xff;
 /** Control frames are small; anything larger is an attack or a bug. */
 export const MAX_CONTROL_FRAME_BYTES = 16 * 1024;
+/** Fields that a digest leaves out. */
+export const MAX_SKIPPED_FIELDS = 1_000;
+/** Nodes that a client whose state differs names; all that a control frame holds. */
+export const MAX_DIVERGED_NODES = 1_000;
 /** Close code: ask the broker where the room is now. Colyseus' own for "dial again" (CloseCode.MAY_TRY_RECONNECT). */
 export const CLOSE_ROOM_MOVED = 4010;
 /** Close code: this host has no place for the connection, and asking again will not change that. */
@@ -26,6 +30,8 @@ export const CLOSE_ROOM_ENDED = 4002;
 export const RESTORE_QUERY = "restore";
 /** URL query that tells a room host that this client speaks control frames. */
 export const CONTROL_QUERY = "centroid";
+/** URL query that tells a room host that this client can compare its state with the room's. */
+export const COMPARE_QUERY = "compare";
 
 const count = z.int().check(z.nonnegative());
 
@@ -68,6 +74,18 @@ export const serverControlSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("standby"), url: z.string(), host: hostSummarySchema }),
   /** Nothing to say, but still here. */
   z.object({ type: z.literal("alive") }),
+  /**
+   * What the room's state is after the patch before this, without the fields that `skip` names. A client whose copy
+   * differs answers `diverged`.
+   */
+  z.object({
+    type: z.literal("digest"),
+    number: count,
+    hash: z.string(),
+    skip: z.array(z.tuple([count, count])).check(z.maxLength(MAX_SKIPPED_FIELDS)),
+  }),
+  /** The order of a map's entries, by their wire indexes. */
+  z.object({ type: z.literal("map-order"), refId: count, indexes: z.array(count) }),
   /** So many data frames of the client survive this host; the client may forget what it kept up to there. */
   z.object({ type: z.literal("ack"), received: count }),
 ]);
@@ -77,6 +95,12 @@ export type ServerControl = z.infer<typeof serverControlSchema>;
 export const clientControlSchema = z.discriminatedUnion("type", [
   /** The old socket broke before its last frame: send again what follows `received`. Said once in a move. */
   z.object({ type: z.literal("replay"), received: count }),
+  /** Its copy of the state is another than `digest` of that number says. Hashes of the first of its nodes, by refId. */
+  z.object({
+    type: z.literal("diverged"),
+    number: count,
+    nodes: z.array(z.tuple([count, count])).check(z.maxLength(MAX_DIVERGED_NODES)),
+  }),
   /** What the move looked like from here. */
   z.object({
     type: z.literal("report"),

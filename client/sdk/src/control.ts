@@ -1,5 +1,6 @@
 /** What makes a connection one that speaks control frames, and reads them. */
 import {
+  COMPARE_QUERY,
   CONTROL_QUERY,
   decodeServerControl,
   isControl,
@@ -28,5 +29,6 @@ export function readControl(
 export function withControl(url: string): string {
   const parsed = new URL(url);
   parsed.searchParams.set(CONTROL_QUERY, String(PROTOCOL_VERSION));
+  parsed.searchParams.set(COMPARE_QUERY, "1");
   return parsed.toString();
 }

@@ -8,6 +8,7 @@
 import {
   CLOSE_ROOM_ENDED,
   CLOSE_ROOM_MOVED,
+  type ClientControl,
   encodeControl,
   type HostSummary,
   isControl,
@@ -77,6 +78,9 @@ export interface SessionIdentity extends SessionPaths {
 export interface TransportListener {
   moving(to: HostSummary): void;
   cancelled(): void;
+  /** @returns what to answer if the state here is another */
+  compare(digest: Extract<ServerControl, { type: "digest" }>): ClientControl | undefined;
+  ordered(order: Extract<ServerControl, { type: "map-order" }>): void;
   moved(move: Move): void;
   /** Sent while there was no connection, of a session that does not go on by itself; told just before it closes. */
   undelivered(frames: readonly Uint8Array[]): void;
@@ -255,6 +259,14 @@ export class MigratingTransport {
         return;
       case "alive":
         this.#watchdog.alive();
+        return;
+      case "digest": {
+        const answer = this.#listener.compare(message);
+        if (answer !== undefined) socket.send(encodeControl(answer) as Uint8Array<ArrayBuffer>);
+        return;
+      }
+      case "map-order":
+        this.#listener.ordered(message);
         return;
       case "resumed":
       case "replaying":

@@ -14,6 +14,7 @@ import {
 } from "./migrating-transport.js";
 import { type RttStats, RttWindow } from "./rtt-window.js";
 import { type Signal, signal } from "./signal.js";
+import { compareState, orderEntries } from "./state-comparison.js";
 
 /** One move of a room, as this player saw it. */
 export interface MigrateEvent extends Move {
@@ -69,6 +70,11 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
           cancelled: () => {
             this.#movingTo = undefined;
             this.#publish();
+          },
+          compare: (digest) => compareState(this.serializer, digest),
+          ordered: ({ refId, indexes }) => {
+            orderEntries(this.serializer, refId, indexes);
+            this.onStateChange.invoke(this.state);
           },
           moved: (move) => {
             const from = this.#host;

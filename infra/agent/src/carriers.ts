@@ -21,13 +21,14 @@ export function makeApp(config: ResolvedAgentConfig, events: CarrierEvents): App
 
 export const processCarrier: CarrierFactory = (config, events) => {
   const { hostId, bindHost, advertiseHost = bindHost, roomsBundle } = config;
-  const { checkpointIntervalMs, maxFramesPerSecond, maxBytesPerSecond } = config;
+  const { checkpointIntervalMs, compareIntervalMs, maxFramesPerSecond, maxBytesPerSecond } = config;
   return new ProcessCarrier({
     hostId,
     bindHost,
     advertiseHost,
     roomsBundle,
     checkpointIntervalMs,
+    compareIntervalMs,
     maxFramesPerSecond,
     maxBytesPerSecond,
     trunkSecret: (processId) => trunkSecret(config.token, processId),

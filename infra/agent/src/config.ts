@@ -1,6 +1,10 @@
 /** What an edge agent must know to start. Passed by whoever starts it, checked here. */
 import { carrierKindSchema, idSchema, latitudeSchema, longitudeSchema } from "@centroid/protocol";
-import { DEFAULT_MAX_BYTES_PER_SECOND, DEFAULT_MAX_FRAMES_PER_SECOND } from "@centroid/room-host";
+import {
+  DEFAULT_COMPARE_INTERVAL_MS,
+  DEFAULT_MAX_BYTES_PER_SECOND,
+  DEFAULT_MAX_FRAMES_PER_SECOND,
+} from "@centroid/room-host";
 import { z } from "zod";
 import { roomVariableSchema } from "./carrier/room-environment.js";
 
@@ -29,6 +33,8 @@ export const agentConfigSchema = z.strictObject({
   app: z.boolean().default(false),
   /** How often a changing room is saved with the broker; 0 is never. */
   checkpointIntervalMs: z.number().nonnegative().default(1_000),
+  /** How often players' copies of a state are compared with the room's; 0 is never. */
+  compareIntervalMs: z.number().nonnegative().default(DEFAULT_COMPARE_INTERVAL_MS),
   /** Of one player; one that sends more is disconnected. 0 is no limit. */
   maxFramesPerSecond: z.number().int().nonnegative().default(DEFAULT_MAX_FRAMES_PER_SECOND),
   /** The same in bytes. */

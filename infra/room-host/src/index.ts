@@ -2,6 +2,7 @@
 
 export { type LastWords, parseLastWords } from "./activity/last-words.js";
 export { LAST_WORDS_FD } from "./activity/tell-last-words.js";
+export { DEFAULT_COMPARE_INTERVAL_MS } from "./compare/interval.js";
 export { CONTAINER_FILES } from "./container-files.js";
 export { monotonicMs } from "./monotonic.js";
 export { APP_MAIN, ROOM_HOST_MAIN } from "./program.js";

@@ -18,6 +18,7 @@ import { watchThisProcess } from "./activity/watch.js";
 import type { ColyseusProject } from "./bundling/project-exports.js";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
 import type { RoomDefinition } from "./colyseus/seats.js";
+import { DEFAULT_COMPARE_INTERVAL_MS } from "./compare/interval.js";
 import { Lease } from "./lease.js";
 import { monotonicMs } from "./monotonic.js";
 import { withoutProcessManager } from "./no-process-manager.js";
@@ -30,6 +31,8 @@ const configSchema = z.object({
   roomsBundle: z.string(),
   /** How often a changing room is saved; 0 is never. */
   checkpointIntervalMs: z.number().nonnegative(),
+  /** How often players' copies of a state are compared with the room's; 0 is never. */
+  compareIntervalMs: z.number().nonnegative().default(DEFAULT_COMPARE_INTERVAL_MS),
   /** Of one player; 0 is no limit. */
   maxFramesPerSecond: z.number().nonnegative(),
   maxBytesPerSecond: z.number().nonnegative(),
@@ -135,6 +138,7 @@ async function main(): Promise<void> {
           send({ type: "checkpoint", roomId, epoch, ...saved }),
       },
     }),
+    compareIntervalMs: config.compareIntervalMs,
     maxFramesPerSecond: config.maxFramesPerSecond,
     maxBytesPerSecond: config.maxBytesPerSecond,
     notice: (line) => send({ type: "notice", line }),

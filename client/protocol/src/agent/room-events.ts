@@ -38,6 +38,8 @@ export const roomEventSchema = z.discriminatedUnion("event", [
     duplicated: z.number().int(),
     undone: z.number().int().optional(),
   }),
+  /** A player's copy of the state was not what the room has; it was sent again. */
+  z.object({ event: z.literal("diverged"), sessionId: z.string() }),
   /** Owner: the connection to the standby broke; the room waits until it is told to go on without. */
   z.object({ event: z.literal("standby-broken"), standbyId: idSchema }),
   /** Standby: the owner's connection broke without a word. */

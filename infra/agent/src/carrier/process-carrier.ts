@@ -34,6 +34,8 @@ export interface ProcessCarrierOptions {
   advertiseHost: string;
   roomsBundle: string;
   checkpointIntervalMs: number;
+  /** How often players' copies of a state are compared with the room's; 0 is never. */
+  compareIntervalMs: number;
   /** Of one player; 0 is no limit. */
   maxFramesPerSecond: number;
   maxBytesPerSecond: number;
@@ -226,6 +228,7 @@ export class ProcessCarrier implements Carrier {
       advertiseHost,
       roomsBundle,
       checkpointIntervalMs,
+      compareIntervalMs,
       maxFramesPerSecond,
       maxBytesPerSecond,
       hostId,
@@ -241,6 +244,7 @@ export class ProcessCarrier implements Carrier {
           processId,
           roomsBundle,
           checkpointIntervalMs,
+          compareIntervalMs,
           maxFramesPerSecond,
           maxBytesPerSecond,
         }),

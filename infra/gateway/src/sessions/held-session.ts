@@ -56,7 +56,15 @@ export class HeldSession {
         onmessage: ({ data }) => this.#deliver(data),
         onclose: ({ code, reason }) => this.#player.close(code, reason),
       },
-      { moving: ignore, cancelled: ignore, moved: ignore, undelivered: ignore },
+      {
+        moving: ignore,
+        cancelled: ignore,
+        moved: ignore,
+        undelivered: ignore,
+        // The state is with the client behind this, which cannot compare it.
+        compare: () => undefined,
+        ordered: ignore,
+      },
       {
         epoch: route.epoch,
         reconnectionToken: () => this.#token,

@@ -83,6 +83,7 @@ export class AwaitedPlayers {
     if (client === undefined) return undefined;
     client.link.removeAllListeners();
     const link = new SessionLink(how.centroid);
+    link.compares = how.compares;
     client.ref = link;
     this.#room.move.wire(client);
     this.#room.move.inputs.begin(client);
@@ -124,5 +125,7 @@ interface Rejoining {
   reconnectionToken: string;
   /** The client speaks control frames. */
   centroid: boolean;
+  /** It can compare its state with the room's. */
+  compares: boolean;
   skipHandshake: boolean;
 }

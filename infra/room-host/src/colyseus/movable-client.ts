@@ -110,6 +110,7 @@ export class MovableClient {
 /** A client as it was on another host: joined long ago, its frame counters where they were, no socket yet. */
 export function newClient(record: SessionRecord): MovableClient {
   const link = new SessionLink(record.centroid, { sent: record.sent, received: record.received });
+  link.compares = record.compares === true;
   const client = new MovableClient(record.sessionId, link);
   client.state = ClientState.JOINED;
   client._enqueuedMessages = record.waiting === undefined ? undefined : [...record.waiting];

@@ -15,6 +15,8 @@ export interface SessionRecord {
   playerId: string | undefined;
   network: string | undefined;
   centroid: boolean;
+  /** The client can compare its state with the room's. */
+  compares?: boolean;
   reconnectionToken: string;
   auth: CarriedValue;
   userData: CarriedValue;

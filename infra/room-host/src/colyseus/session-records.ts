@@ -34,6 +34,7 @@ export class SessionRecords {
       sessionId: client.sessionId,
       ...this.ownerOf(client.sessionId),
       centroid: client.link.centroid,
+      compares: client.link.compares,
       reconnectionToken: client.reconnectionToken,
       auth: carry(client.auth, `auth of session ${client.sessionId}`),
       userData: carry(client.userData, `userData of session ${client.sessionId}`),

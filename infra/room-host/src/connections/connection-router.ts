@@ -1,5 +1,11 @@
 /** Every new connection of a room host: players who come, follow or return, gateways that carry them, other hosts' transfers. */
-import { CLOSE_REFUSED, CLOSE_ROOM_MOVED, CONTROL_QUERY, RESTORE_QUERY } from "@centroid/protocol";
+import {
+  CLOSE_REFUSED,
+  CLOSE_ROOM_MOVED,
+  COMPARE_QUERY,
+  CONTROL_QUERY,
+  RESTORE_QUERY,
+} from "@centroid/protocol";
 import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
 import { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
@@ -113,12 +119,13 @@ export class ConnectionRouter {
   ): Promise<void> {
     const reconnectionToken = query.get("reconnectionToken");
     const centroid = query.has(CONTROL_QUERY);
+    const compares = centroid && query.has(COMPARE_QUERY);
     const skipHandshake = query.has("skipHandshake");
     // Who comes back begins with what it could not send meanwhile.
     const returns = reconnectionToken !== null && room.hasReservedSeat(sessionId, reconnectionToken);
     const accepted = limited(socket, this.#limits, returns);
     if (reconnectionToken !== null && hosted.awaited?.sessionOf(reconnectionToken) === sessionId) {
-      const how = { sessionId, reconnectionToken, centroid, skipHandshake };
+      const how = { sessionId, reconnectionToken, centroid, compares, skipHandshake };
       // A room that is being copied is asked for again in a moment.
       const back = hosted.stage.name === "running" ? hosted.awaited.rejoin(accepted, how) : undefined;
       if (back === undefined) socket.close(CLOSE_ROOM_MOVED, "room is being moved");
@@ -126,6 +133,7 @@ export class ConnectionRouter {
       return;
     }
     const link = new SessionLink(centroid);
+    link.compares = compares;
     const client = new MovableClient(sessionId, link);
     link.attach(accepted);
     this.#rooms.listen(roomId, hosted, client);

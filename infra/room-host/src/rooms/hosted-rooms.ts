@@ -6,6 +6,7 @@ import { Checkpointer, type SavedRoom } from "../checkpoint/checkpointer.js";
 import { listing } from "../colyseus/listing.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { isReplicated, type MovableRoom } from "../colyseus/movable-room.js";
+import { StateComparison } from "../compare/state-comparison.js";
 import { type Hosted, type Protection, runningRoom, type Seat, seated } from "./hosted.js";
 import type { Pauses } from "./pauses.js";
 
@@ -19,6 +20,8 @@ export interface HostedRoomsOptions {
     intervalMs: number;
     save: (roomId: string, epoch: number, saved: SavedRoom) => void;
   };
+  /** How often players' copies of a state are compared with the room's; 0 is never. */
+  compareIntervalMs: number;
   notice: (line: string) => void;
   /** False while this host's lease is over: another may have its rooms. */
   mayRun: () => boolean;
@@ -105,6 +108,15 @@ export class HostedRooms {
       hosted.protection?.checkpointer.soon();
     });
     hosted.protection = this.#protect(roomId, room, hosted);
+    const { compareIntervalMs, now } = this.#options;
+    if (compareIntervalMs > 0)
+      hosted.comparison = new StateComparison({
+        room,
+        intervalMs: compareIntervalMs,
+        now,
+        notice,
+        onDiverged: (sessionId) => tell({ event: "diverged", sessionId }),
+      });
     tell({ event: "running", report: this.#report(roomId, hosted) });
     const changed = (): void => tell({ event: "listing", ...listing(room) });
     for (const name of ["lock", "unlock", "visibility-change", "metadata-change"]) events.on(name, changed);
@@ -113,6 +125,7 @@ export class HostedRooms {
       this.#disposing.add(disposing);
       void disposing.then(() => this.#disposing.delete(disposing));
       hosted.protection?.[Symbol.dispose]();
+      hosted.comparison?.[Symbol.dispose]();
       this.#pauses.forget(room);
       if (hosted.stage.name === "leaving") {
         if (hosted.stage.source.state === "released") return;
@@ -125,9 +138,11 @@ export class HostedRooms {
   }
 
   /** What a player's SDK reports of its session goes to the broker. */
-  listen(roomId: string, hosted: Hosted, { link, sessionId }: MovableClient): void {
+  listen(roomId: string, hosted: Hosted, client: MovableClient): void {
+    const { link, sessionId } = client;
     if (hosted.protection !== undefined) link.acknowledge = "checkpoint";
     link.on("control", (message) => {
+      if (message.type === "diverged") hosted.comparison?.diverged(client, message);
       if (message.type !== "report") return;
       const { type: _, ...report } = message;
       this.#options.emit(roomId, hosted.epoch, { event: "report", sessionId, ...report });

@@ -4,6 +4,7 @@ import type { Acknowledgements } from "../checkpoint/acknowledgements.js";
 import type { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { Checkpointer } from "../checkpoint/checkpointer.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
+import type { StateComparison } from "../compare/state-comparison.js";
 import type { Replicator } from "../standby/replicator.js";
 import { type HostedStage, nextHostedStage, type StageEvent } from "./hosted-stage.js";
 
@@ -25,6 +26,8 @@ export interface Hosted {
   epoch: number;
   seats: Map<string, Seat>;
   protection: Protection | undefined;
+  /** Compares players' copies of the state with the room's, while it runs here. */
+  comparison?: StateComparison;
   /** Its players who are still to come, since it was built from a checkpoint. */
   awaited: AwaitedPlayers | undefined;
   /** Written by {@link advance} alone. */

@@ -37,6 +37,8 @@ export class SessionLink extends EventEmitter {
   readonly centroid: boolean;
   /** `receipt`: what arrived is confirmed. `checkpoint`: only what {@link durable} names is. */
   acknowledge: "receipt" | "checkpoint" = "receipt";
+  /** The client can compare its state with the room's. */
+  compares = false;
   sent: number;
   received: number;
   #socket: ServerSocket | undefined;

@@ -55,6 +55,11 @@ export class Metrics {
     help: "Rooms that hosts said they run and that no order on record gave them",
     registers: [this.registry],
   });
+  readonly diverged = new Counter({
+    name: "centroid_states_diverged_total",
+    help: "Players' copies of a state that differed from their room's and were sent again",
+    registers: [this.registry],
+  });
   readonly slowSubscribers = new Counter({
     name: "centroid_event_subscribers_dropped_total",
     help: "Subscribers of the event stream dropped because they were too slow",
@@ -62,6 +67,7 @@ export class Metrics {
   });
 
   constructor(events: Emitter<MoveEvents & RoomEvents>) {
+    events.on("room.diverged", () => this.diverged.inc());
     events.on("room.claim-refused", () => this.refusedClaims.inc());
     events.on("move.finished", ({ receipt: { reason, outcome, messagesLost, freezeBeyondTickMs } }) => {
       this.migrations.inc({ reason, outcome });

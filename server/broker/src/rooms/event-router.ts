@@ -79,6 +79,9 @@ export class RoomEventRouter {
       case "left":
         if (fromOwner || lastWords) rooms.left(room, change.sessionId);
         return;
+      case "diverged":
+        if (fromOwner) events.emit("room.diverged", { roomId });
+        return;
       case "listing":
         if (fromOwner) rooms.listing(room, change);
         return;

@@ -31,6 +31,8 @@ export interface RoomEvents {
   "standby.broken": { hostId: string; roomId: string; standbyId: string };
   /** The standby's host lost the room that feeds it. */
   "standby.orphaned": { hostId: string; roomId: string; standbyId: string };
+  /** A player's copy of the state differed from the room's, and was sent again. */
+  "room.diverged": { roomId: string };
   "move.reported": { hostId: string; change: MoveReport };
   /** A room is found at the destination of its move. */
   "move.arrived": { hostId: string; report: RoomReport };

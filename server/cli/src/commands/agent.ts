@@ -163,10 +163,11 @@ export function registerAgent(program: Command): void {
 
 /** @throws CentroidError CONFIG_INVALID, CARRIER_UNAVAILABLE */
 async function agentConfig(flags: AgentFlags, notice: (line: string) => void): Promise<AgentConfig> {
-  const { stateDir, checkpointMs, maxFramesPerSecond, maxBytesPerSecond, roomEnv } = await loadConfig({
-    ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
-    ...(flags.roomEnv !== undefined && { roomEnv: flags.roomEnv }),
-  });
+  const { stateDir, checkpointMs, compareMs, maxFramesPerSecond, maxBytesPerSecond, roomEnv } =
+    await loadConfig({
+      ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
+      ...(flags.roomEnv !== undefined && { roomEnv: flags.roomEnv }),
+    });
   const { region, capacity, cost, bindHost, advertiseHost, port } = flags;
   const tls = certificate(flags);
   const token = await agentToken(flags.tokenFile);
@@ -187,6 +188,7 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
     ...(port !== undefined && { port }),
     ...(tls !== undefined && { tls }),
     checkpointIntervalMs: checkpointMs,
+    compareIntervalMs: compareMs,
     maxFramesPerSecond,
     maxBytesPerSecond,
     roomEnv,

@@ -59,6 +59,7 @@ const ENVIRONMENT: Record<string, { key: keyof ConfigInput; read: (text: string)
   CENTROID_VIEWER_TOKEN: { key: "viewerToken", read: String },
   CENTROID_KEEP_ROOMS: { key: "keepRooms", read: asBoolean },
   CENTROID_CHECKPOINT_MS: { key: "checkpointMs", read: Number },
+  CENTROID_COMPARE_MS: { key: "compareMs", read: Number },
   CENTROID_MAX_FRAMES_PER_SECOND: { key: "maxFramesPerSecond", read: Number },
   CENTROID_MAX_BYTES_PER_SECOND: { key: "maxBytesPerSecond", read: Number },
   CENTROID_MAX_REQUESTS_PER_SECOND: { key: "maxRequestsPerSecond", read: Number },

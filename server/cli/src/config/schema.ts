@@ -48,6 +48,7 @@ export const configSchema = z.strictObject({
   roomEnv: z.array(roomVariableSchema).default([]),
   /** How often a changing room is saved; 0 is never. */
   checkpointMs: z.number().int().min(0).default(1_000),
+  compareMs: z.number().int().min(0).default(10_000),
   /** At the end: keep rooms as last saved. True with `redis`, where other brokers go on; otherwise they end with their hooks. */
   keepRooms: z.boolean().optional(),
   /** Of one player; one that sends more is disconnected. 0 is no limit. */

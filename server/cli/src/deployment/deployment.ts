@@ -250,6 +250,7 @@ async function startAgents(
           roomsBundle: rooms.path,
           roomTypes: rooms.roomTypes,
           checkpointIntervalMs: config.checkpointMs,
+          compareIntervalMs: config.compareMs,
           maxFramesPerSecond: config.maxFramesPerSecond,
           maxBytesPerSecond: config.maxBytesPerSecond,
           roomEnv: config.roomEnv,

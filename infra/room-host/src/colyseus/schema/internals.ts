@@ -73,6 +73,11 @@ export interface FieldMetadata {
   type: unknown;
   stream?: boolean;
   fullStateOnly?: boolean;
+  patchOnly?: boolean;
+  unreliable?: boolean;
+  deprecated?: boolean;
+  /** Of a view. */
+  tag?: number;
 }
 
 export const isRef = (value: unknown): value is Ref =>

@@ -1,0 +1,126 @@
+/**
+ * Players' copies of a state are compared with the room's, now and then: what @colyseus/schema gets wrong would otherwise
+ * stay wrong for as long as they play. Whose copy differs gets the full state, and the operator learns where it differed.
+ * Left out: players with a view, who each have another state, and clients that do not say that they can compare.
+ */
+import {
+  type ClientControl,
+  digestState,
+  MAX_DIVERGED_NODES,
+  MAX_SKIPPED_FIELDS,
+  pathsOf,
+  type StateDigest,
+} from "@centroid/protocol";
+import { ClientState } from "@colyseus/core";
+import type { Encoder } from "@colyseus/schema";
+import type { MovableClient } from "../colyseus/movable-client.js";
+import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
+import { digestOptions, unknownOrders } from "../colyseus/schema/full-state.js";
+
+/** Comparing a large state may take at most this share of the time. */
+const MAX_CPU_SHARE = 0.02;
+/** Places that are named in the log. */
+const MAX_NAMED = 3;
+/** Keys of one map whose order fits into a control frame. */
+const MAX_ORDERED_KEYS = 3_000;
+
+export interface StateComparisonOptions {
+  room: MovableRoom;
+  intervalMs: number;
+  now: () => number;
+  notice: (line: string) => void;
+  onDiverged: (sessionId: string) => void;
+}
+
+interface Compared {
+  number: number;
+  digest: StateDigest;
+}
+
+interface Reading {
+  encoder: Encoder;
+  options: ReturnType<typeof digestOptions>;
+}
+
+export class StateComparison implements Disposable {
+  readonly #options: StateComparisonOptions;
+  readonly #detach: () => void;
+  /** Where a copy differed when it was last given the full state. A client that writes into its own copy differs again. */
+  readonly #healed = new WeakMap<MovableClient, ReadonlySet<number>>();
+  #reading: Reading | undefined;
+  #last: Compared | undefined;
+  #patches = -1;
+  #dueAtMs: number;
+  #number = 0;
+
+  constructor(options: StateComparisonOptions) {
+    this.#options = options;
+    this.#dueAtMs = options.now() + options.intervalMs;
+    this.#detach = options.room.move.patches.onAfter(() => this.#patched());
+  }
+
+  [Symbol.dispose](): void {
+    this.#detach();
+  }
+
+  /** The client's copy is not what the room has. */
+  diverged(client: MovableClient, { number, nodes }: Extract<ClientControl, { type: "diverged" }>): void {
+    const compared = this.#last;
+    const reading = this.#read();
+    // Too late to say where, or it is away by now.
+    if (compared?.number !== number || reading === undefined || !this.#compares(client)) return;
+    const { encoder, options } = reading;
+    const theirs = new Map(nodes);
+    const differing = new Set<number>();
+    // Of a large state the client names the first nodes only.
+    const upTo = nodes.length < MAX_DIVERGED_NODES ? Number.POSITIVE_INFINITY : (nodes.at(-1)?.[0] ?? 0);
+    for (const [refId, hash] of compared.digest.nodes)
+      if (refId <= upTo && theirs.get(refId) !== hash) differing.add(refId);
+    const before = this.#healed.get(client);
+    if (before !== undefined && [...differing].every((refId) => before.has(refId))) return;
+    this.#healed.set(client, new Set([...(before ?? []), ...differing]));
+    const { room, notice, onDiverged } = this.#options;
+    const named = pathsOf(encoder.state, differing, options);
+    const where = named.slice(0, MAX_NAMED).join(", ") || "a node that is not among its first";
+    const more = named.length > MAX_NAMED ? ` and ${named.length - MAX_NAMED} more` : "";
+    notice(
+      `room ${room.roomId}: the state of session ${client.sessionId} differed at ${where}${more}; it was sent again`,
+    );
+    onDiverged(client.sessionId);
+    room.move.sendWhole(client);
+    for (const [refId, indexes] of unknownOrders(encoder))
+      if (indexes.length <= MAX_ORDERED_KEYS) client.link.control({ type: "map-order", refId, indexes });
+  }
+
+  /** Right after a patch: what has been sent is what there is. */
+  #patched(): void {
+    const { room, intervalMs, now } = this.#options;
+    const startedAtMs = now();
+    if (startedAtMs < this.#dueAtMs || room.move.clock.held) return;
+    const clients = movableClients(room).filter((client) => this.#compares(client));
+    if (clients.length === 0 || room.move.patches.count === this.#patches) return;
+    this.#patches = room.move.patches.count;
+    const reading = this.#read();
+    if (reading === undefined) return;
+    const { encoder, options } = reading;
+    if (options.skip.length > MAX_SKIPPED_FIELDS) return;
+    const digest = digestState(encoder.state, options);
+    this.#last = { number: ++this.#number, digest };
+    for (const { link } of clients)
+      link.control({ type: "digest", number: this.#number, hash: digest.hash, skip: options.skip });
+    const endedAtMs = now();
+    this.#dueAtMs = endedAtMs + Math.max(intervalMs, (endedAtMs - startedAtMs) / MAX_CPU_SHARE);
+  }
+
+  /** How the room's state is read; another encoder has another state. */
+  #read(): Reading | undefined {
+    const encoder = this.#options.room.move.snapshot.encoder as Encoder | undefined;
+    if (encoder !== undefined && this.#reading?.encoder !== encoder)
+      this.#reading = { encoder, options: digestOptions(encoder) };
+    return this.#reading;
+  }
+
+  #compares({ state, view, link }: MovableClient): boolean {
+    return state === ClientState.JOINED && view === undefined && link.compares && link.connected;
+  }
+}
