@@ -37,7 +37,7 @@ const patches = async (room: Table, count: number): Promise<void> => {
   await expect.poll(() => room.state.tick, { timeout: 20_000 }).toBeGreaterThan(until);
 };
 
-it("finds what an array lacks, and where; what is only shown differently is no difference", async () => {
+it("finds what an array lacks, and where; what is only shown differently is no difference (STATE-4)", async () => {
   const roomId = await pair.create("table");
   const [room, other] = [await enter(roomId), await enter(roomId)];
   const kept = room.state.hands.get("first")?.best;

@@ -5,7 +5,7 @@
 import type { MoveHooks } from "@centroid/room";
 import type { Client, ClientArray, Rewind, Room, SchemaSerializer } from "@colyseus/core";
 import type { Encoder, Schema } from "@colyseus/schema";
-import type { InputController, Timeline } from "./inputs.js";
+import type { InputController, InputTimeline } from "./inputs.js";
 
 type Seat = [options: unknown, auth: unknown, consumed: boolean, reconnecting: boolean];
 interface Listing {
@@ -26,7 +26,7 @@ export interface RoomInternals extends MoveHooks {
   _autoDisposeTimeout: NodeJS.Timeout | undefined;
   _inputController: InputController | undefined;
   /** Asked once, when the time stamps of inputs are settled. */
-  _timelineMode(): Timeline | undefined;
+  _timelineMode(): InputTimeline | undefined;
   allowRewindState(): Rewind;
   _lockedExplicitly: boolean;
   _events: NodeJS.EventEmitter;

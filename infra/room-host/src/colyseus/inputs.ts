@@ -40,7 +40,7 @@ interface BufferRecord {
 }
 
 /** Which time stamps inputs carry: settled when the first player joins. */
-export interface Timeline {
+export interface InputTimeline {
   snapshot?: boolean;
   reckon?: boolean;
 }
@@ -78,7 +78,7 @@ const inside = (client: MovableClient): InputClient => client as unknown as Inpu
 export class RoomInputs {
   readonly #room: Room;
   readonly #fields = new FieldsOfClasses();
-  #timeline: Timeline | undefined;
+  #timeline: InputTimeline | undefined;
   #late = false;
 
   constructor(room: Room) {
@@ -109,16 +109,16 @@ export class RoomInputs {
   }
 
   /** As Colyseus asks for it, once in a room's life. */
-  timeline(read: () => Timeline | undefined): Timeline {
+  timeline(read: () => InputTimeline | undefined): InputTimeline {
     this.#timeline ??= read() ?? {};
     return this.#timeline;
   }
 
-  exportTimeline(): Timeline | undefined {
+  exportTimeline(): InputTimeline | undefined {
     return this.#timeline;
   }
 
-  importTimeline(timeline: Timeline | undefined): void {
+  importTimeline(timeline: InputTimeline | undefined): void {
     this.#timeline ??= timeline;
   }
 

@@ -7,7 +7,7 @@ import type { RoomMarks } from "@centroid/room";
 import { type Client, matchMaker, type Rewind, Room } from "@colyseus/core";
 import type { Activity } from "../activity/activity.js";
 import type { RoomInternals } from "./core-internals.js";
-import type { Timeline } from "./inputs.js";
+import type { InputTimeline } from "./inputs.js";
 import type { MovableClient } from "./movable-client.js";
 import { RoomMove } from "./room-move.js";
 import { type PresenceBus, roomPresence } from "./room-presence.js";
@@ -191,7 +191,7 @@ export function movable(
     },
   });
   Object.defineProperty(Movable.prototype, "_timelineMode", {
-    value(this: MovableRoom): Timeline {
+    value(this: MovableRoom): InputTimeline {
       return this.move.inputs.timeline(() => _timelineMode.call(this as never));
     },
   });

@@ -1,7 +1,7 @@
 /** A room on its way: all of it but its state graph. */
 
 import type { CarriedValue } from "../values/carried-values.js";
-import type { InputRecord, Timeline } from "./inputs.js";
+import type { InputRecord, InputTimeline } from "./inputs.js";
 import type { LateSetUpRecord } from "./late-set-up.js";
 import type { PlainFields } from "./plain-fields.js";
 import type { RewindRecord } from "./rewind.js";
@@ -56,7 +56,7 @@ export interface CarriedRoom {
     network: string | undefined;
   }[];
   /** Which time stamps inputs carry, once that is settled. */
-  timeline?: Timeline;
+  timeline?: InputTimeline;
   rewind?: RewindRecord;
   /** Of a state that has any. */
   streams?: StreamRecord[];
