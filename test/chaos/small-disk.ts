@@ -5,9 +5,14 @@ import { join } from "node:path";
 
 const SIZE_MB = 24;
 
+/** A program that is being started has found its disk full by then, on a busy machine too. */
+const STARTS_WITHIN_MS = 10_000;
+
 export class SmallDisk implements Disposable {
   readonly folder: string;
   readonly #filler: string;
+  #full = false;
+  #emptiedAtMs = 0;
 
   /** @returns undefined where this user may not mount */
   static mount(folder: string): SmallDisk | undefined {
@@ -26,7 +31,13 @@ export class SmallDisk implements Disposable {
     this.#filler = join(folder, "filler");
   }
 
+  /** True for a program that looks now, or a moment ago: it was full. */
+  get wasFull(): boolean {
+    return this.#full || Date.now() < this.#emptiedAtMs + STARTS_WITHIN_MS;
+  }
+
   fill(): void {
+    this.#full = true;
     const file = openSync(this.#filler, "a");
     try {
       for (const piece of [Buffer.alloc(64 * 1024), Buffer.alloc(512)]) {
@@ -42,6 +53,8 @@ export class SmallDisk implements Disposable {
   }
 
   empty(): void {
+    this.#full = false;
+    this.#emptiedAtMs = Date.now();
     rmSync(this.#filler, { force: true });
   }
 

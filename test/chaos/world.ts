@@ -22,6 +22,8 @@ const CLOCK = pathToFileURL(join(import.meta.dirname, "settable-clock.mjs")).hre
 const AGENT_TOKEN = "chaos-agent-token-0123";
 export const ADMIN_TOKEN = "chaos-admin-token-0123";
 const SUPERVISOR_WAITS_MS = 300;
+/** Exit code of a broker that cannot use its folder. */
+const CONFIG_INVALID = 2;
 
 export interface WorldOptions {
   store: "embedded" | "redis";
@@ -131,8 +133,9 @@ export class ChaosWorld implements AsyncDisposable {
     const args = ["up", "--no-limits", "--hosts", "0", "--port", String(port), "--state-dir", stateDir];
     if (redisLink !== undefined) args.push("--redis", `redis://127.0.0.1:${redisLink.port}`);
     else if (redisUrl !== undefined) args.push("--redis", redisUrl);
-    return spawn(process.execPath, ["--import", CLOCK, CLI, ...args], {
-      stdio: ["ignore", "ignore", "inherit"],
+    const child = spawn(process.execPath, ["--import", CLOCK, CLI, ...args], {
+      // Not this process' own: where that is a file, a broker whose writes fail could not write to it either.
+      stdio: ["ignore", "ignore", "pipe"],
       env: {
         ...process.env,
         CENTROID_AGENT_TOKEN: AGENT_TOKEN,
@@ -140,6 +143,8 @@ export class ChaosWorld implements AsyncDisposable {
         CENTROID_TEST_CLOCK: clock,
       },
     });
+    child.stderr.on("data", (said: Buffer) => process.stderr.write(said));
+    return child;
   }
 
   async #answers({ url, child }: ChaosBroker): Promise<void> {
@@ -157,7 +162,10 @@ export class ChaosWorld implements AsyncDisposable {
     const { child } = broker;
     child.once("exit", (code, signal) => {
       if (this.#closing || broker.handled || broker.child !== child) return;
-      this.endedByThemselves.push(`broker ${broker.port} ended by itself (${signal ?? `code ${code}`})`);
+      // Started while its disk is full it says so and ends; whoever supervises it tries again.
+      const refused = code === CONFIG_INVALID && this.disk?.wasFull === true;
+      if (!refused)
+        this.endedByThemselves.push(`broker ${broker.port} ended by itself (${signal ?? `code ${code}`})`);
       setTimeout(() => {
         if (!this.#closing) void this.startBroker(broker);
       }, SUPERVISOR_WAITS_MS);

@@ -1,9 +1,18 @@
 /** What becomes of those who are in a room when its host's process dies: any SDK, present or absent, busy or not. */
+import { once } from "node:events";
 import { join } from "node:path";
+import {
+  CONTROL_QUERY,
+  decodeServerControl,
+  isControl,
+  RESTORE_QUERY,
+  type ServerControl,
+} from "@centroid/protocol";
 import { CentroidClient, type CentroidRoom } from "@centroid/sdk";
 import { startTestSystem, type TestSystem } from "@centroid/server/testing";
 import { Client, type Room } from "@colyseus/sdk";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import type { LedgerState } from "../support/ledger.js";
 import { descendants, listener } from "../support/processes.js";
 
@@ -133,6 +142,63 @@ it("a room with an absent player after its host's death is saved, and moves, and
   expect(back.sessionId).toBe(bob.sessionId);
   await Promise.all([ada, cora, back].map((room) => room.leave()));
 }, 90_000);
+
+/** A connection of Centroid's SDK, frame by frame. @returns the control frames and how many others came */
+async function dial(
+  system: TestSystem,
+  roomId: string,
+  query: Record<string, string>,
+): Promise<{ socket: WebSocket; heard: ServerControl[]; data: Buffer[] }> {
+  const { publicAddress, processId } = (await (
+    await fetch(`${system.url}/centroid/v1/where/${roomId}`)
+  ).json()) as Record<string, string>;
+  const search = new URLSearchParams({ ...query, [CONTROL_QUERY]: "1" });
+  const socket = new WebSocket(`ws://${publicAddress}/${processId}/${roomId}?${search}`);
+  const connection = { socket, heard: [] as ServerControl[], data: [] as Buffer[] };
+  socket.on("error", () => undefined);
+  socket.on("message", (frame: Buffer) => {
+    if (isControl(frame)) connection.heard.push(decodeServerControl(frame));
+    else connection.data.push(frame);
+  });
+  await once(socket, "open");
+  return connection;
+}
+
+it("a player whose first connection to the restored room breaks before it has said anything is taken back all the same", async () => {
+  const ada = (await new CentroidClient(ledgers.url, { probing: false }).create<LedgerState>(
+    "ledger",
+  )) as CentroidRoom<LedgerState>;
+  quiet(ada);
+  const { roomId } = ada;
+  const seat = (await (
+    await fetch(`${ledgers.url}/matchmake/joinById/${roomId}`, { method: "POST", body: "{}" })
+  ).json()) as { sessionId: string };
+  const { sessionId } = seat;
+  const first = await dial(ledgers, roomId, { sessionId });
+  await expect.poll(() => first.data.length, { timeout: 20_000 }).toBeGreaterThan(0);
+  const [join] = first.data;
+  const token = join!.subarray(2, 2 + join![1]!).toString();
+  first.socket.send(join!.subarray(0, 1));
+  await expect.poll(() => ada.state.entries.has(sessionId), { timeout: 20_000 }).toBe(true);
+  await ticks(ada);
+  const restored = new Promise((resolve) => void ada.onMigrate(resolve));
+  await killProcessOf(ledgers, roomId);
+  await restored;
+  const resumed = async (): Promise<[WebSocket, ServerControl | undefined]> => {
+    const { socket, heard, data } = await dial(ledgers, roomId, { sessionId, [RESTORE_QUERY]: token });
+    // The whole state too.
+    await expect.poll(() => data.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    return [socket, heard.find(({ type }) => type === "resumed")];
+  };
+  const [silent, before] = await resumed();
+  silent.terminate();
+  await ticks(ada, 5);
+  const [socket, after] = await resumed();
+  expect(before).toMatchObject({ type: "resumed", received: 1 });
+  expect(after).toEqual(before);
+  socket.terminate();
+  await ada.leave();
+}, 60_000);
 
 it("a room in which an async handler runs for ever is saved all the same", async () => {
   const room = await new CentroidClient(handlers.url, { probing: false }).create<{ round: number }>("eye");

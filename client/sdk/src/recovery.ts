@@ -18,8 +18,9 @@ const GIVE_UP_AFTER_MS = 30_000;
 /** Whatever they say. */
 const AT_MOST_MS = 120_000;
 const RETRY_MS = 150;
-/** A host that was lost to the network does not even refuse. */
+/** A host that was lost to the network does not even refuse. One that is only slow gets twice as long each time. */
 const DIAL_TIMEOUT_MS = 2_000;
+const MAX_DIAL_TIMEOUT_MS = 8_000;
 
 export interface Located {
   /** The session's URL at that host. */
@@ -54,6 +55,7 @@ export class Recovery {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
   #newerThan: number | undefined;
+  #dialTimeoutMs = DIAL_TIMEOUT_MS;
   readonly #startedAtMs = performance.now();
   #hopeUntilMs = this.#startedAtMs + GIVE_UP_AFTER_MS;
 
@@ -96,7 +98,10 @@ export class Recovery {
       return;
     }
     this.#socket = socket;
-    this.#timer = setTimeout(() => socket.close(), DIAL_TIMEOUT_MS);
+    this.#timer = setTimeout(() => {
+      this.#dialTimeoutMs = Math.min(2 * this.#dialTimeoutMs, MAX_DIAL_TIMEOUT_MS);
+      socket.close();
+    }, this.#dialTimeoutMs);
     socket.onerror = () => undefined;
     socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
       const message = readControl(socket, new Uint8Array(data));

@@ -19,49 +19,66 @@ export interface Ownership {
   migrationId?: string;
 }
 
+interface Awaited {
+  client: MovableClient;
+  /** How much the room had sent to it, as it was saved: what follows is for whichever connection it goes on with. */
+  sent: number;
+  timer: NodeJS.Timeout;
+}
+
 export class AwaitedPlayers {
   readonly #room: MovableRoom;
-  readonly #clients = new Map<string, MovableClient>();
+  readonly #awaited = new Map<string, Awaited>();
   readonly #as: Ownership;
 
   /** @param windowMs after which those who have not come are as if their connection broke */
   constructor(room: MovableRoom, clients: Iterable<MovableClient>, as: Ownership, windowMs: number) {
     this.#room = room;
     this.#as = as;
-    const untilMs = performance.now() + windowMs;
     for (const client of clients) {
-      this.#clients.set(client.sessionId, client);
-      room.move.activity.awaited.set(client.sessionId, untilMs);
       // As for a newcomer: patches are left out and messages wait until it has the whole state.
       client.state = ClientState.JOINING;
       client._enqueuedMessages ??= [];
       client.link.once("close", () => this.#forget(client));
+      this.#await(client, client.link.sent, windowMs);
     }
-    if (this.#clients.size > 0) setTimeout(() => this.#abandon(), windowMs).unref();
+  }
+
+  #await(client: MovableClient, sent: number, windowMs: number): void {
+    const { sessionId } = client;
+    const timer = setTimeout(() => this.#abandon(client), windowMs).unref();
+    this.#awaited.set(sessionId, { client, sent, timer });
+    this.#room.move.activity.awaited.set(sessionId, performance.now() + windowMs);
   }
 
   /** Whose token this is, if that player has not come yet. */
   sessionOf(reconnectionToken: string): string | undefined {
-    for (const client of this.#clients.values())
+    for (const { client } of this.#awaited.values())
       if (client.reconnectionToken === reconnectionToken) return client.sessionId;
     return undefined;
   }
 
   /** A session that goes on where it was. @returns false if this is not one of the players, or it is here already */
   accept(socket: ServerSocket, sessionId: string, reconnectionToken: string): boolean {
-    const client = this.#take(sessionId, reconnectionToken);
-    if (client === undefined) return false;
-    const { received, sent } = client.link;
+    const taken = this.#take(sessionId, reconnectionToken);
+    if (taken === undefined) return false;
+    const { client, sent } = taken;
+    const { link } = client;
     const resumed = {
       type: "resumed",
       ...this.#as,
-      received,
+      received: link.received,
       sent,
       patchRateMs: this.#room.patchRate ?? 0,
       restored: true,
     } as const;
+    const isFirst = client.state === ClientState.JOINING;
     client.state = ClientState.JOINED;
-    client.link.attach(socket, client.link.centroid ? resumed : undefined);
+    // On a slow way it may have given this connection up and dialled again before it hears that it is back.
+    link.attachUnproven(socket, link.centroid ? resumed : undefined, () =>
+      this.#await(client, sent, RETURN_WINDOW_MS),
+    );
+    if (!isFirst) return true;
     this.#room.move.sendWhole(client);
     // It says again what the lost host had heard and what it has said since.
     this.#room.move.backlog.begin();
@@ -79,8 +96,10 @@ export class AwaitedPlayers {
     socket: ServerSocket,
     { sessionId, reconnectionToken, ...how }: Rejoining,
   ): MovableClient | undefined {
-    const client = this.#take(sessionId, reconnectionToken);
+    const client = this.#take(sessionId, reconnectionToken)?.client;
     if (client === undefined) return undefined;
+    client.state = ClientState.JOINING;
+    client._enqueuedMessages ??= [];
     client.link.removeAllListeners();
     const link = new SessionLink(how.centroid);
     link.compares = how.compares;
@@ -96,27 +115,26 @@ export class AwaitedPlayers {
     return client;
   }
 
-  #take(sessionId: string, reconnectionToken: string): MovableClient | undefined {
-    const client = this.#clients.get(sessionId);
-    if (client === undefined || client.reconnectionToken !== reconnectionToken) return undefined;
-    this.#forget(client);
-    return client.link.closed ? undefined : client;
+  #take(sessionId: string, reconnectionToken: string): Awaited | undefined {
+    const awaited = this.#awaited.get(sessionId);
+    if (awaited === undefined || awaited.client.reconnectionToken !== reconnectionToken) return undefined;
+    this.#forget(awaited.client);
+    return awaited.client.link.closed ? undefined : awaited;
   }
 
   #forget({ sessionId }: MovableClient): void {
-    this.#clients.delete(sessionId);
+    clearTimeout(this.#awaited.get(sessionId)?.timer);
+    this.#awaited.delete(sessionId);
     this.#room.move.activity.awaited.delete(sessionId);
   }
 
-  #abandon(): void {
-    for (const client of [...this.#clients.values()]) {
-      // It has moved on and is awaited there.
-      if (client.link.closed) continue;
-      // Colyseus holds the seat of a player whose connection broke only if it had joined.
-      client.state = ClientState.JOINED;
-      client._enqueuedMessages = undefined;
-      client.link.abandon();
-    }
+  #abandon(client: MovableClient): void {
+    // It has moved on and is awaited there.
+    if (client.link.closed) return;
+    // Colyseus holds the seat of a player whose connection broke only if it had joined.
+    client.state = ClientState.JOINED;
+    client._enqueuedMessages = undefined;
+    client.link.abandon();
   }
 }
 

@@ -49,6 +49,8 @@ export class SessionLink extends EventEmitter {
   /** While frozen: frames that arrived after the freeze, for the case that the room goes on here. */
   #late: Buffer[] | undefined;
   #lateBytes = 0;
+  /** Until the client has said something on this socket it may not have got it: its next one brings all of this again. */
+  #unproven: { frames: Uint8Array[]; bytes: number; onBroken: () => void } | undefined;
   #closed = false;
   /** Confirmed to the client so far. */
   #confirmed = 0;
@@ -66,6 +68,18 @@ export class SessionLink extends EventEmitter {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /**
+   * As {@link attach}, for a client that may have given this socket up: if it breaks before the client has said anything
+   * on it, `onBroken` is called instead of `close`, and everything sent from here on is there for the next one.
+   */
+  attachUnproven(socket: ServerSocket, first: ServerControl | undefined, onBroken: () => void): void {
+    const before = this.#unproven?.frames;
+    const frames = [...(before ?? []), ...this.#held];
+    const bytes = frames.reduce((sum, frame) => sum + frame.byteLength, 0);
+    this.attach(socket, first, before);
+    this.#unproven = { frames, bytes, onBroken };
   }
 
   /** Frames go to this socket from now on, those held first. An older socket is closed. */
@@ -89,6 +103,13 @@ export class SessionLink extends EventEmitter {
     if (this.#closed) return;
     this.sent++;
     if (this.#retained !== undefined) this.#retained.push(Buffer.from(frame));
+    if (this.#unproven !== undefined) {
+      this.#unproven.frames.push(Buffer.from(frame));
+      this.#unproven.bytes += frame.byteLength;
+      if (this.#unproven.bytes > MAX_HELD_BYTES) this.#end(CLOSE_ABNORMAL);
+      else this.#socket?.send(frame);
+      return;
+    }
     if (this.#socket !== undefined) {
       this.#socket.send(frame);
       return;
@@ -174,6 +195,7 @@ export class SessionLink extends EventEmitter {
   }
 
   #receive(frame: Buffer): void {
+    this.#unproven = undefined;
     if (this.centroid && isControl(frame)) {
       let message: ClientControl;
       try {
@@ -213,6 +235,10 @@ export class SessionLink extends EventEmitter {
 
   #broke(code: number): void {
     this.#socket = undefined;
+    if (this.#unproven !== undefined) {
+      this.#unproven.onBroken();
+      return;
+    }
     this.emit("broken", code);
     // While a migration is on, the room decides later: the client may already be at the destination.
     if (this.#retained === undefined) this.#end(code);
@@ -223,6 +249,7 @@ export class SessionLink extends EventEmitter {
     this.#closed = true;
     this.#socket = undefined;
     this.#held = [];
+    this.#unproven = undefined;
     this.emit("close", code);
   }
 }
