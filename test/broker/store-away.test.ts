@@ -69,6 +69,28 @@ it("a room whose host dies meanwhile is restored once its checkpoint can be read
   await until(async () => (await kept.rooms())[0]?.hostId === to);
 });
 
+it("a host that lets go of a room that is built again elsewhere does not end it", async () => {
+  const { world, roomId, from, to } = await scene();
+  await using _ = world;
+  const lost = world.agent(from);
+  const room = lost.rooms.get(roomId)!;
+  const fresh = world.agent(to);
+  restores(fresh);
+  const restore = fresh.scripts.get("restoreRoom")!;
+  fresh.scripts.set("restoreRoom", async (request) => {
+    lost.rooms.delete(roomId);
+    lost.tell(room, { event: "disposed" });
+    // What the same connection says next shows that the broker has read it.
+    const other = roomAt("witness", 1);
+    lost.tell(other, { event: "running", report: lost.report(other) });
+    await until(async () => (await where(world, "witness")).hostId === from);
+    return restore(request);
+  });
+  lost.silence();
+  await until(async () => (await where(world, roomId)).epoch === 2);
+  expect(await where(world, roomId)).toMatchObject({ hostId: to, state: "running" });
+});
+
 it("a standby is not passed over because no epoch could be had for it", async () => {
   const deployment = new SharedDeployment();
   const { store, cluster, kept } = deployment;

@@ -87,6 +87,8 @@ export class RoomEventRouter {
         return;
       case "disposed":
         if (!fromOwner) return;
+        // It has let go of it, since another host was asked to build it again.
+        if (room.stage.state === "restoring" && epoch < room.fencedEpoch) return;
         rooms.apply(room, { type: "dispose" });
         events.emit("room.ended", { roomId });
         return;

@@ -59,7 +59,9 @@ export class OwnerRecords {
 
   /** This broker decides about these rooms from now on: those that ended while nobody did are removed. */
   takeOver(roomIds: Iterable<string>): void {
-    for (const roomId of roomIds) if (this.#endedMs.delete(roomId)) this.remove(roomId);
+    const { rooms } = this.#options;
+    for (const roomId of roomIds)
+      if (this.#endedMs.delete(roomId) && rooms.get(roomId) === undefined) this.remove(roomId);
   }
 
   #ended(roomId: string): void {
