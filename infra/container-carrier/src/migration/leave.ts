@@ -101,6 +101,8 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   await answer(wire, "prepared", signal, progress);
   await using images = await ImageFolder.make(config);
   using silence = await SandboxSilenceMeter.open(ip);
+  // A silence is measured from a beat on; one that begins before the first is not seen.
+  await silence?.beatsAgain(BEAT_AGAIN_MS);
 
   const report = await options.report();
 
