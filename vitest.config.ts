@@ -12,8 +12,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } },
     sequence: { sequencer: SlowFirst },
-    // Most files start processes of their own and wait for them half of the time; more at once would fight for the cores.
-    maxWorkers: 3,
+    // Most files start processes of their own; more at once would fight for the cores.
+    maxWorkers: 2,
     onConsoleLog: (log) =>
       /\[Colyseus reconnection\]|onMessage\(\) not registered/.test(log) ? false : undefined,
   },

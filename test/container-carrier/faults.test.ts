@@ -49,7 +49,7 @@ describe.skipIf(problem !== undefined)("a move of a container that meets a fault
     FAULT_TIMEOUT_MS,
   );
 
-  it(
+  it.runIf(allFaults)(
     "waits for the broker when the source's agent is killed, and continues where it was",
     async () => {
       let source = "";
@@ -64,7 +64,7 @@ describe.skipIf(problem !== undefined)("a move of a container that meets a fault
     FAULT_TIMEOUT_MS,
   );
 
-  it(
+  it.runIf(allFaults)(
     "continues where it was when there is no space for its memory, and moves once there is",
     async () => {
       const { roomId } = player.room;

@@ -11,7 +11,7 @@ import { kindOf, shrink } from "./shrink.js";
 import { simulate } from "./simulate.js";
 
 /** About a tenth of a second each on a free core; `npm run simulate-faults` runs as many as it has time for. */
-const SEEDS = 100;
+const SEEDS = 50;
 /** A mistake may need the right moment. */
 const TRIES = 6;
 

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { type BareColyseus, startBareColyseus } from "../support/bare-colyseus.js";
 import { descendants, listener } from "../support/processes.js";
 
-const RUNS = Number(process.env.CENTROID_RULE_RUNS ?? 3);
+const RUNS = Number(process.env.CENTROID_RULE_RUNS ?? 2);
 const SEED = Number(process.env.CENTROID_RULE_SEED ?? 20_261_129);
 /** A restored room waits for its players; on a busy machine that takes a while. */
 const PATIENCE = { timeout: 30_000, interval: 10 };
