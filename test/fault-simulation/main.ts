@@ -39,9 +39,10 @@ for (let seed = first; runs === 0 || (!values.once && performance.now() < endsAt
   const run = await simulate(world, seed, { disk: values.disk });
   runs++;
   simulatedMs += run.simulatedMs;
+  const breaks = run.violations.length > 0;
+  if (breaks) broken++;
   if (values.once) console.log(print(run, true).join("\n"));
-  else if (run.violations.length > 0) {
-    broken++;
+  else if (breaks) {
     if (values["keep-going"]) console.log(`seed ${seed}: ${run.violations.join("; ")}`);
     else {
       console.log(`seed ${seed} breaks a promise: ${run.violations.join("; ")}`);
