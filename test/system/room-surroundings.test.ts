@@ -139,7 +139,7 @@ describe("CentroidClient is Colyseus' client", () => {
     expect(client.playerToken).toMatch(/\./);
     await room.leave();
     await expect(client.consumeSeatReservation({ roomId: "x" } as never)).rejects.toMatchObject({
-      code: "PROTOCOL_VERSION",
+      code: "ROOM_NOT_FOUND",
     });
   });
 
