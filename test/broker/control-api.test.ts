@@ -155,7 +155,7 @@ describe("the control API", () => {
     const document = await world.get<{ paths: Record<string, Record<string, { summary?: string }>> }>(
       "/openapi.json",
     );
-    const routes = Object.values({ ...controlRoutes, ...playerRoutes });
+    const routes = [...Object.values(controlRoutes), ...Object.values(playerRoutes)];
     for (const { method, path, summary } of routes) {
       const described = document.paths[path.replace(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
       expect([path, described?.summary]).toEqual([path, summary]);

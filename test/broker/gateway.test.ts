@@ -78,7 +78,7 @@ describe("a room's socket", () => {
     const { frames } = await dial(`${socketUrl(world)}${slash}${pathOf(seat)}`, { say: "hello" });
     expect(frames.map(String)).toEqual(["hello"]);
     // The gateway plays the SDK's part, and says so to the host.
-    expect(upstream.asked.map(({ url }) => url)).toEqual([`${pathOf(seat)}&centroid=1`]);
+    expect(upstream.asked.map(({ url }) => url)).toEqual([`${pathOf(seat)}&centroid=1&compare=1`]);
   });
 
   it("brings headers and cookies, and the address of who asks in place of what it says of itself", async () => {

@@ -229,11 +229,12 @@ export class Agent implements AsyncDisposable {
         `host ${this.#options.config.hostId} does not offer this carrier`,
       );
     }
-    this.#grants.remember(request, grant);
+    this.#grants.begin(request, grant);
     try {
       return await carrier.handle(request);
     } finally {
-      if (!this.#carriers.some((each) => each.has(request.roomId))) this.#grants.forgetAll(request.roomId);
+      const isHere = this.#carriers.some((each) => each.has(request.roomId));
+      this.#grants.end(request, isHere);
     }
   }
 
