@@ -62,7 +62,9 @@ async function raw(channel: string): Promise<WebSocket> {
     body: JSON.stringify({ channel }),
   });
   const { publicAddress, processId, roomId, sessionId } = (await response.json()) as SeatReservation;
-  const socket = new WebSocket(`ws://${publicAddress}/${processId}/${roomId}?sessionId=${sessionId}`);
+  // Stock clients come by the broker's address unless they are told another.
+  const address = publicAddress ?? new URL(system.url).host;
+  const socket = new WebSocket(`ws://${address}/${processId}/${roomId}?sessionId=${sessionId}`);
   // Colyseus' acknowledgement of the first frame, without which nobody has joined.
   socket.once("message", () => socket.send(Buffer.from([10])));
   await once(socket, "message");
