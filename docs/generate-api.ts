@@ -23,6 +23,7 @@ export const PUBLIC = [
   {
     name: "@centroid/server",
     file: "server/broker/dist/index.d.ts",
+    also: "infra/gateway/dist/embedded.d.ts",
     about: "Runs a broker in a program of your own.",
   },
   {
@@ -39,7 +40,12 @@ export const PUBLIC = [
 
 /** Every public export, by the module it is imported from. */
 export function reference(): Map<string, Entry[]> {
-  return new Map(PUBLIC.map(({ name, file }) => [name, readEntries(join(ROOT, file), ROOT)]));
+  return new Map(
+    PUBLIC.map(({ name, file, ...more }) => {
+      const files = "also" in more ? [file, more.also] : [file];
+      return [name, files.flatMap((each) => readEntries(join(ROOT, each), ROOT))];
+    }),
+  );
 }
 
 /** The reference as files: name in docs/api to contents. */

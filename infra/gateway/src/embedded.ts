@@ -8,6 +8,10 @@ interface EmbeddedParts
   limited: boolean;
 }
 
+/**
+ * Lets the broker's own port carry players' sockets: `startBroker({ gateway: embeddedGateway })`. Without it players reach
+ * the room hosts themselves, or a gateway in a process of its own.
+ */
 export function embeddedGateway({ limited, ...parts }: EmbeddedParts): Gateway {
   return new Gateway({ ...parts, maxPerAddress: limited ? MAX_PER_ADDRESS : undefined });
 }

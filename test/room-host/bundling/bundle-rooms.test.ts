@@ -1,8 +1,8 @@
 /** A bundle of rooms loads with the copies of the installation that made it, whatever lay in the cache before. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { expect, it } from "vitest";
@@ -23,11 +23,15 @@ async function install(folder: string): Promise<(roomsDir: string, outDir: strin
   await symlink(join(ROOT, "client/protocol"), join(modules, "@centroid/protocol"));
   for (const name of ["esbuild", "zod"]) await symlink(join(ROOT, "node_modules", name), join(modules, name));
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
-  for (const name of ["build-rooms.js", "source-plugins.js", "room-exports.js"]) {
-    const code = await readFile(join(ROOT, "infra/room-host/dist/bundling", name), "utf8");
+  const dist = join(ROOT, "infra/room-host/dist");
+  const bundling = (await readdir(join(dist, "bundling"))).map((name) => `bundling/${name}`);
+  for (const name of [...bundling, "colyseus/room-presence.js"]) {
+    if (!name.endsWith(".js")) continue;
+    const code = await readFile(join(dist, name), "utf8");
+    await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), code.replace(/^\/\/# sourceMappingURL.*$/m, ""));
   }
-  const { buildRooms } = (await import(join(folder, "build-rooms.js"))) as {
+  const { buildRooms } = (await import(join(folder, "bundling/build-rooms.js"))) as {
     buildRooms: typeof bundleRooms;
   };
   return buildRooms;
