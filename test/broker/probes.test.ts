@@ -132,6 +132,29 @@ describe("probe reports", () => {
     expect(await send({ latitude: 2, longitude: 1 })).toBe(2_000);
   });
 
+  it("are asked for without a pause after the player's path has changed, until it is placed again", async () => {
+    await using world = await World.start(HOSTS);
+    const { identity } = await player(world);
+    const measure = (hostIds: readonly string[], rttMs: number) =>
+      report(world, {
+        ...identity,
+        probes: hostIds.map((hostId) => ({ hostId, rttsMs: [rttMs, rttMs, rttMs] })),
+      });
+    await measure(HOSTS.slice(0, 4), 20);
+    await measure(HOSTS.slice(4), 20);
+    const standing = (await world.get<BeaconList>("/centroid/v1/beacons")).beacons.length;
+    const known = ["a"];
+    let answer = await measure(known, 200);
+    while (known.length < standing) {
+      expect(answer.intervalMs).toBeLessThan(500);
+      const next = answer.next.map(({ hostId }) => hostId).filter((hostId) => !known.includes(hostId));
+      expect(next).not.toEqual([]);
+      known.push(...next);
+      answer = await measure(next, 200);
+    }
+    expect(answer.intervalMs).toBe(2_000);
+  });
+
   it("name at most four hosts to confirm next, none of them draining", async () => {
     await using world = await World.start(HOSTS);
     const { identity } = await player(world);

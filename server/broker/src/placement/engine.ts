@@ -77,6 +77,11 @@ export class PlacementEngine {
     );
   }
 
+  /** Whether the player's path changed just now, and too little is measured since to say where it is. */
+  isRemeasuring(playerId: string, atMs: number): boolean {
+    return this.#world.map.isRemeasuring(playerId, atMs);
+  }
+
   latency(playerId: string, hostId: string): Latency {
     const { source, p50Ms, p95Ms, jitterMs, loss } = this.#world.map.estimate(playerId, hostId);
     return { source, p50Ms, p95Ms, jitterMs, loss };

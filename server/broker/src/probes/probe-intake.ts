@@ -16,6 +16,8 @@ import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
 const MIN_INTERVAL_MS = 2_000;
 const MAX_INTERVAL_MS = 30_000;
 const BACK_OFF = 1.5;
+/** Rooms wait for a player whose path has just changed: what places it again is measured without a pause. */
+const REMEASURE_INTERVAL_MS = 250;
 /** Measurements of a newcomer come before the news that it has joined; they wait for it so long. */
 const NEWCOMER_MS = 30_000;
 
@@ -107,13 +109,16 @@ export class ProbeIntake {
         else if (verdict.pathChanged) changed = true;
       }
     }
-    player.intervalMs =
-      changed || player.intervalMs === 0
-        ? MIN_INTERVAL_MS
-        : Math.min(MAX_INTERVAL_MS, player.intervalMs * BACK_OFF);
+    player.intervalMs = this.#nextInterval(player, changed, atMs);
     for (const { roomId } of player.sessions.values()) loop.mark(roomId);
     events.emit("player.measured", { player });
     return [...rejected].map(([hostId, reason]) => ({ hostId, reason }));
+  }
+
+  #nextInterval({ playerId, intervalMs }: PlayerEntry, changed: boolean, atMs: number): number {
+    if (this.#options.engine.isRemeasuring(playerId, atMs)) return REMEASURE_INTERVAL_MS;
+    if (changed || intervalMs < MIN_INTERVAL_MS) return MIN_INTERVAL_MS;
+    return Math.min(MAX_INTERVAL_MS, intervalMs * BACK_OFF);
   }
 
   /** @returns true if it is somewhere else than before */
