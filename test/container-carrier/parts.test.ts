@@ -87,6 +87,7 @@ describe("settings of a host", () => {
     [{ addresses: { from: "10.81.0.1", to: "10.81.0.2" } }, /must lie within/],
     [{ addresses: { from: "10.80.16.2", to: "10.80.16.1" } }, /comes after/],
     [{ gateway: "10.90.0.1" }, /cannot reach it/],
+    [{ peerAddress: "10.80.16.1" }, /is in use \(peerAddress\)/],
   ])("%j are refused", (change, why) => {
     expect(containerSettingsSchema.safeParse({ ...good, ...change }).error?.issues[0]?.message).toMatch(why);
   });

@@ -6,6 +6,7 @@ export type { AgentConfig } from "./config.js";
 export { runAgentProcess } from "./run-agent-process.js";
 export { compileProgram } from "./sandbox/compile.js";
 export { GuestAddresses } from "./sandbox/guest-addresses.js";
+export { checkAddresses, readHostSettings } from "./sandbox/host-settings.js";
 export { RoomRecords, roomIdOf, sandboxNameOf } from "./sandbox/room-records.js";
 export { CommandError, run } from "./sandbox/run.js";
 export { SandboxCarrier } from "./sandbox/sandbox-carrier.js";

@@ -1,12 +1,11 @@
 /** Makes a host of one's own ready for rooms in containers. */
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { countOf } from "@centroid/agent";
+import { countOf, readHostSettings } from "@centroid/agent";
 import { CentroidError } from "@centroid/protocol";
 import type { RoomsBundle } from "@centroid/room-host/bundling";
-import { z } from "zod";
 import { type ContainerConfig, type ContainerSettings, containerSettingsSchema } from "../base/config.js";
 import { buildRoomRoot } from "../container/room-root.js";
 import { criuProblem } from "../criu/criu.js";
@@ -15,29 +14,8 @@ import { criuProblem } from "../criu/criu.js";
 const MEMORY_SHARE = 0.5;
 
 /** @throws CentroidError CONFIG_INVALID naming the file, the setting and what is wrong */
-export async function readContainerSettings(file: string): Promise<ContainerSettings> {
-  const invalid = (what: string, cause?: unknown): CentroidError =>
-    new CentroidError("CONFIG_INVALID", `${file}: ${what}; see docs/containers.md, "Hosts of your own"`, {
-      cause,
-    });
-  const text = await readFile(file, "utf8").catch((cause: Error) => {
-    throw invalid(cause.message, cause);
-  });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(`is not JSON (${CentroidError.from(cause).message})`, cause);
-  }
-  const parsed = containerSettingsSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw invalid(
-    z
-      .prettifyError(parsed.error)
-      .replace(/^✖ /, "")
-      .replace(/\s*\n\s*(✖ )?/g, ", "),
-  );
-}
+export const readContainerSettings = (file: string): Promise<ContainerSettings> =>
+  readHostSettings(file, containerSettingsSchema, 'docs/containers.md, "Hosts of your own"');
 
 /**
  * Checks the host and builds the root of its containers.

@@ -1,11 +1,9 @@
 /** Makes a host of one's own ready for rooms in virtual machines. */
-import { readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
-import { countOf } from "@centroid/agent";
+import { countOf, readHostSettings } from "@centroid/agent";
 import { Connection } from "@centroid/node-libvirt";
 import { CentroidError } from "@centroid/protocol";
 import type { RoomsBundle } from "@centroid/room-host/bundling";
-import { z } from "zod";
 import { type VmConfig, type VmSettings, vmSettingsSchema } from "../base/config.js";
 import { detectAccelerator } from "../guest/accelerator.js";
 import { GuestHost } from "../guest/guests.js";
@@ -17,27 +15,8 @@ import { checkVmHost } from "./host-checks.js";
 const MEMORY_SHARE_FOR_GUESTS = 0.75;
 
 /** @throws CentroidError CONFIG_INVALID naming the file, the setting and what is wrong */
-export async function readVmSettings(file: string): Promise<VmSettings> {
-  const invalid = (what: string, cause?: unknown): CentroidError =>
-    new CentroidError("CONFIG_INVALID", `${file}: ${what}; see docs/vm.md, "Hosts of your own"`, { cause });
-  const text = await readFile(file, "utf8").catch((cause: Error) => {
-    throw invalid(cause.message, cause);
-  });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(`is no JSON (${CentroidError.from(cause).message})`, cause);
-  }
-  const parsed = vmSettingsSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw invalid(
-    z
-      .prettifyError(parsed.error)
-      .replace(/^✖ /, "")
-      .replace(/\s*\n\s*(✖ )?/g, ", "),
-  );
-}
+export const readVmSettings = (file: string): Promise<VmSettings> =>
+  readHostSettings(file, vmSettingsSchema, 'docs/vm.md, "Hosts of your own"');
 
 /**
  * Checks the host, makes or takes the image, finds out how guests run, and makes the template that rooms start from.
