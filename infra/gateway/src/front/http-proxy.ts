@@ -6,7 +6,7 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import { request as httpsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_PSEUDONYM } from "@centroid/protocol";
-import { REPLACED } from "./passed-headers.js";
+import { endToEnd, HOP_BY_HOP, OF_ORIGIN } from "@centroid/protocol/node";
 
 /** Options of a join and orders of operators are small. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -15,17 +15,6 @@ const RETRY_FOR_MS = 6_000;
 const RETRY_MS = 150;
 /** Creating a room may take authors' code that long. */
 const ANSWER_TIMEOUT_MS = 120_000;
-/** Of one hop each (RFC 9110, 7.6.1). */
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 export interface HttpProxyOptions {
   /** `http(s)://host:port`; the next one is asked when one cannot be reached. */
   brokerUrls: readonly string[];
@@ -55,7 +44,7 @@ export class HttpProxy {
       for (let tried = 0; tried < brokerUrls.length; tried++) {
         const answered = await this.#ask(brokerUrls[this.#at % brokerUrls.length] ?? "", request, body);
         if (answered !== undefined) {
-          response.writeHead(answered.statusCode ?? 502, ownHeaders(answered));
+          response.writeHead(answered.statusCode ?? 502, endToEnd(answered.rawHeaders));
           answered.on("error", () => response.destroy());
           answered.pipe(response);
           return;
@@ -79,7 +68,7 @@ export class HttpProxy {
     const send = brokerUrl.startsWith("https:") ? httpsRequest : httpRequest;
     const headers: Record<string, string | string[]> = {};
     for (const [name, value] of Object.entries(request.headers))
-      if (value !== undefined && !REPLACED.has(name) && !HOP_BY_HOP.has(name)) headers[name] = value;
+      if (value !== undefined && !OF_ORIGIN.has(name) && !HOP_BY_HOP.has(name)) headers[name] = value;
     headers["content-length"] = String(body.byteLength);
     if (body.byteLength === 0 && (request.method === "GET" || request.method === "HEAD"))
       delete headers["content-length"];
@@ -109,13 +98,4 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
     parts.push(part as Buffer);
   }
   return Buffer.concat(parts);
-}
-
-function ownHeaders({ rawHeaders }: IncomingMessage): string[] {
-  const own: string[] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] ?? "";
-    if (!HOP_BY_HOP.has(name.toLowerCase())) own.push(name, rawHeaders[at + 1] ?? "");
-  }
-  return own;
 }

@@ -1,22 +1,9 @@
 /** Which headers of a player's request go on to the room: its own words, but not what it says of where it comes from. */
 import type { IncomingMessage } from "node:http";
+import { HOP_BY_HOP, OF_ORIGIN } from "@centroid/protocol/node";
 
-/** Said anew for whoever is behind: what the caller says of itself counts for nothing. */
-export const REPLACED: ReadonlySet<string> = new Set([
-  "forwarded",
-  "x-forwarded-for",
-  "x-real-ip",
-  "x-client-ip",
-]);
-/** Of the connection itself, which ends here (RFC 9110, 7.6.1; RFC 6455, 4.1). */
-const OF_CONNECTION: ReadonlySet<string> = new Set([
-  "connection",
-  "upgrade",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
+/** Of the handshake with this end (RFC 6455, 4.1), and of a request's body. */
+const OF_HANDSHAKE: ReadonlySet<string> = new Set([
   "content-length",
   "sec-websocket-key",
   "sec-websocket-version",
@@ -27,7 +14,8 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 export function passedOn({ headers }: IncomingMessage): Record<string, string> {
   const passed: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || REPLACED.has(name) || OF_CONNECTION.has(name)) continue;
+    if (value === undefined || OF_ORIGIN.has(name) || HOP_BY_HOP.has(name) || OF_HANDSHAKE.has(name))
+      continue;
     passed[name] = Array.isArray(value) ? value.join(", ") : value;
   }
   return passed;

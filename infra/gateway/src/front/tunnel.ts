@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { REPLACED } from "./passed-headers.js";
+import { OF_ORIGIN } from "@centroid/protocol/node";
 
 /** A host that does not answer within this is not waited for; players' SDKs try again. */
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -98,7 +98,7 @@ function headOf({ request, target, search, clientAddress }: TunnelOptions): stri
   const { rawHeaders } = request;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? "";
-    if (!REPLACED.has(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[at + 1]}`);
+    if (!OF_ORIGIN.has(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[at + 1]}`);
   }
   lines.push(`X-Forwarded-For: ${clientAddress}`);
   return `${lines.join("\r\n")}\r\n\r\n`;

@@ -4,15 +4,8 @@
  */
 import { Agent, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream";
+import { endToEnd, OF_ORIGIN } from "@centroid/protocol/node";
 import type { HostRegistry } from "../hosts/host-registry.js";
-
-/** Of one connection, so never passed on (RFC 9110, 7.6.1). */
-const HOP_BY_HOP = new Set([
-  ...["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te"],
-  ...["trailer", "transfer-encoding", "upgrade"],
-]);
-/** Said anew: what the caller says of itself counts for nothing. */
-const REPLACED = new Set(["forwarded", "x-forwarded-for", "x-real-ip", "x-client-ip"]);
 
 export interface Asking {
   /** Who really asks. */
@@ -51,7 +44,7 @@ export class AppProxy implements Disposable {
       else refuse(outgoing, 502, "the project's server has not answered");
     };
     upstream.on("response", (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.statusMessage, forwarded(answer.rawHeaders));
+      outgoing.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders));
       pipeline(answer, outgoing, () => undefined);
     });
     upstream.on("error", fail);
@@ -77,23 +70,12 @@ export class AppProxy implements Disposable {
 }
 
 function headersFor({ rawHeaders }: IncomingMessage, { address, scheme }: Asking): string[] {
-  const kept = forwarded(rawHeaders, REPLACED);
+  const kept = endToEnd(rawHeaders, OF_ORIGIN);
   return [...kept, "X-Forwarded-For", address, ...(has(kept) ? [] : ["X-Forwarded-Proto", scheme])];
 }
 
 const has = (headers: readonly string[]): boolean =>
   headers.some((name, at) => at % 2 === 0 && name.toLowerCase() === "x-forwarded-proto");
-
-/** Names and values in turn, as Node has them: several of one name stay several. */
-function forwarded(rawHeaders: readonly string[], but: ReadonlySet<string> = new Set()): string[] {
-  const kept: string[] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] ?? "";
-    const key = name.toLowerCase();
-    if (!HOP_BY_HOP.has(key) && !but.has(key)) kept.push(name, rawHeaders[at + 1] ?? "");
-  }
-  return kept;
-}
 
 function refuse(outgoing: ServerResponse, status: number, message: string): void {
   const body = JSON.stringify({ error: { code: "HOST_LOST", message } });
