@@ -11,6 +11,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } },
+    // Built code is Node's to load, as it is for users; transformed once more it cost every file seconds.
+    server: { deps: { external: [/\/dist\//] } },
     sequence: { sequencer: SlowFirst },
     // Most files start processes of their own; more at once would fight for the cores.
     maxWorkers: 2,
