@@ -2,13 +2,7 @@
 export type { DistanceEmulatorOptions, EmulatorStatus } from "./distance/config.js";
 export { EmulatorControl } from "./distance/control-client.js";
 export { type DistanceEmulator, startDistanceEmulator } from "./distance/start-distance-emulator.js";
-export {
-  benchVmMigration,
-  type VmBenchOptions,
-  type VmBenchRun,
-  type VmLoad,
-  vmLoads,
-} from "./lab/bench-migrate.js";
+export { benchVmMigration, type VmBenchOptions, type VmBenchRun } from "./lab/bench-migrate.js";
 export { socketBuffers } from "./lab/buffers.js";
 export { type DeployLab, startContainerLab, startDeployLab } from "./lab/deploy-lab.js";
 export { GuestPair, type GuestPairOptions, type PairHost } from "./lab/guest-pair.js";

@@ -3,9 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { GuestImage, VmMode } from "@centroid/vm-carrier";
 import { detectAccelerator } from "@centroid/vm-carrier";
 import { GuestPair, type PairHost } from "./guest-pair.js";
-
-export const vmLoads = ["idle", "network", "memory", "storage", "compute", "mixed"] as const;
-export type VmLoad = (typeof vmLoads)[number];
+import type { VmLoad } from "./vm-loads.js";
 
 export interface VmBenchOptions {
   readonly image: GuestImage;

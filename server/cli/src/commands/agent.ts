@@ -2,14 +2,12 @@
 import { readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join, resolve } from "node:path";
-import { type AgentConfig, roomEnvironment, startAgent } from "@centroid/agent";
-import { containerCapacity, prepareContainerHost, readContainerSettings } from "@centroid/container-carrier";
+import type { AgentConfig } from "@centroid/agent";
+import { roomEnvironment } from "@centroid/agent/room-environment";
 import { type CarrierKind, CentroidError, printable } from "@centroid/protocol";
-import { bundleApp, bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
-import { prepareVmHost, readVmSettings, vmCapacity } from "@centroid/vm-carrier";
+import type { RoomsBundle } from "@centroid/room-host/bundling";
 import { type Command, Option } from "commander";
 import { loadConfig } from "../config/config.js";
-import { AGENT_PROGRAMS } from "../deployment/agent-programs.js";
 import { noticeSlowTransport } from "../deployment/transport-notice.js";
 import { fail, notice, print, printJson } from "../terminal/output.js";
 import { untilStopped } from "../terminal/until-stopped.js";
@@ -136,6 +134,10 @@ export function registerAgent(program: Command): void {
         const config = await agentConfig(flags, say);
         if (flags.carrier === "process") await noticeSlowTransport(say);
         stop.throwIfAborted();
+        const [{ startAgent }, { AGENT_PROGRAMS }] = await Promise.all([
+          import("@centroid/agent"),
+          import("../deployment/agent-programs.js"),
+        ]);
         const program = AGENT_PROGRAMS[flags.carrier];
         await using agent = await startAgent(config, {
           onNotice: say,
@@ -200,13 +202,14 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
 }
 
 /** @throws CentroidError CONFIG_INVALID */
-function bundleOf(
+async function bundleOf(
   { rooms, app, carrier }: AgentFlags,
   into: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<RoomsBundle> {
   if ((rooms === undefined) === (app === undefined))
     throw new CentroidError("CONFIG_INVALID", "give either --rooms or --app");
+  const { bundleApp, bundleRooms } = await import("@centroid/room-host/bundling");
   if (app === undefined) return bundleRooms(rooms ?? "", into, environment);
   if (carrier !== "process")
     throw new CentroidError(
@@ -253,6 +256,9 @@ async function containers(
       "CONFIG_INVALID",
       "--carrier container needs --container FILE; see docs/containers.md, Hosts of your own",
     );
+  const { containerCapacity, prepareContainerHost, readContainerSettings } = await import(
+    "@centroid/container-carrier"
+  );
   const settings = await readContainerSettings(flags.container);
   const container = await prepareContainerHost(settings, { rooms, stateDir: resolve(stateDir), notice });
   return {
@@ -278,6 +284,7 @@ async function machines(
       "CONFIG_INVALID",
       "--room-env does not work with --carrier vm: virtual machines do not see their host's environment; remove it",
     );
+  const { prepareVmHost, readVmSettings, vmCapacity } = await import("@centroid/vm-carrier");
   const settings = await readVmSettings(flags.vm);
   const vm = await prepareVmHost(settings, { rooms, stateDir: resolve(stateDir), notice });
   return { carriers: ["vm"], vm, capacityRooms: flags.capacity ?? vmCapacity(vm) };

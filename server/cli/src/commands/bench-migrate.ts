@@ -1,13 +1,11 @@
 /** `centroid bench migrate`: what a player notices when a room's whole machine moves, and when only its state does. */
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { benchVmMigration, vmLoads } from "@centroid/emulation";
+import { VM_LOADS, type VmLoad } from "@centroid/emulation/vm-loads";
 import { quantileOf } from "@centroid/placement";
 import { type CarrierKind, CentroidError } from "@centroid/protocol";
-import { buildGuestImage } from "@centroid/vm-carrier";
 import { type Command, Option } from "commander";
-import { benchContainers } from "../benches/container-bench.js";
-import { benchHandoff, type MoveRun } from "../benches/handoff-bench.js";
+import type { MoveRun } from "../benches/handoff-bench.js";
 import { migrateReport } from "../benches/migrate-report.js";
 import { color, fail, ms, print, table } from "../terminal/output.js";
 import { DEFAULT_IMAGE_DIR } from "./image.js";
@@ -15,7 +13,7 @@ import { DEFAULT_IMAGE_DIR } from "./image.js";
 interface MigrateFlags {
   carrier: CarrierKind;
   mode: "precopy" | "postcopy" | "hybrid";
-  load: (typeof vmLoads)[number] | "all";
+  load: VmLoad | "all";
   runs: number;
   memory: number;
   imageDir: string;
@@ -62,7 +60,7 @@ export function registerBenchMigrate(bench: Command): void {
     )
     .addOption(
       new Option("--load <load>", "what the guest does meanwhile")
-        .choices([...vmLoads, "all"])
+        .choices([...VM_LOADS, "all"])
         .default("idle"),
     )
     .option("--runs <number>", "migrations per load", Number, 10)
@@ -86,8 +84,12 @@ export function registerBenchMigrate(bench: Command): void {
       try {
         if (!Number.isInteger(flags.runs) || flags.runs < 1)
           throw new CentroidError("BAD_REQUEST", "--runs takes a whole number from 1");
+        const { benchHandoff } = await import("../benches/handoff-bench.js");
         await collect("hand-off", benchHandoff(flags.runs));
-        if (flags.carrier === "container") await collect("container", benchContainers(flags.runs, noticeOf));
+        if (flags.carrier === "container") {
+          const { benchContainers } = await import("../benches/container-bench.js");
+          await collect("container", benchContainers(flags.runs, noticeOf));
+        }
         for (const { load, runs } of flags.carrier === "vm" ? await machines(flags) : [])
           await collect(load, runs);
         const rows = all.map(summary);
@@ -103,8 +105,12 @@ const noticeOf = (line: string): void => void process.stderr.write(`${color.yell
 
 /** Each begins when it is read. */
 async function machines(flags: MigrateFlags): Promise<{ load: string; runs: AsyncGenerator<MoveRun> }[]> {
+  const [{ benchVmMigration }, { buildGuestImage }] = await Promise.all([
+    import("@centroid/emulation"),
+    import("@centroid/vm-carrier"),
+  ]);
   const image = await buildGuestImage({ directory: resolve(flags.imageDir) });
-  const loads = flags.load === "all" ? vmLoads : [flags.load];
+  const loads = flags.load === "all" ? VM_LOADS : [flags.load];
   return loads.map((load) => ({
     load,
     runs: benchVmMigration({

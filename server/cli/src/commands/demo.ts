@@ -2,7 +2,6 @@
  * `centroid demo` (`npm start`): the whole thing in one terminal. Six edge agents in real cities, distances
  * emulated on the wire, bots that join, play and travel, and a line for every room that follows them.
  */
-import { runBots } from "@centroid/bots";
 import { printable, printableValues } from "@centroid/protocol";
 import type { Command } from "commander";
 import { loadConfig } from "../config/config.js";
@@ -99,6 +98,7 @@ async function play(
   rooms: number,
   stop: AbortSignal,
 ): Promise<void> {
+  const { runBots } = await import("@centroid/bots");
   for (let seed = 1; !stop.aborted; seed++) {
     await runBots({
       brokerUrl,

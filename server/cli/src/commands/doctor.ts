@@ -3,8 +3,6 @@ import { execFile, spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { containerTrial } from "@centroid/container-carrier";
-import { labProblem } from "@centroid/emulation";
 import { uwsProblem } from "@centroid/room-host/sockets";
 import type { Command } from "commander";
 import { color, EXIT, print, printJson, table } from "../terminal/output.js";
@@ -190,6 +188,7 @@ function guestFault(qemu: string): Promise<string | undefined> {
 /** What `up --carrier vm` and `lab` need together: root, a tap device, a compiler, libvirt, QEMU and its addon. */
 async function vmRooms(): Promise<Finding> {
   const found = { name: "rooms in VMs", neededFor: "centroid up --carrier vm, centroid lab" };
+  const { labProblem } = await import("@centroid/emulation");
   const problem = await labProblem();
   if (problem === undefined) return { ...found, ok: true, detail: "everything is installed" };
   const [detail = problem, ...remedy] = problem.split(/: |\. /);
@@ -199,6 +198,7 @@ async function vmRooms(): Promise<Finding> {
 /** Versions say little: one container is really dumped and restored, with a connection that has to survive it. */
 async function containerRooms(): Promise<Finding> {
   const found = { name: "rooms in containers", neededFor: "moving rooms with --carrier container" };
+  const { containerTrial } = await import("@centroid/container-carrier");
   const problem = await containerTrial();
   if (problem === undefined)
     return { ...found, ok: true, detail: "a program with an open connection was dumped and restored" };

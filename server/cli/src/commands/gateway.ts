@@ -2,7 +2,6 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { startGateway } from "@centroid/gateway";
 import { CentroidError, idSchema, printable } from "@centroid/protocol";
 import { type Command, Option } from "commander";
 import { fail, notice, print, printJson } from "../terminal/output.js";
@@ -73,6 +72,7 @@ export function registerGateway(program: Command): void {
       const json = flags.json === true;
       const stop = untilStopped();
       try {
+        const { startGateway } = await import("@centroid/gateway");
         await using gateway = await startGateway({
           gatewayId: idSchema.parse(flags.gatewayId),
           brokerUrls: flags.broker.split(",").map((url) => url.trim()),

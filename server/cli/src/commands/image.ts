@@ -1,7 +1,6 @@
 /** `centroid image`: the guest that rooms run in when the carrier is `vm`. */
 import { resolve } from "node:path";
 import { CentroidError } from "@centroid/protocol";
-import { buildGuestImage, readGuestImage } from "@centroid/vm-carrier";
 import type { Command } from "commander";
 import { color, fail, print, printJson } from "../terminal/output.js";
 
@@ -27,6 +26,7 @@ export function registerImage(program: Command): void {
     .action(async (flags: ImageFlags) => {
       const json = flags.json === true;
       try {
+        const { buildGuestImage } = await import("@centroid/vm-carrier");
         const built = await buildGuestImage({
           directory: resolve(flags.dir),
           ...(flags.program === undefined ? {} : { program: resolve(flags.program) }),
@@ -46,6 +46,7 @@ export function registerImage(program: Command): void {
     .option("--dir <dir>", "folder of the image", DEFAULT_IMAGE_DIR)
     .action(async (flags: ImageFlags) => {
       try {
+        const { readGuestImage } = await import("@centroid/vm-carrier");
         const built = await readGuestImage(resolve(flags.dir));
         if (built === undefined)
           throw new CentroidError("NOT_FOUND", `no guest image in ${flags.dir}; run: centroid image build`);

@@ -1,5 +1,5 @@
 /** `centroid lab`: a test network of namespaces on one box, with a libvirt per edge host. Needs root. */
-import { defaultTopology, Lab, type LabLink, type LinkProperties, readTopology } from "@centroid/emulation";
+import type { Lab, LabLink, LinkProperties } from "@centroid/emulation";
 import { type Command, Option } from "commander";
 import { color, fail, ms, print, printJson, table } from "../terminal/output.js";
 
@@ -21,6 +21,9 @@ interface LinkFlags extends LabFlags {
   up?: boolean;
   down?: boolean;
 }
+
+/** Loaded when a lab is asked for: other commands need none of it. */
+const emulation = () => import("@centroid/emulation");
 
 async function act(json: boolean | undefined, action: () => Promise<void>): Promise<void> {
   try {
@@ -87,6 +90,7 @@ export function registerLab(program: Command): void {
     .option("--file <file>", "JSON file with hosts, sites and links (instead of --hosts)")
     .action((flags: UpFlags) =>
       act(flags.json, async () => {
+        const { defaultTopology, Lab, readTopology } = await emulation();
         const topology =
           flags.file === undefined ? defaultTopology(flags.hosts) : await readTopology(flags.file);
         const up = await Lab.up(topology, {
@@ -100,7 +104,7 @@ export function registerLab(program: Command): void {
     );
 
   named(lab.command("status").description("show hosts, sites and links")).action((flags: LabFlags) =>
-    act(flags.json, async () => show(await Lab.open(flags.name), flags.json)),
+    act(flags.json, async () => show(await (await emulation()).Lab.open(flags.name), flags.json)),
   );
 
   named(lab.command("link").description("change a link of a running lab").argument("<a>").argument("<b>"))
@@ -120,6 +124,7 @@ export function registerLab(program: Command): void {
           ...(flags.up === true ? { up: true } : {}),
           ...(flags.down === true ? { up: false } : {}),
         };
+        const { Lab } = await emulation();
         const link = await (await Lab.open(flags.name)).setLink(a, b, change);
         if (flags.json === true) printJson(link);
         else print(table(["LINK", "RTT", "JITTER", "LOSS", "BANDWIDTH"], [linkRow(link)]));
@@ -129,6 +134,7 @@ export function registerLab(program: Command): void {
   named(lab.command("down").description("stop the lab and remove everything, also after a crash")).action(
     (flags: LabFlags) =>
       act(flags.json, async () => {
+        const { Lab } = await emulation();
         const present = await Lab.down(flags.name);
         if (flags.json === true) printJson({ name: flags.name, up: false });
         else print(present ? `lab ${flags.name} is down` : `there was no lab ${flags.name}`);

@@ -1,6 +1,4 @@
 /** `centroid travel`: puts a player of the emulated network into another city; its connections stay. */
-import { loadWorld } from "@centroid/bots";
-import { EmulatorControl } from "@centroid/emulation";
 import { CentroidError, controlRoutes } from "@centroid/protocol";
 import type { Command } from "commander";
 import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
@@ -13,6 +11,10 @@ export function registerTravel(program: Command): void {
       .description("with --emulate: send the player with this network label to another city"),
   ).action(async (network: string, cityId: string, flags: BrokerFlags) => {
     try {
+      const [{ loadWorld }, { EmulatorControl }] = await Promise.all([
+        import("@centroid/bots"),
+        import("@centroid/emulation"),
+      ]);
       const { cities } = loadWorld();
       const city = cities.find((candidate) => candidate.cityId === cityId);
       if (city === undefined) {

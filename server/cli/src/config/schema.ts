@@ -1,8 +1,8 @@
 /** The shape of a configuration, and its defaults. */
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { roomVariableSchema } from "@centroid/agent";
-import { DEFAULT_LIMITS, parseRedisAddress } from "@centroid/broker";
+import { roomVariableSchema } from "@centroid/agent/room-environment";
+import { DEFAULT_LIMITS, parseRedisAddress } from "@centroid/broker/settings";
 import {
   CentroidError,
   carrierKindSchema,
