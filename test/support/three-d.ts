@@ -1,7 +1,7 @@
 /**
  * 3D pages without a graphics card. Software drawing takes both cores, a frame takes 130 ms, and everything else on
- * the page waits for it; so a page draws only when a picture of it is taken. Its frame loop, its WebGL calls and
- * the scene are the real ones.
+ * the page waits for it; so a page draws only when a picture of it is taken, and its frame loop turns ten times a
+ * second instead of sixty. The loop itself, its WebGL calls and the scene are the real ones.
  */
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { launchChromium } from "./chromium.js";
@@ -14,10 +14,28 @@ export function launch3d(more: readonly string[] = []): Promise<Browser> {
   return launchChromium([...SOFTWARE_3D, ...more]);
 }
 
-/** A context whose pages draw nothing until {@link picture}. */
+const FRAME_MS = 100;
+
+/** A context whose pages are slow at showing themselves, and draw nothing until {@link picture}. */
 export async function context3d(browser: Browser, options: BrowserContextOptions): Promise<BrowserContext> {
   const context = await browser.newContext(options);
-  await context.addInitScript(() => {
+  await context.addInitScript((frameMs) => {
+    const nextFrame = window.requestAnimationFrame.bind(window);
+    const waiting = new Map<number, number>();
+    let handles = 0;
+    window.requestAnimationFrame = (callback) => {
+      const handle = ++handles;
+      const timer = window.setTimeout(() => {
+        waiting.delete(handle);
+        nextFrame(callback);
+      }, frameMs);
+      waiting.set(handle, timer);
+      return handle;
+    };
+    window.cancelAnimationFrame = (handle) => {
+      window.clearTimeout(waiting.get(handle));
+      waiting.delete(handle);
+    };
     const gl = WebGL2RenderingContext.prototype as unknown as Record<string, (...given: unknown[]) => void>;
     for (const call of [
       "clear",
@@ -31,7 +49,7 @@ export async function context3d(browser: Browser, options: BrowserContextOptions
         if ("drawing" in window) real.apply(this, given);
       };
     }
-  });
+  }, FRAME_MS);
   return context;
 }
 
