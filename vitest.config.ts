@@ -1,6 +1,6 @@
 /** How tests run: against the built packages, with generous limits for machines under load. */
 import { defineConfig } from "vitest/config";
-import SlowFirst from "./test/setup/slow-first.js";
+import OneHeavyAtATime from "./test/setup/one-heavy-at-a-time.js";
 
 export default defineConfig({
   test: {
@@ -13,7 +13,7 @@ export default defineConfig({
     expect: { poll: { timeout: 15_000 } },
     // Built code is Node's to load, as it is for users; transformed once more it cost every file seconds.
     server: { deps: { external: [/\/dist\//] } },
-    sequence: { sequencer: SlowFirst },
+    sequence: { sequencer: OneHeavyAtATime },
     // Most files start processes of their own; more at once would fight for the cores.
     maxWorkers: 2,
     onConsoleLog: (log) =>
