@@ -19,7 +19,11 @@ export const PUBLIC = [
     about: "Joins rooms, from a browser or Node.",
   },
   { name: "@centroid/sdk/hud", file: "client/sdk/dist/hud.d.ts", about: "The `<centroid-hud>` overlay." },
-  { name: "@centroid/room", file: "client/room/dist/index.d.ts", about: "Types for authors of rooms." },
+  {
+    name: "@centroid/room",
+    file: "client/room/dist/index.d.ts",
+    about: "For authors of rooms: hooks, marks, threads.",
+  },
   {
     name: "@centroid/server",
     file: "server/broker/dist/index.d.ts",

@@ -1,4 +1,16 @@
-/** What room authors import: the hooks that carry what is not in the schema, and the marks of a room class. Types only. */
+/** What room authors import: hooks that carry what is not in the schema, marks of a room class, threads for heavy work. */
+import type { Work } from "./workers.js";
+
+export {
+  HOST_WORKERS,
+  type HostWorkers,
+  type Work,
+  type WorkAnswer,
+  type WorkDone,
+  type Workers,
+  type WorkersOptions,
+  workersOf,
+} from "./workers.js";
 
 /** What a room author may add to carry what is not in the schema. */
 export interface MoveHooks {
@@ -17,4 +29,6 @@ export interface MoveHooks {
 export interface RoomMarks {
   /** The room keeps a warm standby on the second-best host; its host's death costs its players a blink. */
   replicated?: boolean;
+  /** What its heavy work is expected to cost in all, until that has been measured. */
+  work?: Work;
 }

@@ -2,13 +2,20 @@
 import { z } from "zod";
 import { wireErrorSchema } from "../errors.js";
 import { idSchema, migrationPhaseSchema } from "../model.js";
-import { epochSchema as epoch, roomListingSchema, roomReportSchema } from "./room-report.js";
+import {
+  epochSchema as epoch,
+  roomListingSchema,
+  roomReportSchema,
+  roomWorkloadSchema,
+} from "./room-report.js";
 
 /** Something that happened in a room, reported by its host. */
 export const roomEventSchema = z.discriminatedUnion("event", [
   z.object({ event: z.literal("joined"), sessionId: z.string(), playerId: idSchema.optional() }),
   z.object({ event: z.literal("left"), sessionId: z.string() }),
   roomListingSchema.extend({ event: z.literal("listing") }),
+  /** What its heavy work costs just now; told again and again while there is some, and once more when there is none. */
+  roomWorkloadSchema.extend({ event: z.literal("work") }),
   /** It runs here from now on: new, moved or restored. For the brokers that did not order it. */
   z.object({ event: z.literal("running"), report: roomReportSchema }),
   z.object({ event: z.literal("disposed") }),

@@ -29,6 +29,16 @@ export const roomListingSchema = z.object({
 });
 export type RoomListing = z.infer<typeof roomListingSchema>;
 
+/** What a room's heavy work costs at its host, as measured lately; as its class declares it before that. */
+export const roomWorkloadSchema = z.object({
+  /** CPU time of one request, in a worker. */
+  msPerRequest: z.number().nonnegative(),
+  perSecond: z.number().nonnegative(),
+  /** Mean time that a request waited for a worker. */
+  queueMs: z.number().nonnegative(),
+});
+export type RoomWorkload = z.infer<typeof roomWorkloadSchema>;
+
 export const roomReportSchema = z.object({
   roomId: idSchema,
   name: z.string(),
@@ -44,5 +54,7 @@ export const roomReportSchema = z.object({
   /** Its class asks for a warm standby on another host. */
   replicated: z.boolean().optional(),
   sessions: z.array(seatedSchema),
+  /** Of a room that has heavy work, or declares some. */
+  work: roomWorkloadSchema.optional(),
 });
 export type RoomReport = z.infer<typeof roomReportSchema>;

@@ -3,9 +3,10 @@
  * elsewhere and resumed there, without the author's code knowing.
  */
 import { CentroidError } from "@centroid/protocol";
-import type { RoomMarks } from "@centroid/room";
+import { HOST_WORKERS, type HostWorkers, type RoomMarks } from "@centroid/room";
 import { type Client, matchMaker, type Rewind, Room } from "@colyseus/core";
 import type { Activity } from "../activity/activity.js";
+import type { WorkerPools } from "../workers/worker-pools.js";
 import type { RoomInternals } from "./core-internals.js";
 import type { InputTimeline } from "./inputs.js";
 import type { MovableClient } from "./movable-client.js";
@@ -32,13 +33,14 @@ export function movable(
   bus: PresenceBus,
   activity: Activity,
   rebuilding: ReadonlySet<string>,
+  pools: WorkerPools,
 ): RoomClass {
   const Base = author as unknown as new () => Room &
     RoomInternals &
     Record<string, (...args: never[]) => unknown>;
   const { _timelineMode } = Room.prototype as unknown as RoomInternals;
   class Movable extends (Base as unknown as RoomClass) {
-    readonly move = new RoomMove(this);
+    readonly move = new RoomMove(this, pools);
 
     constructor() {
       super();
@@ -51,6 +53,10 @@ export function movable(
       );
       // Colyseus gives it one of this process when the room is made.
       Object.defineProperty(this, "presence", { get: () => presence, set: () => undefined });
+    }
+
+    get [HOST_WORKERS](): HostWorkers {
+      return this.move.work;
     }
 
     override get roomId(): string {
@@ -183,6 +189,12 @@ export function movable(
       },
     });
   }
+  const { _onMessage } = Room.prototype as unknown as RoomInternals;
+  Object.defineProperty(Movable.prototype, "_onMessage", {
+    value(this: MovableRoom, client: Client, frame: Buffer): void {
+      this.move.work.receiving(frame, () => _onMessage.call(this as never, client, frame));
+    },
+  });
   const { _flushPendingClientFrames } = Room.prototype as unknown as RoomInternals;
   Object.defineProperty(Movable.prototype, "_flushPendingClientFrames", {
     value(this: MovableRoom): void {

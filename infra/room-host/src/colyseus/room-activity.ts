@@ -20,6 +20,8 @@ export class RoomActivity {
   readonly awaited = new Map<string, number>();
   readonly #inFlight = new Set<string>();
   #inFlightMessages = 0;
+  /** Answers that are worked out at the next host if the room moves first. */
+  readonly #carried = new WeakSet<Promise<unknown>>();
   #nextKey = 0;
 
   constructor(room: Room) {
@@ -28,9 +30,23 @@ export class RoomActivity {
 
   /** @returns the same result; while it is a promise that is open the room is busy */
   track(result: unknown): unknown {
-    if (!(result instanceof Promise)) return result;
+    if (!(result instanceof Promise) || this.#carried.has(result)) return result;
     this.#inFlightMessages++;
     return result.finally(() => {
+      this.#inFlightMessages--;
+    });
+  }
+
+  /** The room is not busy with this: it moves in the middle of it. */
+  carries<T>(result: Promise<T>): Promise<T> {
+    this.#carried.add(result);
+    return result;
+  }
+
+  /** The room is busy until all that the present turn of the event loop brings about is through. */
+  untilNextTurn(): void {
+    this.#inFlightMessages++;
+    setImmediate(() => {
       this.#inFlightMessages--;
     });
   }

@@ -23,6 +23,7 @@ export class RoomClock {
   #simulation: Simulation | undefined;
   #mayRun: () => boolean = () => true;
   #held = false;
+  readonly #resumed = new Set<() => void>();
   /** Asked at each turn of fixed steps, while something is to be caught up with: steps wanted beside the one that is due. */
   #extraSteps: (() => number) | undefined;
 
@@ -80,12 +81,18 @@ export class RoomClock {
     };
   }
 
+  /** Called each time that the room goes on here after it stood still. */
+  onResumed(listener: () => void): void {
+    this.#resumed.add(listener);
+  }
+
   /** Time goes on, without counting what passed while held. `firstTickInMs` aligns the next patch. */
   resume(firstTickInMs?: number): void {
     const { clock } = this.#room;
     this.#held = false;
     this.#tickWhole();
     clock.currentTime = (clock as unknown as { now(): number }).now();
+    for (const listener of this.#resumed) listener();
     if (firstTickInMs === undefined) return;
     if (this.stepMs !== undefined) this.#goOnStepping();
     const start = (): void => {

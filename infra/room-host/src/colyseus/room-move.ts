@@ -1,6 +1,7 @@
 /** What a movable room can do beside being a room: stand still, be taken apart, be put together and go on. */
 import { getMessageBytes, Protocol, type Room } from "@colyseus/core";
 import { CLOSE_ABNORMAL } from "../sockets/server-socket.js";
+import type { WorkerPools } from "../workers/worker-pools.js";
 import { internals, type RoomInternals } from "./core-internals.js";
 import { InputBacklog } from "./input-backlog.js";
 import { RoomInputs } from "./inputs.js";
@@ -12,6 +13,7 @@ import { RoomClock } from "./room-clock.js";
 import { RoomPatches } from "./room-patches.js";
 import type { SessionRecord } from "./room-record.js";
 import { RoomSnapshot } from "./room-snapshot.js";
+import { RoomWork } from "./room-work.js";
 import { RoomStreams } from "./schema/streams.js";
 import type { PlayerOf } from "./session-records.js";
 
@@ -34,16 +36,18 @@ export class RoomMove {
   readonly rewind = new RoomRewind();
   readonly streams = new RoomStreams();
   readonly patches = new RoomPatches();
+  readonly work: RoomWork;
   readonly snapshot: RoomSnapshot;
 
   #created = false;
   #epoch = 0;
   #notice: (line: string) => void = () => undefined;
 
-  constructor(room: Room) {
+  constructor(room: Room, pools: WorkerPools) {
     this.#room = room;
     this.activity = new RoomActivity(room);
     this.clock = new RoomClock(room);
+    this.work = new RoomWork({ room, clock: this.clock, activity: this.activity, pools });
     this.setUp = new LateSetUp(room);
     this.inputs = new RoomInputs(room);
     this.backlog = new InputBacklog({
@@ -62,6 +66,7 @@ export class RoomMove {
       backlog: this.backlog,
       rewind: this.rewind,
       streams: this.streams,
+      work: this.work,
       wire,
     });
   }
@@ -92,6 +97,7 @@ export class RoomMove {
     this.#epoch = epoch;
     this.clock.runsWhile(mayRun);
     this.snapshot.adopted(playerOf, notice);
+    this.work.notice = notice;
     this.#notice = notice;
   }
 

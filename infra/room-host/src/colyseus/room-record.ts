@@ -27,6 +27,8 @@ export interface SessionRecord {
   sent: number;
   /** Of a room with defineInput(). */
   input?: InputRecord;
+  /** Frames with requests that the room's workers had not answered: they are delivered again. */
+  unanswered?: Uint8Array[];
   /** Disconnected, its seat held by allowReconnection(). */
   dropped: boolean;
   /** Then: for how much longer, and with what code it went; nothing if the hook that holds the seat has to run again. */

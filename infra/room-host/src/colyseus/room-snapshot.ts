@@ -13,6 +13,7 @@ import type { RoomRewind } from "./rewind.js";
 import type { RoomActivity } from "./room-activity.js";
 import type { RoomClock } from "./room-clock.js";
 import type { CarriedRoom } from "./room-record.js";
+import type { RoomWork } from "./room-work.js";
 import type { RoomStreams } from "./schema/streams.js";
 import { type PlayerOf, SessionRecords } from "./session-records.js";
 import { exportTimers, importTimers, nameMethodTimers } from "./timers.js";
@@ -26,6 +27,7 @@ export interface SnapshotOptions {
   backlog: InputBacklog;
   rewind: RoomRewind;
   streams: RoomStreams;
+  work: RoomWork;
   /** What the link of a client says reaches the room from now on. */
   wire: (client: MovableClient) => void;
 }
@@ -36,7 +38,7 @@ export class RoomSnapshot {
   readonly #activity: RoomActivity;
   readonly #setUp: LateSetUp;
   readonly #wire: (client: MovableClient) => void;
-  readonly #parts: Pick<SnapshotOptions, "inputs" | "backlog" | "rewind" | "streams">;
+  readonly #parts: Pick<SnapshotOptions, "inputs" | "backlog" | "rewind" | "streams" | "work">;
   readonly #sessions: SessionRecords;
   readonly #restoredPending: (Client & ClientPrivate)[] = [];
   #declared: Delayed[] = [];
@@ -183,6 +185,8 @@ export class RoomSnapshot {
         if (value instanceof MovableClient) return `client ${value.sessionId}`;
         if (value instanceof Rewind) return "rewind";
         if (value !== undefined && value === this.#parts.inputs.api) return "inputs";
+        const workers = this.#parts.work.indexOf(value);
+        if (workers >= 0) return `workers ${workers}`;
         const pending = timers.indexOf(value as Delayed);
         if (pending >= 0) return `timer ${pending}`;
         return value instanceof Delayed ? "timer over" : undefined;
@@ -191,6 +195,7 @@ export class RoomSnapshot {
         const [kind, name = ""] = String(link).split(" ");
         if (kind === "rewind") return internals(this.#room).allowRewindState();
         if (kind === "inputs") return this.#parts.inputs.api;
+        if (kind === "workers") return this.#parts.work.handleAt(Number(name));
         if (kind === "client")
           return this.#room.clients.getById(name) ?? this.#activity.reconnecting.get(name)?.client;
         return timers[Number(name)] ?? this.#timerOver();
@@ -266,6 +271,8 @@ export class RoomSnapshot {
     this.#hook("onThaw", () => room.onThaw?.(uncarry(record.extra)));
     // A simulation that was set up again begins to count anew.
     this.#clock.set(record.clock);
+    for (const { sessionId, unanswered = [] } of record.sessions)
+      for (const frame of unanswered) clients.get(sessionId)?.link.emit("message", Buffer.from(frame));
     return clients;
   }
 

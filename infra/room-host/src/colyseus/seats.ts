@@ -11,6 +11,7 @@ import {
 } from "@colyseus/core";
 import { prepareServices as prepare } from "@colyseus/core/internal";
 import { type Activity, unwatched } from "../activity/activity.js";
+import { WorkerPools } from "../workers/worker-pools.js";
 import { internals } from "./core-internals.js";
 import {
   DEPLOYMENT,
@@ -55,6 +56,7 @@ export class RoomTypes {
       );
     const classes = new Map<string, RoomClass>();
     const rebuilding = new Set<string>();
+    const pools = new WorkerPools();
     for (const [name, definition] of Object.entries(types)) {
       const handler =
         definition instanceof RegisteredHandler
@@ -63,7 +65,7 @@ export class RoomTypes {
       const klass = roomClass(name, handler.klass);
       classes.set(name, klass);
       handler.name = name;
-      handler.klass = movable(klass, bus, activity, rebuilding) as never;
+      handler.klass = movable(klass, bus, activity, rebuilding, pools) as never;
       matchMaker.addRoomType(handler);
     }
     await matchMaker.accept();

@@ -6,6 +6,7 @@ import type { RoomInputs } from "./inputs.js";
 import { type MovableClient, newClient } from "./movable-client.js";
 import type { RoomActivity } from "./room-activity.js";
 import type { SessionRecord } from "./room-record.js";
+import type { RoomWork } from "./room-work.js";
 import { readView, writeView } from "./schema/views.js";
 
 /** Whose session it is, as the broker knows it. */
@@ -15,6 +16,7 @@ export interface SessionRecordsOptions {
   activity: RoomActivity;
   inputs: RoomInputs;
   backlog: InputBacklog;
+  work: RoomWork;
   encoder: () => Encoder<Schema> | undefined;
   playerOf: PlayerOf;
 }
@@ -27,9 +29,10 @@ export class SessionRecords {
   }
 
   read(client: MovableClient, dropped: boolean): SessionRecord {
-    const { inputs, backlog } = this.#options;
+    const { inputs, backlog, work } = this.#options;
     const encoder = this.#options.encoder();
     const input = inputs.export(client, backlog.waiting(client));
+    const unanswered = dropped ? [] : work.unanswered(client.sessionId);
     return {
       sessionId: client.sessionId,
       ...this.ownerOf(client.sessionId),
@@ -43,6 +46,7 @@ export class SessionRecords {
       received: client.link.received,
       sent: client.link.sent,
       ...(input !== undefined && { input }),
+      ...(unanswered.length > 0 && { unanswered }),
       dropped,
       ...(dropped && this.#options.activity.heldSeat(client.sessionId)),
       ...this.#absence(client),

@@ -153,12 +153,13 @@ export class HandoffDestination {
       case "begin": {
         if (state.name !== "waiting") throw new CentroidError("FRAME_INVALID", "begin twice");
         const room = await this.#options.createRoom(message.options);
+        room.move.clock.hold();
+        room.autoDispose = false;
+        await this.#warm(room);
         if (this.state === "ended") {
           room.move.release();
           return;
         }
-        room.move.clock.hold();
-        room.autoDispose = false;
         const { encoder } = room.move.snapshot;
         if (message.hasState !== (encoder !== undefined)) {
           throw new CentroidError(
@@ -204,6 +205,16 @@ export class HandoffDestination {
         const never: never = message;
         throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
       }
+    }
+  }
+
+  /** Whatever works for the room is ready before the room stands still. @throws CentroidError ROOM_ERROR */
+  async #warm(room: MovableRoom): Promise<void> {
+    try {
+      await room.move.work.warm();
+    } catch (cause) {
+      room.move.release();
+      throw new CentroidError("ROOM_ERROR", CentroidError.from(cause).message, { cause });
     }
   }
 

@@ -119,6 +119,7 @@ export class HostedRooms {
       });
     tell({ event: "running", report: this.#report(roomId, hosted) });
     const changed = (): void => tell({ event: "listing", ...listing(room) });
+    room.move.work.onReport = (work) => tell({ event: "work", ...work });
     for (const name of ["lock", "unlock", "visibility-change", "metadata-change"]) events.on(name, changed);
     events.once("dispose", () => {
       const disposing = new Promise<void>((resolve) => events.once("disconnect", resolve));
@@ -151,6 +152,7 @@ export class HostedRooms {
 
   #report(roomId: string, hosted: Hosted): RoomReport {
     const { name, epoch, stage } = hosted;
+    const work = stage.name === "arriving" ? undefined : stage.room.move.work.report;
     return {
       roomId,
       name,
@@ -163,6 +165,7 @@ export class HostedRooms {
         stage.name !== "arriving" &&
         isReplicated(stage.room) && { replicated: true }),
       sessions: seated(hosted),
+      ...(work !== undefined && { work }),
     };
   }
 

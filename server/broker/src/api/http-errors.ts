@@ -38,14 +38,17 @@ export function httpStatus(code: ErrorCode): number {
     case "FRAME_TOO_LARGE":
       return 413;
     case "RATE_LIMITED":
+    case "WORK_QUEUE_FULL":
       return 429;
     case "STORE_UNAVAILABLE":
     case "NO_HOST":
     case "HOST_LOST":
       return 503;
     case "MIGRATION_TIMEOUT":
+    case "WORK_TIMEOUT":
       return 504;
     case "ROOM_ERROR":
+    case "WORK_FAILED":
     case "MIGRATION_FAILED":
     case "PORT_IN_USE":
     case "INTERNAL":

@@ -85,6 +85,9 @@ export class RoomEventRouter {
       case "listing":
         if (fromOwner) rooms.listing(room, change);
         return;
+      case "work":
+        if (fromOwner) rooms.worked(room, change);
+        return;
       case "disposed":
         if (!fromOwner) return;
         // It has let go of it, since another host was asked to build it again.

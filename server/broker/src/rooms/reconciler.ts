@@ -187,6 +187,7 @@ export class RoomReconciler {
 
   #sessions(room: RoomEntry, report: RoomReport): void {
     this.#options.rooms.listing(room, report);
+    if (report.work !== undefined) this.#options.rooms.worked(room, report.work);
     this.#options.rooms.reconcile(room, report.sessions);
   }
 

@@ -6,7 +6,9 @@ import {
   type CarrierKind,
   CentroidError,
   type RoomListing,
+  type RoomWorkload,
   roomListingSchema,
+  roomWorkloadSchema,
   type Seated,
 } from "@centroid/protocol";
 import type { Emitter } from "../events/emitter.js";
@@ -41,6 +43,8 @@ export interface RoomEntry {
   /** Highest epoch that a host may have taken without the broker's consent; never used for an owner. */
   fencedEpoch: number;
   listing: RoomListing;
+  /** Its heavy work, as its host reports it. */
+  work: RoomWorkload | undefined;
   migrations: number;
   players: number;
   readonly sessions: Map<string, RoomSession>;
@@ -127,6 +131,7 @@ export class RoomRegistry {
       ...fresh,
       fencedEpoch: 0,
       listing: { locked: false },
+      work: undefined,
       migrations: 0,
       players: 0,
       sessions: new Map(),
@@ -211,6 +216,11 @@ export class RoomRegistry {
   listing(room: RoomEntry, told: RoomListing): void {
     room.listing = roomListingSchema.parse(told);
     this.#updated(room);
+  }
+
+  /** Its host says what its heavy work costs; `told` may have more in it than that. */
+  worked(room: RoomEntry, told: RoomWorkload): void {
+    room.work = roomWorkloadSchema.parse(told);
   }
 
   /** A seat is taken before the host is asked, so that two joiners never count on the same one. */
