@@ -19,7 +19,7 @@ function flagsOf(command: string): Set<string> {
   });
   return new Set(help.match(/--[a-z-]+/g) ?? []);
 }
-const flags = { up: flagsOf("up"), agent: flagsOf("agent") };
+const flags = { up: flagsOf("up"), agent: flagsOf("agent"), gateway: flagsOf("gateway") };
 
 /** @returns flags in a command line that its command does not have */
 function unknownFlags(args: readonly string[]): string[] {
@@ -53,6 +53,33 @@ describe("commands", () => {
       expect((await world.call("GET", httpGet.path)).status).toBe(200);
     for (const { spec: selected } of documents.slice(1))
       expect(selected.selector.matchLabels ?? selected.selector).toEqual(spec.template.metadata.labels);
+  });
+
+  it.each([
+    ["gateways.yaml", "Deployment"],
+    ["hosts.yaml", "StatefulSet"],
+  ])("in the Kubernetes manifest %s are the program's own, and its parts name each other", (file, kind) => {
+    const documents = parseAllDocuments(read(`kubernetes/${file}`)).map((document) => document.toJS());
+    expect(documents.map((document) => document.kind)).toEqual([kind, "Service", "PodDisruptionBudget"]);
+    const [{ spec }] = documents;
+    const { containers, volumes, terminationGracePeriodSeconds } = spec.template.spec;
+    const [{ args, ports, env, lifecycle, volumeMounts, livenessProbe, readinessProbe }] = containers;
+    expect(unknownFlags(args)).toEqual([]);
+    const given = (env as { name: string }[]).map(({ name }) => name);
+    const named = args.flatMap((arg: string) => [...arg.matchAll(/\$\((\w+)\)/g)].map(([, name]) => name));
+    expect(named.filter((name: string) => !given.includes(name))).toEqual([]);
+    const portNames = ports.map(({ name }: { name: string }) => name);
+    for (const { tcpSocket, httpGet } of [livenessProbe, readinessProbe])
+      expect(portNames).toContain((tcpSocket ?? httpGet).port);
+    const volumeNames = volumes.map(({ name }: { name: string }) => name);
+    for (const { name } of volumeMounts) expect(volumeNames).toContain(name);
+    for (const { spec: selecting } of documents.slice(1))
+      expect(selecting.selector.matchLabels ?? selecting.selector).toEqual(spec.template.metadata.labels);
+    // Commands of hooks are there, and end before the pod is killed.
+    const hooks = JSON.stringify(lifecycle ?? {});
+    for (const [, command = ""] of hooks.matchAll(/main\.js (\w+)/g))
+      expect(flagsOf(command).size).toBeGreaterThan(0);
+    expect(terminationGracePeriodSeconds).toBeGreaterThan(Number(/sleep (\d\d+)/.exec(hooks)?.[1] ?? 0));
   });
 
   it("in the runbook and for hosts with virtual machines are the program's own", () => {
