@@ -9,7 +9,8 @@ export type GroupName =
   | "gateway"
   | "memory"
   | "message-cpu"
-  | "placement";
+  | "placement"
+  | "wan";
 
 interface Group {
   about: string;
@@ -48,5 +49,9 @@ export const GROUPS: Record<GroupName, Group> = {
   placement: {
     about: "how near placement comes to the optimum, and what an evaluation costs",
     load: async () => (await import("./placement.js")).placement,
+  },
+  wan: {
+    about: "silence of moves between hosts 20, 90 and 230 ms apart, direct and by a gateway",
+    load: async () => (await import("./wan.js")).wan,
   },
 };

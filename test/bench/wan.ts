@@ -1,0 +1,127 @@
+/** Moves over long distances, as players hear them: on Centroid's SDK at the hosts' own addresses, and stock by a gateway. */
+import { startGateway } from "@centroid/gateway";
+import { quantileOf } from "@centroid/placement";
+import { DisposalStack } from "@centroid/protocol/node";
+import type { CentroidRoom } from "@centroid/sdk";
+import { Client, type Room } from "@colyseus/sdk";
+import { LiveSystem } from "../support/live-system.js";
+import type { Row } from "./row.js";
+
+const CITIES = ["frankfurt", "virginia"] as const;
+const PLAYERS_OF_A_WAY = 5;
+const MOVES = 20;
+/** The room sends a number so often. */
+const TICK_MS = 50;
+/** After a move, so that the first words from the new host are in. */
+const SETTLE_MS = 400;
+/** Numbers in the state. */
+const WEIGHTS = { "10 KB": 1_100, "1 MB": 110_000 } as const;
+
+interface Settings {
+  rttMs: number;
+  state: keyof typeof WEIGHTS;
+}
+
+export async function wan(): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const rttMs of [20, 90, 230]) rows.push(...(await measure({ rttMs, state: "10 KB" })));
+  rows.push(...(await measure({ rttMs: 90, state: "1 MB" })));
+  return rows;
+}
+
+/** One player's longest wait for the room's next word, and what did not follow the word before. */
+class Listener {
+  longestMs = 0;
+  wrong = 0;
+  #lastMs: number | undefined;
+  #last: number | undefined;
+
+  constructor(room: Pick<Room, "onMessage">) {
+    room.onMessage("shot", (shot: number) => {
+      const nowMs = performance.now();
+      if (this.#lastMs !== undefined) this.longestMs = Math.max(this.longestMs, nowMs - this.#lastMs);
+      if (this.#last !== undefined && shot !== this.#last + 1) this.wrong++;
+      this.#lastMs = nowMs;
+      this.#last = shot;
+    });
+  }
+
+  /** The silence beyond a tick since it was asked last. */
+  silence(): number {
+    const silenceMs = Math.max(0, this.longestMs - TICK_MS);
+    this.longestMs = 0;
+    return silenceMs;
+  }
+}
+
+async function measure({ rttMs, state }: Settings): Promise<Row[]> {
+  await using owned = new DisposalStack();
+  const [here, there] = CITIES;
+  const between = { [here]: rttMs, [there]: rttMs, tokyo: rttMs };
+  const rtt = Object.fromEntries([...CITIES, "tokyo"].map((city) => [city, { ...between, [city]: 4 }]));
+  const hosts = CITIES.map((hostId) => ({ hostId, latitude: 0, longitude: 0 }));
+  const live = owned.use(await LiveSystem.start({ autoMove: false }, hosts, rtt));
+  const gateway = owned.use(
+    await startGateway({
+      ...{ gatewayId: "bench", bindHost: "127.0.0.1", port: 0, notice: () => undefined },
+      ...{ brokerUrls: [live.broker.url], token: live.broker.gatewayToken },
+    }),
+  );
+  await gateway.ready;
+  const first = (await (
+    await live.player("player0", here)
+  ).create("ledger", {
+    weights: WEIGHTS[state],
+  })) as CentroidRoom;
+  const direct: CentroidRoom[] = [first];
+  for (let at = 1; at < PLAYERS_OF_A_WAY; at++)
+    direct.push((await (await live.player(`player${at}`, here)).joinById(first.roomId)) as CentroidRoom);
+  const stock: Room[] = [];
+  for (let at = 0; at < PLAYERS_OF_A_WAY; at++)
+    stock.push((await new Client(gateway.url).joinById(first.roomId)) as Room);
+  let reconnections = 0;
+  for (const room of stock) room.onReconnect(() => void reconnections++);
+  const ways = {
+    direct: direct.map((room) => new Listener(room)),
+    "by gateway, stock client": stock.map((room) => new Listener(room)),
+  };
+  const silences: Record<keyof typeof ways, number[]> = { direct: [], "by gateway, stock client": [] };
+  const totals: number[] = [];
+  let bytes = 0;
+  for (let move = 0; move < MOVES; move++) {
+    const hostId = move % 2 === 0 ? there : here;
+    for (const listener of [...ways.direct, ...ways["by gateway, stock client"]]) listener.silence();
+    const { body } = await live.post(`/rooms/${first.roomId}/move`, { hostId });
+    const receipt = body as { outcome: string; totalMs: number; bytes: number };
+    if (receipt.outcome !== "completed") throw new Error(`not moved: ${JSON.stringify(receipt)}`);
+    totals.push(receipt.totalMs);
+    bytes += receipt.bytes;
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS + 2 * rttMs));
+    for (const way of Object.keys(ways) as (keyof typeof ways)[])
+      for (const listener of ways[way]) silences[way].push(listener.silence());
+  }
+  const wrong = Object.values(ways).flatMap((listeners) => listeners.map((listener) => listener.wrong));
+  await Promise.all([...direct, ...stock].map((room) => room.leave()));
+  const group = `wan, ${rttMs} ms between hosts, ${state} of state, process`;
+  const oneWay = { max: rttMs / 2 + TICK_MS };
+  return [
+    ...(Object.keys(ways) as (keyof typeof ways)[]).flatMap((way): Row[] => [
+      {
+        group,
+        figure: `silence beyond a tick, ${way}, p50`,
+        value: quantileOf(silences[way], 0.5),
+        unit: "ms",
+      },
+      {
+        ...{ group, figure: `silence beyond a tick, ${way}, p99`, value: quantileOf(silences[way], 0.99) },
+        ...{ unit: "ms", aim: oneWay },
+      },
+    ]),
+    { group, figure: "whole move p50", value: quantileOf(totals, 0.5), unit: "ms" },
+    { group, figure: "bytes per move", value: bytes / MOVES / 1024, unit: "KiB" },
+    {
+      ...{ group, figure: "lost, doubled or out of order, and reconnections", unit: "", aim: { max: 0 } },
+      value: wrong.reduce((sum, count) => sum + count, 0) + reconnections,
+    },
+  ];
+}
