@@ -3,6 +3,7 @@ import type { BrokerOptions } from "@centroid/broker";
 import { type GatewayServer, startGateway } from "@centroid/gateway";
 import { Client, type Room } from "@colyseus/sdk";
 import { until } from "../broker/support/world.js";
+import { freePort } from "../support/free-port.js";
 import type { LedgerState } from "../support/ledger.js";
 import { LiveSystem } from "../support/live-system.js";
 import { descendants, listener } from "../support/processes.js";
@@ -26,13 +27,16 @@ export class GatewayWorld implements AsyncDisposable {
     return new GatewayWorld(await LiveSystem.start({ autoMove: false, ...options }, hosts, rtt));
   }
 
-  async gateway(port = 0): Promise<GatewayServer> {
+  /** @param named players of other gateways are told of it */
+  async gateway(port = 0, named = false): Promise<GatewayServer> {
+    const at = named ? await freePort() : port;
     const gateway = await startGateway({
+      publicUrl: named ? `http://127.0.0.1:${at}` : undefined,
       gatewayId: `gateway-${this.#gateways.length}`,
       brokerUrls: [this.system.broker.url],
       token: this.system.broker.gatewayToken,
       bindHost: "127.0.0.1",
-      port,
+      port: at,
       notice: () => undefined,
     });
     this.#gateways.push(gateway);

@@ -3,11 +3,12 @@ import { once } from "node:events";
 import { CLOSE_REFUSED, encodeControl, PROTOCOL_VERSION } from "@centroid/protocol";
 import { newNonce, prove } from "@centroid/protocol/node";
 import {
-  decodeTrunkFrame,
   encodeTrunkFrame,
   gatewayKey,
+  readTrunkPack,
   type StreamOpening,
   sessionPass,
+  type TrunkFrame,
   trunkSecret,
 } from "@centroid/protocol/trunk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -54,7 +55,7 @@ it("sends a client in no SDK's language Colyseus' frames and no other, through m
 
 /** A gateway of an attacker's own, at the room host of a room. */
 class HostileGateway {
-  readonly frames: ReturnType<typeof decodeTrunkFrame>[] = [];
+  readonly frames: (TrunkFrame | { type: "data"; stream: number })[] = [];
   closed: number | undefined;
   readonly #socket: WebSocket;
 
@@ -63,8 +64,8 @@ class HostileGateway {
     this.#socket.on("close", (code) => {
       this.closed = code;
     });
-    this.#socket.on("message", (data: Buffer) => {
-      const frame = decodeTrunkFrame(data);
+    const data = (stream: number): void => void this.frames.push({ type: "data", stream });
+    const hear = (frame: TrunkFrame): void => {
       this.frames.push(frame);
       if (frame.type !== "hello" || frame.hello.step !== "challenge") return;
       const nonce = newNonce();
@@ -73,7 +74,8 @@ class HostileGateway {
       this.#socket.send(
         encodeTrunkFrame({ type: "hello", hello: { step: "answer", gatewayId, run: "run", nonce, proof } }),
       );
-    });
+    };
+    this.#socket.on("message", (pack: Buffer) => readTrunkPack(pack, { data, frame: hear }));
   }
 
   get accepted(): boolean {

@@ -68,7 +68,7 @@ function player(
   const closed: number[] = [];
   const transport = new MigratingTransport(
     {
-      onmessage: ({ data }) => heard.push(Buffer.from(data).readUInt32LE(0)),
+      onmessage: ({ data }) => heard.push(Buffer.from(data as ArrayBuffer).readUInt32LE(0)),
       onclose: ({ code }) => closed.push(code),
     },
     {

@@ -57,7 +57,15 @@ export interface GatewayDirectory {
 
 export const gatewayToBrokerSchema = z.discriminatedUnion("type", [
   /** Proves to know the gateway token, on this connection and no other. */
-  z.object({ type: z.literal("answer"), protocol: z.number().int(), gatewayId: idSchema, nonce, proof }),
+  z.object({
+    type: z.literal("answer"),
+    protocol: z.number().int(),
+    gatewayId: idSchema,
+    nonce,
+    proof,
+    /** Where players reach it: `http(s)://host[:port][/path]`. */
+    publicUrl: z.string().max(200).optional(),
+  }),
   z.object({
     type: z.literal("find-room"),
     requestId: z.number().int(),

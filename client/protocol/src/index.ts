@@ -19,6 +19,7 @@ export {
   CENTROID_OPTIONS_KEY,
   type HostSummary,
   hostSummarySchema,
+  MAX_GATEWAYS,
   type ProbeReport,
   type ProbeRequest,
   type ProbeResponse,

@@ -52,12 +52,18 @@ export const hostSummarySchema = z.object({
 /** A host as players are told of it. */
 export type HostSummary = z.infer<typeof hostSummarySchema>;
 
+/** A player is told of so many gateways at most. */
+export const MAX_GATEWAYS = 16;
+
 /**
  * How a player's sockets reach rooms and beacons: at the hosts' own addresses (if nothing is said), or through the
  * broker, at the origin by which the player reached it.
  */
 const waySchema = z.enum(["direct", "gateway"]);
 export type Way = z.infer<typeof waySchema>;
+
+/** `http(s)://host[:port][/path]` of gateways, any of which carries the session. */
+const gatewaysSchema = z.array(z.string().check(z.maxLength(200))).check(z.maxLength(MAX_GATEWAYS));
 
 /** WebSocket of a host's beacon through the broker: this path and the host's id. */
 export const BEACON_PATH = "/centroid/v1/beacon/";
@@ -75,6 +81,7 @@ export const seatReservationSchema = z.object({
     protocol: z.int(),
     host: hostSummarySchema,
     way: z.optional(waySchema),
+    gateways: z.optional(gatewaysSchema),
     epoch: z.int(),
     playerId: id,
     /** Proves to be this player, for a day: to report what it measured, and to be given the same id again. */
@@ -126,6 +133,7 @@ export const whereSchema = z.object({
   processId: z.string(),
   publicAddress: z.optional(z.string()),
   way: z.optional(waySchema),
+  gateways: z.optional(gatewaysSchema),
   epoch: z.int(),
   host: hostSummarySchema,
   /** That host is lost and another does not run the room yet. */

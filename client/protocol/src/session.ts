@@ -28,6 +28,8 @@ export const CLOSE_TOO_FAST = 4015;
 export const CLOSE_ROOM_ENDED = 4002;
 /** URL query with the reconnection token of a session whose host was lost. */
 export const RESTORE_QUERY = "restore";
+/** URL query beside {@link RESTORE_QUERY}: data frames that the session has had, if its old connection brings no more. */
+export const RECEIVED_QUERY = "received";
 /** URL query that tells a room host that this client speaks control frames. */
 export const CONTROL_QUERY = "centroid";
 /** URL query that tells a room host that this client can compare its state with the room's. */
@@ -62,6 +64,8 @@ export const serverControlSchema = z.discriminatedUnion("type", [
     patchRateMs: z.number(),
     /** The room was built from a checkpoint: `sent` may be less than the client has; the whole state follows. */
     restored: z.optional(z.boolean()),
+    /** The room runs where it ran; only the connection is another, since the gateway of the old one is lost. */
+    stayed: z.optional(z.boolean()),
     /** Of the restoration, for the client's report. */
     migrationId: z.optional(id),
   }),
@@ -72,6 +76,11 @@ export const serverControlSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("replaying"), count }),
   /** A warm standby of the room is there: connect to it now, keep using this socket; `resumed` comes if it takes over. */
   z.object({ type: z.literal("standby"), url: z.string(), host: hostSummarySchema }),
+  /**
+   * A gateway lies in between, which may be lost with what it has not passed on: data frames of this session are kept from
+   * here on until the client says `received`.
+   */
+  z.object({ type: z.literal("keeping") }),
   /** Nothing to say, but still here. */
   z.object({ type: z.literal("alive") }),
   /**
@@ -95,6 +104,8 @@ export type ServerControl = z.infer<typeof serverControlSchema>;
 export const clientControlSchema = z.discriminatedUnion("type", [
   /** The old socket broke before its last frame: send again what follows `received`. Said once in a move. */
   z.object({ type: z.literal("replay"), received: count }),
+  /** So many data frames of the host have arrived; it may forget what it kept up to there. */
+  z.object({ type: z.literal("received"), received: count }),
   /** Its copy of the state is another than `digest` of that number says. Hashes of the first of its nodes, by refId. */
   z.object({
     type: z.literal("diverged"),

@@ -1,5 +1,5 @@
 /** One connection to a host's beacon: echoes go out numbered, answers are matched to them. */
-import { dial, type SessionSocket } from "./dial.js";
+import { bytesOf, dial, type SessionSocket } from "./dial.js";
 
 const CONNECT_TIMEOUT_MS = 3_000;
 /** No answer within this is a loss. */
@@ -42,8 +42,8 @@ export class BeaconLine {
     // Whoever does not wait for the connection learns of its end from the echo.
     this.#opened.catch(() => undefined);
     if (socket === undefined) return;
-    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
-      const number = new Uint8Array(data)[0];
+    socket.onmessage = ({ data }) => {
+      const number = bytesOf(data)[0];
       if (number !== undefined) this.#waiting.get(number)?.answered();
     };
   }

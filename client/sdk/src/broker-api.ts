@@ -44,6 +44,16 @@ export class BrokerApi {
     return this.#bases[0] ?? "";
   }
 
+  /** All of them; the one that answered last comes first. */
+  get bases(): readonly string[] {
+    return this.#bases;
+  }
+
+  /** Gateways pass on what a broker is asked: they are asked when none of the others can be reached. */
+  add(urls: readonly string[]): void {
+    for (const url of urls) if (!this.#bases.includes(url)) this.#bases.push(url);
+  }
+
   /** Asks one broker after the other until one can be reached. @throws what `call` does; NO_HOST if none can */
   async reach<T>(call: (base: string) => Promise<T>, unreached: (cause: unknown) => boolean): Promise<T> {
     let failure: unknown;

@@ -10,7 +10,6 @@ import {
   type ProbeReport,
   seatReservationSchema,
   tryRead,
-  type Way,
 } from "@centroid/protocol";
 import {
   Client,
@@ -34,7 +33,8 @@ import type {
   ServerTypes,
   UntypedServer,
 } from "./typed-rooms.js";
-import { throughBroker, wayBy } from "./way.js";
+import { wayBy } from "./way.js";
+import { Ways } from "./ways.js";
 
 /** What a client may be told; all of it is optional. */
 export interface CentroidClientOptions extends Pick<ClientOptions, "headers" | "fetchFn"> {
@@ -383,7 +383,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
         url,
         this.#clientOptions(),
         (name, schema, { roomId, centroid }) =>
-          new CentroidRoom(name, schema as never, centroid, this.#paths(roomId, wayBy(url, centroid.way))),
+          new CentroidRoom(name, schema as never, centroid, this.#paths(roomId, url, centroid)),
         ({ reservation }) => {
           seat = reservation;
         },
@@ -401,7 +401,8 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       })) as CentroidRoom<State>;
     this.#colyseus.settings = settings;
     if (seat !== undefined) {
-      const { playerId, playerToken } = seat.centroid;
+      const { playerId, playerToken, gateways } = seat.centroid;
+      this.#api.add(gateways ?? []);
       if (playerId === undefined || playerToken === undefined) return room;
       this.#playerId = playerId;
       this.#tokens.set(playerId, playerToken);
@@ -452,15 +453,18 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   }
 
   /** How a session finds its room, and follows it. */
-  #paths(roomId: string, joined: Way): SessionPaths {
-    let way = joined;
-    const route = (url: string): string => (way === "direct" ? url : throughBroker(this.#api.base, url));
+  #paths(roomId: string, origin: string, seat: Seat["centroid"]): SessionPaths {
+    let named = seat.gateways ?? [];
+    const ways = new Ways(wayBy(origin, seat.way), origin, () => [...named, ...this.#api.bases]);
+    const route = (url: string): string => ways.route(url);
     return {
       route,
+      dial: ways.dial,
       locate: async (url) => {
         const found = await this.#api.where(roomId);
-        const { publicAddress, processId, epoch, host, way: now, restoring = false } = found;
-        way = wayBy(this.#api.base, now);
+        const { publicAddress, processId, epoch, host, way, restoring = false } = found;
+        named = found.gateways ?? named;
+        ways.way = wayBy(this.#api.base, way);
         const { protocol, host: here, search } = new URL(url);
         return {
           url: route(`${protocol}//${publicAddress ?? here}/${processId}/${roomId}${search}`),

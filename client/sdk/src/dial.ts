@@ -1,11 +1,17 @@
 /** Dials addresses that brokers and hosts name: one that is no address at all costs nobody more than a dead one. */
 import { PlatformWebSocket } from "#websocket";
 
+/** A frame as a WebSocket gives it, or a view of what several came in. */
+export type FrameBytes = ArrayBuffer | Uint8Array;
+
+export const bytesOf = (frame: FrameBytes): Uint8Array =>
+  frame instanceof Uint8Array ? frame : new Uint8Array(frame);
+
 /** What a session needs of a WebSocket. A gateway has others, which share a connection. */
 export interface SessionSocket {
   readonly readyState: number;
   onopen: ((event: unknown) => unknown) | null;
-  onmessage: ((event: { data: ArrayBuffer }) => unknown) | null;
+  onmessage: ((event: { data: FrameBytes }) => unknown) | null;
   onclose: ((event: { code: number; reason: string }) => unknown) | null;
   onerror: ((event: unknown) => unknown) | null;
   send(frame: Uint8Array): void;
@@ -18,11 +24,25 @@ export const OPEN = 1;
 /** Opens a socket to a session's URL. May throw, as `new WebSocket` does. */
 export type Dial = (url: string) => SessionSocket;
 
-/** A WebSocket of its own. */
-export const dialWebSocket: Dial = (url) => {
+const open = (url: string): InstanceType<typeof PlatformWebSocket> => {
   const socket = new PlatformWebSocket(url);
   socket.binaryType = "arraybuffer";
-  // The standard's events have more fields than anybody here reads.
+  return socket;
+};
+
+/** A WebSocket of its own. */
+// The standard's events have more fields than anybody here reads.
+export const dialWebSocket: Dial = (url) => open(url) as unknown as SessionSocket;
+
+/** RFC 6455, 7.1.5: it could not be made, or broke. */
+const CLOSE_ABNORMAL = 1006;
+
+/** @param onBroken called before whoever uses the socket is told */
+export const dialWatched = (url: string, onBroken: () => void): SessionSocket => {
+  const socket = open(url);
+  socket.addEventListener("close", ({ code }: { code: number }) => {
+    if (code === CLOSE_ABNORMAL) onBroken();
+  });
   return socket as unknown as SessionSocket;
 };
 

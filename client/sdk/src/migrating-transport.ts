@@ -15,7 +15,7 @@ import {
   type ServerControl,
 } from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
-import { type Dial, dialWebSocket, OPEN, type SessionSocket } from "./dial.js";
+import { bytesOf, type Dial, dialWebSocket, type FrameBytes, OPEN, type SessionSocket } from "./dial.js";
 import { GapMeter } from "./gap-meter.js";
 import { NextHost } from "./next-host.js";
 import { Outbox } from "./outbox.js";
@@ -32,6 +32,9 @@ const ORPHAN_TIMEOUT_MS = 10_000;
 const REPLAY_TIMEOUT_MS = 2_000;
 /** What a standby said when it took the session over may come after the news that no other host will. */
 const LAST_WORD_MS = 1_000;
+/** A host that keeps frames until they are confirmed is told after so many. */
+const CONFIRM_FRAMES = 32;
+const CONFIRM_BYTES = 64 * 1024;
 const CLOSE_NORMAL = 1000;
 /** Closes that nobody meant: going away, no status, abnormal, and Colyseus' "dial again". */
 const UNMEANT = new Set([1001, 1005, 1006, CLOSE_ROOM_MOVED]);
@@ -39,7 +42,7 @@ const UNMEANT = new Set([1001, 1005, 1006, CLOSE_ROOM_MOVED]);
 /** Colyseus' event slots for a connection. */
 export interface TransportEvents {
   onopen?: ((event: unknown) => unknown) | null;
-  onmessage?: ((event: { data: ArrayBuffer }) => unknown) | null;
+  onmessage?: ((event: { data: FrameBytes }) => unknown) | null;
   onclose?: ((event: { code: number; reason: string }) => unknown) | null;
   onerror?: ((event: unknown) => unknown) | null;
 }
@@ -66,6 +69,8 @@ export interface SessionPaths {
   route?: (url: string) => string;
   /** A WebSocket of its own if not given. */
   dial?: Dial;
+  /** What is given to `send` stays as it is; otherwise a copy is kept. */
+  ownsFrames?: boolean;
 }
 
 export interface SessionIdentity extends SessionPaths {
@@ -100,6 +105,9 @@ export class MigratingTransport {
   /** Colyseus dials again: until the host has answered nobody there listens. */
   #rejoining = false;
   #received = 0;
+  /** Of those, what the host was told; undefined if it does not ask. */
+  #confirmed: number | undefined;
+  #unconfirmedBytes = 0;
   #lost = 0;
   #orphanTimer: ReturnType<typeof setTimeout> | undefined;
   #dialled = false;
@@ -146,6 +154,7 @@ export class MigratingTransport {
     this.#outbox.reset();
     this.#unsent = [];
     this.#received = 0;
+    this.#confirmed = undefined;
     if (!this.#dialled) {
       this.#dialled = true;
       this.#open(withControl(url));
@@ -156,7 +165,8 @@ export class MigratingTransport {
   }
 
   send(data: Uint8Array): void {
-    const frame = this.#outbox.push(data);
+    const frame = this.#identity.ownsFrames === true ? data : data.slice();
+    this.#outbox.push(frame);
     if (this.#socket?.readyState === OPEN) this.#socket.send(frame);
     else this.#unsent.push(frame);
   }
@@ -204,7 +214,7 @@ export class MigratingTransport {
   }
 
   #listen(socket: SessionSocket): void {
-    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
+    socket.onmessage = ({ data }: { data: FrameBytes }) => {
       if (this.#socket === socket) this.#take(socket, data);
     };
     socket.onclose = ({ code, reason }) => {
@@ -212,19 +222,31 @@ export class MigratingTransport {
     };
   }
 
-  #take(socket: SessionSocket, data: ArrayBuffer): void {
-    if (isControl(new Uint8Array(data, 0, Math.min(1, data.byteLength))))
-      this.#control(socket, new Uint8Array(data));
+  #take(socket: SessionSocket, data: FrameBytes): void {
+    const bytes = bytesOf(data);
+    if (isControl(bytes)) this.#control(socket, bytes);
     else this.#deliver(data);
   }
 
-  #deliver(data: ArrayBuffer): void {
+  #deliver(data: FrameBytes): void {
     this.#received++;
     this.#rejoining = false;
     this.#watchdog.heard();
     this.#gap.frame(performance.now());
     this.#events.onmessage?.({ data });
+    if (this.#confirmed !== undefined) this.#confirm(this.#confirmed, data.byteLength);
     if (this.#next?.arrived !== undefined) this.#trySwitch();
+  }
+
+  /** What has arrived here need not be kept there. */
+  #confirm(confirmed: number, bytes: number): void {
+    this.#unconfirmedBytes += bytes;
+    if (this.#received - confirmed < CONFIRM_FRAMES && this.#unconfirmedBytes < CONFIRM_BYTES) return;
+    if (this.#socket?.readyState !== OPEN) return;
+    this.#confirmed = this.#received;
+    this.#unconfirmedBytes = 0;
+    const message = encodeControl({ type: "received", received: this.#received });
+    this.#socket.send(message as Uint8Array<ArrayBuffer>);
   }
 
   #control(socket: SessionSocket, frame: Uint8Array): void {
@@ -233,7 +255,7 @@ export class MigratingTransport {
     switch (message.type) {
       case "moving":
         this.#dropNext();
-        this.#next = this.#follow({ ...message, url: this.#route(message.url) });
+        this.#next = this.#follow(message);
         this.#listener.moving(message.host);
         return;
       case "moved":
@@ -250,12 +272,16 @@ export class MigratingTransport {
       case "standby":
         this.#dropStandby();
         this.#standby = new Standby({
-          url: this.#route(message.url),
+          url: () => this.#route(message.url),
           host: message.host,
           reconnectionToken: this.#identity.reconnectionToken,
           dial: this.#dial,
           onResumed: (standby, resumed, host) => this.#takenOver(standby, resumed, host),
         });
+        return;
+      case "keeping":
+        this.#confirmed = this.#received;
+        this.#unconfirmedBytes = 0;
         return;
       case "alive":
         this.#watchdog.alive();
@@ -301,6 +327,7 @@ export class MigratingTransport {
         },
       },
       this.#dial,
+      (url) => this.#route(url),
     );
     return next;
   }
@@ -346,11 +373,14 @@ export class MigratingTransport {
     this.#watchdog.stop();
     this.#epoch = resumed.epoch;
     this.#received = resumed.sent;
+    this.#confirmed = undefined;
     this.#listen(socket);
     const { frames, missing: unsendable } = this.#outbox.goOnAfter(resumed.received);
     for (const frame of frames) socket.send(frame);
     const lost = this.#lost + unsendable;
     this.#lost = 0;
+    // Only the connection is another: nobody moved.
+    if (resumed.stayed === true) return;
     this.#gap.onceMeasured(resumed.patchRateMs, (gapMs) => {
       const { patchRateMs } = resumed;
       if (socket.readyState === OPEN) {
@@ -472,7 +502,8 @@ export class MigratingTransport {
       locate: () => this.#identity.locate(this.#url),
       reconnectionToken,
       dial: this.#dial,
-      ...(o.newerThan !== undefined && { newerThan: o.newerThan }),
+      // An old connection that is only silent may still bring more.
+      ...(o.newerThan === undefined ? { received: this.#received } : { newerThan: o.newerThan }),
       onResumed: (socket, resumed, { host }) => {
         this.#gap.resumed(performance.now());
         this.#goOn(socket, resumed, { migrationId: resumed.migrationId ?? "restored", host });

@@ -4,7 +4,15 @@
  */
 import { encodeControl, type HostSummary, isControl, type ServerControl } from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
-import { type Dial, dial, dialWebSocket, OPEN, type SessionSocket } from "./dial.js";
+import {
+  bytesOf,
+  type Dial,
+  dial,
+  dialWebSocket,
+  type FrameBytes,
+  OPEN,
+  type SessionSocket,
+} from "./dial.js";
 import type { Resumed } from "./recovery.js";
 
 /** Tries to reach a destination, and the pause between them. The server holds the seat for 10 s. */
@@ -27,7 +35,7 @@ export interface Arrived {
   socket: SessionSocket;
   resumed: Resumed;
   /** Frames that came since, in order. */
-  held: readonly ArrayBuffer[];
+  held: readonly FrameBytes[];
 }
 
 export class NextHost {
@@ -36,28 +44,34 @@ export class NextHost {
   readonly #url: string;
   readonly #events: NextHostEvents;
   readonly #by: Dial;
+  readonly #route: (url: string) => string;
   #attempts = 0;
   #socket: SessionSocket | undefined;
-  #held: ArrayBuffer[] = [];
+  #held: FrameBytes[] = [];
   #resumed: Resumed | undefined;
   /** Frames that the old connection lost, in order, and how many of them are still to come. */
-  #replayed: ArrayBuffer[] = [];
+  #replayed: FrameBytes[] = [];
   #replaying = 0;
   #asked = false;
   #asking = false;
   #ended = false;
 
-  /** Dials at once. */
+  /**
+   * Dials at once.
+   * @param route makes the host's URL one that can be dialled from here; asked each time, since a gateway may be lost
+   */
   constructor(
     moving: Extract<ServerControl, { type: "moving" }>,
     events: NextHostEvents,
     by: Dial = dialWebSocket,
+    route: (url: string) => string = (url) => url,
   ) {
     this.migrationId = moving.migrationId;
     this.host = moving.host;
     this.#url = moving.url;
     this.#events = events;
     this.#by = by;
+    this.#route = route;
     this.#dial();
   }
 
@@ -102,7 +116,7 @@ export class NextHost {
 
   #dial(): void {
     this.#attempts++;
-    const socket = dial(() => withControl(this.#url), this.#by);
+    const socket = dial(() => withControl(this.#route(this.#url)), this.#by);
     if (socket === undefined) {
       this.#broke();
       return;
@@ -111,7 +125,7 @@ export class NextHost {
     socket.onopen = () => {
       if (!this.#ended) this.#events.onOpen();
     };
-    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
+    socket.onmessage = ({ data }: { data: FrameBytes }) => {
       if (!this.#ended) this.#hear(socket, data);
     };
     socket.onclose = () => {
@@ -120,8 +134,8 @@ export class NextHost {
     socket.onerror = () => undefined;
   }
 
-  #hear(socket: SessionSocket, data: ArrayBuffer): void {
-    const bytes = new Uint8Array(data);
+  #hear(socket: SessionSocket, data: FrameBytes): void {
+    const bytes = bytesOf(data);
     if (!isControl(bytes)) {
       if (this.#replaying === 0) this.#held.push(data);
       else {

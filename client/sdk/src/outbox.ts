@@ -16,13 +16,11 @@ export class Outbox {
     return this.#first + this.#frames.length;
   }
 
-  /** Keeps a copy: callers reuse their buffers. */
-  push(frame: Uint8Array): Uint8Array {
-    const copy = frame.slice();
-    this.#frames.push(copy);
-    this.#bytes += copy.byteLength;
+  /** @param frame must not change afterwards */
+  push(frame: Uint8Array): void {
+    this.#frames.push(frame);
+    this.#bytes += frame.byteLength;
     while (this.#bytes > MAX_KEPT_BYTES) this.#drop();
-    return copy;
   }
 
   /** The first `received` survive the room's host. */

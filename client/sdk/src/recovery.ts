@@ -7,11 +7,12 @@ import {
   CentroidError,
   CLOSE_REFUSED,
   type HostSummary,
+  RECEIVED_QUERY,
   RESTORE_QUERY,
   type ServerControl,
 } from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
-import { type Dial, dial, type SessionSocket } from "./dial.js";
+import { bytesOf, type Dial, dial, type SessionSocket } from "./dial.js";
 
 /** So long after a broker last said that the room is being restored, or after brokers themselves could not be reached. */
 const GIVE_UP_AFTER_MS = 30_000;
@@ -36,6 +37,8 @@ export type Resumed = Extract<ServerControl, { type: "resumed" }>;
 export interface RecoveryOptions {
   locate: () => Promise<Located>;
   reconnectionToken: string;
+  /** Data frames that the session has had, if the old connection brings no more: it may go on at the host where it was. */
+  received?: number;
   dial?: Dial;
   /**
    * Set while the old connection is open but silent: only a newer epoch is worth leaving it for, and one that refuses is
@@ -92,7 +95,8 @@ export class Recovery {
   }
 
   #dial(at: Located): void {
-    const socket = dial(() => restoring(at.url, this.#options.reconnectionToken), this.#options.dial);
+    const { reconnectionToken, received } = this.#options;
+    const socket = dial(() => restoring(at.url, reconnectionToken, received), this.#options.dial);
     if (socket === undefined) {
       this.#again();
       return;
@@ -103,8 +107,8 @@ export class Recovery {
       socket.close();
     }, this.#dialTimeoutMs);
     socket.onerror = () => undefined;
-    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
-      const message = readControl(socket, new Uint8Array(data));
+    socket.onmessage = ({ data }) => {
+      const message = readControl(socket, bytesOf(data));
       if (message?.type !== "resumed") return;
       clearTimeout(this.#timer);
       this.#ended = true;
@@ -147,9 +151,10 @@ export const isOver = (cause: unknown): cause is CentroidError =>
 /** True if no broker could answer. */
 const isAway = (cause: unknown): boolean => cause instanceof CentroidError && cause.code === "NO_HOST";
 
-/** The URL by which a session comes back to a room that lost its host. */
-export function restoring(url: string, reconnectionToken: string): string {
+/** The URL by which a session comes back to a room that lost its host, or whose gateway is lost. */
+export function restoring(url: string, reconnectionToken: string, received?: number): string {
   const parsed = new URL(withControl(url));
   parsed.searchParams.set(RESTORE_QUERY, reconnectionToken);
+  if (received !== undefined) parsed.searchParams.set(RECEIVED_QUERY, String(received));
   return parsed.toString();
 }

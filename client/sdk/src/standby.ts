@@ -4,7 +4,7 @@
  */
 import { CLOSE_REFUSED, type HostSummary } from "@centroid/protocol";
 import { readControl } from "./control.js";
-import { type Dial, dial, OPEN, type SessionSocket } from "./dial.js";
+import { bytesOf, type Dial, dial, OPEN, type SessionSocket } from "./dial.js";
 import { type Resumed, restoring } from "./recovery.js";
 
 /** A standby that cannot be reached is tried again so often; the room's host names another if there is one. */
@@ -13,8 +13,8 @@ const RETRY_MS = 1_000;
 const CLOSE_NORMAL = 1000;
 
 export interface StandbyOptions {
-  /** The session's URL there. */
-  url: string;
+  /** The session's URL there, as it can be dialled from here now. */
+  url: () => string;
   host: HostSummary;
   reconnectionToken: () => string | undefined;
   dial?: Dial;
@@ -47,12 +47,12 @@ export class Standby {
   #dial(): void {
     const token = this.#options.reconnectionToken();
     if (token === undefined || this.#attempts++ >= ATTEMPTS) return;
-    const socket = dial(() => restoring(this.#options.url, token), this.#options.dial);
+    const socket = dial(() => restoring(this.#options.url(), token), this.#options.dial);
     if (socket === undefined) return;
     this.#socket = socket;
     socket.onerror = () => undefined;
-    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
-      const message = readControl(socket, new Uint8Array(data));
+    socket.onmessage = ({ data }) => {
+      const message = readControl(socket, bytesOf(data));
       if (this.#ended || message?.type !== "resumed") return;
       this.#ended = true;
       this.#options.onResumed(socket, message, this.#options.host);

@@ -9,13 +9,15 @@ export function wayBy(brokerUrl: string, named: Way | undefined): Way {
   return brokerUrl.startsWith("https:") ? "gateway" : (named ?? "direct");
 }
 
-const socketOrigin = (brokerUrl: string): string => brokerUrl.replace(/^http/, "ws").replace(/\/$/, "");
+/** Where sockets are dialled that come to the origin of such a URL. */
+export const socketOrigin = (brokerUrl: string): string =>
+  brokerUrl.replace(/^http/, "ws").replace(/\/$/, "");
 
-/** A session's URL at some host, as one at the broker: process, room and query stay. */
-export function throughBroker(brokerUrl: string, url: string): string {
+/** A session's URL at some host, as one at a gateway or broker: process, room and query stay. */
+export function throughOrigin(origin: string, url: string): string {
   const [path = "", query] = url.split("?", 2);
   const own = path.split("/").slice(-2).join("/");
-  return `${socketOrigin(brokerUrl)}/${own}${query === undefined ? "" : `?${query}`}`;
+  return `${socketOrigin(origin)}/${own}${query === undefined ? "" : `?${query}`}`;
 }
 
 /** The beacon with a URL that can be dialled from here. */

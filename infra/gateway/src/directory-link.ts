@@ -31,6 +31,8 @@ export interface DirectoryLinkOptions {
   brokerUrls: readonly string[];
   gatewayId: string;
   token: string;
+  /** Where players reach this gateway; they are told of it if it is given. */
+  publicUrl?: string | undefined;
   /** Things a person should know. */
   notice: (line: string) => void;
 }
@@ -131,11 +133,14 @@ export class DirectoryLink implements GatewayDirectory, Disposable {
         const message = parse(data);
         switch (message.type) {
           case "challenge": {
-            const { gatewayId, token } = this.#options;
+            const { gatewayId, token, publicUrl } = this.#options;
             const nonce = newNonce();
             proven = { protocol: PROTOCOL_VERSION, hostId: gatewayId, challenge: message.challenge, nonce };
             const proof = prove(token, "gateway", proven);
-            this.#send({ type: "answer", protocol: PROTOCOL_VERSION, gatewayId, nonce, proof });
+            this.#send({
+              ...{ type: "answer", protocol: PROTOCOL_VERSION, gatewayId, nonce, proof },
+              ...(publicUrl !== undefined && { publicUrl }),
+            });
             return;
           }
           case "accepted":

@@ -42,6 +42,8 @@ export interface GatewayServerOptions {
   /** 0 is any free one. */
   port: number;
   tls?: TlsFiles | undefined;
+  /** `http(s)://host[:port][/path]` where players reach it; those on Centroid's SDK are told of it. */
+  publicUrl?: string | undefined;
   trustProxy?: readonly string[] | undefined;
   /** Connections of one address at the same time. */
   maxPerAddress?: number | undefined;
@@ -76,6 +78,7 @@ async function start(o: GatewayServerOptions, teardown: DisposalStack): Promise<
     brokerUrls: o.brokerUrls.map((url) => url.replace(/^http/, "ws").replace(/\/$/, "")),
     gatewayId,
     token,
+    publicUrl: o.publicUrl?.replace(/\/$/, ""),
     notice,
   });
   teardown.defer(() => link[Symbol.dispose]());

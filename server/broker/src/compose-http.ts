@@ -52,6 +52,7 @@ export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
       matchmaker,
       identity,
       publicUrl: publicUrlOf(options.publicUrl),
+      gatewayUrls: () => parts.gateways.publicUrls,
       carryStockPlayers: options.carryStockPlayers === true && parts.gateway !== undefined,
       closing: parts.closing,
     },

@@ -12,18 +12,18 @@ export const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 const ACK_FRAMES = 32;
 const ACK_BYTES = 64 * 1024;
 
-export class Channel {
+export class Channel<Frame extends { readonly byteLength: number } = Uint8Array> {
   /** Frames given to {@link send}, and frames counted by {@link take}. */
   #sent = 0;
   #received = 0;
   /** Frames after the first `#acknowledged`, oldest first. */
-  #kept: Uint8Array[] = [];
+  #kept: Frame[] = [];
   #keptBytes = 0;
   #acknowledged = 0;
   /** So many of the kept ones, and their bytes, are on the connection of now. */
   #written = 0;
   #writtenBytes = 0;
-  #write: ((frame: Uint8Array) => void) | undefined;
+  #write: ((frame: Frame) => void) | undefined;
   #told = 0;
   #untoldBytes = 0;
 
@@ -49,7 +49,7 @@ export class Channel {
    * A frame for the other end; it is kept, so its bytes must not change afterwards.
    * @returns false if too much is kept already: the stream has to end
    */
-  send(frame: Uint8Array): boolean {
+  send(frame: Frame): boolean {
     if (this.#keptBytes > MAX_KEPT_BYTES) return false;
     this.#sent++;
     this.#kept.push(frame);
@@ -93,7 +93,7 @@ export class Channel {
    * @param received frames that the other end says it has
    * @returns false if that cannot be
    */
-  attach(received: number, write: (frame: Uint8Array) => void): boolean {
+  attach(received: number, write: (frame: Frame) => void): boolean {
     this.#write = undefined;
     this.#written = 0;
     this.#writtenBytes = 0;

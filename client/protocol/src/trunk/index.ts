@@ -2,10 +2,15 @@
 
 export { Channel, MAX_KEPT_BYTES } from "./channel.js";
 export {
-  decodeTrunkFrame,
-  encodeTrunkData,
+  type CountedFrame,
+  closeBoundary,
   encodeTrunkFrame,
+  openBoundary,
+  readTrunkPack,
   type StreamOpening,
+  type TrunkFrame,
   type TrunkHello,
+  type TrunkReader,
 } from "./frames.js";
 export { gatewayKey, passAdmits, sessionPass, trunkSecret } from "./keys.js";
+export { TrunkPacker } from "./packer.js";

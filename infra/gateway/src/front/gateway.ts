@@ -14,11 +14,13 @@ import {
   RESTORE_QUERY,
   type RoomLookup,
 } from "@centroid/protocol";
-import { type WebSocket, WebSocketServer } from "ws";
 import { HeldSession } from "../sessions/held-session.js";
 import { PassedSession } from "../sessions/passed-session.js";
+import { type PlayerEvents, PlayerSocket } from "../sessions/player-socket.js";
 import { SessionDialer } from "../sessions/session-dialer.js";
+import { TurnEnd } from "../sessions/turn-end.js";
 import { TrunkPool } from "../trunk/trunk-pool.js";
+import { answerHandshake } from "../websocket/handshake.js";
 import { clientAddresses } from "./client-address.js";
 import { passedOn } from "./passed-headers.js";
 import { Refusal } from "./refusal.js";
@@ -26,8 +28,8 @@ import { tunnel } from "./tunnel.js";
 
 /** What the room host closes is gone at once; so many at the same time are a flood, not players. */
 export const MAX_PER_ADDRESS = 4_096;
-/** Twice what room hosts take of a player in one frame, so that it is they who say no. */
-const MAX_PLAYER_FRAME_BYTES = 128 * 1024;
+/** A player who has not answered from one check to the next is gone. */
+const CHECK_MS = 30_000;
 
 export interface GatewayOptions {
   gatewayId: string;
@@ -60,13 +62,10 @@ export class Gateway implements Disposable {
   readonly #ending = new AbortController();
   readonly #trunks: TrunkPool;
   readonly #dialer: SessionDialer;
-  readonly #wss = new WebSocketServer({
-    noServer: true,
-    maxPayload: MAX_PLAYER_FRAME_BYTES,
-    perMessageDeflate: false,
-  });
+  readonly #turnEnd = new TurnEnd(setImmediate);
   /** Open connections by address. */
   readonly #open = new Map<string, number>();
+  readonly #checks: NodeJS.Timeout;
   readonly #sessions = new Set<HeldSession | PassedSession>();
 
   constructor(options: GatewayOptions) {
@@ -74,6 +73,10 @@ export class Gateway implements Disposable {
     this.#addressOf = clientAddresses(options.trustProxy);
     this.#trunks = new TrunkPool(options.gatewayId);
     this.#dialer = new SessionDialer({ directory: options.directory, trunks: this.#trunks });
+    this.#checks = setInterval(() => {
+      for (const session of this.#sessions) session.check();
+    }, CHECK_MS);
+    this.#checks.unref();
   }
 
   /** Connections that are carried just now. */
@@ -97,8 +100,7 @@ export class Gateway implements Disposable {
     const open = this.#open.get(key) ?? 0;
     if (open >= (this.#options.maxPerAddress ?? Number.POSITIVE_INFINITY)) return "too-many";
     this.#open.set(key, open + 1);
-    socket.on("error", () => socket.destroy());
-    socket.once("close", () => this.#closed(key));
+    this.#countUntilClosed(socket, key);
     const upgrade = { request, socket, head };
     const taken =
       wanted.type === "room"
@@ -127,17 +129,33 @@ export class Gateway implements Disposable {
       this.#refuse(found, query, { request, socket, head });
       return;
     }
-    this.#wss.handleUpgrade(request, socket, head, (player: WebSocket) => {
-      const asker = { address, headers: passedOn(request) };
-      const url = `ws://gateway/${encodeURIComponent(processId)}/${encodeURIComponent(roomId)}${wanted.search}`;
-      const dialer = this.#dialer;
-      const session =
-        follows(query) || query.has(CONTROL_QUERY)
-          ? new PassedSession(player, dialer.dial(url, asker, found))
-          : new HeldSession({ player, url, roomId, sessionId, route: found, asker, dialer, directory });
-      this.#sessions.add(session);
-      player.once("close", () => this.#sessions.delete(session));
-    });
+    const passed = follows(query) || query.has(CONTROL_QUERY);
+    const asker = { address, headers: passedOn(request), passed };
+    const url = `ws://gateway/${encodeURIComponent(processId)}/${encodeURIComponent(roomId)}${wanted.search}`;
+    if (!answerHandshake(request, socket)) return;
+    const open = this.#opener(socket, head);
+    const dialer = this.#dialer;
+    this.#keep(
+      socket,
+      passed
+        ? new PassedSession(open, dialer.dial(url, asker, found))
+        : new HeldSession({ open, url, roomId, sessionId, route: found, asker, dialer, directory }),
+    );
+  }
+
+  #opener(stream: Duplex, head: Buffer): (events: PlayerEvents) => PlayerSocket {
+    return (events) => new PlayerSocket(stream, head, this.#turnEnd, events);
+  }
+
+  #keep(stream: Duplex, session: HeldSession | PassedSession): void {
+    this.#sessions.add(session);
+    stream.once("close", () => this.#sessions.delete(session));
+  }
+
+  /** A method of its own: its listeners live as long as the socket, and must not keep the request. */
+  #countUntilClosed(socket: Duplex, key: string): void {
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => this.#closed(key));
   }
 
   #refuse(found: RoomLookup, query: URLSearchParams, { request, socket, head }: Upgrade): void {
@@ -173,7 +191,7 @@ export class Gateway implements Disposable {
     this.#ending.abort();
     this.drain();
     this.#refusal[Symbol.dispose]();
-    this.#wss.close();
+    clearInterval(this.#checks);
     this.#trunks[Symbol.dispose]();
   }
 }

@@ -10,9 +10,8 @@ import {
   type GatewayDirectory,
   type RoomRoute,
 } from "@centroid/protocol";
-import { MigratingTransport } from "@centroid/sdk/session";
-import type { WebSocket } from "ws";
-import { PlayerSocket } from "./player-socket.js";
+import { bytesOf, type FrameBytes, MigratingTransport } from "@centroid/sdk/session";
+import type { PlayerEvents, PlayerSocket } from "./player-socket.js";
 import { tokenOfHandshake } from "./reconnection-token.js";
 import type { Asker, SessionDialer, UpstreamSocket } from "./session-dialer.js";
 
@@ -20,7 +19,8 @@ import type { Asker, SessionDialer, UpstreamSocket } from "./session-dialer.js";
 const MAX_HELD_BYTES = 1024 * 1024;
 
 export interface HeldSessionOptions {
-  player: WebSocket;
+  /** Makes the player's socket, whose events are this session's. */
+  open: (events: PlayerEvents) => PlayerSocket;
   /** The session's URL, as it asked for its room. */
   url: string;
   roomId: string;
@@ -31,8 +31,8 @@ export interface HeldSessionOptions {
   directory: GatewayDirectory;
 }
 
-export class HeldSession {
-  readonly #options: HeldSessionOptions;
+export class HeldSession implements PlayerEvents {
+  readonly #options: Pick<HeldSessionOptions, "roomId" | "sessionId" | "asker" | "dialer" | "directory">;
   readonly #player: PlayerSocket;
   readonly #transport: MigratingTransport;
   /** The latest; the only one, but for moments. */
@@ -43,13 +43,11 @@ export class HeldSession {
   /** Said before there is a way to the room. */
   #early: Buffer[] | undefined = [];
 
-  constructor(options: HeldSessionOptions) {
+  constructor({ open, url, route, ...options }: HeldSessionOptions) {
     this.#options = options;
-    this.#first = options.route;
-    const { player, url, route } = options;
-    this.#player = new PlayerSocket(player, (slow) => {
-      if (this.#upstream !== undefined) this.#upstream.slow = slow;
-    });
+    this.#first = route;
+    const { epoch } = route;
+    this.#player = open(this);
     this.#transport = new MigratingTransport(
       {
         onopen: () => this.#opened(),
@@ -66,18 +64,28 @@ export class HeldSession {
         ordered: ignore,
       },
       {
-        epoch: route.epoch,
+        epoch,
+        ownsFrames: true,
         reconnectionToken: () => this.#token,
         locate: (at) => this.#locate(at),
         dial: (at) => this.#dial(at),
       },
     );
-    player.on("message", (data: Buffer) => this.#take(data));
-    player.on("close", (code) => {
-      if (this.#upstream !== undefined) this.#upstream.closesAs = code;
-      this.#transport.close(code);
-    });
     this.#transport.connect(url);
+  }
+
+  slow(slow: boolean): void {
+    if (this.#upstream !== undefined) this.#upstream.slow = slow;
+  }
+
+  closed(code: number): void {
+    if (this.#upstream !== undefined) this.#upstream.closesAs = code;
+    this.#transport.close(code);
+  }
+
+  /** To be called now and then: ends a session whose player is gone. */
+  check(): void {
+    this.#player.check();
   }
 
   /** The gateway ends: the player is to come again. */
@@ -91,7 +99,7 @@ export class HeldSession {
     for (const frame of early) this.#transport.send(frame);
   }
 
-  #take(data: Buffer): void {
+  frame(data: Buffer): void {
     if (this.#transport.connected) this.#heldBytes = 0;
     else {
       this.#heldBytes += data.byteLength;
@@ -104,8 +112,8 @@ export class HeldSession {
     else this.#early.push(data);
   }
 
-  #deliver(data: ArrayBuffer): void {
-    this.#token ??= tokenOfHandshake(new Uint8Array(data));
+  #deliver(data: FrameBytes): void {
+    this.#token ??= tokenOfHandshake(bytesOf(data));
     this.#player.send(data);
   }
 

@@ -1,7 +1,6 @@
 /** A session of Centroid's SDK, which follows its room itself: frames pass as they are. */
 import { CLOSE_ROOM_MOVED } from "@centroid/protocol";
-import type { WebSocket } from "ws";
-import { PlayerSocket } from "./player-socket.js";
+import type { PlayerEvents, PlayerSocket } from "./player-socket.js";
 import type { UpstreamSocket } from "./session-dialer.js";
 
 const OPEN = 1;
@@ -9,36 +8,53 @@ const OPEN = 1;
 const MAX_EARLY_BYTES = 256 * 1024;
 const CLOSE_TOO_LARGE = 1009;
 
-export class PassedSession {
+export class PassedSession implements PlayerEvents {
   readonly #player: PlayerSocket;
+  readonly #upstream: UpstreamSocket;
+  /** What was said before there is a way to the room. */
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #leaving = false;
 
-  constructor(player: WebSocket, upstream: UpstreamSocket) {
-    const socket = new PlayerSocket(player, (slow) => {
-      upstream.slow = slow;
-    });
-    this.#player = socket;
-    const early: Buffer[] = [];
-    let earlyBytes = 0;
+  /** @param open makes the player's socket, whose events are this session's */
+  constructor(open: (events: PlayerEvents) => PlayerSocket, upstream: UpstreamSocket) {
+    this.#upstream = upstream;
+    this.#player = open(this);
     upstream.onopen = () => {
-      for (const frame of early.splice(0)) upstream.send(frame);
+      for (const frame of this.#early.splice(0)) upstream.send(frame);
     };
-    upstream.onmessage = ({ data }) => socket.send(data);
+    upstream.onmessage = ({ data }) => this.#player.send(data);
     upstream.onerror = () => undefined;
-    upstream.onclose = ({ code, reason }) => socket.close(code, reason);
-    player.on("message", (data: Buffer) => {
-      if (upstream.readyState === OPEN) {
-        upstream.send(data);
-        return;
-      }
-      earlyBytes += data.byteLength;
-      if (earlyBytes > MAX_EARLY_BYTES) socket.close(CLOSE_TOO_LARGE, "too much too early");
-      else early.push(data);
-    });
-    player.on("close", (code) => upstream.close(code));
+    upstream.onclose = ({ code, reason }) => this.#player.close(code, reason);
+  }
+
+  frame(data: Buffer): void {
+    if (this.#upstream.readyState === OPEN) {
+      this.#upstream.send(data);
+      return;
+    }
+    this.#earlyBytes += data.byteLength;
+    if (this.#earlyBytes > MAX_EARLY_BYTES) this.#player.close(CLOSE_TOO_LARGE, "too much too early");
+    else this.#early.push(data);
+  }
+
+  slow(slow: boolean): void {
+    this.#upstream.slow = slow;
+  }
+
+  closed(code: number): void {
+    // It goes on by another gateway, with its counters: the room is not to take it for gone.
+    if (!this.#leaving) this.#upstream.close(code);
+  }
+
+  /** To be called now and then: ends a session whose player is gone. */
+  check(): void {
+    this.#player.check();
   }
 
   /** The gateway ends: the player is to come again. */
   end(): void {
+    this.#leaving = true;
     this.#player.close(CLOSE_ROOM_MOVED, "gateway stops");
   }
 }

@@ -1,45 +1,200 @@
-/** A player's own WebSocket, as sessions use it: how it is closed, and when its player reads too slowly. */
-import type { WebSocket } from "ws";
+/**
+ * A player's own WebSocket, as sessions use it: how it is read, written to and closed, and when its player reads too
+ * slowly. A gateway has thousands of them and does little else, so that one does only what is needed here: frames of one
+ * turn of the event loop leave together, and an idle one takes little memory.
+ */
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { bytesOf, type FrameBytes } from "@centroid/sdk/session";
+import { type FrameEvents, FrameReader } from "../websocket/frame-reader.js";
+import {
+  closeFrame,
+  EMPTY_CLOSE,
+  EMPTY_PING,
+  headBytes,
+  pongFrame,
+  writeHead,
+} from "../websocket/frame-writer.js";
+import type { TurnEnd } from "./turn-end.js";
 
+/** Twice what room hosts take of a player in one message, so that it is they who say no. */
+const MAX_MESSAGE_BYTES = 128 * 1024;
 /** Unsent to one player; the room host is asked to wait from the first on, and the player put out at the second. */
 const SLOW_BYTES = 256 * 1024;
 const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
 const DRAIN_CHECK_MS = 20;
+/** What a turn has for a player is copied into one buffer up to here; more is handed over piece by piece. */
+const MAX_COPIED_BYTES = 16 * 1024;
+/** A frame that came in a chunk so much larger than itself is copied, so that whoever keeps it keeps no more. */
+const MAX_CHUNK_FACTOR = 4;
+const SMALL_CHUNK_BYTES = 1024;
+/** A player who does not answer a close is not waited for. */
+const CLOSE_TIMEOUT_MS = 5_000;
+const CLOSE_NORMAL = 1000;
+const CLOSE_NO_STATUS = 1005;
+const CLOSE_ABNORMAL = 1006;
+const CLOSE_TLS = 1015;
 
-export class PlayerSocket {
-  readonly #ws: WebSocket;
-  readonly #onSlow: (slow: boolean) => void;
+export interface PlayerEvents {
+  /** It stays as it is. */
+  frame(data: Buffer): void;
+  /** The player falls behind, or has caught up. */
+  slow(slow: boolean): void;
+  closed(code: number): void;
+}
+
+/** Over TLS it has the same methods and another class. */
+type PlayerStream = Duplex & Partial<Pick<Socket, "setNoDelay" | "setTimeout">>;
+
+export class PlayerSocket implements FrameEvents {
+  readonly #stream: PlayerStream;
+  readonly #turnEnd: TurnEnd;
+  readonly #events: PlayerEvents;
+  readonly #reader: FrameReader;
+  #state: "open" | "closing" | "closed" = "open";
+  /** With which code it is being closed. */
+  #code = CLOSE_ABNORMAL;
+  /** Of this turn. */
+  #frames: FrameBytes[] = [];
   #drain: NodeJS.Timeout | undefined;
+  #heard = true;
 
-  /** @param onSlow told when the player falls behind, and when it has caught up */
-  constructor(ws: WebSocket, onSlow: (slow: boolean) => void) {
-    this.#ws = ws;
-    this.#onSlow = onSlow;
-    ws.on("error", () => ws.terminate());
-    ws.on("close", () => clearInterval(this.#drain));
+  /**
+   * @param stream carries nothing but WebSocket frames from now on; its errors are its owner's affair
+   * @param head what has come of them
+   */
+  constructor(stream: PlayerStream, head: Buffer, turnEnd: TurnEnd, events: PlayerEvents) {
+    this.#stream = stream;
+    this.#turnEnd = turnEnd;
+    this.#events = events;
+    this.#reader = new FrameReader(MAX_MESSAGE_BYTES, this);
+    stream.setNoDelay?.(true);
+    stream.setTimeout?.(0);
+    stream.on("data", (chunk: Buffer) => {
+      this.#heard = true;
+      this.#reader.take(chunk);
+    });
+    stream.on("end", () => this.#leave());
+    stream.on("close", () => this.#closed());
+    if (head.byteLength > 0) stream.unshift(head);
   }
 
-  send(frame: ArrayBuffer): void {
-    const ws = this.#ws;
-    if (ws.readyState !== ws.OPEN) return;
-    ws.send(frame);
-    if (ws.bufferedAmount > MAX_UNSENT_BYTES) ws.terminate();
-    else if (ws.bufferedAmount > SLOW_BYTES && this.#drain === undefined) this.#wait();
+  /** @param frame stays as it is */
+  send(frame: FrameBytes): void {
+    if (this.#state === "open" && this.#frames.push(frame) === 1) this.#turnEnd.flushLater(this);
+  }
+
+  flush(): void {
+    const frames = this.#frames;
+    if (frames.length === 0 || this.#state !== "open") return;
+    this.#frames = [];
+    let bytes = 0;
+    for (const { byteLength } of frames) bytes += headBytes(byteLength) + byteLength;
+    if (bytes <= MAX_COPIED_BYTES) this.#stream.write(joined(frames, bytes));
+    else {
+      this.#stream.cork();
+      for (const frame of frames) {
+        const head = Buffer.allocUnsafe(headBytes(frame.byteLength));
+        writeHead(head, 0, frame.byteLength);
+        this.#stream.write(head);
+        this.#stream.write(bytesOf(frame));
+      }
+      this.#stream.uncork();
+    }
+    const unsentBytes = this.#stream.writableLength;
+    if (unsentBytes > MAX_UNSENT_BYTES) this.#stream.destroy();
+    else if (unsentBytes > SLOW_BYTES && this.#drain === undefined) this.#wait();
   }
 
   /** Codes that may not be sent (RFC 6455, 7.4.1) are those of connections that broke: so does this one. */
   close(code: number, reason: string): void {
-    if (code === 1005 || code === 1006 || code === 1015 || code < 1000) this.#ws.terminate();
-    else this.#ws.close(code, reason);
+    if (this.#state !== "open") return;
+    this.flush();
+    if (code === CLOSE_NO_STATUS || code === CLOSE_ABNORMAL || code === CLOSE_TLS || code < CLOSE_NORMAL) {
+      this.#stream.destroy();
+      return;
+    }
+    this.#code = code;
+    this.#sendClose(closeFrame(code, reason));
+  }
+
+  /** To be called now and then: who has not answered since the last time is gone. */
+  check(): void {
+    if (!this.#heard) this.#stream.destroy();
+    else if (this.#state === "open") this.#stream.write(EMPTY_PING);
+    this.#heard = false;
+  }
+
+  onMessage(data: Buffer): void {
+    if (this.#state === "open") this.#events.frame(alone(data));
+  }
+
+  onPing(data: Buffer): void {
+    if (this.#state === "open") this.#stream.write(pongFrame(data));
+  }
+
+  onClose(code: number): void {
+    if (this.#state === "open") {
+      this.flush();
+      this.#code = code;
+      this.#sendClose(code === CLOSE_NO_STATUS ? EMPTY_CLOSE : closeFrame(code, ""));
+    }
+    this.#stream.end();
+    this.#closed();
+  }
+
+  onViolation(closeCode: number): void {
+    this.#sendClose(closeFrame(closeCode, ""));
+    this.#stream.end();
+  }
+
+  #sendClose(frame: Buffer): void {
+    if (this.#state !== "open") return;
+    this.#stream.write(frame);
+    this.#leave(false);
+  }
+
+  /** Nothing more is said. */
+  #leave(end = true): void {
+    if (end) this.#stream.end();
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#frames = [];
+    const late = setTimeout(() => this.#stream.destroy(), CLOSE_TIMEOUT_MS);
+    this.#stream.once("close", () => clearTimeout(late));
+  }
+
+  #closed(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    clearInterval(this.#drain);
+    this.#events.closed(this.#code);
   }
 
   #wait(): void {
-    this.#onSlow(true);
+    this.#events.slow(true);
     this.#drain = setInterval(() => {
-      if (this.#ws.bufferedAmount > SLOW_BYTES / 2) return;
+      if (this.#stream.writableLength > SLOW_BYTES / 2) return;
       clearInterval(this.#drain);
       this.#drain = undefined;
-      this.#onSlow(false);
+      this.#events.slow(false);
     }, DRAIN_CHECK_MS);
   }
+}
+
+function alone(data: Buffer): Buffer {
+  const chunkBytes = data.buffer.byteLength;
+  const wasteful = chunkBytes > SMALL_CHUNK_BYTES && chunkBytes > MAX_CHUNK_FACTOR * data.byteLength;
+  return wasteful ? Buffer.from(data) : data;
+}
+
+function joined(frames: readonly FrameBytes[], bytes: number): Buffer {
+  const whole = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const frame of frames) {
+    at = writeHead(whole, at, frame.byteLength);
+    whole.set(bytesOf(frame), at);
+    at += frame.byteLength;
+  }
+  return whole;
 }

@@ -15,6 +15,8 @@ const HANDSHAKE_TIMEOUT_MS = 3_000;
 export interface Asker {
   address: string;
   headers: Record<string, string>;
+  /** Its own client follows the room. */
+  passed: boolean;
 }
 
 /** A session's socket towards its room; it may stop the room host's writing to it. */
@@ -71,10 +73,11 @@ export class SessionDialer {
     return socket;
   }
 
-  #open(route: RoomRoute, { roomId, sessionId, query }: Wanted, { address, headers }: Asker): UpstreamSocket {
+  #open(route: RoomRoute, { roomId, sessionId, query }: Wanted, asker: Asker): UpstreamSocket {
+    const { address, headers } = asker;
     if (route.trunk !== undefined) {
       const { key, pass } = route.trunk;
-      return this.#options.trunks.open(route, key, { roomId, sessionId, query, headers, address, pass });
+      return this.#options.trunks.open(route, key, { roomId, sessionId, query, ...asker, pass });
     }
     const socket = new WebSocket(`ws://${route.address}/${route.processId}/${roomId}?${query}`, {
       perMessageDeflate: false,

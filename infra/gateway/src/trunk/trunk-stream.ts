@@ -1,6 +1,13 @@
 /** One session's stream of a trunk, with the shape of a WebSocket. */
 import { CLOSE_ROOM_MOVED } from "@centroid/protocol";
-import { Channel, encodeTrunkData, encodeTrunkFrame, type StreamOpening } from "@centroid/protocol/trunk";
+import {
+  Channel,
+  type CountedFrame,
+  closeBoundary,
+  openBoundary,
+  type StreamOpening,
+  type TrunkFrame,
+} from "@centroid/protocol/trunk";
 import type { SessionSocket } from "@centroid/sdk/session";
 
 const CONNECTING = 0;
@@ -8,16 +15,10 @@ const OPEN = 1;
 const CLOSED = 3;
 const CLOSE_ABNORMAL = 1006;
 
-export interface TrunkStreamOptions {
-  id: number;
-  opening: StreamOpening;
-  /** Says to the other end how many frames have arrived. */
-  confirm: (received: number) => void;
-}
-
 export class TrunkStream implements SessionSocket {
-  readonly channel = new Channel();
-  readonly #options: TrunkStreamOptions;
+  readonly id: number;
+  readonly channel = new Channel<CountedFrame>();
+  readonly #say: (frame: TrunkFrame) => void;
   onopen: SessionSocket["onopen"] = null;
   onmessage: SessionSocket["onmessage"] = null;
   onclose: SessionSocket["onclose"] = null;
@@ -25,9 +26,11 @@ export class TrunkStream implements SessionSocket {
   #state = CONNECTING;
   #slow = false;
 
-  constructor(options: TrunkStreamOptions) {
-    this.#options = options;
-    this.channel.send(encodeTrunkFrame({ type: "open", stream: options.id, opening: options.opening }));
+  /** @param say to the other end, if there is a connection */
+  constructor(id: number, opening: StreamOpening, say: (frame: TrunkFrame) => void) {
+    this.id = id;
+    this.#say = say;
+    this.channel.send(openBoundary(opening));
   }
 
   get readyState(): number {
@@ -51,31 +54,29 @@ export class TrunkStream implements SessionSocket {
     this.onopen?.({});
   }
 
+  /** @param frame is kept: it must not change afterwards */
   send(frame: Uint8Array): void {
     if (this.closed) return;
-    if (!this.channel.send(encodeTrunkData(this.#options.id, frame)))
-      this.close(CLOSE_ABNORMAL, "too much kept");
+    if (!this.channel.send(frame)) this.close(CLOSE_ABNORMAL, "too much kept");
   }
 
   close(code = 1000, reason = ""): void {
     if (this.closed) return;
-    this.channel.send(encodeTrunkFrame({ type: "close", stream: this.#options.id, code, reason }));
+    this.channel.send(closeBoundary(code, reason));
     this.#end(code, reason);
   }
 
-  /** @param data valid until this returns */
-  received(data: Buffer): void {
+  /** @param data stays as it is */
+  received(data: Buffer<ArrayBuffer>): void {
     this.channel.take(data.byteLength);
     this.#confirm();
-    if (this.closed) return;
-    // A copy, and with nothing else around it: that is what a WebSocket gives.
-    this.onmessage?.({ data: new Uint8Array(data).buffer });
+    if (!this.closed) this.onmessage?.({ data });
   }
 
   /** The room host has closed it. */
   closedThere(code: number, reason: string): void {
     this.channel.take(0);
-    this.#options.confirm(this.channel.received);
+    this.#ack(this.channel.received);
     this.#end(code, reason);
   }
 
@@ -87,7 +88,11 @@ export class TrunkStream implements SessionSocket {
 
   #confirm(): void {
     const due = this.#slow ? undefined : this.channel.dueAck();
-    if (due !== undefined) this.#options.confirm(due);
+    if (due !== undefined) this.#ack(due);
+  }
+
+  #ack(received: number): void {
+    this.#say({ type: "ack", stream: this.id, received });
   }
 
   #end(code: number, reason: string): void {

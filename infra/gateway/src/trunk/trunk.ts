@@ -4,13 +4,17 @@
  * are lost at once.
  */
 import { randomUUID } from "node:crypto";
-import { CentroidError, PROTOCOL_VERSION, TurnBatch } from "@centroid/protocol";
+import { CentroidError, PROTOCOL_VERSION } from "@centroid/protocol";
 import { newNonce, prove, proves } from "@centroid/protocol/node";
 import {
-  decodeTrunkFrame,
+  type CountedFrame,
   encodeTrunkFrame,
+  readTrunkPack,
   type StreamOpening,
+  type TrunkFrame,
   type TrunkHello,
+  TrunkPacker,
+  type TrunkReader,
 } from "@centroid/protocol/trunk";
 import { WebSocket } from "ws";
 import { TrunkStream } from "./trunk-stream.js";
@@ -43,7 +47,7 @@ type State =
       challenge?: Extract<TrunkHello, { step: "challenge" }>;
       nonce: string;
     }
-  | { name: "carrying"; socket: WebSocket }
+  | { name: "carrying"; socket: WebSocket; packer: TrunkPacker }
   | { name: "waiting" }
   | { name: "ended" };
 
@@ -52,7 +56,6 @@ export class Trunk {
   readonly #run = randomUUID();
   readonly #streams = new Map<number, TrunkStream>();
   #state: State = { name: "waiting" };
-  #batch: TurnBatch | undefined;
   /** Of the room host; another one has none of the streams. */
   #instance: string | undefined;
   #next = 1;
@@ -79,11 +82,7 @@ export class Trunk {
   open(opening: StreamOpening): TrunkStream {
     clearTimeout(this.#idle);
     const id = this.#next++;
-    const stream = new TrunkStream({
-      id,
-      opening,
-      confirm: (received) => this.#write(encodeTrunkFrame({ type: "ack", stream: id, received })),
-    });
+    const stream = new TrunkStream(id, opening, this.#say);
     this.#streams.set(id, stream);
     if (this.#state.name === "carrying") this.#begin(stream);
     return stream;
@@ -93,6 +92,7 @@ export class Trunk {
   end(): void {
     if (this.#state.name === "ended") return;
     const socket = "socket" in this.#state ? this.#state.socket : undefined;
+    if (this.#state.name === "carrying") this.#state.packer.flush();
     this.#state = { name: "ended" };
     clearTimeout(this.#redial);
     clearTimeout(this.#idle);
@@ -115,13 +115,16 @@ export class Trunk {
     this.#state = { name: "dialling", socket, nonce: newNonce() };
     socket.binaryType = "nodebuffer";
     let refused = false;
-    socket.on("upgrade", ({ socket: stream }) => {
-      stream.setNoDelay(true);
-      this.#batch = new TurnBatch(stream, setImmediate);
-    });
-    socket.on("message", (data: Buffer) => {
+    socket.on("upgrade", ({ socket: stream }) => void stream.setNoDelay(true));
+    const reader: TrunkReader = {
+      data: (stream, data) => {
+        if (this.#carries(socket)) this.#streams.get(stream)?.received(data as Buffer<ArrayBuffer>);
+      },
+      frame: (frame) => this.#receive(socket, frame),
+    };
+    socket.on("message", (pack: Buffer) => {
       try {
-        this.#receive(socket, data);
+        readTrunkPack(pack, reader);
       } catch {
         socket.terminate();
       }
@@ -144,19 +147,18 @@ export class Trunk {
     else this.#redial = setTimeout(() => this.#dial(), REDIAL_MS);
   }
 
-  #receive(socket: WebSocket, data: Buffer): void {
-    const frame = decodeTrunkFrame(data);
+  #carries(socket: WebSocket): boolean {
+    return this.#state.name === "carrying" && this.#state.socket === socket;
+  }
+
+  #receive(socket: WebSocket, frame: TrunkFrame): void {
     if (frame.type === "hello") {
       this.#prove(socket, frame.hello);
       return;
     }
-    if (this.#state.name !== "carrying" || this.#state.socket !== socket) return;
-    const stream = this.#streams.get("stream" in frame ? frame.stream : 0);
+    const stream = this.#carries(socket) ? this.#streams.get(frame.stream) : undefined;
     if (stream === undefined) return;
     switch (frame.type) {
-      case "data":
-        stream.received(frame.data);
-        return;
       case "close":
         stream.closedThere(frame.code, frame.reason);
         this.#forget(frame.stream);
@@ -167,7 +169,7 @@ export class Trunk {
         if (stream.closed && stream.channel.keptBytes === 0) this.#forget(frame.stream);
         return;
       case "resume":
-        if (!stream.channel.attach(frame.received, this.#write))
+        if (!stream.channel.attach(frame.received, this.#writer(frame.stream)))
           throw new CentroidError("FRAME_INVALID", "a stream goes on where it never was");
         return;
       case "unknown":
@@ -223,7 +225,10 @@ export class Trunk {
     const another = this.#instance !== undefined && this.#instance !== instance;
     const first = this.#instance === undefined;
     this.#instance = instance;
-    this.#state = { name: "carrying", socket };
+    const packer = new TrunkPacker((pack) => {
+      if (this.#carries(socket)) socket.send(pack);
+    }, setImmediate);
+    this.#state = { name: "carrying", socket, packer };
     let answered = true;
     socket.on("pong", () => {
       answered = true;
@@ -239,12 +244,12 @@ export class Trunk {
         stream.lost();
         this.#streams.delete(id);
       } else if (first || stream.readyState === 0) this.#begin(stream);
-      else this.#write(encodeTrunkFrame({ type: "resume", stream: id, received: stream.channel.received }));
+      else this.#say({ type: "resume", stream: id, received: stream.channel.received });
     }
   }
 
   #begin(stream: TrunkStream): void {
-    stream.channel.attach(0, this.#write);
+    stream.channel.attach(0, this.#writer(stream.id));
     stream.opened();
   }
 
@@ -258,9 +263,13 @@ export class Trunk {
     this.#idle.unref();
   }
 
-  readonly #write = (frame: Uint8Array): void => {
-    if (this.#state.name !== "carrying") return;
-    this.#batch?.open();
-    this.#state.socket.send(frame);
+  readonly #say = (frame: TrunkFrame): void => {
+    if (this.#state.name === "carrying") this.#state.packer.say(frame);
   };
+
+  #writer(stream: number): (frame: CountedFrame) => void {
+    return (frame) => {
+      if (this.#state.name === "carrying") this.#state.packer.counted(stream, frame);
+    };
+  }
 }

@@ -4,11 +4,13 @@ import {
   CLOSE_ROOM_MOVED,
   COMPARE_QUERY,
   CONTROL_QUERY,
+  RECEIVED_QUERY,
   RESTORE_QUERY,
 } from "@centroid/protocol";
 import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
 import { MovableClient } from "../colyseus/movable-client.js";
-import type { MovableRoom } from "../colyseus/movable-room.js";
+import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
+import type { Returning } from "../handoff/destination.js";
 import type { Hosted } from "../rooms/hosted.js";
 import type { HostedRooms } from "../rooms/hosted-rooms.js";
 import type { StandbyManager } from "../rooms/standby-manager.js";
@@ -77,7 +79,8 @@ export class ConnectionRouter {
     const returning = query.get(RESTORE_QUERY);
     if (hosted === undefined) this.#atStandby(socket, roomId, sessionId, returning);
     else if (ticket !== null) this.#follow(socket, hosted, sessionId, ticket);
-    else if (returning !== null) this.#return(socket, hosted, sessionId, returning);
+    else if (returning !== null)
+      this.#return(socket, hosted, { sessionId, token: returning, received: countIn(query) });
     else if (hosted.stage.name === "arriving" || !isOpen(hosted))
       socket.close(CLOSE_ROOM_MOVED, "room is being moved");
     else void this.#join(connection, roomId, hosted, hosted.stage.room, sessionId);
@@ -102,9 +105,15 @@ export class ConnectionRouter {
       socket.close(CLOSE_ROOM_MOVED, "ticket is not valid here");
   }
 
-  #return(socket: ServerSocket, { stage, awaited }: Hosted, sessionId: string, token: string): void {
-    const here = stage.name === "running" ? awaited : undefined;
-    if (here?.accept(this.#resuming(socket), sessionId, token) === true) return;
+  #return(socket: ServerSocket, hosted: Hosted, who: Returning): void {
+    const { stage, awaited } = hosted;
+    const { sessionId, token } = who;
+    if (stage.name === "running") {
+      const resuming = this.#resuming(socket);
+      if (awaited?.accept(resuming, sessionId, token) === true) return;
+      if (goesOn(resuming, hosted, stage.room, who)) return;
+      if (stage.arrivals?.acceptReturn(resuming, who) === true) return;
+    }
     // A room on its way is asked for again; one that runs and does not wait for this session never will.
     const code = stage.name === "running" ? CLOSE_REFUSED : CLOSE_ROOM_MOVED;
     socket.close(code, "there is nothing to come back to");
@@ -148,6 +157,23 @@ export class ConnectionRouter {
       link.close(reconnectionToken === null ? CloseCode.WITH_ERROR : CloseCode.FAILED_TO_RECONNECT, "");
     }
   }
+}
+
+/** The room is here and knows of no break yet: the gateway that carried the session is lost. */
+function goesOn(
+  socket: ServerSocket,
+  { epoch }: Hosted,
+  room: MovableRoom,
+  { sessionId, token, received }: Returning,
+): boolean {
+  const client = movableClients(room).find((one) => one.sessionId === sessionId);
+  if (received === undefined || client?.reconnectionToken !== token) return false;
+  return client.link.goOn(socket, received, { epoch, patchRateMs: room.patchRate ?? 0 });
+}
+
+function countIn(query: URLSearchParams): number | undefined {
+  const count = query.get(RECEIVED_QUERY);
+  return count !== null && /^\d{1,15}$/.test(count) ? Number(count) : undefined;
 }
 
 /** A room that is only being copied still takes players. */

@@ -54,6 +54,15 @@ interface Arrival {
   replayFrom: number | undefined;
 }
 
+/** A player who comes back without the ticket of a move, which it was never told. */
+export interface Returning {
+  sessionId: string;
+  /** By which its host knows it again. */
+  token: string;
+  /** Data frames that it has had, if its old connection brings no more. */
+  received: number | undefined;
+}
+
 export class HandoffDestination {
   readonly #options: DestinationOptions;
   readonly #tickets = new Map<string, string>();
@@ -125,6 +134,17 @@ export class HandoffDestination {
       if (this.#arrivals.get(sessionId) === arrival) this.#arrivals.delete(sessionId);
     });
     this.#send({ type: "attached", sessionId });
+    return true;
+  }
+
+  /** A player whose gateway was lost with the invitation. False if it is not expected here. */
+  acceptReturn(socket: ServerSocket, { sessionId, token, received }: Returning): boolean {
+    const client = this.#state.name === "owner" ? this.#state.clients.get(sessionId) : undefined;
+    if (received === undefined || client === undefined || client.reconnectionToken !== token) return false;
+    const { link } = client;
+    if (link.closed || link.connected || this.#asked.has(sessionId)) return false;
+    const sent = this.#counters.get(sessionId)?.sent ?? link.sent;
+    this.#connect(client, { socket, replayFrom: received < sent ? received : undefined });
     return true;
   }
 
@@ -329,7 +349,8 @@ export class HandoffDestination {
   #attach(client: MovableClient, socket: ServerSocket, sent: number, before: readonly Uint8Array[]): void {
     const received = this.#counters.get(client.sessionId)?.received ?? client.link.received;
     const patchRateMs = (this.#state.name === "owner" ? this.#state.room.patchRate : undefined) ?? 0;
-    const resumed = { type: "resumed", epoch: this.#options.epoch, received, sent, patchRateMs } as const;
+    const { epoch, migrationId } = this.#options;
+    const resumed = { type: "resumed", epoch, received, sent, patchRateMs, migrationId } as const;
     client.link.on("control", (message: ClientControl) => {
       if (message.type === "replay") this.#askLate(client, message.received);
     });

@@ -41,6 +41,7 @@ export function limited(socket: ServerSocket, limits: PlayerLimits, resends: boo
     socket.close(code, reason);
   };
   return {
+    carried: socket.carried,
     send: (frame) => socket.send(frame),
     close: (code, reason) => socket.close(code, reason),
     onClose: (listener) => socket.onClose(listener),

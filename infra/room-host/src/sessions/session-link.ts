@@ -14,6 +14,7 @@ import {
   type ServerControl,
 } from "@centroid/protocol";
 import { CLOSE_ABNORMAL, type ServerSocket } from "../sockets/server-socket.js";
+import { UnconfirmedFrames } from "./unconfirmed-frames.js";
 
 /** After so many data frames from a client its kept copies are released by an `ack`. */
 const ACK_EVERY_FRAMES = 256;
@@ -46,6 +47,8 @@ export class SessionLink extends EventEmitter {
   #heldBytes = 0;
   #retained: Uint8Array[] | undefined;
   #retainedFrom = 0;
+  /** While a gateway carries it. */
+  #unconfirmed: UnconfirmedFrames | undefined;
   /** While frozen: frames that arrived after the freeze, for the case that the room goes on here. */
   #late: Buffer[] | undefined;
   #lateBytes = 0;
@@ -84,8 +87,9 @@ export class SessionLink extends EventEmitter {
 
   /** Frames go to this socket from now on, those held first. An older socket is closed. */
   attach(socket: ServerSocket, first?: ServerControl, before: readonly Uint8Array[] = []): void {
-    this.#socket?.close(CLOSE_SUPERSEDED, "another connection took over");
+    const old = this.#socket;
     this.#socket = socket;
+    old?.close(CLOSE_SUPERSEDED, "another connection took over");
     socket.onMessage((frame) => {
       if (this.#socket === socket) this.#receive(frame);
     });
@@ -93,9 +97,37 @@ export class SessionLink extends EventEmitter {
       if (this.#socket === socket) this.#broke(code);
     });
     if (first !== undefined) socket.send(encodeControl(first));
+    this.#keep(socket, before);
     for (const frame of [...before, ...this.#held]) socket.send(frame);
     this.#held = [];
     this.#heldBytes = 0;
+  }
+
+  /** What a gateway takes and does not pass on before it ends is nowhere else. */
+  #keep(socket: ServerSocket, before: readonly Uint8Array[]): void {
+    if (socket.carried !== true || !this.centroid) {
+      this.#unconfirmed = undefined;
+      return;
+    }
+    const frames = [...before, ...this.#held];
+    this.#unconfirmed = new UnconfirmedFrames(this.sent - frames.length);
+    for (const frame of frames) this.#unconfirmed.push(frame);
+    socket.send(encodeControl({ type: "keeping" }));
+  }
+
+  /**
+   * The session goes on over this socket, at the host where it is: the gateway that carried it is lost.
+   * @param received data frames that the client has
+   * @returns false if that cannot be, since more is missing than was kept
+   */
+  goOn(socket: ServerSocket, received: number, at: { epoch: number; patchRateMs: number }): boolean {
+    const frames = this.#closed || this.#late !== undefined ? undefined : this.#unconfirmed?.after(received);
+    if (frames === undefined) return false;
+    // They are among those.
+    this.#held = [];
+    const counters = { received: this.received, sent: received };
+    this.attach(socket, { type: "resumed", ...at, ...counters, stayed: true }, frames);
+    return true;
   }
 
   /** One data frame to the client. The bytes may be reused by the caller. */
@@ -103,6 +135,7 @@ export class SessionLink extends EventEmitter {
     if (this.#closed) return;
     this.sent++;
     if (this.#retained !== undefined) this.#retained.push(Buffer.from(frame));
+    this.#unconfirmed?.push(frame);
     if (this.#unproven !== undefined) {
       this.#unproven.frames.push(Buffer.from(frame));
       this.#unproven.bytes += frame.byteLength;
@@ -141,8 +174,9 @@ export class SessionLink extends EventEmitter {
 
   /** Frames after the first `received`, or undefined if some of them were not kept. */
   replay(received: number): Uint8Array[] | undefined {
-    if (received > this.sent || this.#retained === undefined || received < this.#retainedFrom)
-      return undefined;
+    if (received > this.sent) return undefined;
+    if (this.#retained === undefined || received < this.#retainedFrom)
+      return this.#unconfirmed?.after(received);
     return this.#retained.slice(received - this.#retainedFrom);
   }
 
@@ -204,7 +238,8 @@ export class SessionLink extends EventEmitter {
         this.close(CLOSE_FRAME, "invalid control frame");
         return;
       }
-      this.emit("control", message);
+      if (message.type === "received") this.#unconfirmed?.confirm(message.received);
+      else this.emit("control", message);
       return;
     }
     if (this.#late === undefined) {

@@ -5,6 +5,8 @@ export interface ServerSocket {
   /** One listener; frames that came before are given to it first. A frame is valid until the listener returns. */
   onMessage(listener: (frame: Buffer) => void): void;
   onClose(listener: (code: number) => void): void;
+  /** A gateway lies between this and the client. */
+  readonly carried?: boolean | undefined;
 }
 
 export interface Accepted {

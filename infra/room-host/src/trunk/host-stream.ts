@@ -1,5 +1,5 @@
 /** One player's socket as a room host has it when a gateway carries it: a stream of a trunk. */
-import { Channel, encodeTrunkData, encodeTrunkFrame } from "@centroid/protocol/trunk";
+import { Channel, type CountedFrame, closeBoundary } from "@centroid/protocol/trunk";
 import { EarlyFrames } from "../sockets/early-frames.js";
 import { CLOSE_ABNORMAL, CLOSE_TOO_LARGE, type ServerSocket } from "../sockets/server-socket.js";
 
@@ -7,14 +7,15 @@ import { CLOSE_ABNORMAL, CLOSE_TOO_LARGE, type ServerSocket } from "../sockets/s
 const MAX_EARLY_BYTES = 256 * 1024;
 
 export class HostStream implements ServerSocket {
-  readonly #id: number;
-  readonly channel = new Channel();
+  readonly carried: boolean;
+  readonly channel = new Channel<CountedFrame>();
   readonly #early = new EarlyFrames(MAX_EARLY_BYTES, () => this.close(CLOSE_TOO_LARGE, "too much too early"));
   readonly #onClose: ((code: number) => void)[] = [];
   #closedWith: number | undefined;
 
-  constructor(id: number) {
-    this.#id = id;
+  /** @param carried a gateway passes on what the player's own client says, and what it is told */
+  constructor(carried: boolean) {
+    this.carried = carried;
   }
 
   /** This end has closed it, and waits only for the other end to hear that. */
@@ -24,12 +25,13 @@ export class HostStream implements ServerSocket {
 
   send(frame: Uint8Array): void {
     if (this.closed) return;
-    if (!this.channel.send(encodeTrunkData(this.#id, frame))) this.#end(CLOSE_ABNORMAL);
+    // Colyseus reuses its buffers.
+    if (!this.channel.send(Buffer.from(frame))) this.#end(CLOSE_ABNORMAL);
   }
 
   close(code: number, reason: string): void {
     if (this.closed) return;
-    this.channel.send(encodeTrunkFrame({ type: "close", stream: this.#id, code, reason }));
+    this.channel.send(closeBoundary(code, reason));
     this.#end(code);
   }
 

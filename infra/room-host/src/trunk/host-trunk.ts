@@ -1,11 +1,19 @@
 /** A gateway's trunk at a room host: its streams, which outlive the connection for as long as a gateway takes to dial again. */
 import { CentroidError } from "@centroid/protocol";
-import { decodeTrunkFrame, encodeTrunkFrame, passAdmits, type StreamOpening } from "@centroid/protocol/trunk";
+import {
+  type CountedFrame,
+  passAdmits,
+  readTrunkPack,
+  type StreamOpening,
+  type TrunkFrame,
+  TrunkPacker,
+  type TrunkReader,
+} from "@centroid/protocol/trunk";
 import { CLOSE_ABNORMAL, type ServerSocket } from "../sockets/server-socket.js";
 import { HostStream } from "./host-stream.js";
 
-/** A gateway that has not dialled again by then has ended, and its players with it. */
-const HOLD_MS = 3_000;
+/** A gateway that has not dialled again by then has ended; players come back by another within that, or anew. */
+const HOLD_MS = 5_000;
 /** Of a stream that may not be opened here. */
 const CLOSE_NOT_GIVEN = 4014;
 
@@ -21,7 +29,12 @@ export class HostTrunk {
   readonly #options: HostTrunkOptions;
   readonly #streams = new Map<number, HostStream>();
   #socket: ServerSocket | undefined;
+  #packer: TrunkPacker | undefined;
   #hold: NodeJS.Timeout | undefined;
+  readonly #reader: TrunkReader = {
+    data: (stream, data) => this.#data(stream, data),
+    frame: (frame) => this.#receive(frame),
+  };
 
   constructor(options: HostTrunkOptions) {
     this.#options = options;
@@ -34,10 +47,12 @@ export class HostTrunk {
     old?.close(CLOSE_ABNORMAL, "another connection took over");
     for (const { channel } of this.#streams.values()) channel.detach();
     this.#socket = socket;
+    this.#packer = new TrunkPacker((pack) => socket.send(pack), setImmediate);
     this.#waitForStreams();
     socket.onClose(() => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
+      this.#packer = undefined;
       for (const { channel } of this.#streams.values()) channel.detach();
       this.#waitForStreams();
     });
@@ -47,23 +62,25 @@ export class HostTrunk {
    * @param socket by which it came: what an older connection still brings is on its way again over the new one
    * @throws CentroidError what does not keep to the protocol: that costs the connection
    */
-  receive(socket: ServerSocket, frame: Buffer): void {
-    if (this.#socket !== socket) return;
-    const message = decodeTrunkFrame(frame);
+  receive(socket: ServerSocket, pack: Buffer): void {
+    if (this.#socket === socket) readTrunkPack(pack, this.#reader);
+  }
+
+  #data(id: number, data: Buffer): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    stream.channel.take(data.byteLength);
+    this.#confirm(id, stream.channel.dueAck());
+    stream.received(data);
+  }
+
+  #receive(message: TrunkFrame): void {
     switch (message.type) {
       case "hello":
         throw new CentroidError("FRAME_INVALID", "hello twice");
       case "open":
         this.#open(message.stream, message.opening);
         return;
-      case "data": {
-        const stream = this.#streams.get(message.stream);
-        if (stream === undefined) return;
-        stream.channel.take(message.data.byteLength);
-        this.#confirm(message.stream, stream.channel.dueAck());
-        stream.received(message.data);
-        return;
-      }
       case "close": {
         const stream = this.#streams.get(message.stream);
         if (stream === undefined) return;
@@ -97,10 +114,12 @@ export class HostTrunk {
 
   #open(id: number, opening: StreamOpening): void {
     if (this.#streams.has(id)) throw new CentroidError("FRAME_INVALID", `stream ${id} is open`);
-    const stream = new HostStream(id);
+    const stream = new HostStream(opening.passed === true);
     this.#streams.set(id, stream);
     stream.channel.take(0);
-    stream.channel.attach(0, this.#write);
+    stream.channel.attach(0, this.#writer(id));
+    // The gateway keeps it until then, headers and all, and a quiet player says nothing that would be confirmed.
+    this.#confirm(id, stream.channel.received);
     const { gatewayId, secret, accept } = this.#options;
     const { roomId, sessionId, pass } = opening;
     if (pass === undefined || !passAdmits(pass, secret, { gatewayId, roomId, sessionId })) {
@@ -112,22 +131,23 @@ export class HostTrunk {
 
   #resume(id: number, received: number): void {
     const stream = this.#streams.get(id);
-    const write = this.#write;
     if (stream === undefined) {
-      write(encodeTrunkFrame({ type: "unknown", stream: id }));
+      this.#packer?.say({ type: "unknown", stream: id });
       return;
     }
-    write(encodeTrunkFrame({ type: "resume", stream: id, received: stream.channel.received }));
-    if (!stream.channel.attach(received, write))
+    this.#packer?.say({ type: "resume", stream: id, received: stream.channel.received });
+    if (!stream.channel.attach(received, this.#writer(id)))
       throw new CentroidError("FRAME_INVALID", "a stream goes on where it never was");
     if (stream.closed && stream.channel.keptBytes === 0) this.#streams.delete(id);
   }
 
   #confirm(stream: number, received: number | undefined): void {
-    if (received !== undefined) this.#write(encodeTrunkFrame({ type: "ack", stream, received }));
+    if (received !== undefined) this.#packer?.say({ type: "ack", stream, received });
   }
 
-  readonly #write = (frame: Uint8Array): void => this.#socket?.send(frame);
+  #writer(id: number): (frame: CountedFrame) => void {
+    return (frame) => this.#packer?.counted(id, frame);
+  }
 
   /** Streams that nobody has taken up again by then have broken. */
   #waitForStreams(): void {

@@ -6,11 +6,12 @@ import { randomUUID } from "node:crypto";
 import { CentroidError, CLOSE_REFUSED, PROTOCOL_VERSION } from "@centroid/protocol";
 import { newNonce, prove, proves } from "@centroid/protocol/node";
 import {
-  decodeTrunkFrame,
   encodeTrunkFrame,
   gatewayKey,
+  readTrunkPack,
   type StreamOpening,
   type TrunkHello,
+  type TrunkReader,
 } from "@centroid/protocol/trunk";
 import { createAuthContext } from "@colyseus/core";
 import type { PlayerConnection } from "../connections/transport.js";
@@ -49,17 +50,21 @@ export class TrunkServer {
     const late = setTimeout(() => socket.close(CLOSE_REFUSED, "no answer"), HELLO_TIMEOUT_MS);
     late.unref();
     socket.onClose(() => clearTimeout(late));
-    socket.onMessage((frame) => {
-      try {
-        if (trunk !== undefined) {
-          trunk.receive(socket, frame);
-          return;
-        }
-        const first = decodeTrunkFrame(frame);
-        if (first.type !== "hello" || first.hello.step !== "answer")
-          throw new CentroidError("FRAME_INVALID", "answer the challenge first");
+    const unproven = (): CentroidError => new CentroidError("FRAME_INVALID", "answer the challenge first");
+    const stranger: TrunkReader = {
+      data: () => {
+        throw unproven();
+      },
+      frame: (first) => {
+        if (trunk !== undefined || first.type !== "hello" || first.hello.step !== "answer") throw unproven();
         clearTimeout(late);
         trunk = this.#prove(socket, secret, challenge, first.hello);
+      },
+    };
+    socket.onMessage((pack) => {
+      try {
+        if (trunk === undefined) readTrunkPack(pack, stranger);
+        else trunk.receive(socket, pack);
       } catch (cause) {
         socket.close(CLOSE_REFUSED, CentroidError.from(cause).code);
       }

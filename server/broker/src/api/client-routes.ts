@@ -52,6 +52,8 @@ export interface ClientRoutesOptions {
   addresses: AddressBook;
   /** Where players reach this broker, if the operator says so: sockets come there too. */
   publicUrl: URL | undefined;
+  /** Where players reach gateways of their own processes. */
+  gatewayUrls: () => readonly string[];
   /** Players whose client is stock come by the gateway on this port. */
   carryStockPlayers: boolean;
   crashes: Crashes;
@@ -90,6 +92,12 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
   const reached = (request: FastifyRequest, address: string | undefined): WayFields =>
     wayFields(wayFor(request), o.publicUrl, address);
 
+  /** Any of them carries a session whose own gateway is lost. */
+  const gatewaysFor = (way: Way | undefined): { gateways?: string[] } => {
+    const gateways = way === "gateway" ? [...o.gatewayUrls()] : [];
+    return gateways.length === 0 ? {} : { gateways };
+  };
+
   app.post<{ Params: { method: string; target: string } }>(
     "/matchmake/:method/:target",
     {
@@ -121,7 +129,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       const { way, ...named } = stock
         ? wayFields("gateway", o.publicUrl, undefined)
         : reached(request, publicAddress);
-      const centroid = { ...reservation.centroid, ...(way !== undefined && { way }) };
+      const centroid = { ...reservation.centroid, ...(way !== undefined && { way }), ...gatewaysFor(way) };
       // Written at once: this is the busiest route and its shape is our own.
       return reply
         .header("content-type", "application/json")
@@ -198,10 +206,12 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     if (stage.state === "creating" || stage.state === "disposed")
       throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not running (${stage.state})`);
     const host = o.hosts.require(stage.hostId);
+    const way = reached(request, o.addresses.translate(stage.at.address, stage.hostId, network));
     return {
       roomId,
       processId: stage.at.processId,
-      ...reached(request, o.addresses.translate(stage.at.address, stage.hostId, network)),
+      ...way,
+      ...gatewaysFor(way.way),
       epoch,
       host: hostSummary(host),
       ...(stage.state === "restoring" && { restoring: true }),

@@ -11,6 +11,7 @@ import {
   type GatewayDirectory,
   type GatewayToBroker,
   gatewayToBrokerSchema,
+  MAX_GATEWAYS,
   PROTOCOL_VERSION,
   readWire,
 } from "@centroid/protocol";
@@ -38,6 +39,9 @@ export class GatewayLinks implements Disposable {
   /** Addresses from which gateways are connected, and how many. */
   readonly #addresses = new Map<string, number>();
 
+  /** Where players reach the gateways that are connected, and by how many links. */
+  readonly #publicUrls = new Map<string, number>();
+
   constructor(options: GatewayLinksOptions) {
     this.#options = options;
     this.wss.on("connection", (socket, request) => this.#accept(socket, request));
@@ -48,17 +52,25 @@ export class GatewayLinks implements Disposable {
     return this.#addresses.has(address);
   }
 
+  /** Where players reach gateways. */
+  get publicUrls(): string[] {
+    return [...this.#publicUrls.keys()].slice(0, MAX_GATEWAYS);
+  }
+
   #accept(socket: WebSocket, { socket: tcp }: IncomingMessage): void {
     const address = tcp.remoteAddress ?? "";
     const challenge = newNonce();
     let directory: GatewayDirectory | undefined;
+    let publicUrl: string | undefined;
     const cancel = this.#options.clock.after(ANSWER_TIMEOUT_MS, () =>
       socket.close(CLOSE_REFUSED, "no answer"),
     );
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
       cancel();
-      if (directory !== undefined) this.#count(address, -1);
+      if (directory === undefined) return;
+      count(this.#addresses, address, -1);
+      if (publicUrl !== undefined) count(this.#publicUrls, publicUrl, -1);
     });
     socket.on("message", (data: Buffer) => {
       try {
@@ -68,7 +80,9 @@ export class GatewayLinks implements Disposable {
           const proof = this.#prove(challenge, message);
           cancel();
           directory = this.#options.directoryFor(message.gatewayId);
-          this.#count(address, 1);
+          count(this.#addresses, address, 1);
+          publicUrl = message.publicUrl;
+          if (publicUrl !== undefined) count(this.#publicUrls, publicUrl, 1);
           send(socket, { type: "accepted", proof });
           return;
         }
@@ -104,16 +118,16 @@ export class GatewayLinks implements Disposable {
     return prove(token, "broker", what);
   }
 
-  #count(address: string, by: number): void {
-    const count = (this.#addresses.get(address) ?? 0) + by;
-    if (count > 0) this.#addresses.set(address, count);
-    else this.#addresses.delete(address);
-  }
-
   [Symbol.dispose](): void {
     for (const socket of this.wss.clients) socket.terminate();
     this.wss.close();
   }
+}
+
+function count(counts: Map<string, number>, what: string, by: number): void {
+  const left = (counts.get(what) ?? 0) + by;
+  if (left > 0) counts.set(what, left);
+  else counts.delete(what);
 }
 
 async function answer(

@@ -15,6 +15,7 @@ interface GatewayFlags {
   port: number;
   tlsCert?: string;
   tlsKey?: string;
+  publicUrl?: string;
   trustProxy?: string;
   json?: boolean;
 }
@@ -62,6 +63,13 @@ export function registerGateway(program: Command): void {
     .addOption(option("--tls-key <file>", "PEM key of --tls-cert", "CENTROID_TLS_KEY"))
     .addOption(
       option(
+        "--public-url <url>",
+        "URL at which players reach this gateway; players of other gateways are told of it",
+        "CENTROID_PUBLIC_URL",
+      ),
+    )
+    .addOption(
+      option(
         "--trust-proxy <addresses>",
         "comma-separated proxies whose X-Forwarded-For header is trusted",
         "CENTROID_TRUST_PROXY",
@@ -80,6 +88,7 @@ export function registerGateway(program: Command): void {
           bindHost: flags.bindHost,
           port: flags.port,
           tls: tlsFiles(flags),
+          publicUrl: publicUrl(flags.publicUrl),
           trustProxy: flags.trustProxy?.split(","),
           notice: (line) => void (stop.aborted || notice(printable(line))),
         });
@@ -109,6 +118,14 @@ function tlsFiles({ tlsCert, tlsKey }: GatewayFlags): { certFile: string; keyFil
   if (tlsCert === undefined || tlsKey === undefined)
     throw new CentroidError("CONFIG_INVALID", "TLS needs both --tls-cert and --tls-key");
   return { certFile: resolve(tlsCert), keyFile: resolve(tlsKey) };
+}
+
+/** @throws CentroidError CONFIG_INVALID */
+function publicUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === "") return text;
+  throw new CentroidError("CONFIG_INVALID", `--public-url: ${text} must look like https://play.example`);
 }
 
 async function gatewayToken(file: string | undefined): Promise<string> {

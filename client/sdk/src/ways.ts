@@ -1,0 +1,42 @@
+/**
+ * By which gateway the sockets of one session come. Any of a deployment's carries any session, so when one is lost the
+ * next is dialled, and the session goes on there with its counters as after a move.
+ */
+import type { Way } from "@centroid/protocol";
+import { dialWatched, type SessionSocket } from "./dial.js";
+import { socketOrigin, throughOrigin } from "./way.js";
+
+export class Ways {
+  readonly #candidates: () => readonly string[];
+  #way: Way;
+  /** The one that is dialled now. */
+  #origin: string;
+
+  /**
+   * @param origin by which the session came
+   * @param candidates where gateways are, `http(s)://host[:port][/path]`; the origin of a broker is one
+   */
+  constructor(way: Way, origin: string, candidates: () => readonly string[]) {
+    this.#way = way;
+    this.#origin = origin;
+    this.#candidates = candidates;
+  }
+
+  set way(way: Way) {
+    this.#way = way;
+  }
+
+  /** A session's URL at some host, as one that can be dialled from here now. */
+  route(url: string): string {
+    return this.#way === "direct" ? url : throughOrigin(this.#origin, url);
+  }
+
+  readonly dial = (url: string): SessionSocket => dialWatched(url, () => this.#broke(url));
+
+  /** Nobody has said goodbye there: the next one, unless it is the next one already. */
+  #broke(url: string): void {
+    if (!url.startsWith(`${socketOrigin(this.#origin)}/`)) return;
+    const candidates = [...new Set(this.#candidates())];
+    this.#origin = candidates[(candidates.indexOf(this.#origin) + 1) % candidates.length] ?? this.#origin;
+  }
+}
