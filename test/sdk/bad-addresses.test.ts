@@ -29,7 +29,12 @@ describe("an address that is none", () => {
 
   it("is a standby that will not take over", () => {
     for (const url of BAD) {
-      const standby = new Standby({ url: () => url, host, reconnectionToken: () => "t", onResumed: () => undefined });
+      const standby = new Standby({
+        url: () => url,
+        host,
+        reconnectionToken: () => "t",
+        onResumed: () => undefined,
+      });
       expect(standby.waiting).toBe(false);
     }
   });
