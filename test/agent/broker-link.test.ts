@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { AgentToBroker, RoomEvent } from "@centroid/protocol";
 import { newNonce, prove } from "@centroid/protocol/node";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { BrokerLink } from "../../infra/agent/dist/broker-link.js";
 
@@ -55,9 +55,52 @@ it("what can only be told once outlives a connection that breaks before its welc
   expect(message.change).toEqual({ event: "standby-orphaned", standbyId: "s" });
 });
 
+describe("a lease (OWN-9)", () => {
+  it("counts from when the heartbeat was sent that is answered, however late that is", async () => {
+    await using server = await Broker.listen();
+    let later = (): void => undefined;
+    const through = new Promise<void>((resolve) => {
+      later = resolve;
+    });
+    const hello = () => Promise.resolve({ type: "hello" } as never);
+    await using link = linkTo(server, hello, () => later());
+    link.connect();
+    await server.accept();
+    await server.next();
+    server.welcome({ heartbeatIntervalMs: 20, leaseMs: 1_000 });
+    for (let beats = 0; beats < 10; ) if ((await server.next()).type === "heartbeat") beats++;
+    // Ten have been sent since; this is the answer to the first.
+    server.heard();
+    server.publish();
+    await through;
+    expect(link.leaseLeftMs(performance.now())).toBeLessThan(1_000 - 150);
+  });
+
+  it("goes on when its connection breaks, which is no proof that the broker has ended; a port that refuses is", async () => {
+    const server = await Broker.listen();
+    await using link = linkTo(server, () => Promise.resolve({ type: "hello" } as never));
+    link.connect();
+    await server.accept();
+    await server.next();
+    server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
+    await server.next();
+    server.drop();
+    await server.accept();
+    await server.next();
+    expect(link.leaseLeftMs(performance.now())).toBeGreaterThan(0);
+    expect(link.absenceLeftMs(performance.now())).toBe(0);
+    await server[Symbol.asyncDispose]();
+    await expect.poll(() => link.absenceLeftMs(performance.now()), { timeout: 5_000 }).toBeGreaterThan(0);
+  });
+});
+
 const event = (roomId: string, change: RoomEvent) => ({ type: "room", roomId, epoch: 1, change }) as const;
 
-function linkTo({ url }: Broker, hello: () => Promise<never>): BrokerLink {
+function linkTo(
+  { url }: Broker,
+  hello: () => Promise<never>,
+  onPublished: () => void = () => undefined,
+): BrokerLink {
   return new BrokerLink({
     url,
     hello,
@@ -66,7 +109,7 @@ function linkTo({ url }: Broker, hello: () => Promise<never>): BrokerLink {
     heartbeat: () => ({ type: "heartbeat", load: 0, rssBytes: 1 }),
     handle: () => Promise.reject(new Error("nothing is asked here")),
     onCheckpointed: () => undefined,
-    onPublished: () => undefined,
+    onPublished,
     notice: () => undefined,
     onState: () => undefined,
   });
@@ -109,8 +152,17 @@ class Broker implements AsyncDisposable {
     this.#say({ type: "accepted", proof: prove(TOKEN, "broker", { protocol, hostId, challenge, nonce }) });
   }
 
-  welcome(): void {
-    this.#say({ type: "welcome", brokerId: "broker", heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
+  welcome(times = { heartbeatIntervalMs: 60_000, leaseMs: 60_000 }): void {
+    this.#say({ type: "welcome", brokerId: "broker", ...times });
+  }
+
+  /** Answers one heartbeat. */
+  heard(): void {
+    this.#say({ type: "heard" });
+  }
+
+  publish(): void {
+    this.#say({ type: "published", topic: "any", data: "{}" });
   }
 
   drop(): void {

@@ -35,7 +35,7 @@ it("a room that is refused by one host does not take the other host's last slot 
 });
 
 it("a room that is restored keeps its slot meanwhile", async () => {
-  await using world = await World.start(["a"], { redialMs: 50 });
+  await using world = await World.start(["a"]);
   const { roomId } = await world.join("create", "arena");
   const data = Buffer.from("saved").toString("base64");
   const agent = world.agent("a");

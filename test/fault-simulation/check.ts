@@ -71,9 +71,11 @@ export function noLivingRoomIsUndone(history: readonly Entry[]): string[] {
       troubledAtMs.set(entry.machine, entry.atMs);
     } else if (entry.type === "tick")
       ticking.set(entry.roomId, { machine: machineOf(entry.host), atMs: entry.atMs });
-    else if (entry.type === "owner" && entry.restored) {
+    else if (entry.type === "owner") {
       const owner = ticking.get(entry.roomId);
-      if (owner === undefined) continue;
+      // From here on it is this host's, also if it dies before its first tick.
+      ticking.set(entry.roomId, { machine: machineOf(entry.host), atMs: entry.atMs });
+      if (owner === undefined || !entry.restored) continue;
       const sinceMs = entry.atMs - (troubledAtMs.get(owner.machine) ?? Number.NEGATIVE_INFINITY);
       const excused = (troubled.get(owner.machine) ?? 0) > 0 || sinceMs < FAULT_COUNTS_MS;
       if (!excused)

@@ -12,6 +12,10 @@ import { simulate } from "./simulate.js";
 
 /** About a tenth of a second each on a free core; `npm run simulate-faults` runs as many as it has time for. */
 const SEEDS = 50;
+/** Each broke a promise once: two hosts at once, something confirmed and lost, a room that went back or ended. */
+const ONCE_BROKEN = [
+  1109, 1205, 5095, 5138, 5144, 5146, 5149, 5161, 5167, 5178, 5268, 5313, 5328, 5335, 5452, 5478,
+];
 /** A mistake may need the right moment. */
 const TRIES = 6;
 
@@ -23,8 +27,8 @@ beforeAll(async () => {
   whole = await world();
 });
 
-it(`keeps its promises under the faults of ${SEEDS} seeds`, async () => {
-  for (let seed = 1; seed <= SEEDS; seed++) {
+it(`keeps its promises under the faults of ${SEEDS} seeds, and of those that once broke them`, async () => {
+  for (const seed of [...ONCE_BROKEN, ...Array.from({ length: SEEDS }, (_, at) => at + 1)]) {
     const run = await simulate(whole, seed);
     if (run.violations.length > 0) expect.fail(print(await shrink(whole, run)).join("\n"));
   }

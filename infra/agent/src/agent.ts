@@ -17,8 +17,6 @@ const WARM_UP_DELAY_MS = 2_500;
 const LEASE_CHECK_MS = 100;
 /** Over which the load is taken; shorter ones say more of chance than of load. */
 const USAGE_WINDOW_MS = 1_000;
-/** While no broker runs, rooms may run for as long as it would take to notice one. */
-const ALONE_LEASE_MS = 2_000;
 
 export interface AgentOptions {
   config: ResolvedAgentConfig;
@@ -46,8 +44,8 @@ export class Agent implements AsyncDisposable {
   readonly #refusals = new Map<BrokerLink, CentroidError>();
   #beacon: RunningServer | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
-  /** The lease has run out: rooms may be elsewhere by now, whoever has ended since. */
-  #lapsed = false;
+  /** Until when room hosts were told that the lease holds. */
+  #leaseUntilMs = Number.NEGATIVE_INFINITY;
   #warmUp: NodeJS.Timeout | undefined;
   #cpuMicros = 0;
   #cpuAtMs = performance.now();
@@ -183,16 +181,19 @@ export class Agent implements AsyncDisposable {
   }
 
   /**
-   * Rooms run while a broker answers, or while none is left that could have restored them elsewhere. Once the lease has
-   * run out only a broker can renew it: one that ends a silent host's connection has not ended itself.
+   * Rooms run while a broker answers, or while it is known of every broker that it cannot have restored them elsewhere
+   * (OWN-6, OWN-9). Once the lease has run out only a broker can renew it: one that has ended since may have restored
+   * them before.
    */
   #renew(): void {
     const now = performance.now();
-    const leftMs = Math.max(...this.#links.map((link) => link.leaseLeftMs(now)));
-    const alone = this.#links.every((link) => link.gone);
-    const forMs = leftMs > 0 ? leftMs : alone && !this.#lapsed ? ALONE_LEASE_MS : 0;
-    this.#lapsed = forMs <= 0;
-    if (forMs > 0) for (const carrier of this.#carriers) carrier.renewLease(forMs);
+    const answeredMs = Math.max(...this.#links.map((link) => link.leaseLeftMs(now)));
+    const lapsed = now >= this.#leaseUntilMs;
+    const absentMs = lapsed ? 0 : Math.min(...this.#links.map((link) => link.absenceLeftMs(now)));
+    const forMs = Math.max(answeredMs, absentMs);
+    if (forMs <= 0) return;
+    this.#leaseUntilMs = now + forMs;
+    for (const carrier of this.#carriers) carrier.renewLease(forMs);
   }
 
   /** Once, a moment after the first measurement began: starting processes while players measure spoils what they see. */

@@ -17,9 +17,11 @@ import { type Challenge, newNonce, PendingReplies, prove, proves } from "@centro
 import { WebSocket } from "ws";
 import { z } from "zod";
 
-/** Redial delays: a restarting broker is back within a second, a dead one need not be hammered. */
+/** Redial delays: a restarting broker is back within a second; that one has ended has to be seen again and again. */
 const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 2_000;
+const MAX_RETRY_MS = 1_000;
+/** A broker that starts again waits for its hosts for longer than this before it gives their rooms to others. */
+const ABSENCE_COUNTS_MS = 2_400;
 /** A refusal is not over within a second; these stay below the rate at which brokers stop listening to guesses. */
 const FIRST_REFUSED_RETRY_MS = 500;
 const MAX_REFUSED_RETRY_MS = 15_000;
@@ -66,15 +68,20 @@ export class BrokerLink implements AsyncDisposable {
   #refusedRetryMs = FIRST_REFUSED_RETRY_MS;
   #state: BrokerLinkState = { state: "dialling" };
   #closed = false;
-  #heardAtMs = 0;
-  #beatAtMs = 0;
+  /** Until when this broker cannot have counted the host as lost, by what it has answered. */
+  #leaseUntilMs = Number.NEGATIVE_INFINITY;
   #leaseMs = 0;
+  /** When the heartbeats that it has not answered yet were sent. */
+  #beatsAtMs: number[] = [];
+  #dialledAtMs = 0;
+  /** When the last hello was sent. */
+  #saidHelloAtMs = 0;
+  /** Nobody, or somebody who is no broker, listened there at that time or later. */
+  #absentAtMs = Number.NEGATIVE_INFINITY;
   /** What is being signed on this connection. */
   #challenge: Challenge | undefined;
   /** The connection whose other end knows the token. */
   #trusted: WebSocket | undefined;
-  /** True once the other end was seen to end, or to refuse: then there is no broker that could have taken over. */
-  #gone = true;
   /** Told while the broker was away; hello carries the rest. */
   #unsent: RoomMessage[] = [];
   /** Told since hello was put together and before the welcome: hello may not have it. */
@@ -99,17 +106,17 @@ export class BrokerLink implements AsyncDisposable {
       ...this.#certificate(),
     });
     this.#socket = socket;
+    this.#beatsAtMs = [];
+    this.#dialledAtMs = performance.now();
     socket.on("upgrade", ({ socket: stream }) => {
       this.#batch = new TurnBatch(stream, setImmediate);
     });
     socket.on("message", (data: Buffer) => this.#onMessage(socket, data));
     socket.on("error", (cause: NodeJS.ErrnoException) => {
-      this.#gone = cause.code === "ECONNREFUSED" || cause.code === "ECONNRESET";
+      if (this.#socket === socket && isRefusal(cause)) this.#absentAtMs = this.#dialledAtMs;
     });
     socket.on("close", () => {
       if (this.#socket !== socket) return;
-      // Nobody but the other end, or the system that buried it, closes an open connection.
-      if (this.#heartbeat !== undefined) this.#gone = true;
       this.#socket = undefined;
       clearInterval(this.#heartbeat);
       this.#heartbeat = undefined;
@@ -117,11 +124,11 @@ export class BrokerLink implements AsyncDisposable {
       this.#unsent.push(...(this.#sinceHello ?? []).filter(({ change }) => UNREPEATED.has(change.event)));
       this.#sinceHello = undefined;
       if (this.#closed) return;
-      if (this.#state.state === "refused") {
+      if (this.#state.state === "refused" && this.#absentAtMs < this.#dialledAtMs) {
         this.#redial(this.#refusedRetryMs);
         this.#refusedRetryMs = Math.min(this.#refusedRetryMs * 2, MAX_REFUSED_RETRY_MS);
       } else {
-        this.#become({ state: "away" });
+        if (this.#state.state !== "refused") this.#become({ state: "away" });
         this.#redial(this.#retryMs);
         this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
       }
@@ -143,11 +150,11 @@ export class BrokerLink implements AsyncDisposable {
 
   /**
    * Whoever answers does not take this agent, or is no broker: it is tried again, and rooms run on while they may.
-   * @param by a stranger's words say nothing of the broker; a broker that lives may have given rooms to others
+   * @param by where a stranger listens there is no broker that could have given rooms to others
    */
   #refused(socket: WebSocket, by: "broker" | "stranger", error: CentroidError): void {
     if (this.#closed || this.#socket !== socket) return;
-    if (by === "broker") this.#gone = false;
+    if (by === "stranger") this.#absentAtMs = this.#dialledAtMs;
     clearInterval(this.#heartbeat);
     this.#heartbeat = undefined;
     this.#become({ state: "refused", error });
@@ -166,14 +173,17 @@ export class BrokerLink implements AsyncDisposable {
     else if (UNREPEATED.has(message.change.event)) this.#unsent.push(message);
   }
 
-  /** How long this broker cannot have counted the host as lost; 0 if it may have. */
+  /** How long this broker cannot have counted the host as lost, by what it has answered; 0 if it may have. */
   leaseLeftMs(nowMs: number): number {
-    return this.#heartbeat === undefined ? 0 : Math.max(0, this.#heardAtMs + this.#leaseMs - nowMs);
+    return Math.max(0, this.#leaseUntilMs - nowMs);
   }
 
-  /** True if the broker is known to have ended: then it cannot have given rooms to others. */
-  get gone(): boolean {
-    return this.#gone && this.#heartbeat === undefined;
+  /**
+   * The same for a broker that has ended: its port refuses, so nobody there can have given rooms to others, nor can one
+   * that starts now for a while. A connection that breaks is no such proof: networks break them, too.
+   */
+  absenceLeftMs(nowMs: number): number {
+    return this.#heartbeat === undefined ? Math.max(0, this.#absentAtMs + ABSENCE_COUNTS_MS - nowMs) : 0;
   }
 
   /** @returns false if the broker is away; nothing is kept for it, the next one has everything again */
@@ -217,13 +227,21 @@ export class BrokerLink implements AsyncDisposable {
     this.#trusted = socket;
     this.#sinceHello = [];
     void hello().then((said) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(said));
+      if (socket.readyState !== WebSocket.OPEN) return;
+      this.#saidHelloAtMs = performance.now();
+      socket.send(JSON.stringify(said));
     });
   }
 
   #beat(): void {
-    this.#beatAtMs = performance.now();
+    this.#beatsAtMs.push(performance.now());
     this.#send(this.#options.heartbeat());
+  }
+
+  /** Each heartbeat is answered, in order; the lease counts from when that one was sent, however late the answer is. */
+  #heard(): void {
+    const sentAtMs = this.#beatsAtMs.shift();
+    if (sentAtMs !== undefined) this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentAtMs + this.#leaseMs);
   }
 
   #send(message: AgentToBroker): void {
@@ -262,15 +280,15 @@ export class BrokerLink implements AsyncDisposable {
         clearInterval(this.#heartbeat);
         this.#heartbeat = setInterval(() => this.#beat(), message.heartbeatIntervalMs);
         this.#leaseMs = message.leaseMs;
-        this.#heardAtMs = performance.now();
+        // For the broker the host has been there since it heard the hello, which was later than this.
+        this.#leaseUntilMs = this.#saidHelloAtMs + message.leaseMs;
         this.#beat();
         for (const unsent of [...this.#unsent.splice(0), ...(this.#sinceHello ?? [])]) this.#send(unsent);
         this.#sinceHello = undefined;
         this.#become({ state: "connected" });
         return;
       case "heard":
-        // The lease counts from when the beat was sent: the broker cannot have missed it before that.
-        this.#heardAtMs = this.#beatAtMs;
+        this.#heard();
         return;
       case "checkpointed":
         this.#options.onCheckpointed(message);
@@ -306,4 +324,10 @@ export class BrokerLink implements AsyncDisposable {
     clearInterval(this.#heartbeat);
     this.#socket?.close(1000, "agent stops");
   }
+}
+
+/** Nobody listens there, on any address of that name. */
+function isRefusal(cause: NodeJS.ErrnoException): boolean {
+  const each = cause instanceof AggregateError ? (cause.errors as NodeJS.ErrnoException[]) : [cause];
+  return each.every(({ code }) => code === "ECONNREFUSED");
 }

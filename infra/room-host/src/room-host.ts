@@ -71,7 +71,7 @@ export class RoomHost {
       ...options,
       rooms,
       standbys: this.#standbys,
-      onStays: (room) => this.#begins(room),
+      onGoesOn: (room) => this.#begins(room),
     });
     this.#trunks = new TrunkServer({
       processId: options.processId,

@@ -47,8 +47,6 @@ import { LmdbStore } from "./store/lmdb-store.js";
 import { MemoryStore } from "./store/memory-store.js";
 import { TraceFile } from "./trace-file.js";
 
-/** A silent host stops by itself so much before the broker counts it as lost. */
-const LEASE_SHARE = 0.8;
 /** Of the silence that counts: it is noticed by so much late at most. */
 const SILENCE_SWEEP_SHARE = 1 / 16;
 const SWEEP_MS = 1_000;
@@ -168,7 +166,7 @@ async function start(
     token: agentToken,
     heartbeatIntervalMs,
     grants,
-    leaseMs: lostAfterMs * LEASE_SHARE,
+    leaseMs: core.leaseMs,
     clock,
     logger: options.logger,
     onHello: (hello, link) => liveness.hello(hello, link),
@@ -181,11 +179,13 @@ async function start(
   const stopping = new AbortController();
   /** Rooms are ending: nobody else may come in. */
   const closing = new AbortController();
-  const ready = core.takeover.awaitHosts(
-    open,
-    options.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
-    stopping.signal,
-  );
+  let listens = (): void => undefined;
+  // Before that agents are refused, and count on so long a wait from then on.
+  const listening = new Promise<void>((resolve) => {
+    listens = resolve;
+  });
+  const graceMs = options.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS;
+  const ready = listening.then(() => core.takeover.awaitHosts(open, graceMs, stopping.signal));
   const limits = options.limits === false ? undefined : { ...DEFAULT_LIMITS, ...options.limits };
   const ofAddress = new Allowance(limits?.perAddress, "address");
   const ofPlayer = new Allowance(limits?.perPlayer, "player");
@@ -270,6 +270,7 @@ async function start(
       { cause },
     );
   });
+  listens();
   const { port } = app.server.address() as AddressInfo;
   const shown = bindHost === "0.0.0.0" || bindHost === "::" ? "127.0.0.1" : bindHost;
   const url = `http://${authority(shown, port)}`;
@@ -292,7 +293,7 @@ async function start(
           onEvent: (change) => hub.emit(() => change),
           onHostState: (hostId, to) => core.hostOrders.apply(hostId, to),
           onHostAsked: (hostId) => liveness.askedByBroker(hostId),
-          onHostHeard: (hostId) => liveness.heardByBroker(hostId),
+          onHostHeard: (hostId, agoMs) => liveness.heardByBroker(hostId, agoMs),
           onPlace: ({ roomId, ...place }) => {
             const room = core.rooms.get(roomId);
             if (room !== undefined) core.rooms.offeredElsewhere(room, place);

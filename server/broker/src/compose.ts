@@ -29,7 +29,6 @@ import {
   DEFAULT_AGENT_RESTART_MS,
   DEFAULT_FORGET_AFTER_MS,
   DEFAULT_LOST_AFTER_MS,
-  DEFAULT_REDIAL_MS,
   DEFAULT_REJOIN_GRACE_MS,
 } from "./options.js";
 import { DecisionLog } from "./placement/decision-log.js";
@@ -66,6 +65,9 @@ export interface CoreOptions extends BrokerOptions {
   record?: Recording["record"] | undefined;
 }
 
+/** A silent host stops by itself so much before the broker counts it as lost. */
+const LEASE_SHARE = 0.8;
+
 export type Core = ReturnType<typeof assemble>;
 
 /** The order of construction is the order in which parts that listen to the same event hear it. */
@@ -77,6 +79,8 @@ export function assemble(o: CoreOptions) {
   const carrier = o.carrier ?? "process";
   const owns = (roomId: string): boolean => cluster.owns(roomId);
   const events = new Emitter<DomainEvents>();
+  const lostAfterMs = o.lostAfterMs ?? DEFAULT_LOST_AFTER_MS;
+  const leaseMs = lostAfterMs * LEASE_SHARE;
 
   const recording = o.record && { record: o.record, now: () => clock.now() };
   const engine = new PlacementEngine(o.placement ?? {}, newId, recording);
@@ -166,9 +170,9 @@ export function assemble(o: CoreOptions) {
     cluster,
     clock,
     logger,
-    redialMs: o.redialMs ?? DEFAULT_REDIAL_MS,
     agentRestartMs: o.agentRestartMs ?? DEFAULT_AGENT_RESTART_MS,
-    lostAfterMs: o.lostAfterMs ?? DEFAULT_LOST_AFTER_MS,
+    lostAfterMs,
+    leaseMs,
     forgetAfterMs: o.forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS,
   });
   const hostOrders = new HostOrders(hosts, events, cluster);
@@ -235,6 +239,7 @@ export function assemble(o: CoreOptions) {
     feed,
     hostOrders,
     hosts,
+    leaseMs,
     liveness,
     logger,
     loop,

@@ -65,8 +65,6 @@ export interface BrokerOptions {
   heartbeatIntervalMs?: number;
   /** Silence after which a host counts as lost. */
   lostAfterMs?: number;
-  /** An agent whose connection broke and that has not dialled again within this counts as ended. */
-  redialMs?: number;
   /** The same where rooms run in virtual machines, which an agent that is started again finds as they were. */
   agentRestartMs?: number;
   /** Silence after which it is forgotten with its rooms. */
@@ -97,11 +95,9 @@ export const DEFAULT_HEARTBEAT_INTERVAL_MS = 300;
  * 6298: 0.2 s and 0.4 s), and had a beat due just then, must not be lost; its rooms and players have to be back in 3 s.
  */
 export const DEFAULT_LOST_AFTER_MS = 1_600;
-/** Agents dial again after 100 ms; a dead process never does. */
-export const DEFAULT_REDIAL_MS = 750;
 /** A supervisor starts it again within a second, and on a busy machine it loads for two more. */
 export const DEFAULT_AGENT_RESTART_MS = 6_000;
 /** An agent machine may reboot within this. */
 export const DEFAULT_FORGET_AFTER_MS = 120_000;
-/** Agents redial at least every 2 s. */
+/** Agents redial every second, and run their rooms for 2.4 s after a port has refused them. */
 export const DEFAULT_REJOIN_GRACE_MS = 3_000;

@@ -53,6 +53,10 @@ export interface FakeAgentOptions {
 export class FakeAgent {
   readonly rooms = new Map<string, FakeRoom>();
   readonly requests: AgentRequest[] = [];
+  /** Heartbeats that were answered. */
+  heard = 0;
+  /** Numbers of the checkpoints that were confirmed. */
+  readonly checkpointed: number[] = [];
   /** As its last welcome said. */
   leaseMs: number | undefined;
   /** Answers in place of the usual one; return `undefined` to let the usual one through. */
@@ -223,6 +227,12 @@ export class FakeAgent {
         this.#send(this.#beat());
         this.#welcome?.();
         return;
+      case "heard":
+        this.heard++;
+        return;
+      case "checkpointed":
+        this.checkpointed.push(message.seq);
+        return;
       case "answered":
         this.#answers.get(message.requestId)?.(message.result ?? message.error);
         return;
@@ -275,6 +285,16 @@ export class FakeAgent {
           locked: false,
           ...(this.#o.maxPlayers !== undefined && { maxPlayers: this.#o.maxPlayers }),
         };
+      case "restoreRoom":
+        this.rooms.set(roomId, {
+          roomId,
+          name: request.name,
+          epoch: request.epoch,
+          role: "owner",
+          sessions: new Map(),
+          seats: new Map(),
+        });
+        return { ...where, locked: false, sessions: [], stateHash: "h" };
       case "reserveSeat":
         this.#owned(room, roomId).seats.set(request.sessionId, request.playerId);
         return where;

@@ -1,13 +1,13 @@
 /**
  * What of a player's messages is confirmed to it, so that it may forget them: what survives this host. That is what
- * is in a saved state, at the room's standby, or in both while one takes over from the other.
+ * is in a saved state and, if the room has a standby, there as well: whichever of them the room goes on from has it.
  */
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 
 /** Data frames of each session, by session id, that a copy of the room has in it. */
 export type Received = ReadonlyMap<string, number>;
 
-export type ConfirmedBy = "checkpoint" | "standby" | "both";
+export type ConfirmedBy = "checkpoint" | "both";
 
 export class Acknowledgements {
   readonly #room: MovableRoom;
@@ -40,9 +40,7 @@ export class Acknowledgements {
     for (const { sessionId, link } of movableClients(this.#room)) {
       const saved = this.#saved.get(sessionId) ?? 0;
       const atStandby = this.#atStandby.get(sessionId) ?? 0;
-      link.durable(
-        this.#by === "checkpoint" ? saved : this.#by === "standby" ? atStandby : Math.min(saved, atStandby),
-      );
+      link.durable(this.#by === "checkpoint" ? saved : Math.min(saved, atStandby));
     }
   }
 }

@@ -34,6 +34,8 @@ export interface DestinationOptions {
     clients: Map<string, MovableClient>,
     awaited: AwaitedPlayers | undefined,
   ) => void;
+  /** Its time goes on. */
+  onResumed: (room: MovableRoom) => void;
   /** A destination that is not the owner by then gives up. */
   deadlineMs: number;
   onEnded: (error: CentroidError) => void;
@@ -282,6 +284,7 @@ export class HandoffDestination {
     const stoodStillMs = message.sinceTickMs + this.#options.now() - arrivedAtMs;
     room.move.backlog.begin(stoodStillMs);
     room.move.clock.resume(patchRateMs - stoodStillMs);
+    this.#options.onResumed(room);
     for (const session of message.room.sessions) {
       const client = clients.get(session.sessionId);
       if (client !== undefined && session.dropped) room.move.dropAgain(client, session);

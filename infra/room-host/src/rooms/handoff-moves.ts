@@ -22,8 +22,8 @@ export interface HandoffMovesOptions {
   newTicket: () => string;
   /** False while this host's lease is over: another may have its rooms. */
   mayRun: () => boolean;
-  /** The room was to leave and goes on here. */
-  onStays: (room: MovableRoom) => void;
+  /** The room goes on here: it has arrived, or was to leave and stays. */
+  onGoesOn: (room: MovableRoom) => void;
   now: () => number;
 }
 
@@ -36,7 +36,7 @@ export class HandoffMoves implements RoomMoves {
 
   /** Makes ready to be the destination. @throws CentroidError ROOM_MOVING | ROOM_TYPE_UNKNOWN */
   migrateIn({ roomId, migrationId, name, epoch }: RoomMoveRequest<"migrateIn">): AgentResults["migrateIn"] {
-    const { rooms, types, emit, newTicket, mayRun, now } = this.#options;
+    const { rooms, types, emit, newTicket, mayRun, onGoesOn, now } = this.#options;
     const present = rooms.get(roomId);
     // A newer move supersedes one that was called off and has not ended here yet.
     if (present?.stage.name === "arriving" && present.epoch <= epoch) present.stage.destination.abort();
@@ -70,6 +70,7 @@ export class HandoffMoves implements RoomMoves {
         emit(roomId, epoch, { event: "owned", migrationId });
         setTimeout(() => advance(hosted, { type: "arrivals-over", destination }), ARRIVAL_WINDOW_MS).unref();
       },
+      onResumed: onGoesOn,
       onEnded: () => rooms.remove(roomId, hosted),
     });
     const hosted: Hosted = {
@@ -136,7 +137,7 @@ export class HandoffMoves implements RoomMoves {
   }
 
   #stays(hosted: Hosted, source: HandoffSource, room: MovableRoom): void {
-    if (advance(hosted, { type: "stays", source })) this.#options.onStays(room);
+    if (advance(hosted, { type: "stays", source })) this.#options.onGoesOn(room);
   }
 
   /** @returns false if no such move is under way. @throws CentroidError MIGRATION_FAILED after the point of no return */

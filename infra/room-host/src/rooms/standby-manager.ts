@@ -125,7 +125,7 @@ export class StandbyManager {
     }
     if (replicator?.standbyId !== standbyId)
       throw new CentroidError("BAD_REQUEST", `room ${roomId} has no standby ${standbyId}`);
-    acknowledgements.by = where;
+    acknowledgements.by = "both";
     if (where === "standby") {
       replicator.invitePlayers();
       this.#options.pauses.release(stage.room, "standby");

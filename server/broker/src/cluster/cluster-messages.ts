@@ -13,6 +13,7 @@ const probesBodySchema = z.object({
 });
 export type ProbesBody = z.infer<typeof probesBodySchema>;
 const hostSchema = z.object({ hostId: idSchema });
+const heardSchema = hostSchema.extend({ agoMs: z.number().nonnegative() });
 const hostStateSchema = z.object({ hostId: idSchema, to: z.enum(["drain", "activate"]) });
 
 const placeSchema = z.object({
@@ -31,8 +32,8 @@ export interface ClusterMessageHandlers {
   onHostState: (hostId: string, to: "drain" | "activate") => void;
   /** Another broker does not hear that host any more. */
   onHostAsked: (hostId: string) => void;
-  /** Another broker hears that host. */
-  onHostHeard: (hostId: string) => void;
+  /** Another broker heard that host so long ago. */
+  onHostHeard: (hostId: string, agoMs: number) => void;
   /** A host has made a place for a room about which another broker decides: its players may come to any broker. */
   onPlace: (body: PlaceBody) => void;
   logger: Logger;
@@ -61,9 +62,11 @@ export function onClusterMessage(
       case "host-asked":
         handlers.onHostAsked(hostSchema.parse(body).hostId);
         return;
-      case "host-heard":
-        handlers.onHostHeard(hostSchema.parse(body).hostId);
+      case "host-heard": {
+        const { hostId, agoMs } = heardSchema.parse(body);
+        handlers.onHostHeard(hostId, agoMs);
         return;
+      }
       case "place":
         handlers.onPlace(placeSchema.parse(body));
         return;

@@ -36,6 +36,8 @@ const MAX_RETRY_MS = 2_000;
 const MAX_ATTEMPTS = 40;
 /** A room fell silent by so much before its host counted as lost, at most. */
 const NOTICED_WITHIN_MS = 60_000;
+/** A host lets go of a room at once. */
+const WITHDRAW_TIMEOUT_MS = 2_000;
 /** Players who are back by then are in the receipt. */
 const REPORT_WINDOW_MS = 5_000;
 
@@ -60,6 +62,8 @@ export interface FailoverOptions {
 interface Rescue {
   migrationId: string;
   reports: FreezeReports;
+  /** Set once it looks for what was saved: what is saved later may not be in what it finds. */
+  reads: boolean;
   /** Set once a host was asked: from then on the old copy is over. */
   committed: boolean;
   cancelled: boolean;
@@ -100,6 +104,7 @@ export class Failover implements Rescues {
     const rescue: Rescue = {
       migrationId: newId(),
       reports: new FreezeReports(clock, clock.now() - NOTICED_WITHIN_MS),
+      reads: false,
       committed: false,
       cancelled: false,
     };
@@ -137,6 +142,11 @@ export class Failover implements Rescues {
   /** True while this broker rescues the room. */
   active(roomId: string): boolean {
     return this.#byRoom.has(roomId);
+  }
+
+  /** True from when a rescue looks for what was saved of the room (FAIL-5). */
+  hasBegunToRead(roomId: string): boolean {
+    return this.#byRoom.get(roomId)?.reads === true;
   }
 
   /** The lost host is back with the room. @returns false if it comes too late and must let go */
@@ -197,7 +207,15 @@ export class Failover implements Rescues {
     const { store, rooms, logger } = this.#options;
     const { roomId, standby } = room;
     const fromHostId = room.stage.hostId;
-    if (standby !== undefined && (await this.#takeOver(room, rescue, standby, startedAtMs))) return true;
+    // Its feed has ended, so the room's host has stopped by itself; another that was asked before may be at it.
+    if (standby !== undefined && (await this.#letGo(room, rescue, room.asked?.hostId))) {
+      if (!this.#goesOn(room, rescue)) return true;
+      if (await this.#takeOver(room, rescue, standby, startedAtMs)) return true;
+    }
+    for (const hostId of [fromHostId, room.asked?.hostId])
+      if (!(await this.#letGo(room, rescue, hostId))) return false;
+    if (!this.#goesOn(room, rescue)) return true;
+    rescue.reads = true;
     const saved = await store.checkpoint(roomId);
     if (!this.#goesOn(room, rescue)) return true;
     if (saved === undefined) {
@@ -211,6 +229,28 @@ export class Failover implements Rescues {
     if (this.#goesOn(room, rescue))
       await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs, epoch });
     return true;
+  }
+
+  /**
+   * Before the room is built at a host, no other may run it, or be at building it (FAIL-6).
+   * @returns false if that is not sure yet: the host will say so, or count as lost
+   */
+  async #letGo(room: RoomEntry, rescue: Rescue, hostId: string | undefined): Promise<boolean> {
+    const host = hostId === undefined ? undefined : this.#options.hosts.get(hostId);
+    // Its lease is over, and when it comes back it hears first that the room is elsewhere.
+    if (host === undefined || host.stage.state === "lost") return true;
+    if (host.peer === undefined) return false;
+    const { roomId } = room;
+    const epoch = highestEpoch(room) + 1;
+    rescue.committed = true;
+    room.fencedEpoch = epoch;
+    try {
+      await host.peer.request({ method: "disposeRoom", roomId, epoch }, WITHDRAW_TIMEOUT_MS);
+      return true;
+    } catch (cause) {
+      // Any answer says that it has not got the room.
+      return CentroidError.from(cause).code !== "HOST_LOST";
+    }
   }
 
   /** @returns false if it could not; then what it had is lost and the last checkpoint must do */
@@ -268,10 +308,15 @@ export class Failover implements Rescues {
     const { roomId, name, carrier } = room;
     const { migrationId } = rescue;
     const { fromHostId, toHostId, startedAtMs, epoch } = plan;
-    const peer = peerOf(hosts.require(toHostId));
+    peerOf(hosts.require(toHostId));
     rescue.committed = true;
     // Whatever becomes of this attempt, its epoch and the old host's are over.
     room.fencedEpoch = epoch;
+    room.asked = { hostId: toHostId, epoch };
+    // A broker that starts again must not take the old host for the owner.
+    await records.put(room);
+    if (!this.#current(room)) return;
+    const peer = peerOf(hosts.require(toHostId));
     const view = { migrationId, roomId, fromHostId, toHostId, reason: "host-lost", startedAtMs } as const;
     const bytes = saved?.data.byteLength ?? 0;
     events.emit("move.progressed", { migration: { ...view, phase: "preparing", bytes } });

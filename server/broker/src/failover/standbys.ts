@@ -111,7 +111,8 @@ export class Standbys {
     const watch = this.#watches.get(roomId);
     if (watch === undefined) return;
     this.#run(roomId, watch, async (room) => {
-      if (room.stage.hostId !== hostId || !this.#options.owns(roomId)) return;
+      const isOver = room.stage.state === "restoring" || room.stage.hostId !== hostId;
+      if (isOver || !this.#options.owns(roomId)) return;
       if (room.standby !== undefined && room.standby.standbyId !== standbyId) return;
       await this.#strike(room, watch);
       await this.#owner(room).request({ method: "setAckPolicy", roomId, standbyId, where: "none" });

@@ -84,6 +84,10 @@ export class Takeover {
       if (record?.epoch === room.epoch) {
         room.standby = record.standby;
         room.fencedEpoch = Math.max(room.fencedEpoch, record.fencedEpoch);
+      } else if (record !== undefined && record.epoch > room.epoch && room.stage.state === "restoring") {
+        // The broker that decided before had asked a host to build it again.
+        room.fencedEpoch = Math.max(room.fencedEpoch, record.fencedEpoch);
+        room.asked = { hostId: record.hostId, epoch: record.epoch };
       } else if (record === undefined || record.epoch < room.epoch) {
         records.put(room).catch((cause: unknown) => logger.error({ cause }, "room taken over is not stored"));
       }

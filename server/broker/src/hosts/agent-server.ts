@@ -47,7 +47,8 @@ export interface AgentServerOptions {
   clock: Clock;
   logger: Logger;
   onHello: (hello: Hello, link: AgentLink) => void;
-  onHeartbeat: (hostId: string, heartbeat: Heartbeat) => void;
+  /** @returns whether that is to renew the host's lease */
+  onHeartbeat: (hostId: string, heartbeat: Heartbeat) => boolean;
   onRoom: (hostId: string, message: RoomEventMessage) => void;
   /** Resolves when it is durable. */
   onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
@@ -169,9 +170,8 @@ export class AgentServer implements Disposable {
   #receive(link: AgentLink, message: Exclude<AgentToBroker, Hello | Answer>): void {
     switch (message.type) {
       case "heartbeat":
-        link.send({ type: "heard" });
         if (message.app !== undefined) assertAddress(message.app, link.place);
-        this.#options.onHeartbeat(link.hostId, message);
+        if (this.#options.onHeartbeat(link.hostId, message)) link.send({ type: "heard" });
         return;
       case "reply":
         link.reply(message.requestId, message.result, message.error);

@@ -15,10 +15,8 @@ import type { HostEntry, HostRegistry } from "./host-registry.js";
 const STOOD_STILL_SHARE = 1 / 4;
 /** Of it again: more than a heartbeat may well be late. */
 const SUSPECT_SHARE = 1 / 2;
-/** Of it again: a host whose heartbeat came within this is alive now. */
-const FRESH_SHARE = 1 / 4;
-/** The other brokers have answered by then. */
-const ANSWER_MS = 200;
+/** A clock may run so much slower than another. */
+const CLOCK_MARGIN = 1.05;
 
 export interface HostLivenessOptions {
   hosts: HostRegistry;
@@ -27,9 +25,9 @@ export interface HostLivenessOptions {
   clock: Clock;
   logger: Logger;
   lostAfterMs: number;
-  /** An agent that does not dial again within this after its connection broke has died. */
-  redialMs: number;
-  /** The same for an agent whose rooms' machines run on without it: it may be started again. */
+  /** How long after a heartbeat the host may run its rooms. */
+  leaseMs: number;
+  /** An agent whose rooms' machines run on without it may be started again within this. */
   agentRestartMs: number;
   /** A host away longer than this is forgotten with its rooms. */
   forgetAfterMs: number;
@@ -63,72 +61,65 @@ export class HostLiveness {
     events.emit("host.changed", { host });
   }
 
-  heartbeat(hostId: string, { load, rssBytes, app }: Heartbeat): void {
+  /** @returns false if the host counts as lost: its rooms may be elsewhere, so nothing may make it go on */
+  heartbeat(hostId: string, { load, rssBytes, app }: Heartbeat): boolean {
     const host = this.#options.hosts.get(hostId);
-    if (host === undefined) return;
+    if (host === undefined) return false;
     const news = host.load !== load || host.rssBytes !== rssBytes;
     host.load = load;
     host.rssBytes = rssBytes;
     host.app = app;
     host.lastHeartbeatAtMs = this.#options.clock.now();
     // It was silent for long: whatever it runs may be over. Its next hello says what that is.
-    if (host.stage.state === "lost") host.peer?.close();
-    else if (news) this.#options.events.emit("host.usage", { host });
+    if (host.stage.state === "lost") {
+      host.peer?.close();
+      return false;
+    }
+    if (news) this.#options.events.emit("host.usage", { host });
+    return true;
   }
 
-  /** The connection to an agent broke; the agent may dial again. */
+  /**
+   * The connection to an agent broke. That its process has ended does not follow: networks break connections, too, so
+   * its rooms may run until their lease is over.
+   */
   closed(link: AgentLink): void {
-    const host = this.#options.hosts.get(link.hostId);
+    const { hosts, events, clock, agentRestartMs, logger } = this.#options;
+    const host = hosts.get(link.hostId);
     if (host?.peer !== link) return;
     host.peer = undefined;
-    this.#options.logger.warn({ hostId: link.hostId }, "connection to host broke");
-    this.#options.events.emit("host.changed", { host });
-    const { clock, redialMs, agentRestartMs } = this.#options;
+    logger.warn({ hostId: link.hostId }, "connection to host broke");
+    events.emit("host.changed", { host });
     const runsOn = host.facts.carriers.some((carrier) => carrier !== "process");
-    const awayMs = runsOn ? agentRestartMs : redialMs;
-    if (runsOn) this.#restarting.set(host, clock.now() + awayMs);
-    const isAway = (): boolean =>
-      !this.#stopped &&
-      host.peer === undefined &&
-      host.stage.state !== "lost" &&
-      this.#options.hosts.get(link.hostId) === host;
-    const answerMs = Math.min(ANSWER_MS, awayMs);
-    // Asked late: another broker may see the same agent end a moment later than this one.
-    clock.after(awayMs - answerMs, () => {
-      if (!isAway()) return;
-      const askedAtMs = clock.now();
-      this.#askOthers(link.hostId);
-      clock.after(answerMs, () => {
-        // If only the way from here is cut, silence decides, once the others receive nothing more either.
-        const heard = (this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY) >= askedAtMs;
-        if (isAway() && !heard) this.#lost(host, "its agent ended");
-      });
-    });
+    if (runsOn) this.#restarting.set(host, clock.now() + agentRestartMs);
   }
 
-  /** Another broker does not hear this host. */
+  /** Another broker does not hear this host. As long as a lease of this one may hold, it must not take it for lost. */
   askedByBroker(hostId: string): void {
     const { hosts, clock, lostAfterMs, cluster } = this.#options;
     const host = hosts.get(hostId);
-    if (host?.peer === undefined || host.stage.state === "lost") return;
-    if (clock.now() - host.lastHeartbeatAtMs < lostAfterMs * FRESH_SHARE)
-      cluster.publish("host-heard", { hostId });
+    if (host === undefined || host.stage.state === "lost") return;
+    const agoMs = clock.now() - host.lastHeartbeatAtMs;
+    if (agoMs < lostAfterMs) cluster.publish("host-heard", { hostId, agoMs });
   }
 
-  /** Another broker hears this host, so its lease is renewed and its rooms run. */
-  heardByBroker(hostId: string): void {
+  /** Another broker heard this host so long ago, which renewed its lease: its rooms run. */
+  heardByBroker(hostId: string, agoMs: number): void {
     const host = this.#options.hosts.get(hostId);
-    if (host !== undefined) this.#elsewhereMs.set(host, this.#options.clock.now());
+    if (host === undefined) return;
+    const atMs = this.#options.clock.now() - agoMs;
+    this.#elsewhereMs.set(host, Math.max(atMs, this.#elsewhereMs.get(host) ?? atMs));
   }
 
-  /** Connections that close from now on close because the broker ends. */
+  /** Nothing counts as lost from now on: the broker ends. */
   stop(): void {
     this.#stopped = true;
   }
 
   /** To be called a dozen times in the time after which a silent host is lost. */
   sweep(): void {
-    const { hosts, clock, lostAfterMs, forgetAfterMs } = this.#options;
+    const { hosts, clock, lostAfterMs, leaseMs, forgetAfterMs } = this.#options;
+    if (this.#stopped) return;
     const now = clock.now();
     // A broker that stood still has not read yet what hosts sent meanwhile: silence counts from when it woke up.
     if (now - this.#sweptAtMs > lostAfterMs * STOOD_STILL_SHARE) this.#awakeSinceMs = now;
@@ -137,7 +128,11 @@ export class HostLiveness {
       const elsewhereMs = this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY;
       const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs, elsewhereMs);
       if (host.peer === undefined && now < (this.#restarting.get(host) ?? 0)) continue;
-      if (host.stage.state !== "lost" && silentMs > lostAfterMs) this.#lost(host, "no heartbeat");
+      // One whose connection holds may only be late.
+      const patienceMs =
+        host.peer === undefined ? Math.min(leaseMs * CLOCK_MARGIN, lostAfterMs) : lostAfterMs;
+      if (host.stage.state !== "lost" && silentMs > patienceMs)
+        this.#lost(host, host.peer === undefined ? "its agent is away" : "no heartbeat");
       else if (host.stage.state !== "lost" && silentMs > lostAfterMs * SUSPECT_SHARE) {
         this.#suspect(host);
         this.#askOthers(host.facts.hostId);

@@ -26,13 +26,17 @@ export class RoomEventRouter {
     this.#options = options;
   }
 
-  /** @returns false if it is not from the room's owner, and was not stored */
+  /** @returns false if it is not from the room's owner, or comes too late: nothing of it may be confirmed (FAIL-5) */
   async checkpoint(
     hostId: string,
     { roomId, epoch, seq, takenAtMs, data }: RoomCheckpoint,
   ): Promise<boolean> {
-    const room = this.#options.rooms.get(roomId);
-    if (room === undefined || room.stage.hostId !== hostId || room.epoch !== epoch) return false;
+    const counts = (): boolean => {
+      const room = this.#options.rooms.get(roomId);
+      const isOwner = room !== undefined && room.stage.hostId === hostId && room.epoch === epoch;
+      return isOwner && !this.#options.rescues.hasBegunToRead(roomId);
+    };
+    if (!counts()) return false;
     await this.#options.store.putCheckpoint({
       roomId,
       epoch,
@@ -40,7 +44,8 @@ export class RoomEventRouter {
       takenAtMs,
       data: Buffer.from(data, "base64"),
     });
-    return true;
+    // A rescue may have read the one before while this one was written.
+    return counts();
   }
 
   /** What a host says about one of its rooms. */

@@ -95,6 +95,19 @@ const recordOf = ({
   epoch,
   fencedEpoch,
   createdAtMs,
-  stage: { hostId },
+  stage,
+  asked,
   standby,
-}: RoomEntry): RoomRecord => ({ roomId, name, carrier, epoch, fencedEpoch, createdAtMs, hostId, standby });
+}: RoomEntry): RoomRecord => {
+  const { hostId } = asked ?? stage;
+  return {
+    roomId,
+    name,
+    carrier,
+    epoch: asked?.epoch ?? epoch,
+    fencedEpoch,
+    createdAtMs,
+    hostId,
+    standby,
+  };
+};

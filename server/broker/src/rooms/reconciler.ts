@@ -20,6 +20,8 @@ import type { RoomAddress } from "./room-stage.js";
 export interface Rescues {
   /** True while this broker rescues the room. */
   active(roomId: string): boolean;
+  /** True from when a rescue looks for what was saved of the room: what its host saves later may not be in that. */
+  hasBegunToRead(roomId: string): boolean;
   /** The lost host is back with the room. @returns false if it comes too late and must let go */
   giveBack(roomId: string): boolean;
 }

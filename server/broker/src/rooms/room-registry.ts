@@ -42,6 +42,8 @@ export interface RoomEntry {
   epoch: number;
   /** Highest epoch that a host may have taken without the broker's consent; never used for an owner. */
   fencedEpoch: number;
+  /** Host that was asked to build it again, at that epoch: it may have done so, and is on record as the owner. */
+  asked: { hostId: string; epoch: number } | undefined;
   listing: RoomListing;
   /** Its heavy work, as its host reports it. */
   work: RoomWorkload | undefined;
@@ -130,6 +132,7 @@ export class RoomRegistry {
     const room: RoomEntry = {
       ...fresh,
       fencedEpoch: 0,
+      asked: undefined,
       listing: { locked: false },
       work: undefined,
       migrations: 0,
@@ -168,6 +171,7 @@ export class RoomRegistry {
       this.#countPlayers(before.hostId, -room.players);
       this.#countPlayers(stage.hostId, room.players);
     }
+    if (stage.state === "running") room.asked = undefined;
     if (event.type === "restored" || event.type === "relocated") {
       room.offered = [];
       room.epoch = event.epoch;
