@@ -132,17 +132,28 @@ export function appliedOnceInOrder(history: readonly Entry[], ending: Ending): s
   return broken;
 }
 
-/** What a room says arrives once and in order; only a restoration undoes some of it. */
+/**
+ * What a room says arrives once and in order; only a restoration undoes some of it. What a host that died had said last
+ * may be missing, if the player counts it as lost.
+ */
 export function heardInOrder(history: readonly Entry[]): string[] {
   const last = new Map<string, number>();
+  const gaps = new Map<string, { missing: number; text: string }>();
   const broken: string[] = [];
-  for (const { sessionId, number, fresh } of all(history, "heard")) {
-    const before = last.get(sessionId);
-    if (!fresh && before !== undefined && number !== before + 1)
-      broken.push(`heard out of order: ${sessionId} got ${number} after ${before}`);
-    last.set(sessionId, number);
+  for (const entry of history) {
+    if (entry.type === "moved") {
+      if (entry.lost >= (gaps.get(entry.sessionId)?.missing ?? 0)) gaps.delete(entry.sessionId);
+    } else if (entry.type === "heard") {
+      const { sessionId, number, fresh } = entry;
+      const before = last.get(sessionId);
+      last.set(sessionId, number);
+      if (fresh || before === undefined || number === before + 1) continue;
+      const text = `heard out of order: ${sessionId} got ${number} after ${before}`;
+      if (number <= before || gaps.has(sessionId)) broken.push(text);
+      else gaps.set(sessionId, { missing: number - before - 1, text });
+    }
   }
-  return broken;
+  return [...broken, ...[...gaps.values()].map(({ text }) => text)];
 }
 
 /** A session ends only if its own connection was cut. */

@@ -25,6 +25,8 @@ export type Happening =
   | { type: "acknowledged"; sessionId: string; count: number }
   /** The player got the room's running number; `fresh` after a restoration, which may repeat some. */
   | { type: "heard"; sessionId: string; number: number; fresh: boolean }
+  /** The player goes on at another host, and has counted what it can say is lost. */
+  | { type: "moved"; sessionId: string; hostId: string; restored: boolean; lost: number; doubled: number }
   | { type: "session-ended"; sessionId: string; code: number; excused: boolean };
 
 export type Entry = { atMs: number } & Happening;

@@ -84,10 +84,7 @@ export class Player {
         undelivered: () => undefined,
         moved: ({ restored, lost, duplicated, to }) => {
           this.#fresh ||= restored;
-          record({
-            type: "note",
-            text: `${sessionId} ${restored ? "restored" : "moved"} to ${to.hostId}, lost ${lost}, doubled ${duplicated}`,
-          });
+          record({ type: "moved", sessionId, hostId: to.hostId, restored, lost, doubled: duplicated });
         },
       },
       {

@@ -4,7 +4,11 @@ import { type AddressInfo, createServer } from "node:net";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
-import { decodeFromSource, encodeTransfer } from "../../infra/room-host/dist/handoff/handoff-wire.js";
+import {
+  decodeFromDestination,
+  decodeFromSource,
+  encodeTransfer,
+} from "../../infra/room-host/dist/handoff/handoff-wire.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
@@ -190,6 +194,51 @@ describe("faults during a hand-off", () => {
     expect(gaps(shots)).toBe(0);
     await room.leave();
   });
+});
+
+describe("a source that dies before it has answered what a player missed", () => {
+  it("has that counted as lost; the player goes on at once (MSG-7)", async () => {
+    const roomId = await pair.create("ledger");
+    const [report] = await pair.carriers.a.reports();
+    await using proxy = await CuttableProxy.start(() => report!.address);
+    let target = "";
+    pair.via = (address, hostId) => {
+      if (hostId === "a") return proxy.address;
+      target = address;
+      return address;
+    };
+    const between = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+    await once(between, "listening");
+    between.on("connection", (source, { url }) => {
+      const destination = new WebSocket(`ws://${target}${url}`);
+      const opened = once(destination, "open");
+      source.on("message", async (data: Buffer) => {
+        await opened;
+        destination.send(data);
+      });
+      destination.on("message", (data: Buffer) => {
+        if (decodeFromDestination(data).type !== "replay") return source.send(data);
+        process.kill(pair.carriers.a.pid ?? -1, "SIGKILL");
+        destination.close();
+      });
+      destination.on("close", () => source.close());
+    });
+    const { room, said, stop } = await talker(roomId);
+    const migrated = new Promise((resolve) => void room.onMigrate(resolve));
+    room.onMoving(() => proxy.cut());
+    const { port } = between.address() as AddressInfo;
+    const transferUrl = `ws://127.0.0.1:${port}/handoff/quiet`;
+    const moving = pair.move(roomId, { migrationId: "quiet", transferUrl }).catch(() => undefined);
+    // Without an answer it would wait for 10 s, and find that its seat has just been given up.
+    const left = new Promise((resolve) => room.onLeave(resolve));
+    expect(await Promise.race([migrated, left])).toMatchObject({ to: { hostId: "b" } });
+    await moving;
+    between.close();
+    stop();
+    await settled(room, said());
+    expect(room.host.hostId).toBe("b");
+    await room.leave();
+  }, 30_000);
 });
 
 describe("strangers at the door", () => {

@@ -71,6 +71,8 @@ export class HandoffDestination {
   readonly #arrivals = new Map<string, Arrival>();
   /** Players who have asked for what their old connection lost. */
   readonly #asked = new Set<string>();
+  /** Those among them whom the source has not answered. */
+  readonly #unanswered = new Set<string>();
   #state: State = { name: "waiting" };
   readonly #deadline: NodeJS.Timeout;
   #source: ServerSocket | undefined;
@@ -113,8 +115,8 @@ export class HandoffDestination {
     socket.onClose(() => {
       this.#source = undefined;
       this.#work = this.#work.then(() => {
-        if (this.#state.name !== "owner")
-          this.#end(new CentroidError("HOST_LOST", "the source went away before the switch"));
+        if (this.#state.name === "owner") this.#nothingMore();
+        else this.#end(new CentroidError("HOST_LOST", "the source went away before the switch"));
       });
     });
   }
@@ -318,9 +320,8 @@ export class HandoffDestination {
 
   #connect(client: MovableClient, arrival: Arrival): void {
     if (arrival.replayFrom !== undefined) {
-      this.#asked.add(client.sessionId);
       this.#arrivals.set(client.sessionId, arrival);
-      this.#send({ type: "replay", sessionId: client.sessionId, received: arrival.replayFrom });
+      this.#ask(client.sessionId, arrival.replayFrom);
       return;
     }
     const sent = this.#counters.get(client.sessionId)?.sent ?? client.link.sent;
@@ -329,14 +330,24 @@ export class HandoffDestination {
 
   /** A player that goes on here already finds that its old connection broke before the last frame. */
   #askLate(client: MovableClient, received: number): void {
-    if (this.#asked.has(client.sessionId)) return;
-    this.#asked.add(client.sessionId);
-    if (this.#source === undefined) client.link.resend([]);
-    else this.#send({ type: "replay", sessionId: client.sessionId, received });
+    if (!this.#asked.has(client.sessionId)) this.#ask(client.sessionId, received);
+  }
+
+  #ask(sessionId: string, received: number): void {
+    this.#asked.add(sessionId);
+    this.#unanswered.add(sessionId);
+    if (this.#source === undefined) this.#replayed(sessionId, undefined);
+    else this.#send({ type: "replay", sessionId, received });
+  }
+
+  /** The source has gone with what it had kept: whoever waits for that goes on without, and counts it as lost. */
+  #nothingMore(): void {
+    for (const sessionId of [...this.#unanswered]) this.#replayed(sessionId, undefined);
   }
 
   /** What the source had kept for a player whose old connection broke; the rest follows behind it. */
   #replayed(sessionId: string, frames: readonly Uint8Array[] | undefined): void {
+    if (!this.#unanswered.delete(sessionId)) return;
     const arrival = this.#arrivals.get(sessionId);
     const client = this.#state.name === "owner" ? this.#state.clients.get(sessionId) : undefined;
     if (client === undefined) return;
@@ -347,6 +358,8 @@ export class HandoffDestination {
     this.#arrivals.delete(sessionId);
     const sent = this.#counters.get(sessionId)?.sent ?? 0;
     this.#attach(client, arrival.socket, frames === undefined ? sent : sent - frames.length, frames ?? []);
+    // It has asked, and hears that this is all.
+    if (frames === undefined) client.link.resend([]);
   }
 
   #attach(client: MovableClient, socket: ServerSocket, sent: number, before: readonly Uint8Array[]): void {
