@@ -19,8 +19,6 @@ export interface Aim {
 
 export interface Fault {
   readonly name: string;
-  /** A host is lost by it, with all that only it has. */
-  readonly losesHost: boolean;
   readonly run: (draw: Draw, aim: Aim) => Promise<void>;
 }
 
@@ -28,7 +26,7 @@ export function faultsOf(world: ChaosWorld, recorded: RecordedSystem): Fault[] {
   const broker = (draw: Draw): ChaosBroker => draw.of(world.brokers);
   const host = (draw: Draw, aim: Aim): ChaosHost => aim.host ?? draw.of(world.hosts);
   const between = (draw: Draw, least: number, most: number): number => least + draw.unit() * (most - least);
-  const fault = (name: string, run: Fault["run"], losesHost = false): Fault => ({ name, losesHost, run });
+  const fault = (name: string, run: Fault["run"]): Fault => ({ name, run });
 
   const stopBroker = async (draw: Draw): Promise<void> => {
     const { child, port } = broker(draw);
@@ -61,28 +59,20 @@ export function faultsOf(world: ChaosWorld, recorded: RecordedSystem): Fault[] {
       await world.restartBroker(killed, afterMs);
     }),
     fault("broker stopped", stopBroker),
-    fault(
-      "host killed",
-      (draw, aim) => {
-        const killed = host(draw, aim);
-        recorded.fault(`${killed.hostId} killed`, world.pidsOf(killed));
-        return world.restartAgent(killed);
-      },
-      true,
-    ),
-    fault(
-      "room host killed",
-      async (draw, aim) => {
-        const hit = host(draw, aim);
-        const pids = world.roomHostsOf(hit);
-        recorded.fault(`room host of ${hit.hostId} killed`, pids);
-        signalAll(pids, "SIGKILL");
-      },
-      true,
-    ),
-    fault("host stopped", (draw, aim) => stopHost(draw, aim, HICCUP_MS, 6_000), true),
+    fault("host killed", (draw, aim) => {
+      const killed = host(draw, aim);
+      recorded.fault(`${killed.hostId} killed`, world.pidsOf(killed));
+      return world.restartAgent(killed);
+    }),
+    fault("room host killed", async (draw, aim) => {
+      const hit = host(draw, aim);
+      const pids = world.roomHostsOf(hit);
+      recorded.fault(`room host of ${hit.hostId} killed`, pids);
+      signalAll(pids, "SIGKILL");
+    }),
+    fault("host stopped", (draw, aim) => stopHost(draw, aim, HICCUP_MS, 6_000)),
     fault("host hiccups", (draw, aim) => stopHost(draw, aim, 50, HICCUP_MS)),
-    fault("host cut off", (draw, aim) => cutHost(draw, aim, HICCUP_MS, 5_000), true),
+    fault("host cut off", (draw, aim) => cutHost(draw, aim, HICCUP_MS, 5_000)),
     fault("link hiccups", (draw, aim) => cutHost(draw, aim, 50, HICCUP_MS)),
     fault("clock of a host set", (draw, aim) => badClock(draw, host(draw, aim).clock, recorded)),
     fault("clock of a broker set", (draw) => badClock(draw, broker(draw).clock, recorded)),

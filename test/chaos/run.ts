@@ -2,9 +2,6 @@
  * Players talk while parts of a deployment are killed, stopped, cut off, and given bad clocks and disks: several at
  * once, at random, and at chosen moments of moves. A seed draws what is done. At the end the history of everything
  * that was said, heard and told is judged, and the deployment's books have to be in order.
- *
- * What a room with a standby has confirmed is at two hosts, so hosts of such rooms are lost one at a time; all else
- * overlaps freely, and in a world of rooms without standby so do lost hosts.
  */
 import { cp } from "node:fs/promises";
 import { type RecordedPlayer, RecordedSystem } from "../history/recorded-system.js";
@@ -56,8 +53,6 @@ const AIM_WITHIN_MS = 300;
 const PHASE_TIMEOUT_MS = 2_000;
 /** Most moves meet a fault. */
 const AIMED_SHARE = 0.7;
-/** A room that is not back from a lost host by then may lose another. */
-const RECOVERY_MS = 15_000;
 /** What is not right by then after the last fault will not become so. */
 const SETTLE_MS = 45_000;
 const POLL_MS = 100;
@@ -93,7 +88,6 @@ class Chaos {
   readonly #roomTypes: string[];
   readonly #counts: Record<string, number> = {};
   readonly #say: (line: string) => void;
-  #hostIsLost = false;
   #endsAt = 0;
 
   constructor(world: ChaosWorld, options: ChaosOptions) {
@@ -119,7 +113,7 @@ class Chaos {
     const faults = wanted === undefined ? all : all.filter(({ name }) => wanted.includes(name));
     this.#endsAt = Date.now() + forMs;
     const running = Array.from({ length: lanes }, (_, lane) =>
-      this.#lane(new Draw(seed * 31 + lane), faults, players),
+      this.#lane(new Draw(seed * 31 + lane), faults),
     );
     running.push(this.#moves(new Draw(seed * 31 + lanes), faults, recorded, watch));
     await Promise.all(running);
@@ -173,9 +167,9 @@ class Chaos {
   }
 
   /** One fault after the other. */
-  async #lane(draw: Draw, faults: readonly Fault[], players: readonly RecordedPlayer[]): Promise<void> {
+  async #lane(draw: Draw, faults: readonly Fault[]): Promise<void> {
     while (!this.#over) {
-      await this.#strike(draw, faults, {}, players);
+      await this.#strike(draw, faults, {});
       await sleep(draw.unit() * PAUSE_MS);
     }
   }
@@ -203,7 +197,7 @@ class Chaos {
         await reached;
         await sleep(draw.unit() * AIM_WITHIN_MS);
         this.#say(`${room.roomId} to ${destination.hostId}, at "${moment}":`);
-        strikes.push(this.#strike(draw, faults, aim, players));
+        strikes.push(this.#strike(draw, faults, aim));
       }
       await Promise.race([ordered, sleep(PHASE_TIMEOUT_MS)]);
       await sleep(draw.unit() * MOVE_PAUSE_MS);
@@ -211,28 +205,12 @@ class Chaos {
     await Promise.all(strikes);
   }
 
-  async #strike(
-    draw: Draw,
-    faults: readonly Fault[],
-    aim: Aim,
-    players: readonly RecordedPlayer[],
-  ): Promise<void> {
-    const oneAtATime = this.#roomTypes.includes("vault");
+  async #strike(draw: Draw, faults: readonly Fault[], aim: Aim): Promise<void> {
     const fault = draw.of(faults);
-    if (fault === undefined || (fault.losesHost && oneAtATime && this.#hostIsLost)) return;
+    if (fault === undefined) return;
     this.#count(fault.name);
     this.#say(`${fault.name}${aim.host === undefined ? "" : ` (${aim.host.hostId})`}`);
-    if (!fault.losesHost || !oneAtATime) {
-      await fault.run(draw, aim);
-      return;
-    }
-    this.#hostIsLost = true;
     await fault.run(draw, aim);
-    const before = players.map(({ sent }) => sent);
-    // The lane goes on; only another lost host has to wait.
-    void until(() => players.every(({ last }, at) => last > (before[at] ?? 0)), RECOVERY_MS).then(() => {
-      this.#hostIsLost = false;
-    });
   }
 
   #count(name: string): void {
