@@ -1,6 +1,8 @@
 /** Ctrl-C as it comes in real life: twice at once under npm, before everything has started, in the middle of a game. */
+import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { CentroidClient } from "@centroid/sdk";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort } from "../support/free-port.js";
@@ -21,6 +23,9 @@ const nothingLeft = (up: RunningCli): Promise<void> =>
 /** Two starts of everything. */
 const SLOW_MS = 180_000;
 const DIARY = join(import.meta.dirname, "../fixtures/diary-rooms");
+const UNTIL_STOPPED = pathToFileURL(
+  join(import.meta.dirname, "../../server/cli/dist/terminal/until-stopped.js"),
+).href;
 interface Snapshot {
   rooms: { roomId: string; state: string }[];
 }
@@ -118,4 +123,19 @@ it("output that nobody reads any more ends the program", async () => {
   up.child.stdout?.destroy();
   expect(await up.exited).toBe(0);
   await nothingLeft(up);
+});
+
+it("output that goes to a full disk ends nothing; output that nobody reads does", async () => {
+  const program = `
+    const { untilStopped } = await import(${JSON.stringify(UNTIL_STOPPED)});
+    const stop = untilStopped();
+    process.stdout.write("out\\n");
+    process.stderr.write("err\\n");
+    // Streams tell of errors a turn later.
+    setTimeout(() => process.exit(stop.aborted ? 10 : 11), 500);
+  `;
+  const run = (output: string): number | null =>
+    spawnSync("bash", ["-c", `"$0" --input-type=module -e "$1" ${output}`, process.execPath, program]).status;
+  expect(run(">/dev/full 2>/dev/full")).toBe(11);
+  expect(run("2>/dev/null | true; exit $" + "{PIPESTATUS[0]}")).toBe(10);
 });

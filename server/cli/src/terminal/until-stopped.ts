@@ -3,7 +3,7 @@ const SAME_KEYPRESS_MS = 1_000;
 
 /**
  * Aborts at the first Ctrl-C or SIGTERM, or when nobody reads the output any more. A second Ctrl-C ends the
- * process at once.
+ * process at once. Output that goes to a full disk is lost, and nothing else.
  */
 export function untilStopped(): AbortSignal {
   const controller = new AbortController();
@@ -15,7 +15,9 @@ export function untilStopped(): AbortSignal {
       controller.abort();
     });
   }
-  process.stdout.on("error", () => {
+  process.stderr.on("error", () => undefined);
+  process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+    if (code !== "EPIPE" && !process.stdout.isTTY) return;
     abortedAtMs = performance.now();
     controller.abort();
   });
