@@ -84,12 +84,22 @@ async function playing(): Promise<Row[]> {
   }
   const shares: number[] = [];
   const micros: number[] = [];
+  const both: number[] = [];
   for (let slice = 0; slice < SLICES; slice++) {
     const [ofGateway, ofHost] = await cpuPerMessage(players, [gatewayPid, hostPid]);
     micros.push(ofGateway);
     shares.push((100 * ofGateway) / ofHost);
+    both.push(ofGateway + ofHost);
   }
-  for (const room of [direct, ...players]) void room.leave();
+  for (const room of players) await room.leave();
+  const near = await Promise.all(
+    Array.from({ length: PLAYERS }, () => new Client(broker.url).joinById(direct.roomId) as Promise<Room>),
+  );
+  for (const room of near) room.onMessage("shot", () => undefined);
+  const alone: number[] = [];
+  for (let slice = 0; slice < SLICES; slice++)
+    alone.push((await cpuPerMessage(near, [gatewayPid, hostPid]))[1]);
+  for (const room of [direct, ...near]) void room.leave();
   const group = "gateway, on loopback";
   const added = (q: number): number => quantileOf(rtts.through, q) - quantileOf(rtts.direct, q);
   return [
@@ -102,6 +112,12 @@ async function playing(): Promise<Row[]> {
       value: quantileOf(shares, 0.5),
       unit: "%",
       aim: { max: 15 },
+    },
+    {
+      group,
+      figure: "CPU of both per message, relative to the room host's with players of its own",
+      value: quantileOf(both, 0.5) / quantileOf(alone, 0.5),
+      unit: "x",
     },
   ];
 }

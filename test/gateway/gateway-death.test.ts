@@ -23,7 +23,12 @@ afterAll(async () => {
 });
 
 /** `centroid gateway` in a process of its own. */
-async function gatewayProcess(): Promise<{ url: string; port: number; kill: () => Promise<void> }> {
+async function gatewayProcess(): Promise<{
+  url: string;
+  port: number;
+  pid: number;
+  kill: () => Promise<void>;
+}> {
   const { url: broker, gatewayToken } = world.system.broker;
   const child = spawn(
     process.execPath,
@@ -41,7 +46,7 @@ async function gatewayProcess(): Promise<{ url: string; port: number; kill: () =
       child.kill("SIGKILL");
       await once(child, "exit");
     };
-    return { url, port: Number(new URL(url).port), kill };
+    return { url, port: Number(new URL(url).port), pid: child.pid!, kill };
   }
   throw new Error("the gateway has ended");
 }
@@ -126,6 +131,20 @@ it("the same while the room moves", async () => {
   await moving;
   await mortal.kill();
   await moved;
+  await player.more(10);
+  await player.hush();
+  expect(player.entry).toMatchObject({ count: player.sent, disorder: 0, connected: true });
+  expect(player.wrong).toEqual([]);
+  await player.room.leave();
+}, 90_000);
+
+it("the same when the gateway falls silent, as one whose machine is gone", async () => {
+  const mortal = await gatewayProcess();
+  await world.gateway(0, true);
+  const player = await SdkPlayer.join(mortal.url);
+  player.talk();
+  await player.more(10);
+  process.kill(mortal.pid, "SIGSTOP");
   await player.more(10);
   await player.hush();
   expect(player.entry).toMatchObject({ count: player.sent, disorder: 0, connected: true });

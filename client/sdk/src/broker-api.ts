@@ -54,6 +54,12 @@ export class BrokerApi {
     for (const url of urls) if (!this.#bases.includes(url)) this.#bases.push(url);
   }
 
+  /** That one is asked last from now on. */
+  avoid(url: string): void {
+    const at = this.#bases.indexOf(url);
+    if (at >= 0) this.#bases.push(...this.#bases.splice(at, 1));
+  }
+
   /** Asks one broker after the other until one can be reached. @throws what `call` does; NO_HOST if none can */
   async reach<T>(call: (base: string) => Promise<T>, unreached: (cause: unknown) => boolean): Promise<T> {
     let failure: unknown;

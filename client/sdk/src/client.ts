@@ -460,6 +460,11 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     return {
       route,
       dial: ways.dial,
+      detour: () => {
+        const left = ways.detour();
+        if (left !== undefined) this.#api.avoid(left);
+        return left !== undefined;
+      },
       locate: async (url) => {
         const found = await this.#api.where(roomId);
         const { publicAddress, processId, epoch, host, way, restoring = false } = found;

@@ -36,8 +36,9 @@ const LAST_WORD_MS = 1_000;
 const CONFIRM_FRAMES = 32;
 const CONFIRM_BYTES = 64 * 1024;
 const CLOSE_NORMAL = 1000;
+const CLOSE_ABNORMAL = 1006;
 /** Closes that nobody meant: going away, no status, abnormal, and Colyseus' "dial again". */
-const UNMEANT = new Set([1001, 1005, 1006, CLOSE_ROOM_MOVED]);
+const UNMEANT = new Set([1001, 1005, CLOSE_ABNORMAL, CLOSE_ROOM_MOVED]);
 
 /** Colyseus' event slots for a connection. */
 export interface TransportEvents {
@@ -69,6 +70,8 @@ export interface SessionPaths {
   route?: (url: string) => string;
   /** A WebSocket of its own if not given. */
   dial?: Dial;
+  /** Nothing comes by the gateway of now. @returns true if from now on another one is dialled */
+  detour?: () => boolean;
   /** What is given to `send` stays as it is; otherwise a copy is kept. */
   ownsFrames?: boolean;
 }
@@ -478,6 +481,12 @@ export class MigratingTransport {
   #suspect(): void {
     const old = this.#socket;
     if (old === undefined || this.#next !== undefined) return;
+    // It may be the gateway that is silent: what this session misses the host has kept, wherever it is asked for it.
+    if (this.#confirmed !== undefined && this.#identity.detour?.() === true) {
+      old.close(CLOSE_NORMAL, "silent");
+      this.#broke(CLOSE_ABNORMAL, "silent");
+      return;
+    }
     const end = (): void => {
       this.#suspicion = undefined;
     };

@@ -33,9 +33,20 @@ export class Ways {
 
   readonly dial = (url: string): SessionSocket => dialWatched(url, () => this.#broke(url));
 
+  /** Nothing comes by the gateway of now. @returns the one that is left; undefined if there is no other */
+  detour(): string | undefined {
+    const left = this.#origin;
+    if (this.#way === "direct") return undefined;
+    this.#toNext();
+    return this.#origin === left ? undefined : left;
+  }
+
   /** Nobody has said goodbye there: the next one, unless it is the next one already. */
   #broke(url: string): void {
-    if (!url.startsWith(`${socketOrigin(this.#origin)}/`)) return;
+    if (url.startsWith(`${socketOrigin(this.#origin)}/`)) this.#toNext();
+  }
+
+  #toNext(): void {
     const candidates = [...new Set(this.#candidates())];
     this.#origin = candidates[(candidates.indexOf(this.#origin) + 1) % candidates.length] ?? this.#origin;
   }
