@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CENTROID_OPTIONS_KEY, PROTOCOL_VERSION, type RoomEvent, type Transfer } from "@centroid/protocol";
 import { CentroidClient } from "@centroid/sdk";
+import type { Isolation } from "../../infra/agent/dist/carrier/choose-process.js";
 import { ProcessCarrier } from "../../infra/agent/dist/carrier/process-carrier.js";
 import { bundleRooms } from "../../infra/room-host/dist/bundling/bundle-rooms.js";
 
@@ -50,6 +51,7 @@ export class PairOfHosts implements AsyncDisposable {
     maxBytesPerSecond: number,
     checkpointIntervalMs: number,
     compareIntervalMs: number,
+    isolation: Isolation,
   ) {
     this.#folder = folder;
     const make = (hostId: HostId): ProcessCarrier =>
@@ -63,6 +65,7 @@ export class PairOfHosts implements AsyncDisposable {
         environment: {},
         maxFramesPerSecond,
         maxBytesPerSecond,
+        isolation,
         events: {
           checkpoint: ({ roomId, epoch, seq, takenAtMs, data }) => {
             if (!this.#saves) return;
@@ -93,6 +96,7 @@ export class PairOfHosts implements AsyncDisposable {
     maxBytesPerSecond = 0,
     checkpointIntervalMs = 0,
     compareIntervalMs = 0,
+    isolation: Isolation = "shared",
   ): Promise<PairOfHosts> {
     const folder = await mkdtemp(join(tmpdir(), "centroid-pair-"));
     const { path } = await bundleRooms(roomsDir, folder);
@@ -103,6 +107,7 @@ export class PairOfHosts implements AsyncDisposable {
       maxBytesPerSecond,
       checkpointIntervalMs,
       compareIntervalMs,
+      isolation,
     );
     await new Promise<void>((resolve) => pair.#server.listen(0, "127.0.0.1", resolve));
     return pair;

@@ -31,6 +31,7 @@ export const processCarrier: CarrierFactory = (config, events) => {
     compareIntervalMs,
     maxFramesPerSecond,
     maxBytesPerSecond,
+    isolation: config.isolation,
     trunkSecret: (processId) => trunkSecret(config.token, processId),
     environment: roomEnvironment(process.env, config.roomEnv),
     events,

@@ -6,6 +6,7 @@ import {
   DEFAULT_MAX_FRAMES_PER_SECOND,
 } from "@centroid/room-host";
 import { z } from "zod";
+import { isolationSchema } from "./carrier/choose-process.js";
 import { roomVariableSchema } from "./carrier/room-environment.js";
 
 export const agentConfigSchema = z.strictObject({
@@ -43,6 +44,8 @@ export const agentConfigSchema = z.strictObject({
   roomEnv: z.array(roomVariableSchema).default([]),
   roomTypes: z.array(z.string()).default([]),
   carriers: z.array(carrierKindSchema).default(["process"]),
+  /** Of the carrier `process`: one room host process for all rooms, one per core, or one per room. */
+  isolation: isolationSchema.default("shared"),
   /** Settings of the carrier `vm`, checked by it. */
   vm: z.unknown().optional(),
   /** The same of `container`. */

@@ -1,9 +1,8 @@
 /**
- * Rooms in an ordinary process: one room host, forked when it is first needed, holds all rooms of the host.
- * If it dies, its rooms are reported lost and a fresh one takes new rooms.
+ * Rooms in ordinary processes: room hosts, forked when they are first needed. One holds all rooms of the host, or as
+ * many share them as `isolation` says. If one dies, its rooms are reported lost and a fresh one takes new rooms.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import type { Readable } from "node:stream";
+import { availableParallelism } from "node:os";
 import {
   type AgentMethod,
   type AgentRequest,
@@ -11,67 +10,20 @@ import {
   CentroidError,
   type Published,
   type RoomReport,
-  roomEventSchema,
-  roomReportSchema,
-  tryRead,
 } from "@centroid/protocol";
-import { endChild, PendingReplies } from "@centroid/protocol/node";
-import {
-  LAST_WORDS_FD,
-  type LastWords,
-  monotonicMs,
-  parseLastWords,
-  ROOM_HOST_MAIN,
-} from "@centroid/room-host";
-import { z } from "zod";
-import { answerQuestion } from "./answer-question.js";
+import type { LastWords } from "@centroid/room-host";
+import { blameOf } from "./blame.js";
 import type { Carrier, CarrierEvents } from "./carrier.js";
-import { roomHostMessages } from "./room-host-messages.js";
+import { chooseProcess, type Isolation, maxProcesses, type ProcessLoad } from "./choose-process.js";
+import { REPLY_TIMEOUT_MS, type RoomHostOptions, RoomProcess } from "./room-process.js";
 
-export interface ProcessCarrierOptions {
+export interface ProcessCarrierOptions extends RoomHostOptions {
   hostId: string;
-  bindHost: string;
-  advertiseHost: string;
-  roomsBundle: string;
-  checkpointIntervalMs: number;
-  /** How often players' copies of a state are compared with the room's; 0 is never. */
-  compareIntervalMs: number;
-  /** Of one player; 0 is no limit. */
-  maxFramesPerSecond: number;
-  maxBytesPerSecond: number;
-  /** By which the room host of that id checks gateways; it takes none if not given. */
-  trunkSecret?: (processId: string) => string;
-  /** All that room code finds in its environment. */
-  environment: Record<string, string>;
+  /** `shared` if not given. */
+  isolation?: Isolation;
   events: CarrierEvents;
 }
 
-const fromRoomHostSchema = z.discriminatedUnion("type", [
-  ...roomHostMessages,
-  z.object({
-    type: z.literal("ready"),
-    address: z.string(),
-    transport: z.enum(["uws", "ws"]),
-    roomTypes: z.array(z.string()),
-  }),
-  z.object({
-    type: z.literal("checkpoint"),
-    roomId: z.string(),
-    epoch: z.number(),
-    seq: z.number(),
-    takenAtMs: z.number(),
-    bytes: z.instanceof(Uint8Array),
-  }),
-  z.object({ type: z.literal("room"), roomId: z.string(), epoch: z.number(), change: roomEventSchema }),
-]);
-
-/** Libraries in it may speak to a process manager over the same channel: Colyseus does where `@pm2/io` is installed. */
-const OWN_TYPES: ReadonlySet<unknown> = new Set(
-  fromRoomHostSchema.options.map(({ shape }) => shape.type.value),
-);
-
-/** A room host that does not answer within this is treated as hung, not as slow, unless authors' code may wait in it. */
-const REPLY_TIMEOUT_MS = 15_000;
 /** A move has its own deadline at the source, authors' code the broker's; a process that hangs is noticed otherwise. */
 const UNBOUNDED: ReadonlySet<AgentMethod> = new Set([
   "migrateOut",
@@ -79,76 +31,81 @@ const UNBOUNDED: ReadonlySet<AgentMethod> = new Set([
   "restoreRoom",
   "reserveSeat",
 ]);
-/** A room host that has not ended by then is killed; authors' `onDispose` has most of it. */
-const STOP_TIMEOUT_MS = 6_000;
-/** A room host reports every second what it uses; one that is silent for this long is hung. */
-const HUNG_AFTER_MS = 8_000;
-const WATCH_INTERVAL_MS = 1_000;
-/** Loading the rooms takes a second, on a crowded machine many; a process that takes longer than this hangs. */
-const START_TIMEOUT_MS = 60_000;
-/** By then its last words have arrived after it ended. */
-const LAST_WORDS_MS = 200;
-const MAX_LAST_WORDS = 4_096;
+/** What brings a room here. */
+const STARTS: ReadonlySet<AgentMethod> = new Set(["createRoom", "migrateIn", "restoreRoom"]);
+/** What takes it away, if it was answered. */
+const ENDS: ReadonlySet<AgentMethod> = new Set(["migrateOut", "disposeRoom"]);
+/** The room that was given the last idle process has begun by then. */
+const NEXT_PROCESS_AFTER_MS = 1_000;
 
-interface RunningHost {
-  readonly child: ChildProcess;
-  readonly pending: PendingReplies;
-}
+type RoomRequest = Exclude<AgentRequest, { method: "warmUp" }>;
 
 export class ProcessCarrier implements Carrier {
   readonly kind = "process";
   readonly #options: ProcessCarrierOptions;
-  readonly #rooms = new Map<string, number>();
-  #child: ChildProcess | undefined;
-  #host: Promise<RunningHost> | undefined;
-  #usage = { cpuMicros: 0, rssBytes: 0 };
+  readonly #most: number;
+  readonly #processes = new Set<RoomProcess>();
+  /** Where each room is, standbys and what is on its way included. */
+  readonly #places = new Map<string, RoomProcess>();
   #nextProcess = 1;
   #disposed = false;
 
   constructor(options: ProcessCarrierOptions) {
     this.#options = options;
+    const { isolation = "shared" } = options;
+    this.#most = maxProcesses(isolation, isolation === "core" ? availableParallelism() : 1);
   }
 
-  /** Process id of the room host, if one runs. */
+  /** Process id of the first room host, if one runs. */
   get pid(): number | undefined {
-    return this.#child?.exitCode === null && this.#child.signalCode === null ? this.#child.pid : undefined;
+    return [...this.#processes][0]?.pid;
   }
 
   warmUp(): void {
-    if (this.#disposed) return;
-    this.#roomHost().catch((cause: unknown) => {
+    if (this.#disposed || chooseProcess(this.#loads(), this.#most) !== undefined) return;
+    const process = this.#start();
+    process.ready.catch((cause: unknown) => {
       // A Ctrl-C or a stop reaches the whole group; a process that was still loading could not wait for its agent.
-      const signal = this.#child?.signalCode;
+      const signal = process.endedBy;
       if (signal === "SIGINT" || signal === "SIGTERM" || signal === "SIGHUP") return;
       this.#options.events.notice(CentroidError.from(cause).message);
     });
   }
 
   has(roomId: string): boolean {
-    return this.#rooms.has(roomId);
+    return this.#places.get(roomId)?.rooms.has(roomId) === true;
   }
 
   async reports(): Promise<RoomReport[]> {
-    if (this.#host === undefined) return [];
-    const host = await this.#host.catch(() => undefined);
-    if (host === undefined) return [];
-    return z.array(roomReportSchema).parse(await this.#ask(host, { reports: true }, REPLY_TIMEOUT_MS));
+    const all = [...this.#processes].map(async (process) => {
+      const isReady = await process.ready.then(
+        () => true,
+        () => false,
+      );
+      return isReady ? process.reports() : [];
+    });
+    return (await Promise.all(all)).flat();
   }
 
   checkpointed(roomId: string, epoch: number, seq: number): void {
-    if (this.pid !== undefined) this.#child?.send({ checkpointed: { roomId, epoch, seq } }, () => undefined);
+    this.#places.get(roomId)?.checkpointed(roomId, epoch, seq);
   }
 
   renewLease(forMs: number): void {
-    if (this.pid !== undefined) this.#child?.send({ leaseUntilMs: monotonicMs() + forMs }, () => undefined);
+    for (const process of this.#processes) process.renewLease(forMs);
   }
 
   published(said: Published): void {
-    if (this.pid !== undefined) this.#child?.send({ published: said }, () => undefined);
+    for (const process of this.#processes) process.published(said);
   }
 
   usage(): { cpuMicros: number; rssBytes: number } {
-    return this.#usage;
+    const total = { cpuMicros: 0, rssBytes: 0 };
+    for (const { usage } of this.#processes) {
+      total.cpuMicros += usage.cpuMicros;
+      total.rssBytes += usage.rssBytes;
+    }
+    return total;
   }
 
   async handle<R extends AgentRequest>(request: R): Promise<AgentResults[R["method"]]> {
@@ -156,233 +113,135 @@ export class ProcessCarrier implements Carrier {
       this.warmUp();
       return {} as AgentResults[R["method"]];
     }
-    const starts =
-      request.method === "createRoom" || request.method === "migrateIn" || request.method === "restoreRoom";
-    if (!starts && request.method !== "standBy" && this.#host === undefined) {
-      if (request.method === "endStandby") return {} as AgentResults[R["method"]];
-      if (request.method === "migrationStatus")
-        return { role: "none", epoch: 0 } as AgentResults[R["method"]];
-      // Nothing has arrived here yet, and nothing will: whoever calls a move off must know that.
-      if (request.method === "abortMigration") return { aborted: false } as AgentResults[R["method"]];
-      throw new CentroidError("ROOM_NOT_FOUND", `room ${request.roomId} is not on this host`);
-    }
-    const host = await this.#roomHost();
-    if (starts) this.#rooms.set(request.roomId, request.epoch);
+    return (await this.#handle(request)) as AgentResults[R["method"]];
+  }
+
+  async #handle(request: RoomRequest): Promise<unknown> {
+    if (this.#disposed) throw new CentroidError("HOST_LOST", "this agent is shutting down");
+    const { method, roomId } = request;
+    const starts = STARTS.has(method);
+    const takes = starts || method === "standBy";
+    const known = this.#places.get(roomId);
+    const process = known ?? (takes ? this.#choose(roomId) : this.#only());
+    if (process === undefined) return notHere(request);
     try {
-      const result = await this.#ask(
-        host,
-        { request },
-        UNBOUNDED.has(request.method) ? undefined : REPLY_TIMEOUT_MS,
-      );
-      if (request.method === "migrateOut" || request.method === "disposeRoom")
-        this.#rooms.delete(request.roomId);
-      if (request.method === "createRoom") this.#renamed(request, result as AgentResults["createRoom"]);
-      return result as AgentResults[R["method"]];
+      await process.ready;
+      if (starts && "epoch" in request) process.rooms.set(roomId, request.epoch);
+      const answer = await process.ask({ request }, UNBOUNDED.has(method) ? undefined : REPLY_TIMEOUT_MS);
+      if (ENDS.has(method)) this.#left(roomId, process);
+      if (method === "endStandby" && !process.rooms.has(roomId)) this.#left(roomId, process);
+      if (method === "createRoom") this.#renamed(request, answer as AgentResults["createRoom"], process);
+      return answer;
     } catch (error) {
-      if (starts) this.#rooms.delete(request.roomId);
+      if (starts) process.rooms.delete(roomId);
+      if (takes && known === undefined) this.#left(roomId, process);
       throw error;
     }
   }
 
+  /** For a room that comes here. */
+  #choose(roomId: string): RoomProcess {
+    const at = chooseProcess(this.#loads(), this.#most);
+    const process = (at === undefined ? undefined : [...this.#processes][at]) ?? this.#start();
+    this.#places.set(roomId, process);
+    process.newRooms++;
+    // Whoever comes next need not wait for a process to start.
+    if (this.#most > 1) setTimeout(() => this.warmUp(), NEXT_PROCESS_AFTER_MS).unref();
+    return process;
+  }
+
+  /** Whom to ask about a room that is in no known place. */
+  #only(): RoomProcess | undefined {
+    const [only, ...others] = this.#processes;
+    return others.length === 0 ? only : undefined;
+  }
+
+  #loads(): ProcessLoad[] {
+    const rooms = new Map<RoomProcess, number>();
+    for (const process of this.#places.values()) rooms.set(process, (rooms.get(process) ?? 0) + 1);
+    return [...this.#processes].map((process) => ({
+      rooms: rooms.get(process) ?? 0,
+      load: process.load,
+      newRooms: process.newRooms,
+    }));
+  }
+
+  #start(): RoomProcess {
+    const { hostId, events } = this.#options;
+    const process: RoomProcess = new RoomProcess({
+      ...this.#options,
+      processId: `${hostId}-${this.#nextProcess++}`.replaceAll(/[^A-Za-z0-9_-]/g, "-"),
+      events: {
+        ...events,
+        room: (roomId, epoch, change) => {
+          if (change.event === "disposed") this.#left(roomId, process);
+          if (change.event === "owned") this.#places.set(roomId, process);
+          events.room(roomId, epoch, change);
+        },
+        published: (said) => {
+          for (const other of this.#processes) if (other !== process) other.published(said);
+          events.published(said);
+        },
+      },
+      onEnd: (error, lastWords) => void this.#ended(process, error, lastWords),
+    });
+    this.#processes.add(process);
+    return process;
+  }
+
   /** A room that chose an id of its own is known by that. */
   #renamed(
-    { roomId, epoch }: { roomId: string; epoch: number },
+    { roomId, epoch }: Extract<AgentRequest, { method: "createRoom" }>,
     { roomId: own }: { roomId?: string | undefined },
+    process: RoomProcess,
   ): void {
     if (own === undefined || own === roomId) return;
-    this.#rooms.delete(roomId);
-    if (!this.#rooms.has(own)) this.#rooms.set(own, epoch);
+    this.#left(roomId, process);
+    if (!process.rooms.has(own)) process.rooms.set(own, epoch);
+    this.#places.set(own, process);
   }
 
-  #ask(
-    host: RunningHost,
-    question: { request: AgentRequest } | { reports: true },
-    timeoutMs: number | undefined,
-  ): Promise<unknown> {
-    const what = "request" in question ? question.request.method : "reports";
-    return host.pending.ask(
-      (requestId, failed) =>
-        host.child.send({ requestId, ...question }, (cause) => {
-          if (cause !== null)
-            failed(new CentroidError("HOST_LOST", "the room host process has ended", { cause }));
-        }),
-      timeoutMs === undefined
-        ? undefined
-        : {
-            ms: timeoutMs,
-            error: () =>
-              new CentroidError("INTERNAL", `room host did not answer ${what} within ${timeoutMs} ms`),
-          },
-    );
-  }
-
-  #roomHost(): Promise<RunningHost> {
-    if (this.#disposed) return Promise.reject(new CentroidError("HOST_LOST", "this agent is shutting down"));
-    this.#host ??= this.#start();
-    return this.#host;
-  }
-
-  #start(): Promise<RunningHost> {
-    const {
-      bindHost,
-      advertiseHost,
-      roomsBundle,
-      checkpointIntervalMs,
-      compareIntervalMs,
-      maxFramesPerSecond,
-      maxBytesPerSecond,
-      hostId,
-      trunkSecret,
-    } = this.#options;
-    const processId = `${hostId}-${this.#nextProcess++}`.replaceAll(/[^A-Za-z0-9_-]/g, "-");
-    const child = fork(ROOM_HOST_MAIN, [], {
-      env: {
-        ...this.#options.environment,
-        CENTROID_ROOM_HOST: JSON.stringify({
-          bindHost,
-          advertiseHost,
-          processId,
-          roomsBundle,
-          checkpointIntervalMs,
-          compareIntervalMs,
-          maxFramesPerSecond,
-          maxBytesPerSecond,
-        }),
-      },
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc", "pipe"],
-    });
-    this.#child = child;
-    // Not in its environment, which any program of the same user can read. One that could not be started has no channel.
-    if (trunkSecret !== undefined) child.send({ trunkSecret: trunkSecret(processId) }, () => undefined);
-    const lastWords = readLastWords(child);
-    const host: RunningHost = { child, pending: new PendingReplies() };
-    let heardAtMs = performance.now();
-    let checkedAtMs = heardAtMs;
-    let silenceMs = START_TIMEOUT_MS;
-    const watch = setInterval(() => {
-      const now = performance.now();
-      // If this process itself was suspended, it has not read what arrived meanwhile.
-      if (now - checkedAtMs > 2 * WATCH_INTERVAL_MS) heardAtMs = now;
-      checkedAtMs = now;
-      if (now - heardAtMs > silenceMs) child.kill("SIGKILL");
-    }, WATCH_INTERVAL_MS);
-    watch.unref();
-    return new Promise((resolve, reject) => {
-      child.on("message", (raw) => {
-        heardAtMs = performance.now();
-        const parsed = tryRead(fromRoomHostSchema, raw);
-        if (!parsed.success) {
-          if (!OWN_TYPES.has((raw as { type?: unknown } | null)?.type)) return;
-          this.#options.events.notice(`room host sent an invalid message: ${z.prettifyError(parsed.error)}`);
-          return;
-        }
-        const message = parsed.data;
-        switch (message.type) {
-          case "ready":
-            silenceMs = HUNG_AFTER_MS;
-            resolve(host);
-            return;
-          case "failed":
-            reject(new CentroidError("CONFIG_INVALID", `rooms do not load: ${message.message}`));
-            return;
-          case "notice":
-            this.#options.events.notice(message.line);
-            return;
-          case "checkpoint": {
-            const { roomId, epoch, seq, takenAtMs, bytes } = message;
-            const data = Buffer.from(bytes).toString("base64");
-            this.#options.events.checkpoint({ type: "checkpoint", roomId, epoch, seq, takenAtMs, data });
-            return;
-          }
-          case "published":
-            this.#options.events.published(message);
-            return;
-          case "asked":
-            answerQuestion(child, message, this.#options.events.ask);
-            return;
-          case "usage":
-            this.#usage = { cpuMicros: message.cpuMicros, rssBytes: message.rssBytes };
-            return;
-          case "room":
-            if (message.change.event === "disposed") this.#rooms.delete(message.roomId);
-            if (message.change.event === "owned") this.#rooms.set(message.roomId, message.epoch);
-            this.#options.events.room(message.roomId, message.epoch, message.change);
-            return;
-          case "reply":
-            host.pending.reply(message);
-            return;
-          default: {
-            const never: never = message;
-            throw new CentroidError("INTERNAL", JSON.stringify(never));
-          }
-        }
-      });
-      child.once("exit", (code, signal) => {
-        clearInterval(watch);
-        const error = new CentroidError(
-          "HOST_LOST",
-          `the room host process ended (${signal ?? `code ${code}`})`,
-        );
-        reject(error);
-        void this.#ended(host, error, lastWords);
-      });
-    });
+  #left(roomId: string, process: RoomProcess): void {
+    process.rooms.delete(roomId);
+    if (this.#places.get(roomId) === process) this.#places.delete(roomId);
   }
 
   async #ended(
-    host: RunningHost,
+    process: RoomProcess,
     error: CentroidError,
     lastWords: () => Promise<LastWords | undefined>,
   ): Promise<void> {
-    this.#host = undefined;
-    this.#usage = { cpuMicros: 0, rssBytes: 0 };
-    host.pending.fail(error);
-    const lost = [...this.#rooms];
-    this.#rooms.clear();
+    this.#processes.delete(process);
+    for (const [roomId, place] of this.#places) if (place === process) this.#places.delete(roomId);
+    const lost = [...process.rooms];
+    process.rooms.clear();
     const words = await lastWords();
     if (this.#disposed) return;
-    if (words !== undefined) this.#options.events.notice(`${error.message}: ${JSON.stringify(words)}`);
+    const { notice, room } = this.#options.events;
+    if (words !== undefined) notice(`${error.message}: ${JSON.stringify(words)}`);
     for (const [roomId, epoch] of lost) {
       const blame = words?.roomId === roomId ? blameOf(words) : undefined;
-      this.#options.events.room(roomId, epoch, {
-        event: "lost",
-        error: error.toWire(),
-        ...(blame && { blame }),
-      });
+      room(roomId, epoch, { event: "lost", error: error.toWire(), ...(blame && { blame }) });
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    const host = await this.#host?.catch(() => undefined);
-    if (host !== undefined) await endChild(host.child, STOP_TIMEOUT_MS);
+    await Promise.all([...this.#processes].map((process) => process[Symbol.asyncDispose]()));
   }
 }
 
-/** Its own report of what went wrong before it ended; answers once that is known or nothing more will come. */
-function readLastWords(child: ChildProcess): () => Promise<LastWords | undefined> {
-  const pipe = child.stdio[LAST_WORDS_FD] as Readable | null | undefined;
-  let text = "";
-  const ended = new Promise<void>((resolve) => {
-    pipe?.on("data", (chunk: Buffer) => {
-      text = (text + chunk.toString()).slice(-MAX_LAST_WORDS);
-      if (parseLastWords(text)?.how === "hung") child.kill("SIGKILL");
-    });
-    pipe?.once("close", resolve);
-    pipe?.once("error", () => resolve());
-  });
-  return async () => {
-    // Something that the rooms started may hold the pipe open.
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref())]);
-    return parseLastWords(text);
-  };
-}
-
-function blameOf({ how, what, sessionId }: LastWords): {
-  how: LastWords["how"];
-  what: string;
-  sessionId?: string;
-} {
-  return { how, what: what ?? "its code", ...(sessionId !== undefined && sessionId !== "" && { sessionId }) };
+/** What a room host answers of a room that it does not know. */
+function notHere({ method, roomId }: RoomRequest): unknown {
+  switch (method) {
+    case "endStandby":
+      return {};
+    case "migrationStatus":
+      return { role: "none", epoch: 0 };
+    case "abortMigration":
+      // Nothing has arrived here yet, and nothing will: whoever calls a move off must know that.
+      return { aborted: false };
+    default:
+      throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not on this host`);
+  }
 }

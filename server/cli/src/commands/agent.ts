@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import type { AgentConfig } from "@centroid/agent";
+import { isolationSchema } from "@centroid/agent/isolation";
 import { roomEnvironment } from "@centroid/agent/room-environment";
 import { type CarrierKind, CentroidError, printable } from "@centroid/protocol";
 import type { RoomsBundle } from "@centroid/room-host/bundling";
@@ -25,6 +26,7 @@ interface AgentFlags {
   rooms?: string;
   app?: string;
   carrier: CarrierKind;
+  isolation?: AgentConfig["isolation"];
   vm?: string;
   container?: string;
   bindHost?: string;
@@ -84,6 +86,13 @@ export function registerAgent(program: Command): void {
       optional("--carrier <kind>", "what rooms run in", "CENTROID_CARRIER")
         .choices(["process", "vm", "container"])
         .default("process"),
+    )
+    .addOption(
+      optional(
+        "--isolation <kind>",
+        "with --carrier process: one process for all rooms, per core or per room (default core)",
+        "CENTROID_ISOLATION",
+      ).choices(isolationSchema.options),
     )
     .addOption(
       optional("--vm <file>", "with --carrier vm: JSON file with this host's settings", "CENTROID_VM"),
@@ -224,7 +233,12 @@ async function carrier(
   rooms: RoomsBundle,
   stateDir: string,
   notice: (line: string) => void,
-): Promise<Pick<AgentConfig, "carriers" | "vm" | "container" | "capacityRooms">> {
+): Promise<Pick<AgentConfig, "carriers" | "isolation" | "vm" | "container" | "capacityRooms">> {
+  if (flags.isolation !== undefined && flags.carrier !== "process")
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      `--isolation needs --carrier process; with ${flags.carrier} every room is apart from all others`,
+    );
   for (const kind of ["vm", "container"] as const)
     if (flags[kind] !== undefined && flags.carrier !== kind)
       throw new CentroidError(
@@ -233,7 +247,8 @@ async function carrier(
       );
   switch (flags.carrier) {
     case "process":
-      return {};
+      // This machine is the host's own.
+      return { isolation: flags.isolation ?? "core" };
     case "container":
       return containers(flags, rooms, stateDir, notice);
     case "vm":

@@ -18,6 +18,7 @@ interface UpFlags {
   hosts?: number;
   emulate?: boolean;
   carrier?: string;
+  isolation?: string;
   viewerToken?: string;
   requireReadToken?: boolean;
   publicUrl?: string;
@@ -49,6 +50,7 @@ export function registerUp(program: Command): void {
     .option("--hosts <number>", "number of edge agents, in cities of the demo world (default 6)", Number)
     .option("--emulate", "delay traffic by the demo world's measured round trips")
     .option("--carrier <kind>", "what rooms run in: process, vm or container (default process)")
+    .option("--isolation <kind>", "processes of each host: shared, core or room (default shared)")
     .option("--viewer-token <token>", "read-only token (default: generated at the first start)")
     .option("--require-read-token", "require a token for reading, even from this machine")
     .option("--public-url <url>", "https:// origin players use, for API, pages and all sockets")

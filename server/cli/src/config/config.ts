@@ -53,6 +53,7 @@ const ENVIRONMENT: Record<string, { key: keyof ConfigInput; read: (text: string)
   CENTROID_ADVERTISE_HOST: { key: "advertiseHost", read: String },
   CENTROID_HOSTS: { key: "hosts", read: Number },
   CENTROID_CARRIER: { key: "carrier", read: String },
+  CENTROID_ISOLATION: { key: "isolation", read: String },
   CENTROID_EMULATE: { key: "emulate", read: asBoolean },
   CENTROID_STATE_DIR: { key: "stateDir", read: String },
   CENTROID_TOKEN: { key: "adminToken", read: String },

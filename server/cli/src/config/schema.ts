@@ -1,6 +1,7 @@
 /** The shape of a configuration, and its defaults. */
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { isolationSchema } from "@centroid/agent/isolation";
 import { roomVariableSchema } from "@centroid/agent/room-environment";
 import { DEFAULT_LIMITS, parseRedisAddress } from "@centroid/broker/settings";
 import {
@@ -37,6 +38,8 @@ export const configSchema = z.strictObject({
   /** Edge hosts to start on this machine; six cities of the demo world if not given. */
   hosts: z.union([z.number().int().min(0).max(64), z.array(hostSettingsSchema).min(1)]).default(6),
   carrier: carrierKindSchema.default("process"),
+  /** With the carrier `process`: one room process per host, per core, or per room. */
+  isolation: isolationSchema.default("shared"),
   /** Put the demo world's distances on the wire between players and hosts. */
   emulate: z.boolean().default(false),
   stateDir: z.string().default(defaultStateDir()),

@@ -9,13 +9,18 @@ const EVERY_ADDRESS = new Set(["0.0.0.0", "::"]);
 
 /** @throws CentroidError CONFIG_INVALID */
 export function checkConfig(config: Config): void {
-  const { bindHost, advertiseHost, emulate, carrier, roomEnv, app, rooms } = config;
+  const { bindHost, advertiseHost, emulate, carrier, isolation, roomEnv, app, rooms } = config;
   if (app !== undefined && rooms !== undefined)
     throw new CentroidError("CONFIG_INVALID", "app, rooms: the app names its rooms itself; give one of them");
   if (app !== undefined && carrier !== "process")
     throw new CentroidError(
       "CONFIG_INVALID",
       "app: a whole project runs with --carrier process only; pass its rooms with --rooms, or change the carrier",
+    );
+  if (isolation !== "shared" && carrier !== "process")
+    throw new CentroidError(
+      "CONFIG_INVALID",
+      `isolation: with --carrier ${carrier} every room is apart from all others; remove it, or use the process carrier`,
     );
   if (carrier === "vm" && roomEnv.length > 0)
     throw new CentroidError(

@@ -255,6 +255,7 @@ async function startAgents(
           maxBytesPerSecond: config.maxBytesPerSecond,
           roomEnv: config.roomEnv,
           carriers: [config.carrier],
+          isolation: config.isolation,
         },
         {
           onNotice: (line) => hooks.notice(`${site.name}: ${line}`),
