@@ -8,6 +8,7 @@ export type GroupName =
   | "distributed"
   | "gateway"
   | "memory"
+  | "migrate"
   | "message-cpu"
   | "placement"
   | "wan";
@@ -41,6 +42,10 @@ export const GROUPS: Record<GroupName, Group> = {
   memory: {
     about: "what a room and a player cost in the broker and in a room host",
     load: async () => (await import("./memory.js")).memory,
+  },
+  migrate: {
+    about: "a room moved by hand-off, with its container and with its machine, under several loads",
+    load: async () => (await import("./migrate.js")).migrate,
   },
   "message-cpu": {
     about: "CPU of a message against the same room on bare Colyseus",

@@ -17,6 +17,7 @@ it("measures the hand-off, as JSON lines and as a page", async () => {
   expect(runs).toHaveLength(2);
   for (const run of runs) {
     expect(run).toMatchObject({
+      carrier: "process",
       mode: "handoff",
       load: "idle",
       outcome: "completed",

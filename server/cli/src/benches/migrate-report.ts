@@ -1,5 +1,5 @@
 /** The result of `centroid bench migrate` as one page that needs nothing else. */
-import type { MoveRun } from "./handoff-bench.js";
+import type { MoveRun } from "./room-bench.js";
 
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
 const cells = (tag: "th" | "td", values: readonly (string | number)[]): string =>
