@@ -60,18 +60,26 @@ export class ContainerWorld implements AsyncDisposable {
     this.#brokerUrl = brokerUrl;
   }
 
-  static async start(name: string): Promise<ContainerWorld> {
+  /** @param change other rooms than the demo's, and how much memory each may take */
+  static async start(
+    name: string,
+    {
+      rooms: folderOfRooms = DEMO_ROOMS_DIR,
+      memoryMebibytes,
+    }: { rooms?: string; memoryMebibytes?: number } = {},
+  ): Promise<ContainerWorld> {
     const parts: AsyncDisposable[] = [];
     try {
       const folder = await mkdtemp(join(tmpdir(), "centroid-containers-"));
       parts.push({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
-      const rooms = await bundleRooms(DEMO_ROOMS_DIR, join(folder, "rooms"));
+      const rooms = await bundleRooms(folderOfRooms, join(folder, "rooms"));
       const deployed = await startContainerLab({
         name: `${name}${process.pid}`,
         hostIds: containerHosts,
         rooms,
         stateDir: folder,
         notice: () => undefined,
+        ...(memoryMebibytes !== undefined && { memoryMebibytes }),
       });
       parts.push(deployed);
       const emulator = await startDistanceEmulator({

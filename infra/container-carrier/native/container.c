@@ -112,6 +112,15 @@ static void use_null_for_output(void) {
     if (fd >= FIRST_FREE) close(fd);
 }
 
+/* What this program's own fault was, for the agent; a kill from outside is none. Node aborts when its heap is full. */
+static void tell_fatal_signal(int number) {
+    if (number != SIGABRT && number != SIGTRAP && number != SIGSEGV && number != SIGILL && number != SIGBUS) return;
+    int fd = open("/run/centroid/last-words", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0) return;
+    dprintf(fd, "{\"type\":\"lastWords\",\"how\":\"exited\",\"what\":\"a full heap, or another fatal error (signal %d),\"}\n", number);
+    close(fd);
+}
+
 static volatile pid_t program_pid;
 
 static void pass_on(int number) {
@@ -131,7 +140,10 @@ static int init(char **program) {
     for (;;) {
         int status;
         pid_t ended = wait(&status);
-        if (ended == program_pid) return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+        if (ended == program_pid) {
+            if (WIFSIGNALED(status)) tell_fatal_signal(WTERMSIG(status));
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+        }
         if (ended < 0 && errno == ECHILD) return 1;
     }
 }

@@ -16,7 +16,7 @@ export interface ContainerCarrierOptions {
 
 export function containerCarrier({ config, user, settings, events }: ContainerCarrierOptions): Carrier {
   const containers = new Containers(config, user);
-  const sandboxes = new ContainerSandboxes(containers, settings);
+  const sandboxes = new ContainerSandboxes(containers, settings, events.notice);
   const records = new RoomRecords(config.directory);
   const rooms = new SandboxRooms(records, sandboxes, events);
   const criu = () => openCriu(containers.launcher);

@@ -10,4 +10,6 @@ export const CONTAINER_FILES = {
   ready: "ready",
   /** Why it cannot start. */
   failed: "failed",
+  /** What it was doing when it ended or hung. */
+  lastWords: "last-words",
 } as const;

@@ -76,4 +76,7 @@ const { environment, ...config } = configSchema.parse(JSON.parse(readFileSync(gi
 // It may hold what only rooms are to know.
 rmSync(given);
 Object.assign(process.env, environment);
-await runSandboxed({ ready: tellPort, message: say }, config);
+await runSandboxed(
+  { ready: tellPort, message: say },
+  { ...config, watch: { lastWordsTo: pathOf(CONTAINER_FILES.lastWords) } },
+);

@@ -1,4 +1,5 @@
 /** Entry point inside a room's VM: its agent's line is the machine's serial line, file descriptor 3. */
+import { readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { generateId } from "@colyseus/core";
@@ -8,8 +9,14 @@ import { DEFAULT_MAX_BYTES_PER_SECOND, DEFAULT_MAX_FRAMES_PER_SECOND } from "./s
 /** More than Colyseus' pool of random ids holds: a restored clone must not hand out its template's. */
 const POOLED_IDS = 256;
 
+/** An emulated processor translates code for seconds before it runs it, and is slow, not hung. */
+const EMULATED_HUNG_AFTER_MS = 8_000;
+/** Only KVM has a clock of that name. */
+const CLOCKS = "/sys/devices/system/clocksource/clocksource0/available_clocksource";
+
+const controlFd = Number(process.env.CENTROID_CONTROL_FD ?? 3);
 const line = new Socket({
-  fd: Number(process.env.CENTROID_CONTROL_FD ?? 3),
+  fd: controlFd,
   readable: true,
   writable: true,
 });
@@ -25,6 +32,14 @@ function becomeAnother(): void {
   Object.defineProperty(performance, "timeOrigin", { value: Date.now() - performance.now() });
 }
 
+function isEmulated(): boolean {
+  try {
+    return !readFileSync(CLOCKS, "utf8").includes("kvm-clock");
+  } catch {
+    return true;
+  }
+}
+
 await runSandboxed(
   {
     ready: (port) => line.write(`ready ${port}\n`),
@@ -35,5 +50,6 @@ await runSandboxed(
     checkpointIntervalMs: 2_000,
     maxFramesPerSecond: DEFAULT_MAX_FRAMES_PER_SECOND,
     maxBytesPerSecond: DEFAULT_MAX_BYTES_PER_SECOND,
+    watch: { lastWordsTo: controlFd, ...(isEmulated() && { hungAfterMs: EMULATED_HUNG_AFTER_MS }) },
   },
 );

@@ -1,6 +1,6 @@
 /** What agents and carriers need of room hosts without loading Colyseus. */
 
-export { type LastWords, parseLastWords } from "./activity/last-words.js";
+export { type LastWords, lastWordsSchema, parseLastWords } from "./activity/last-words.js";
 export { LAST_WORDS_FD } from "./activity/tell-last-words.js";
 export { DEFAULT_COMPARE_INTERVAL_MS } from "./compare/interval.js";
 export { CONTAINER_FILES } from "./container-files.js";

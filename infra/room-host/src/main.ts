@@ -15,6 +15,7 @@ import {
 import { authority, PendingReplies } from "@centroid/protocol/node";
 import { z } from "zod";
 import { watchThisProcess } from "./activity/watch.js";
+import { watchOptionsSchema } from "./activity/watch-options.js";
 import type { ColyseusProject } from "./bundling/project-exports.js";
 import type { SavedRoom } from "./checkpoint/checkpointer.js";
 import type { RoomDefinition } from "./colyseus/seats.js";
@@ -36,6 +37,7 @@ const configSchema = z.object({
   /** Of one player; 0 is no limit. */
   maxFramesPerSecond: z.number().nonnegative(),
   maxBytesPerSecond: z.number().nonnegative(),
+  watch: watchOptionsSchema.prefault({}),
 });
 const requestSchema = z.union([
   z.object({ trunkSecret: z.string() }),
@@ -124,7 +126,8 @@ async function main(): Promise<void> {
     });
   // As in every process of a Colyseus deployment: rooms may need what it connects to.
   if (bundle.app !== undefined) await prepareServices(bundle.app.server);
-  const types = await RoomTypes.define(bundle.rooms, bus, watchThisProcess(notice), { address, ask });
+  const activity = watchThisProcess(config.watch, notice);
+  const types = await RoomTypes.define(bundle.rooms, bus, activity, { address, ask });
   host = new roomHost.RoomHost({
     processId: config.processId,
     address,

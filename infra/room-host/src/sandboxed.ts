@@ -3,6 +3,7 @@
  * end of a line of text instead of Node's IPC. One JSON message per line.
  */
 import { createServer } from "node:net";
+import type { WatchOptions } from "./activity/watch-options.js";
 import { PULSE_INTERVAL_MS, PULSE_PORT } from "./pulse-port.js";
 
 /** What `main.ts` reads from its environment. */
@@ -11,6 +12,7 @@ export interface SandboxedRoomHostConfig {
   readonly checkpointIntervalMs: number;
   readonly maxFramesPerSecond: number;
   readonly maxBytesPerSecond: number;
+  readonly watch: Partial<WatchOptions>;
 }
 
 export interface SandboxedLine {
@@ -43,6 +45,8 @@ export async function runSandboxed(line: SandboxedLine, config: SandboxedRoomHos
   process.connected = true;
   process.env.CENTROID_ROOM_HOST = JSON.stringify({
     ...config,
+    // It has one room, and ends with it.
+    watch: { ...config.watch, endsIfHung: true },
     bindHost: "0.0.0.0",
     // Its agent knows the address.
     advertiseHost: "guest",

@@ -254,6 +254,7 @@ int main(void) {
       if (gone != node) continue;
       dprintf(STDOUT_FILENO, "init: the room host ended with status %d\n", status);
       dprintf(controlPort, "ended %d\n", status);
+      tcdrain(controlPort);
       powerOff();
     }
     if (roomHost < 0) usleep(100000); /* Closed but not reaped yet: ask again soon. */

@@ -51,8 +51,9 @@ export class SandboxCarrier implements Carrier {
   }
 
   warmUp(): void {
-    this.#sandboxes
-      .warmUp()
+    // What an earlier run left is not told from what is made ready now.
+    this.#adopted
+      .then(() => this.#sandboxes.warmUp())
       .catch((cause: unknown) => this.#events.notice(CentroidError.from(cause).message));
   }
 
@@ -151,6 +152,7 @@ export class SandboxCarrier implements Carrier {
     const record = { roomId, name, epoch, processId: `${this.kind}-${roomId}`, address: "" };
     const hosted = this.#rooms.add(record, epoch, { state: "starting" });
     try {
+      await this.#rooms.ended(roomId);
       record.address = await this.#sandboxes.start(roomId);
       await this.#records.write(record);
       const host = await this.#rooms.listen(hosted);

@@ -7,7 +7,9 @@ import {
   type RoomReport,
   roomReportSchema,
 } from "@centroid/protocol";
+import type { LastWords } from "@centroid/room-host";
 import { z } from "zod";
+import { blameOf } from "../carrier/blame.js";
 import type { CarrierEvents } from "../carrier/carrier.js";
 import type { RoomRecords, SandboxRecord } from "./room-records.js";
 import { SandboxedRoomHost, type SandboxMessage } from "./sandboxed-room-host.js";
@@ -43,6 +45,8 @@ export interface SandboxRoom {
   hostEpoch: number;
   stage: SandboxStage;
   usage: { cpuMicros: number; rssBytes: number };
+  /** What its room host said of its own end. */
+  lastWords?: LastWords;
 }
 
 export class SandboxRooms {
@@ -50,6 +54,8 @@ export class SandboxRooms {
   readonly #records: RoomRecords;
   readonly #sandboxes: Sandboxes;
   readonly #events: CarrierEvents;
+  /** Sandboxes that are being ended: the same room may begin here anew only afterwards. */
+  readonly #ending = new Map<string, Promise<void>>();
   #disposed = false;
 
   constructor(records: RoomRecords, sandboxes: Sandboxes, events: CarrierEvents) {
@@ -180,6 +186,9 @@ export class SandboxRooms {
       case "room":
         this.emit(hosted, message.change);
         return;
+      case "lastWords":
+        hosted.lastWords = message;
+        return;
       default: {
         const never: never = message;
         throw new CentroidError("INTERNAL", JSON.stringify(never));
@@ -204,9 +213,13 @@ export class SandboxRooms {
     const how = await this.#sandboxes.howEnded(roomId, HOW_ENDED_MS);
     if (!isOurs()) return;
     if (how === "migrated") return this.forget(hosted);
+    const words = hosted.lastWords ?? (await this.#sandboxes.lastWords?.(roomId));
+    if (!isOurs()) return;
     const error = new CentroidError("HOST_LOST", `the room's ${this.#sandboxes.noun} has ended`);
+    if (words !== undefined)
+      this.#events.notice(`room ${roomId}: ${error.message}: ${JSON.stringify(words)}`);
     void this.remove(hosted);
-    this.emit(hosted, { event: "lost", error: error.toWire() });
+    this.emit(hosted, { event: "lost", error: error.toWire(), ...(words && { blame: blameOf(words) }) });
   }
 
   /** Its sandbox is not here any more. */
@@ -227,11 +240,16 @@ export class SandboxRooms {
     if (afterMs > 0) await delay(afterMs, undefined, { ref: false });
     // Meanwhile, too.
     if (this.#rooms.has(roomId)) return;
-    try {
-      await this.#sandboxes.destroy(roomId);
-    } catch {
-      // Gone already, or what runs it is: then it is looked for at the agent's next start.
-    }
+    // One that rejects is gone already, or what runs it is: then it is looked for at the agent's next start.
+    const ending = this.#sandboxes.destroy(roomId).catch(() => undefined);
+    this.#ending.set(roomId, ending);
+    await ending;
+    if (this.#ending.get(roomId) === ending) this.#ending.delete(roomId);
+  }
+
+  /** Resolves when nothing is left here of an earlier sandbox of this room. */
+  async ended(roomId: string): Promise<void> {
+    await this.#ending.get(roomId);
   }
 
   /** Sandboxes of an agent that ran here before: known ones that live are ours, all others end. */

@@ -7,6 +7,7 @@ import {
   roomEventSchema,
 } from "@centroid/protocol";
 import { PendingReplies } from "@centroid/protocol/node";
+import { lastWordsSchema } from "@centroid/room-host";
 import { z } from "zod";
 import { roomHostMessages } from "../carrier/room-host-messages.js";
 import type { RoomHostLine } from "./sandboxes.js";
@@ -21,6 +22,7 @@ const fromSandboxSchema = z.discriminatedUnion("type", [
     bytes: z.string(),
   }),
   z.object({ type: z.literal("room"), epoch: z.number(), change: roomEventSchema }),
+  lastWordsSchema.extend({ type: z.literal("lastWords") }),
 ]);
 type FromSandbox = z.infer<typeof fromSandboxSchema>;
 export type SandboxMessage = Exclude<FromSandbox, { type: "reply" }>;

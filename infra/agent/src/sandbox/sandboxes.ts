@@ -3,6 +3,7 @@
  * brings this much of its own and its `RoomMoves`; `SandboxCarrier` does the rest the same way for all.
  */
 import type { CarrierKind, RoomReport } from "@centroid/protocol";
+import type { LastWords } from "@centroid/room-host";
 
 /** One JSON message a line, to and from the room host in a sandbox. */
 export interface RoomHostLine extends Disposable {
@@ -37,6 +38,8 @@ export interface Sandboxes extends AsyncDisposable {
   openLine(roomId: string): Promise<RoomHostLine>;
   /** How one that is not here any more has ended; undefined if that is not known in time. */
   howEnded(roomId: string, timeoutMs: number): Promise<"migrated" | "ended" | undefined>;
+  /** What one that has just ended left behind, where its line cannot carry that. */
+  lastWords?(roomId: string): Promise<LastWords | undefined>;
   /** Ends one at once. Rejects if there is none. */
   destroy(roomId: string): Promise<void>;
   /** @throws CentroidError */

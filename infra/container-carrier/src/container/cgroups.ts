@@ -1,10 +1,12 @@
 /** Limits of memory and CPU for one container, by control groups of version 2 or 1, where the host has them. */
 import { existsSync } from "node:fs";
-import { mkdir, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { run } from "@centroid/agent";
 
-/** The second is the first where `ip netns exec` has hidden it. */
-const PLACES = ["/sys/fs/cgroup", "/proc/1/root/sys/fs/cgroup"];
+const PLACE = "/sys/fs/cgroup";
+/** Where they are mounted once more if that is hidden: `ip netns exec` puts another /sys over it. */
+const OWN_PLACE = "/run/centroid-cgroups";
 const PARENT = "centroid";
 const PERIOD_US = 100_000;
 /** Fork bombs end with their container. */
@@ -16,7 +18,7 @@ export interface Limits {
 }
 
 /** Where limits are to be set. */
-interface Controller {
+export interface Controller {
   readonly folder: string;
   readonly values: (limits: Limits) => Record<string, string>;
 }
@@ -28,41 +30,73 @@ const v2: Controller["values"] = ({ memoryBytes, cpus }) => ({
   "pids.max": String(MAX_PROCESSES),
 });
 
-function controllers(): Controller[] {
-  const unified = PLACES.find((place) => existsSync(join(place, "cgroup.controllers")));
-  if (unified !== undefined) return [{ folder: unified, values: v2 }];
-  const place = PLACES.find((candidate) => existsSync(join(candidate, "memory", "cgroup.procs")));
-  if (place === undefined) return [];
-  const all: Controller[] = [
-    {
-      folder: join(place, "memory"),
-      values: ({ memoryBytes }) => ({ "memory.limit_in_bytes": String(memoryBytes) }),
-    },
-    {
-      folder: join(place, "cpu"),
-      values: ({ cpus }) => ({
-        "cpu.cfs_period_us": String(PERIOD_US),
-        "cpu.cfs_quota_us": String(Math.round(cpus * PERIOD_US)),
-      }),
-    },
-    { folder: join(place, "pids"), values: () => ({ "pids.max": String(MAX_PROCESSES) }) },
-  ];
-  return all.filter(({ folder }) => existsSync(join(folder, "cgroup.procs")));
+/** Each of version 1 is a tree of its own. */
+const V1: Readonly<Record<string, Controller["values"]>> = {
+  memory: ({ memoryBytes }) => ({ "memory.limit_in_bytes": String(memoryBytes) }),
+  cpu: ({ cpus }) => ({
+    "cpu.cfs_period_us": String(PERIOD_US),
+    "cpu.cfs_quota_us": String(Math.round(cpus * PERIOD_US)),
+  }),
+  pids: () => ({ "pids.max": String(MAX_PROCESSES) }),
+};
+
+/** Those that this host has; none where it has none, or they are not this agent's to use. */
+export async function findControllers(): Promise<readonly Controller[]> {
+  if (existsSync(join(PLACE, "cgroup.controllers"))) return [{ folder: PLACE, values: v2 }];
+  // Its own trees, like "8:pids:/" and "4:cpu,cpuacct:/"; version 2 has no name.
+  const trees = (await readFile("/proc/self/cgroup", "utf8").catch(() => ""))
+    .split("\n")
+    .map((line) => line.split(":")[1] ?? "");
+  const found: Controller[] = [];
+  for (const [name, values] of Object.entries(V1)) {
+    const tree = trees.find((names) => names.split(",").includes(name));
+    if (tree === undefined) continue;
+    const folder = await treeOf("cgroup", name, ["-o", tree]);
+    if (folder !== undefined) found.push({ folder, values });
+  }
+  if (found.length > 0) return found;
+  const folder = await treeOf("cgroup2", "unified", []);
+  return folder === undefined ? [] : [{ folder, values: v2 }];
+}
+
+/** Where a tree is, mounted there if need be. */
+async function treeOf(type: string, name: string, options: string[]): Promise<string | undefined> {
+  const places = [join(PLACE, name), join(OWN_PLACE, name)];
+  const known = places.find((place) => existsSync(join(place, "cgroup.procs")));
+  if (known !== undefined) return known;
+  const own = join(OWN_PLACE, name);
+  try {
+    await mkdir(own, { recursive: true });
+    await run("mount", ["-t", type, ...options, "cgroup", own]);
+    return own;
+  } catch {
+    return undefined;
+  }
+}
+
+/** True where this host, or whoever runs it in a container itself, has no control groups for containers of ours. */
+export async function nothingLimits(): Promise<boolean> {
+  const probe = new ControlGroups(`probe-${process.pid}`, await findControllers());
+  const made = await probe.make({ memoryBytes: 2 ** 30, cpus: 1 });
+  await probe.remove();
+  return made.length === 0;
 }
 
 /** A container's control groups. What this host does not have limits nothing. */
 export class ControlGroups {
   readonly #name: string;
+  readonly #controllers: readonly Controller[];
 
   /** @param name unique on this machine */
-  constructor(name: string) {
+  constructor(name: string, controllers: readonly Controller[]) {
     this.#name = name;
+    this.#controllers = controllers;
   }
 
   /** @returns the `cgroup.procs` files of the groups that were made */
   async make(limits: Limits): Promise<string[]> {
     const made: string[] = [];
-    for (const { folder, values } of controllers()) {
+    for (const { folder, values } of this.#controllers) {
       const parent = join(folder, PARENT);
       const group = join(parent, this.#name);
       try {
@@ -82,9 +116,18 @@ export class ControlGroups {
     return made;
   }
 
+  /** True if the kernel has ended something in them for its memory. */
+  async ranOutOfMemory(): Promise<boolean> {
+    const files = this.#controllers.flatMap(({ folder }) =>
+      ["memory.events", "memory.oom_control"].map((file) => join(folder, PARENT, this.#name, file)),
+    );
+    const texts = await Promise.all(files.map((file) => readFile(file, "utf8").catch(() => "")));
+    return texts.some((text) => /^oom_kill [1-9]/m.test(text));
+  }
+
   /** Once nothing runs in them any more; otherwise they stay. */
   async remove(): Promise<void> {
-    for (const { folder } of controllers())
+    for (const { folder } of this.#controllers)
       await rmdir(join(folder, PARENT, this.#name)).catch(() => undefined);
   }
 }

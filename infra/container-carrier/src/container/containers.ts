@@ -1,15 +1,24 @@
 /** The containers of this host's rooms: starting, finding, stopping, continuing and ending them. */
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { sandboxNameOf, waitFor } from "@centroid/agent";
+import { waitFor } from "@centroid/agent";
 import { CentroidError } from "@centroid/protocol";
 import { CONTAINER_FILES } from "@centroid/room-host";
 import type { ContainerConfig } from "../base/config.js";
-import { ControlGroups } from "./cgroups.js";
-import { endContainer, findContainer, folderOf, pidFileOf, roomsIn, sharedOf } from "./find.js";
+import { ControlGroups, type Controller, findControllers } from "./cgroups.js";
+import { containerId, giveContainerId } from "./container-id.js";
+import {
+  CONTAINER_NAME,
+  endContainer,
+  findContainer,
+  folderOf,
+  pidFileOf,
+  roomsIn,
+  sharedOf,
+} from "./find.js";
 import { addCard, type ContainerAddress, cardOf, plug, removeCard, unplug } from "./network.js";
 import { continuePrograms, isAlive, stopPrograms } from "./processes.js";
 import { ROOT_FILES } from "./room-root.js";
@@ -18,7 +27,8 @@ const exec = promisify(execFile);
 
 /** Loading rooms takes half a second, on a crowded machine many. */
 const START_TIMEOUT_MS = 60_000;
-const HASH_DIGITS = 12;
+/** Of its memory, what a room host's heap may take: beyond the limit the kernel ends it, garbage or not. */
+const HEAP_SHARE = 0.7;
 
 /** What a room host in a container is told before it starts. */
 export interface RoomHostSettings {
@@ -33,6 +43,7 @@ export class Containers {
   readonly config: ContainerConfig;
   /** Whom rooms run as. */
   readonly user: number;
+  #controllers: Promise<readonly Controller[]> | undefined;
 
   constructor(config: ContainerConfig, user: number) {
     this.config = config;
@@ -57,21 +68,44 @@ export class Containers {
     return pidFileOf(this.folder(roomId));
   }
 
-  groups(roomId: string): ControlGroups {
-    const name = createHash("sha256").update(this.folder(roomId)).digest("hex").slice(0, HASH_DIGITS);
-    return new ControlGroups(name);
+  async #groups(roomId: string): Promise<ControlGroups | undefined> {
+    const id = await containerId(this.folder(roomId));
+    this.#controllers ??= findControllers();
+    return id === undefined ? undefined : new ControlGroups(id, await this.#controllers);
+  }
+
+  /** Of its network card, the host's end. @throws CentroidError ROOM_NOT_FOUND */
+  async card(roomId: string): Promise<string> {
+    const id = await containerId(this.folder(roomId));
+    if (id === undefined) throw notHere(roomId);
+    return cardOf(id);
   }
 
   /** Empty, and nobody else's. */
   async makeFolders(roomId: string): Promise<void> {
-    await rm(this.folder(roomId), { recursive: true, force: true });
+    // Whatever still runs of an earlier one could not be found any more.
+    if (existsSync(this.folder(roomId))) await this.destroy(roomId);
     await mkdir(this.shared(roomId), { recursive: true, mode: 0o700 });
     await chown(this.shared(roomId), this.user, this.user);
+    await giveContainerId(this.folder(roomId));
   }
 
-  makeGroups(roomId: string): Promise<string[]> {
+  /** @returns the `cgroup.procs` files of its control groups */
+  async makeGroups(roomId: string): Promise<string[]> {
     const { memoryMebibytes, cpus } = this.config;
-    return this.groups(roomId).make({ memoryBytes: memoryMebibytes * 2 ** 20, cpus });
+    const groups = await this.#groups(roomId);
+    return (await groups?.make({ memoryBytes: memoryMebibytes * 2 ** 20, cpus })) ?? [];
+  }
+
+  /** True if the kernel has ended something in its container for its memory. */
+  async ranOutOfMemory(roomId: string): Promise<boolean> {
+    return (await (await this.#groups(roomId))?.ranOutOfMemory()) ?? false;
+  }
+
+  /** Gives a container to a room. */
+  async rename(from: string, roomId: string): Promise<void> {
+    if (existsSync(this.folder(roomId))) await this.destroy(roomId);
+    await rename(this.folder(from), this.folder(roomId));
   }
 
   /**
@@ -84,12 +118,13 @@ export class Containers {
     await writeFile(config, JSON.stringify({ processId: "container", ...settings }), { mode: 0o400 });
     await chown(config, this.user, this.user);
     const groups = await this.makeGroups(roomId);
-    const place = [String(this.user), this.config.root, this.shared(roomId), sandboxNameOf(roomId)];
-    const program = ["--", `/${ROOT_FILES.node}`, `/${ROOT_FILES.program}`];
+    const place = [String(this.user), this.config.root, this.shared(roomId), CONTAINER_NAME];
+    const heap = `--max-old-space-size=${Math.floor(this.config.memoryMebibytes * HEAP_SHARE)}`;
+    const program = ["--", `/${ROOT_FILES.node}`, heap, `/${ROOT_FILES.program}`];
     const { stdout } = await exec(this.launcher, ["run", ...place, ...groups, ...program]);
     const pid = Number(stdout);
     await writeFile(this.pidFile(roomId), String(pid));
-    await addCard(cardOf(roomId), pid, address, this.config.bridge);
+    await addCard(await this.card(roomId), pid, address, this.config.bridge);
     return this.#port(roomId, pid);
   }
 
@@ -122,8 +157,7 @@ export class Containers {
   /** @throws CentroidError ROOM_NOT_FOUND */
   async require(roomId: string): Promise<number> {
     const pid = await this.find(roomId);
-    if (pid === undefined)
-      throw new CentroidError("ROOM_NOT_FOUND", `no container of room ${roomId} runs here`);
+    if (pid === undefined) throw notHere(roomId);
     return pid;
   }
 
@@ -137,21 +171,25 @@ export class Containers {
     const pid = await this.require(roomId);
     // Programs first: what they send to a card without a network waits for TCP's next attempt.
     await stopPrograms(pid);
-    await unplug(cardOf(roomId));
+    await unplug(await this.card(roomId));
     return pid;
   }
 
   async continue(roomId: string): Promise<void> {
     const pid = await this.require(roomId);
-    await plug(cardOf(roomId), this.config.bridge);
+    await plug(await this.card(roomId), this.config.bridge);
     await continuePrograms(pid);
   }
 
   /** Ends a room's container at once, and removes what is left of it. */
   async destroy(roomId: string): Promise<void> {
     await endContainer(this.config.directory, roomId);
-    await removeCard(cardOf(roomId));
-    await this.groups(roomId).remove();
+    const id = await containerId(this.folder(roomId));
+    if (id !== undefined) await removeCard(cardOf(id));
+    await (await this.#groups(roomId))?.remove();
     await rm(this.folder(roomId), { recursive: true, force: true });
   }
 }
+
+const notHere = (roomId: string): CentroidError =>
+  new CentroidError("ROOM_NOT_FOUND", `no container of room ${roomId} runs here`);

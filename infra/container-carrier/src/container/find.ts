@@ -6,6 +6,8 @@ import { CONTAINER_FILES } from "@centroid/room-host";
 import { isAlive, sendSignal } from "./processes.js";
 
 const END_TIMEOUT_MS = 5_000;
+/** What every container is called: which room's one is, its folder says. */
+export const CONTAINER_NAME = "centroid-room";
 
 /** Everything of one room on a host. */
 export const folderOf = (directory: string, roomId: string): string => join(directory, sandboxNameOf(roomId));
@@ -23,17 +25,17 @@ export async function roomsIn(directory: string): Promise<string[]> {
 export async function findContainer(directory: string, roomId: string): Promise<number | undefined> {
   const folder = folderOf(directory, roomId);
   const noted = Number(await readFile(pidFileOf(folder), "utf8").catch(() => "0"));
-  if (noted > 0 && (await isOf(noted, folder, roomId))) return noted;
+  if (noted > 0 && (await isOf(noted, folder))) return noted;
   // An agent that ended at the wrong moment has noted nothing.
   for (const entry of await readdir("/proc"))
-    if (/^\d+$/.test(entry) && (await isOf(Number(entry), folder, roomId))) return Number(entry);
+    if (/^\d+$/.test(entry) && (await isOf(Number(entry), folder))) return Number(entry);
   return undefined;
 }
 
 /** By the name it was started with and by the folder it shares: process ids are given again. */
-async function isOf(pid: number, folder: string, roomId: string): Promise<boolean> {
+async function isOf(pid: number, folder: string): Promise<boolean> {
   const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  if (!command.startsWith(`${sandboxNameOf(roomId)}\0init\0`) || !(await isAlive(pid))) return false;
+  if (!command.startsWith(`${CONTAINER_NAME}\0init\0`) || !(await isAlive(pid))) return false;
   const [inside, outside] = await Promise.all(
     [`/proc/${pid}/root${CONTAINER_FILES.folder}`, sharedOf(folder)].map((path) =>
       stat(path).catch(() => undefined),

@@ -1,10 +1,6 @@
 /** A container's network card: one end of a pair, whose other end is plugged into the host's bridge or not. */
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { run } from "@centroid/agent";
-
-/** What the kernel allows is 15. */
-const HASH_DIGITS = 10;
 
 export interface ContainerAddress {
   readonly ip: string;
@@ -13,9 +9,8 @@ export interface ContainerAddress {
   readonly gateway?: string | undefined;
 }
 
-/** Name of the host's end. */
-export const cardOf = (roomId: string): string =>
-  `ct${createHash("sha256").update(roomId).digest("hex").slice(0, HASH_DIGITS)}`;
+/** Name of the host's end, of at most 15 characters. @param containerId as in `container-id.ts` */
+export const cardOf = (containerId: string): string => `ct${containerId}`;
 
 /** Gives the network namespace of `pid` its card and address; unplugged unless a bridge is named. */
 export async function addCard(

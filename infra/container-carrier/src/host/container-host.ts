@@ -2,13 +2,15 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { countOf, readHostSettings } from "@centroid/agent";
 import { CentroidError } from "@centroid/protocol";
 import type { RoomsBundle } from "@centroid/room-host/bundling";
 import { type ContainerConfig, type ContainerSettings, containerSettingsSchema } from "../base/config.js";
+import { nothingLimits } from "../container/cgroups.js";
 import { buildRoomRoot } from "../container/room-root.js";
-import { criuProblem } from "../criu/criu.js";
+import { containerTrial } from "./trial.js";
 
 /** Of the machine's memory; the rest is for the system, the agent and rooms on their way. */
 const MEMORY_SHARE = 0.5;
@@ -31,14 +33,23 @@ export async function prepareContainerHost(
       "CARRIER_UNAVAILABLE",
       "rooms in containers need Linux and root: run it with sudo",
     );
-  const { bridge, directory } = settings;
+  const { bridge, directory, peerAddress } = settings;
   if (!existsSync(join("/sys/class/net", bridge, "bridge")))
     throw wrong(
       "bridge",
       `this host has no bridge ${bridge}: ip link add ${bridge} type bridge, with a port to the other hosts`,
     );
+  const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  if (!own.some(({ address }) => address === peerAddress))
+    throw wrong(
+      "peerAddress",
+      `${peerAddress} is not an address of this host: give the one by which the other hosts reach it`,
+    );
   await checkWritable(directory);
-  const immovable = await criuProblem();
+  if (await nothingLimits())
+    notice("rooms run here without limits of memory and CPU: this host has no control groups to make");
+  // Versions say little; the kernel has a say, too.
+  const immovable = await containerTrial();
   if (immovable !== undefined) notice(`rooms run here, but cannot be moved: ${immovable}`);
   return { ...settings, root: await buildRoomRoot(rooms, stateDir, join(directory, "roots")) };
 }

@@ -8,7 +8,14 @@ import { fileURLToPath } from "node:url";
 import { run, waitFor } from "@centroid/agent";
 import { CentroidError } from "@centroid/protocol";
 import { CONTAINER_FILES } from "@centroid/room-host";
-import { endContainer, findContainer, folderOf, pidFileOf, sharedOf } from "../container/find.js";
+import {
+  CONTAINER_NAME,
+  endContainer,
+  findContainer,
+  folderOf,
+  pidFileOf,
+  sharedOf,
+} from "../container/find.js";
 import { continuePrograms, stopPrograms } from "../container/processes.js";
 import { buildRoot, ROOT_FILES } from "../container/room-root.js";
 import { roomUser } from "../container/room-user.js";
@@ -53,7 +60,7 @@ async function tryIn(folder: string): Promise<void> {
   const user = roomUser(await readFile("/proc/self/status", "utf8"));
   await run("chown", [`${user}:${user}`, shared]);
   const launcher = join(root, ROOT_FILES.launcher);
-  const place = ["run", String(user), root, shared, `room-${ROOM}`, "--"];
+  const place = ["run", String(user), root, shared, CONTAINER_NAME, "--"];
   const pid = Number(await run(launcher, [...place, `/${ROOT_FILES.node}`, `/${ROOT_FILES.program}`]));
   await writeFile(pidFileOf(room), String(pid));
   await run("nsenter", [`--net=/proc/${pid}/ns/net`, "--", "ip", "link", "set", "lo", "up"]);

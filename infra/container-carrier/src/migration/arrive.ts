@@ -8,7 +8,7 @@ import { CentroidError } from "@centroid/protocol";
 import type { Containers } from "../container/containers.js";
 import { ImageFolder } from "../container/image-folder.js";
 import { writeMark } from "../container/move-mark.js";
-import { addCard, cardOf, plugCommand } from "../container/network.js";
+import { addCard, plugCommand } from "../container/network.js";
 import { continuePrograms } from "../container/processes.js";
 import { type Criu, restore, SOCKETS_RESTORED } from "../criu/criu.js";
 import { type ImageWire, type ToDestination, toDestinationSchema } from "./image-wire.js";
@@ -32,7 +32,7 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   await containers.makeFolders(roomId);
   await writeMark(containers.folder(roomId), { state: "arriving", migrationId });
   await using network = await holdNetwork(containers.launcher);
-  await addCard(cardOf(roomId), network.pid, address);
+  await addCard(await containers.card(roomId), network.pid, address);
   await using images = await ImageFolder.make(containers.config);
   const groups = await containers.makeGroups(roomId);
   const hook = await writeHook(containers, roomId);
@@ -77,7 +77,7 @@ const isOf = <T extends ToDestination["type"]>(
 async function writeHook(containers: Containers, roomId: string): Promise<string> {
   const path = join(containers.folder(roomId), "plug.sh");
   const { variable, value } = SOCKETS_RESTORED;
-  const command = plugCommand(cardOf(roomId), containers.config.bridge).join(" ");
+  const command = plugCommand(await containers.card(roomId), containers.config.bridge).join(" ");
   await writeFile(path, `#!/bin/sh\n[ "$${variable}" = ${value} ] || exit 0\nexec ${command}\n`);
   await chmod(path, 0o700);
   return path;

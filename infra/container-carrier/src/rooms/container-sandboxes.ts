@@ -1,5 +1,6 @@
 /** The containers of this host's rooms, as the agent's sandbox carrier starts, finds and ends them. */
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import {
   GuestAddresses,
   guestMac,
@@ -9,11 +10,12 @@ import {
   type Sandboxes,
   waitFor,
 } from "@centroid/agent";
-import { CONTAINER_FILES } from "@centroid/room-host";
+import { CONTAINER_FILES, type LastWords, parseLastWords } from "@centroid/room-host";
 import type { Containers, RoomHostSettings } from "../container/containers.js";
 import { ControlLine } from "../container/control-line.js";
 import { ImageFolder } from "../container/image-folder.js";
 import { type MoveMark, readMark } from "../container/move-mark.js";
+import { SpareContainer } from "./spare-container.js";
 
 export class ContainerSandboxes implements Sandboxes {
   readonly kind = "container";
@@ -22,17 +24,25 @@ export class ContainerSandboxes implements Sandboxes {
   readonly #settings: RoomHostSettings;
   readonly #addresses: GuestAddresses;
   readonly #lines = new Map<string, ControlLine>();
+  readonly #spare: SpareContainer;
 
-  constructor(containers: Containers, settings: RoomHostSettings) {
+  constructor(containers: Containers, settings: RoomHostSettings, notice: (line: string) => void) {
     this.#containers = containers;
     this.#settings = settings;
+    this.#spare = new SpareContainer({ containers, notice, start: (id) => this.#boot(id) });
     const { directory, addresses } = containers.config;
     this.#addresses = new GuestAddresses({ directory, range: addresses });
   }
 
-  async warmUp(): Promise<void> {}
+  warmUp(): Promise<void> {
+    return this.#spare.prepare();
+  }
 
   async start(roomId: string): Promise<string> {
+    return (await this.#spare.take(roomId)) ?? (await this.#boot(roomId));
+  }
+
+  async #boot(roomId: string): Promise<string> {
     const ip = await this.#addresses.next();
     const { network, gateway } = this.#containers.config;
     const { prefixBits } = networkOf(network);
@@ -59,8 +69,25 @@ export class ContainerSandboxes implements Sandboxes {
     this.#lines.delete(roomId);
   }
 
-  async howEnded(roomId: string): Promise<"ended" | undefined> {
-    return (await this.#containers.find(roomId)) === undefined ? "ended" : undefined;
+  /** Its line closes a moment before its first process has ended. */
+  howEnded(roomId: string, timeoutMs: number): Promise<"ended" | undefined> {
+    const hasEnded = async (): Promise<boolean> => (await this.#containers.find(roomId)) === undefined;
+    return waitFor("the end of a container", hasEnded, timeoutMs).then(
+      () => "ended",
+      () => undefined,
+    );
+  }
+
+  async lastWords(roomId: string): Promise<LastWords | undefined> {
+    const said = await readFile(this.#containers.shared(roomId, CONTAINER_FILES.lastWords), "utf8").catch(
+      () => "",
+    );
+    const words = parseLastWords(said);
+    if (words !== undefined || !(await this.#containers.ranOutOfMemory(roomId))) return words;
+    return {
+      how: "exited",
+      what: `taking more than ${this.#containers.config.memoryMebibytes} MiB of memory`,
+    };
   }
 
   async destroy(roomId: string): Promise<void> {
@@ -73,6 +100,10 @@ export class ContainerSandboxes implements Sandboxes {
     await ImageFolder.removeAll(containers.config);
     const found: LeftSandbox[] = [];
     for (const roomId of await containers.rooms()) {
+      if (SpareContainer.isOne(roomId)) {
+        await containers.destroy(roomId);
+        continue;
+      }
       const mark = await readMark(containers.folder(roomId)).catch(() => undefined);
       const runs = (await containers.find(roomId)) !== undefined;
       // What had not arrived was never this host's; what has ended leaves only its folder.
@@ -82,7 +113,9 @@ export class ContainerSandboxes implements Sandboxes {
     return found;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#spare[Symbol.asyncDispose]();
+  }
 }
 
 function leftContainer(roomId: string, mark: MoveMark | undefined, containers: Containers): LeftSandbox {

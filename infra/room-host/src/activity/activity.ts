@@ -31,7 +31,7 @@ export interface Activity {
   run<T>(label: Label, sessionId: string, code: () => T): T;
 }
 
-/** Where nobody watches: in a guest, whose machine is its only room's, and in tests. */
+/** Where nobody watches: in tests. */
 export const unwatched: Activity = { label: () => 0, run: (_label, _sessionId, code) => code() };
 
 const encoder = new TextEncoder();

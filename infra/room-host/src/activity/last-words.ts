@@ -1,7 +1,7 @@
 /** What a room host told its agent when it ended or hung, as the agent reads it. */
 import { z } from "zod";
 
-const lastWordsSchema = z.object({
+export const lastWordsSchema = z.object({
   how: z.enum(["hung", "exited"]),
   roomId: z.string().optional(),
   /** Type of the message that it was handling, or part of the simulation. */

@@ -1,17 +1,21 @@
 /**
- * What a room host tells its agent when it ends or hangs, over a pipe of its own: IPC needs a loop that turns. Loaded by
- * the watch thread, so it imports nothing large.
+ * What a room host tells its agent when it ends or hangs, on a way of its own: its channel needs a loop that turns. Loaded
+ * by the watch thread, so it imports nothing large.
  */
-import { writeSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import type { LastWords } from "./last-words.js";
 
-/** File descriptor of that pipe, behind the three standard ones and IPC. */
+/** File descriptor of the pipe to the agent that forked it, behind the three standard ones and IPC. */
 export const LAST_WORDS_FD = 4;
 
-/** One line; nobody to read it is no reason to fail. */
-export function tellLastWords(words: LastWords): void {
+/** A path, or an open file descriptor. */
+export type LastWordsPlace = string | number;
+
+/** Nobody to read it is no reason to fail. */
+export function tellLastWords(place: LastWordsPlace, words: LastWords): void {
   try {
-    writeSync(LAST_WORDS_FD, `${JSON.stringify(words)}\n`);
+    // A line of its own, also where the loop was stopped in the middle of one.
+    appendFileSync(place, `\n${JSON.stringify({ type: "lastWords", ...words })}\n`);
   } catch {
     // The agent is gone, or there never was one.
   }

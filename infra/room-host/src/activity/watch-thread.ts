@@ -3,23 +3,22 @@ import { parentPort } from "node:worker_threads";
 import { BEATS, type Label, type LabelText, readActivity } from "./activity.js";
 import { LoopSilence, mainThreadWaitedMs } from "./loop-silence.js";
 import { tellLastWords } from "./tell-last-words.js";
+import type { WatchOptions } from "./watch-options.js";
 
 const LOOK_MS = 100;
-/** An event loop that has not turned for so long hangs: no player would call it a pause. */
-const HUNG_AFTER_MS = 1_500;
 /** If this thread came so late itself, the whole process stood still. */
 const LATE_MS = 300;
 
 /** From this process's own main thread. */
-type Heard = { label: Label; text: LabelText } | { shared: SharedArrayBuffer };
+type Heard = { label: Label; text: LabelText } | { shared: SharedArrayBuffer; options: WatchOptions };
 
 const labels = new Map<Label, LabelText>();
 parentPort?.on("message", (message: Heard) => {
   if ("label" in message) labels.set(message.label, message.text);
-  else watch(message.shared);
+  else watch(message.shared, message.options);
 });
 
-function watch(shared: SharedArrayBuffer): void {
+function watch(shared: SharedArrayBuffer, { hungAfterMs, lastWordsTo, endsIfHung }: WatchOptions): void {
   const words = new Int32Array(shared);
   let lookedAtMs = performance.now();
   const silence = new LoopSilence(lookedAtMs, mainThreadWaitedMs);
@@ -29,10 +28,12 @@ function watch(shared: SharedArrayBuffer): void {
     if (nowMs - lookedAtMs > LATE_MS) silence.excuse();
     lookedAtMs = nowMs;
     const silentMs = silence.look(nowMs, Atomics.load(words, BEATS));
-    if (silentMs < HUNG_AFTER_MS) told &&= silentMs > 0;
+    if (silentMs < hungAfterMs) told &&= silentMs > 0;
     else if (!told) {
       told = true;
-      tellLastWords({ how: "hung", ...readActivity(shared, labels) });
+      tellLastWords(lastWordsTo, { how: "hung", ...readActivity(shared, labels) });
+      // Only another thread still can, and only the kernel will.
+      if (endsIfHung) process.kill(process.pid, "SIGKILL");
     }
   }, LOOK_MS);
 }

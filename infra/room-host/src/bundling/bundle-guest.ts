@@ -11,6 +11,8 @@ const MAINS = {
   guest: fileURLToPath(new URL("../guest-main.js", import.meta.url)),
   container: fileURLToPath(new URL("../container-main.js", import.meta.url)),
 } as const;
+/** Runs beside it, by its name. */
+const WATCH_THREAD = fileURLToPath(new URL("../activity/watch-thread.js", import.meta.url));
 
 /** Written to `outDir`; `main.mjs` is what runs. Both parts share one copy of Colyseus. */
 export async function bundleGuest(
@@ -23,7 +25,7 @@ export async function bundleGuest(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await build({
-    entryPoints: { main: MAINS[kind], rooms: rooms.path },
+    entryPoints: { main: MAINS[kind], rooms: rooms.path, "watch-thread": WATCH_THREAD },
     absWorkingDir: PACKAGE,
     outdir: folder,
     outExtension: { ".js": ".mjs" },

@@ -54,6 +54,18 @@ function losesWrites({ accelerator, hypervisorVersion }: GuestDomain): boolean {
 const withoutFeatureQuestions =
   '<qemu:capabilities><qemu:del capability="cpu-unavailable-features"/></qemu:capabilities>';
 
+const cardAlias = "ua-card";
+
+/**
+ * Where it arrives a guest's kernel would announce itself, by code that an emulator has to translate first, before Node
+ * may send. QEMU has told the switches by then.
+ */
+const withoutAnnouncement = `<qemu:override>
+    <qemu:device alias="${cardAlias}">
+      <qemu:frontend><qemu:property name="guest_announce" type="bool" value="false"/></qemu:frontend>
+    </qemu:device>
+  </qemu:override>`;
+
 function oddMemory(memoryMebibytes: number): string {
   const bytes = memoryMebibytes * 2 ** 20 + oddBytes;
   const values = [
@@ -104,6 +116,7 @@ export function guestDomainXml(guest: GuestDomain): string {
       <mac address="${guest.mac}"/>
       <model type="virtio"/>
       <rom enabled="no"/>
+      <alias name="${cardAlias}"/>
       <address type="pci" domain="0" bus="0" slot="2" function="0"/>
     </interface>
     <serial type="file"><source path="${xmlText(base)}.log"/><target type="isa-serial" port="0"/></serial>
@@ -116,5 +129,6 @@ export function guestDomainXml(guest: GuestDomain): string {
   </devices>
   ${losesWrites(guest) ? oddMemory(guest.memoryMebibytes) : ""}
   ${withoutFeatureQuestions}
+  ${withoutAnnouncement}
 </domain>`;
 }
