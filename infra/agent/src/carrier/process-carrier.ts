@@ -15,22 +15,15 @@ import type { LastWords } from "@centroid/room-host";
 import { blameOf } from "./blame.js";
 import type { Carrier, CarrierEvents } from "./carrier.js";
 import { chooseProcess, type Isolation, maxProcesses, type ProcessLoad } from "./choose-process.js";
-import { REPLY_TIMEOUT_MS, type RoomHostOptions, RoomProcess } from "./room-process.js";
+import { RoomProcess, type RoomProcessSettings } from "./room-process.js";
 
-export interface ProcessCarrierOptions extends RoomHostOptions {
+export interface ProcessCarrierOptions extends RoomProcessSettings {
   hostId: string;
   /** `shared` if not given. */
   isolation?: Isolation;
   events: CarrierEvents;
 }
 
-/** A move has its own deadline at the source, authors' code the broker's; a process that hangs is noticed otherwise. */
-const UNBOUNDED: ReadonlySet<AgentMethod> = new Set([
-  "migrateOut",
-  "createRoom",
-  "restoreRoom",
-  "reserveSeat",
-]);
 /** What brings a room here. */
 const STARTS: ReadonlySet<AgentMethod> = new Set(["createRoom", "migrateIn", "restoreRoom"]);
 /** What takes it away, if it was answered. */
@@ -127,7 +120,7 @@ export class ProcessCarrier implements Carrier {
     try {
       await process.ready;
       if (starts && "epoch" in request) process.rooms.set(roomId, request.epoch);
-      const answer = await process.ask({ request }, UNBOUNDED.has(method) ? undefined : REPLY_TIMEOUT_MS);
+      const answer = await process.ask({ request });
       if (ENDS.has(method)) this.#left(roomId, process);
       if (method === "endStandby" && !process.rooms.has(roomId)) this.#left(roomId, process);
       if (method === "createRoom") this.#renamed(request, answer as AgentResults["createRoom"], process);

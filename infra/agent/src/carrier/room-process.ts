@@ -27,7 +27,7 @@ import type { CarrierEvents } from "./carrier.js";
 import { roomHostMessages } from "./room-host-messages.js";
 
 /** What every room host of an agent is started with. */
-export interface RoomHostOptions {
+export interface RoomProcessSettings {
   bindHost: string;
   advertiseHost: string;
   roomsBundle: string;
@@ -43,7 +43,7 @@ export interface RoomHostOptions {
   environment: Record<string, string>;
 }
 
-export interface RoomProcessOptions extends RoomHostOptions {
+export interface RoomProcessOptions extends RoomProcessSettings {
   readonly processId: string;
   readonly events: CarrierEvents;
   /** With what it said of that itself. */
@@ -76,7 +76,9 @@ const OWN_TYPES: ReadonlySet<unknown> = new Set(
 );
 
 /** A room host that does not answer within this is treated as hung, not as slow, unless authors' code may wait in it. */
-export const REPLY_TIMEOUT_MS = 15_000;
+const REPLY_TIMEOUT_MS = 15_000;
+/** A move has its own deadline at the source, authors' code the broker's; a process that hangs is noticed otherwise. */
+const UNBOUNDED: ReadonlySet<string> = new Set(["migrateOut", "createRoom", "restoreRoom", "reserveSeat"]);
 /** A room host that has not ended by then is killed; authors' `onDispose` has most of it. */
 const STOP_TIMEOUT_MS = 6_000;
 /** A room host reports every second what it uses; one that is silent for this long is hung. */
@@ -226,11 +228,8 @@ export class RoomProcess implements AsyncDisposable {
     this.usage = { cpuMicros, rssBytes };
   }
 
-  /** @param timeoutMs waits for ever if not given @throws CentroidError as answered, HOST_LOST, INTERNAL */
-  ask(
-    question: { request: AgentRequest } | { reports: true },
-    timeoutMs: number | undefined,
-  ): Promise<unknown> {
+  /** @throws CentroidError as answered, HOST_LOST, INTERNAL */
+  ask(question: { request: AgentRequest } | { reports: true }): Promise<unknown> {
     const what = "request" in question ? question.request.method : "reports";
     return this.#pending.ask(
       (requestId, failed) =>
@@ -238,18 +237,18 @@ export class RoomProcess implements AsyncDisposable {
           if (cause !== null)
             failed(new CentroidError("HOST_LOST", "the room host process has ended", { cause }));
         }),
-      timeoutMs === undefined
+      UNBOUNDED.has(what)
         ? undefined
         : {
-            ms: timeoutMs,
+            ms: REPLY_TIMEOUT_MS,
             error: () =>
-              new CentroidError("INTERNAL", `room host did not answer ${what} within ${timeoutMs} ms`),
+              new CentroidError("INTERNAL", `room host did not answer ${what} within ${REPLY_TIMEOUT_MS} ms`),
           },
     );
   }
 
   async reports(): Promise<RoomReport[]> {
-    return z.array(roomReportSchema).parse(await this.ask({ reports: true }, REPLY_TIMEOUT_MS));
+    return z.array(roomReportSchema).parse(await this.ask({ reports: true }));
   }
 
   checkpointed(roomId: string, epoch: number, seq: number): void {
