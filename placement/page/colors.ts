@@ -14,6 +14,9 @@ export const LINE_COLORS: Record<LineName, string> = {
   "greedy-assignment": "#a0522d",
   "core-selection": "#5f6b7a",
   "request-region": "#b39ddb",
+  fastest: "#c2527a",
+  "lowest-load": "#4f7f6a",
+  "latency-only": "#3b6ea5",
   greedy: "#d55e00",
   never: "#7a6ff0",
 };
@@ -31,6 +34,9 @@ export const WORDS: Record<LineName, string> = {
   "greedy-assignment": "greedy assignment (Zhang & Tang)",
   "core-selection": "core selection (Beskow et al.)",
   "request-region": "home follows last writer (Akka)",
+  fastest: "fastest host",
+  "lowest-load": "host that does least",
+  "latency-only": "centroid by latency alone",
   greedy: "always the best now",
   never: "best start, never moves",
 };

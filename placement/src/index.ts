@@ -18,6 +18,16 @@ export {
   type Verdict,
 } from "./decide/types.js";
 export {
+  busyMsPerSecond,
+  type HostSpeed,
+  type HostWork,
+  type RoomDemand,
+  slowdown,
+  type WorkTime,
+  workOf,
+  workTimeAt,
+} from "./decide/work.js";
+export {
   assignFleet,
   type FleetHost,
   type FleetLimits,
@@ -45,6 +55,16 @@ export type {
   ProbeRejection,
   ProbeVerdict,
 } from "./latency/types.js";
+export {
+  bestHostByWays,
+  type HostByWays,
+  type Leg,
+  type Legs,
+  legsOf,
+  type PlayerWay,
+  shortestWay,
+  type WaysOptions,
+} from "./latency/ways.js";
 export { MatrixError, type MatrixErrorCode } from "./matrix/matrix-error.js";
 export { MISSING_RULES, type MissingRule } from "./matrix/missing.js";
 export {
@@ -70,6 +90,7 @@ export {
   type PolicyName,
   SimulationError,
   type SimulationParameters,
+  WORK_POLICIES,
 } from "./simulate/parameters.js";
 export { ABSENT, type RoomTrace, SIMULATED_SCENARIOS, type SimulatedTrace } from "./simulate/scenario.js";
 export {

@@ -238,7 +238,11 @@ export class PlacementWorld {
   }
 }
 
-const viewOf = (room: RoomFacts): RoomView => ({ ...room, roomType: room.name });
+const viewOf = ({ work, ...room }: RoomFacts): RoomView => ({
+  ...room,
+  roomType: room.name,
+  ...(work !== undefined && { work }),
+});
 
 /** What is decided for all at once has no regret of its own. */
 const settled = ({ roomId, hostId }: RoomFacts, atMs: number) => ({
@@ -254,6 +258,7 @@ const settled = ({ roomId, hostId }: RoomFacts, atMs: number) => ({
 /** A live view as it is now. */
 function snapshot(view: HostView): HostView {
   const { hostId, state, capacityRooms, rooms, load, carriers, region, costPerHour, roomTypes } = view;
+  const { speed, work } = view;
   return {
     hostId,
     state,
@@ -264,5 +269,7 @@ function snapshot(view: HostView): HostView {
     region,
     ...(costPerHour !== undefined && { costPerHour }),
     ...(roomTypes !== undefined && { roomTypes: [...roomTypes] }),
+    ...(speed !== undefined && { speed: { ...speed } }),
+    ...(work !== undefined && { work: { ...work } }),
   };
 }

@@ -234,3 +234,34 @@ describe("a host's price", () => {
     expect(await chosen(5, 2)).toBe("dear");
   });
 });
+
+describe("a host's speed", () => {
+  const slow = { oneCore: 0.5, allCores: 2, cores: 4 };
+  const fast = { oneCore: 2, allCores: 8, cores: 4 };
+  const work = { msPerRequest: 40, perSecond: 5 };
+
+  it("decides where a room that computes runs: where it starts, as its code declares it", async () => {
+    await using world = await World.start([], {});
+    await world.host("slow", { speed: slow, hello: { roomWork: { arena: work } } });
+    await world.host("fast", { speed: fast, hello: { roomWork: { arena: work } } });
+    await until(() => world.broker.hosts().every((host) => host.speed !== undefined));
+    const { roomId, hostId } = await roomOf(world, { slow: 5, fast: 20 });
+    expect(hostId).toBe("fast");
+    const [placed] = (await why(world, roomId)).filter(({ verdict }) => verdict === "place");
+    expect(placed?.text).toMatch(/placed at fast: J 40 ms \(20 ms of it work\)/);
+    const [there = 0, elsewhere = 0] = placed?.candidates.map(({ workMs }) => workMs ?? 0) ?? [];
+    expect(elsewhere / there).toBeCloseTo(4, 0);
+  });
+
+  it("moves a room once its work is measured, brought to the speed that it was measured at", async () => {
+    await using world = await World.start([], AUTO);
+    await world.host("slow", { speed: slow, work: { msPerRequest: 80, perSecond: 5, queueMs: 0 } });
+    await world.host("fast", { speed: fast });
+    await until(() => world.broker.hosts().every((host) => host.speed !== undefined));
+    const { roomId, hostId } = await roomOf(world, { slow: 5, fast: 20 });
+    expect(hostId).toBe("slow");
+    await until(async () => (await hostOf(world, roomId)) === "fast");
+    const [moved] = (await why(world, roomId)).filter(({ verdict }) => verdict === "move");
+    expect(moved?.candidates.map(({ workMs }) => Math.round((workMs ?? 0) / 10) * 10)).toEqual([20, 80]);
+  }, 20_000);
+});

@@ -9,6 +9,7 @@ import {
   type PlacementParameters,
   type RoomView,
   SearchMemo,
+  workTimeAt,
 } from "@centroid/placement";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -35,14 +36,15 @@ function naive(room: RoomView, hosts: readonly HostView[], map: LatencyMap, p: P
       fair: mean + Math.sqrt(square),
       pairwise: (1 - a) * mean + (a * (first + second)) / 2,
     }[room.objective ?? p.objective];
-    const stage = p.capsMs.findIndex((cap) => max <= cap);
+    const work = workTimeAt(host, room);
+    const stage = p.capsMs.findIndex((cap) => max + (work?.workMs ?? 0) <= cap);
     const free = host.state === "active" && (host.rooms < host.capacityRooms || host.hostId === room.hostId);
     return {
       hostId: host.hostId,
       // An empty host would rest: waking it costs its hour again.
       scoreMs:
         j +
-        p.loadWeightMs * host.load +
+        (work === undefined ? p.loadWeightMs * host.load : work.workMs + work.crowdingMs) +
         p.moneyWeightMs * (host.costPerHour ?? 0) * (host.rooms === 0 ? 2 : 1),
       stage: stage < 0 ? p.capsMs.length : stage,
       free,
@@ -120,6 +122,7 @@ const worlds = fc.record({
   capsMs: fc.constantFrom([], [50, 100, 200], [120]),
   moneyWeightMs: fc.constantFrom(0, 30),
   weighted: fc.boolean(),
+  works: fc.boolean(),
   here: fc.boolean(),
 });
 
@@ -129,35 +132,45 @@ type World = typeof worlds extends fc.Arbitrary<infer T> ? T : never;
 describe("the search", () => {
   it("finds the same hosts with the same scores as the plain formula, wherever it starts", () => {
     fc.assert(
-      fc.property(worlds, ({ seed, hosts, players, objective, capsMs, moneyWeightMs, weighted, here }) => {
-        const { map, views, playerIds, random } = world(seed, hosts, players);
-        const room: RoomView = {
-          roomId: "r",
-          hostId: here ? `h${Math.floor(random() * hosts)}` : undefined,
-          playerIds,
-          carrier: "process",
-          objective,
-          ...(weighted && { weights: new Map(playerIds.map((id) => [id, 0.5 + random() * 3])) }),
-        };
-        const parameters = { ...DEFAULT_PARAMETERS, capsMs, moneyWeightMs };
-        const expected = naive(room, views, map, parameters).slice(0, 4);
-        const table = new HostTable(map, views);
-        for (const names of [
-          [],
-          views.slice(0, 6).map(({ hostId }) => hostId),
-          expected.map(({ hostId }) => hostId),
-        ]) {
-          const { best } = table.search(room, parameters, 4, names);
-          expect(best.map(({ hostId }) => hostId)).toEqual(expected.map(({ hostId }) => hostId));
-          best.forEach(({ scoreMs }, i) => {
-            expect(scoreMs).toBeCloseTo(expected[i]?.scoreMs ?? Number.NaN, 6);
+      fc.property(
+        worlds,
+        ({ seed, hosts, players, objective, capsMs, moneyWeightMs, weighted, works, here }) => {
+          const { map, views, playerIds, random } = world(seed, hosts, players);
+          views.forEach((view, h) => {
+            const oneCore = 0.5 + (h % 7) / 2;
+            Object.assign(view, {
+              speed: { oneCore, allCores: oneCore * (1 + (h % 4)), cores: 1 + (h % 4) },
+            });
           });
-        }
-      }),
+          const room: RoomView = {
+            roomId: "r",
+            hostId: here ? `h${Math.floor(random() * hosts)}` : undefined,
+            playerIds,
+            carrier: "process",
+            objective,
+            ...(works && { work: { msPerRequest: 40 * random(), perSecond: 10 } }),
+            ...(weighted && { weights: new Map(playerIds.map((id) => [id, 0.5 + random() * 3])) }),
+          };
+          const parameters = { ...DEFAULT_PARAMETERS, capsMs, moneyWeightMs };
+          const expected = naive(room, views, map, parameters).slice(0, 4);
+          const table = new HostTable(map, views);
+          for (const names of [
+            [],
+            views.slice(0, 6).map(({ hostId }) => hostId),
+            expected.map(({ hostId }) => hostId),
+          ]) {
+            const { best } = table.search(room, parameters, 4, names);
+            expect(best.map(({ hostId }) => hostId)).toEqual(expected.map(({ hostId }) => hostId));
+            best.forEach(({ scoreMs }, i) => {
+              expect(scoreMs).toBeCloseTo(expected[i]?.scoreMs ?? Number.NaN, 6);
+            });
+          }
+        },
+      ),
       {
         numRuns: 60,
         examples: found.map((world): [World] => [
-          { ...world, capsMs: [], moneyWeightMs: 0, weighted: true, here: false },
+          { ...world, capsMs: [], moneyWeightMs: 0, weighted: true, works: false, here: false },
         ]),
       },
     );

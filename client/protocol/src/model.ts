@@ -33,6 +33,21 @@ export const locationSchema = z.object({ latitude: latitudeSchema, longitude: lo
 /** A place on Earth, degrees. */
 export type Location = z.infer<typeof locationSchema>;
 
+/** How fast a host computes; 1 is one core of the reference machine. */
+export const hostSpeedSchema = z.object({
+  /** One core that works alone. */
+  oneCore: z.number().positive().max(1_000),
+  /** All cores at once. */
+  allCores: z.number().positive().max(1_000_000),
+  cores: z.number().int().positive(),
+});
+
+/** What a room computes for its players: processor time of a request on a core of speed 1, and how many there are. */
+export const roomWorkSchema = z.object({
+  msPerRequest: z.number().nonnegative().max(1_000_000),
+  perSecond: z.number().nonnegative().max(1_000_000),
+});
+
 export const hostSchema = z.object({
   hostId: idSchema,
   name: z.string().min(1).max(80),
@@ -49,6 +64,8 @@ export const hostSchema = z.object({
   /** CPU share of the host in use, 0..1. */
   load: z.number().min(0).max(1),
   rssBytes: z.number().nonnegative(),
+  /** Once it has measured it. */
+  speed: hostSpeedSchema.optional(),
   /** Where clients measure; a WebSocket URL. */
   beaconUrl: z.string(),
   lastHeartbeatAtMs: z.number(),
@@ -121,6 +138,10 @@ export const candidateSchema = z.object({
   scoreMs: z.number(),
   meanMs: z.number(),
   maxMs: z.number(),
+  /** Of a room that computes: how long a request's work takes there, queueing included; part of the score. */
+  workMs: z.number().optional(),
+  /** What the rooms there would lose by it, per player; part of the score. */
+  crowdingMs: z.number().optional(),
   load: z.number(),
   source: z.enum(["measured", "coordinate", "geodesic", "mixed"]),
   /** Why this host was not taken; absent for the chosen one. */

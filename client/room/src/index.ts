@@ -29,6 +29,9 @@ export interface MoveHooks {
 export interface RoomMarks {
   /** The room keeps a warm standby on the second-best host; its host's death costs its players a blink. */
   replicated?: boolean;
-  /** What its heavy work is expected to cost in all, until that has been measured. */
+  /**
+   * What its heavy work is expected to cost in all, on a core of the reference machine, until that has been measured. The
+   * room runs where network, queue and work together take least.
+   */
   work?: Work;
 }

@@ -9,10 +9,13 @@ import type { AppProcess } from "./carrier/app-process.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import type { ResolvedAgentConfig } from "./config.js";
 import { Grants } from "./grants.js";
+import type { MeasuredSpeed } from "./speed/host-speed.js";
 
 /** A newcomer's measurements are over by then. */
 const WARM_UP_DELAY_MS = 2_500;
 
+/** The host's speed is measured so long after its start: until then players and rooms come first. */
+const MEASURE_AFTER_MS = 3_000;
 /** How often room hosts are told that the lease holds. */
 const LEASE_CHECK_MS = 100;
 /** Over which the load is taken; shorter ones say more of chance than of load. */
@@ -23,6 +26,8 @@ export interface AgentOptions {
   carriers: (events: CarrierEvents) => Carrier[];
   /** The HTTP side of a project, if this host serves it. */
   app?: (events: CarrierEvents) => AppProcess;
+  /** How fast the host computes, where its configuration does not say it. */
+  measureSpeed?: (signal: AbortSignal) => Promise<MeasuredSpeed>;
   notice: (line: string) => void;
   /** Every broker has refused this agent and none has ever accepted it: there is no reason to keep running. */
   onRefused: (error: CentroidError) => void;
@@ -47,12 +52,16 @@ export class Agent implements AsyncDisposable {
   /** Until when room hosts were told that the lease holds. */
   #leaseUntilMs = Number.NEGATIVE_INFINITY;
   #warmUp: NodeJS.Timeout | undefined;
+  #speed: MeasuredSpeed | undefined;
+  #measure: NodeJS.Timeout | undefined;
+  readonly #ended = new AbortController();
   #cpuMicros = 0;
   #cpuAtMs = performance.now();
   #used = { load: 0, rssBytes: process.memoryUsage.rss() };
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#speed = options.config.speed;
     const events: CarrierEvents = {
       room: (roomId, epoch, change) => {
         if (change.event === "disposed" || change.event === "lost") {
@@ -99,10 +108,16 @@ export class Agent implements AsyncDisposable {
         beaconUrl: this.#beaconUrl(),
         trunks: true,
         roomTypes: options.config.roomTypes,
+        roomWork: options.config.roomWork,
         ...this.#appAddress(),
         rooms: await this.#reports(),
       }),
-      heartbeat: () => ({ type: "heartbeat", ...this.#usage(), ...this.#appAddress() }),
+      heartbeat: () => ({
+        type: "heartbeat",
+        ...this.#usage(),
+        ...(this.#speed !== undefined && { speed: this.#speed }),
+        ...this.#appAddress(),
+      }),
       handle: (request, grant) => this.#handle(request, grant),
       onCheckpointed: ({ roomId, epoch, seq }) => {
         for (const carrier of this.#carriers) {
@@ -178,6 +193,20 @@ export class Agent implements AsyncDisposable {
     for (const link of this.#links) link.connect();
     this.#leaseTimer = setInterval(() => this.#renew(), LEASE_CHECK_MS);
     this.#leaseTimer.unref();
+    const { measureSpeed } = this.#options;
+    if (this.#speed !== undefined || measureSpeed === undefined) return;
+    this.#measure = setTimeout(() => void this.#takeSpeed(measureSpeed), MEASURE_AFTER_MS);
+    this.#measure.unref();
+  }
+
+  /** Without it the host counts as one core of the reference machine. */
+  async #takeSpeed(measure: (signal: AbortSignal) => Promise<MeasuredSpeed>): Promise<void> {
+    try {
+      this.#speed = await measure(this.#ended.signal);
+    } catch (cause) {
+      if (!this.#ended.signal.aborted)
+        this.#options.notice(`the host's speed cannot be measured: ${CentroidError.from(cause).message}`);
+    }
   }
 
   /**
@@ -264,6 +293,8 @@ export class Agent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#warmUp);
+    clearTimeout(this.#measure);
+    this.#ended.abort();
     clearInterval(this.#leaseTimer);
     for (const link of this.#links) await link[Symbol.asyncDispose]();
     for (const carrier of this.#carriers) await carrier[Symbol.asyncDispose]();

@@ -1,5 +1,12 @@
 /** What an edge agent must know to start. Passed by whoever starts it, checked here. */
-import { carrierKindSchema, idSchema, latitudeSchema, longitudeSchema } from "@centroid/protocol";
+import {
+  carrierKindSchema,
+  hostSpeedSchema,
+  idSchema,
+  latitudeSchema,
+  longitudeSchema,
+  roomWorkSchema,
+} from "@centroid/protocol";
 import {
   DEFAULT_COMPARE_INTERVAL_MS,
   DEFAULT_MAX_BYTES_PER_SECOND,
@@ -43,6 +50,10 @@ export const agentConfigSchema = z.strictObject({
   /** Variables of this process's environment that room code gets to see, beyond what every program needs. */
   roomEnv: z.array(roomVariableSchema).default([]),
   roomTypes: z.array(z.string()).default([]),
+  /** By room type: what its class says that its rooms compute. */
+  roomWork: z.record(z.string(), roomWorkSchema).default({}),
+  /** How fast this host computes; measured once if not given. */
+  speed: hostSpeedSchema.optional(),
   carriers: z.array(carrierKindSchema).default(["process"]),
   /** Of the carrier `process`: one room host process for all rooms, one per core, or one per room. */
   isolation: isolationSchema.default("shared"),

@@ -10,6 +10,7 @@ import type { BrokerLinkState } from "./broker-link.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import { type CarrierFactories, makeApp } from "./carriers.js";
 import { agentConfigSchema, type ResolvedAgentConfig } from "./config.js";
+import { hostSpeed } from "./speed/host-speed.js";
 
 /** What the starter may hear over IPC. */
 type FromAgent =
@@ -73,6 +74,7 @@ async function main(factories: CarrierFactories): Promise<void> {
     config,
     carriers: (events) => config.carriers.map((kind) => makeCarrier(factories, kind, config, events)),
     ...(config.app && { app: (events: CarrierEvents) => makeApp(config, events) }),
+    measureSpeed: hostSpeed,
     notice: (line) => tell({ type: "notice", line }),
     onRefused: (error) => {
       tell({ type: "refused", code: error.code, message: error.message });

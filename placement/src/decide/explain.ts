@@ -2,6 +2,9 @@
 import type { HostTable } from "./host-table.js";
 import type { DecisionCandidate, ExplainedVerdict, PlacementParameters, RoomView, Verdict } from "./types.js";
 
+/** Less is shown as nothing, ms. */
+const LEAST_SHOWN_MS = 0.5;
+
 /** The full record: O(hosts), for those who ask. To be made before anything else is measured. */
 export function explainDecision(
   { contenders: _, ...verdict }: Verdict,
@@ -21,6 +24,22 @@ export function explainDecision(
 
 const ms = (value: number): string => `${Math.round(value)} ms`;
 
+/** A candidate's J and where: with what of it is work, if the room computes. */
+export function atHost(candidate: DecisionCandidate): string {
+  return `${ms(candidate.scoreMs)} at ${candidate.hostId}${workText(candidate)}`;
+}
+
+function workText(of: Pick<DecisionCandidate, "workMs" | "crowdingMs"> | undefined): string {
+  if (of?.workMs === undefined) return "";
+  const { workMs, crowdingMs = 0 } = of;
+  const crowding = crowdingMs >= LEAST_SHOWN_MS ? `, ${ms(crowdingMs)} that others there lose` : "";
+  return ` (${ms(workMs)} of it work${crowding})`;
+}
+
+/** What a player waits for at worst, work included, ms. */
+const worstMs = (candidate: DecisionCandidate | undefined): number =>
+  (candidate?.maxMs ?? 0) + (candidate?.workMs ?? 0);
+
 /** @param candidates at least those the verdict speaks of */
 export function explainVerdict(
   decision: Omit<Verdict, "contenders">,
@@ -30,15 +49,15 @@ export function explainVerdict(
   const best = candidates.find(({ hostId }) => hostId === decision.toHostId);
   const current = candidates.find(({ hostId }) => hostId === decision.fromHostId);
   const who = players === 1 ? "1 player" : `${players} players`;
-  const from = current === undefined ? "" : `J ${ms(current.scoreMs)} at ${current.hostId}`;
-  const to = best === undefined ? "" : `${ms(best.scoreMs)} at ${best.hostId}`;
+  const from = current === undefined ? "" : `J ${atHost(current)}`;
+  const to = best === undefined ? "" : atHost(best);
   switch (decision.reason) {
     case "placed":
-      return `placed at ${best?.hostId ?? "?"}: J ${ms(best?.scoreMs ?? 0)} for ${who}, the best host`;
+      return `placed at ${best?.hostId ?? "?"}: J ${ms(best?.scoreMs ?? 0)}${workText(best)} for ${who}, the best host`;
     case "latency":
       return `${from}, ${to} for ${who}; regret ${decision.regret.toFixed(1)} has paid for the move (${decision.threshold.toFixed(1)})`;
     case "cap":
-      return `worst player ${ms(current?.maxMs ?? 0)} at ${current?.hostId ?? "?"}, ${ms(best?.maxMs ?? 0)} at ${best?.hostId ?? "?"}: a stricter cap can be kept`;
+      return `worst player ${ms(worstMs(current))} at ${current?.hostId ?? "?"}, ${ms(worstMs(best))} at ${best?.hostId ?? "?"}: a stricter cap can be kept`;
     case "load":
       return `${current?.hostId ?? "?"} is at ${Math.round((current?.load ?? 0) * 100)} % load; ${to}`;
     case "drain":
@@ -52,7 +71,7 @@ export function explainVerdict(
     case "waiting":
       return `${current?.hostId ?? "?"} takes no rooms any more; waits its turn for a slot and a move`;
     case "best":
-      return `${current?.hostId ?? "?"} is best: J ${ms(current?.scoreMs ?? 0)} for ${who}`;
+      return `${current?.hostId ?? "?"} is best: J ${ms(current?.scoreMs ?? 0)}${workText(current)} for ${who}`;
     case "gain-too-small":
       return `${from}; ${to} would gain too little`;
     case "regret-too-small":

@@ -12,6 +12,7 @@ import { byRank, capStage, excluded, keep, stricterCapMs } from "./rank.js";
 import { type ScoreRow, ScoreRows } from "./score-rows.js";
 import type { SearchMemo } from "./search-memo.js";
 import type { DecisionCandidate, HostView, PlacementParameters, RoomView } from "./types.js";
+import { workTimeAt } from "./work.js";
 
 export interface Found {
   /** At most as many as asked for, best first. */
@@ -195,7 +196,8 @@ export class HostTable {
       if (at >= 0) measured++;
       else if (model === undefined || !isUsable(model)) guessed++;
     }
-    const { scoreMs, meanMs, maxMs } = score(rtts, this.#weights, hostCostMs(view, p), p);
+    const work = workTimeAt(view, room);
+    const { scoreMs, meanMs, maxMs } = score(rtts, this.#weights, hostCostMs(view, p, work), p);
     const rejected = excluded(room, view);
     const count = rtts.length;
     return {
@@ -203,6 +205,7 @@ export class HostTable {
       scoreMs,
       meanMs,
       maxMs,
+      ...work,
       errorMs: scoreErrorMs(rtts, errors, this.#weights, p),
       load: view.load,
       source:
@@ -214,7 +217,7 @@ export class HostTable {
               ? "coordinate"
               : "mixed",
       measuredShare: count === 0 ? 0 : measured / count,
-      capStage: capStage(maxMs, p.capsMs),
+      capStage: capStage(maxMs + (work?.workMs ?? 0), p.capsMs),
       ...(rejected !== undefined && { rejected }),
     };
   }

@@ -5,6 +5,8 @@
  * the same numbers together differently.
  */
 
+import type { WorkTime } from "./work.js";
+
 export type ObjectiveName = "blend" | "mean" | "minimax" | "fair" | "pairwise";
 
 export interface ObjectiveParameters {
@@ -27,10 +29,15 @@ interface Paid {
   costPerHour?: number;
 }
 
-/** What a host costs beside its players' latency, ms; never negative. An empty one would rest: it is paid for anew. */
-export function hostCostMs(host: Paid, o: ObjectiveParameters): number {
+/**
+ * What a host costs beside its players' latency, ms; never negative. An empty one would rest: it is paid for anew.
+ * @param work of the room there, which says more of the load than its weight does
+ */
+export function hostCostMs(host: Paid, o: ObjectiveParameters, work?: WorkTime): number {
   const hourMs = o.moneyWeightMs * (host.costPerHour ?? 0);
-  return Math.max(0, o.loadWeightMs * host.load + hourMs + (host.rooms === 0 ? restingMs(host, o) : 0));
+  const restMs = host.rooms === 0 ? restingMs(host, o) : 0;
+  if (work === undefined) return Math.max(0, o.loadWeightMs * host.load + hourMs + restMs);
+  return Math.max(0, hourMs + restMs) + work.workMs + work.crowdingMs;
 }
 
 /** What it is worth that a host rests, ms.player. */

@@ -1,5 +1,6 @@
 /** What goes into a decision and what comes out of it, as plain data. */
 import type { ObjectiveName, ObjectiveParameters } from "./objective.js";
+import type { HostSpeed, HostWork, RoomDemand } from "./work.js";
 
 export interface HostView {
   hostId: string;
@@ -14,6 +15,10 @@ export interface HostView {
   costPerHour?: number;
   /** Kinds of rooms it has; any if not given or empty. */
   roomTypes?: readonly string[];
+  /** How fast it computes; like one core of the reference machine if not given. */
+  speed?: HostSpeed | undefined;
+  /** What its rooms compute, as far as they say so. */
+  work?: HostWork | undefined;
 }
 
 export interface RoomView {
@@ -32,6 +37,8 @@ export interface RoomView {
   objective?: ObjectiveName;
   /** Full hosts count as well: somebody may make way. */
   anySlot?: boolean;
+  /** What it computes for its players: the time this takes at a host is part of J. */
+  work?: RoomDemand;
 }
 
 export interface PlacementParameters extends ObjectiveParameters {
@@ -102,13 +109,17 @@ export interface DecisionCandidate {
   scoreMs: number;
   meanMs: number;
   maxMs: number;
+  /** How long a request's work takes there, queueing included, ms; part of J. Of rooms that compute. */
+  workMs?: number;
+  /** What the rooms there lose by it, ms per player of this room; part of J. */
+  crowdingMs?: number;
   /** Standard error of J by the noise of the measured round trips, ms. */
   errorMs: number;
   load: number;
   source: "measured" | "coordinate" | "geodesic" | "mixed";
   /** Share of the players that have measured this host, 0..1. */
   measuredShare: number;
-  /** Cap stage this host keeps: 0 is the strictest. */
+  /** Cap stage this host keeps, work included: 0 is the strictest. */
   capStage: number;
   rejected?: Rejection;
 }

@@ -2,6 +2,7 @@
  * Who moves where when rooms need a host that others are on: rooms of a host that drains or is lost, rooms whose best
  * host is full. One assignment over the rooms in question and those that may make way for them, within budgets.
  */
+import { atHost } from "../decide/explain.js";
 import type { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
 import type { PlacementParameters, RoomView } from "../decide/types.js";
@@ -152,16 +153,15 @@ function gainOf({ current, byHost, forced }: Prospects, toHostId: string): numbe
   return current.scoreMs - (byHost.get(toHostId)?.scoreMs ?? current.scoreMs);
 }
 
-const ms = (value: number): string => `${Math.round(value)} ms`;
-
 function textOf(
   { current, byHost, players }: Prospects,
   toHostId: string,
   reason: FleetReason,
   { afterRoomIds, successor }: { afterRoomIds: readonly string[]; successor: string | undefined },
 ): string {
-  const to = `${ms(byHost.get(toHostId)?.scoreMs ?? 0)} at ${toHostId}`;
-  const from = current === undefined ? "it runs nowhere" : `J ${ms(current.scoreMs)} at ${current.hostId}`;
+  const there = byHost.get(toHostId);
+  const to = there === undefined ? toHostId : atHost(there);
+  const from = current === undefined ? "it runs nowhere" : `J ${atHost(current)}`;
   const who = players === 1 ? "1 player" : `${players} players`;
   const after = afterRoomIds.length === 0 ? "" : `; ${afterRoomIds.join(", ")} makes way`;
   switch (reason) {

@@ -10,6 +10,7 @@
 import type { HostTable } from "../decide/host-table.js";
 import { hostCostMs, type ObjectiveParameters, score, worstShare } from "../decide/objective.js";
 import type { HostView, PlacementParameters, RoomView } from "../decide/types.js";
+import { workTimeAt } from "../decide/work.js";
 import { factorOf, measuredAt, measuredP50Ms } from "../latency/player-model.js";
 import { normalDraw } from "../random/normal-draws.js";
 
@@ -34,6 +35,8 @@ const UNMEASURED_MS = 1_000_000;
 
 interface Prospect {
   host: HostView;
+  /** Beside its players' latency, ms. */
+  hostMs: number;
   slot: number;
   /** By player: estimate or measurement, and the estimate's standard deviation, 0 if measured. */
   meansMs: Float64Array;
@@ -94,12 +97,13 @@ export function nextConfirmation(
         errorsMs[i] = scale * map.errorMs(model, factor, slot, meanMs);
         unmeasured++;
       });
-      return [{ host, slot, meansMs, errorsMs, unmeasured }];
+      const hostMs = hostCostMs(host, asked.objective, workTimeAt(host, room));
+      return [{ host, hostMs, slot, meansMs, errorsMs, unmeasured }];
     },
   );
   let incumbentMs = Number.POSITIVE_INFINITY;
-  for (const { host, meansMs, unmeasured } of prospects)
-    if (unmeasured === 0) incumbentMs = Math.min(incumbentMs, scoreMs(meansMs, host, asked));
+  for (const { hostMs, meansMs, unmeasured } of prospects)
+    if (unmeasured === 0) incumbentMs = Math.min(incumbentMs, scoreMs(meansMs, hostMs, asked));
   for (const widening of WIDENINGS) {
     const next = mostImproving(prospects, incumbentMs, widening, asked);
     if (next !== undefined) return next;
@@ -107,8 +111,8 @@ export function nextConfirmation(
   return luckiest(prospects, incumbentMs, parameters.optimism, asked);
 }
 
-const scoreMs = (rtts: Float64Array, host: HostView, { weights, objective }: Asked): number =>
-  score(rtts, weights, hostCostMs(host, objective), objective).scoreMs;
+const scoreMs = (rtts: Float64Array, hostMs: number, { weights, objective }: Asked): number =>
+  score(rtts, weights, hostMs, objective).scoreMs;
 
 function mostImproving(
   prospects: readonly Prospect[],
@@ -130,7 +134,7 @@ function mostImproving(
 
 /** What measuring a host is worth, ms, and the player whose answer tells most of it. */
 function improvement(
-  { host, slot, meansMs, errorsMs, unmeasured }: Prospect,
+  { hostMs, slot, meansMs, errorsMs, unmeasured }: Prospect,
   incumbentMs: number,
   widening: number,
   asked: Asked,
@@ -150,7 +154,7 @@ function improvement(
       if ((rtts[i] ?? 0) > (rtts[worstAt] ?? 0)) worstAt = i;
     }
     worst[worstAt] = (worst[worstAt] ?? 0) + 1 / DRAWS;
-    const drawnMs = scoreMs(rtts, host, asked);
+    const drawnMs = scoreMs(rtts, hostMs, asked);
     sumMs += Math.max(0, Math.min(incumbentMs, UNMEASURED_MS) - drawnMs);
   }
   const share = worstShare(objective);
@@ -176,7 +180,7 @@ function luckiest(
 ): Confirmation | undefined {
   let least = incumbentMs;
   let choice: Confirmation | undefined;
-  for (const { host, meansMs, errorsMs, unmeasured } of prospects) {
+  for (const { host, hostMs, meansMs, errorsMs, unmeasured } of prospects) {
     if (unmeasured === 0) continue;
     let ask = -1;
     for (let i = 0; i < meansMs.length; i++) {
@@ -185,7 +189,7 @@ function luckiest(
       if (errorMs > 0 && asked.mayAsk[i] === true && errorMs > (ask < 0 ? 0 : (errorsMs[ask] ?? 0))) ask = i;
     }
     const playerId = asked.playerIds[ask];
-    const luckyMs = scoreMs(asked.rtts, host, asked);
+    const luckyMs = scoreMs(asked.rtts, hostMs, asked);
     if (playerId === undefined || luckyMs >= least) continue;
     least = luckyMs;
     choice = { hostId: host.hostId, playerId };

@@ -70,6 +70,7 @@ export class Replay {
       case "joined":
       case "left":
       case "moved":
+      case "work":
         this.#rooms.apply(line);
         return undefined;
       case "receipt":

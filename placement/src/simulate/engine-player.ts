@@ -6,6 +6,7 @@ import type { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
 import { RoomPolicy } from "../decide/room-policy.js";
 import type { PlacementParameters, RoomView, Verdict } from "../decide/types.js";
+import type { RoomDemand } from "../decide/work.js";
 import { DEFAULT_PROBING, ProbePlanner } from "../probing/probe-planner.js";
 import { ABSENT } from "./scenario.js";
 
@@ -31,6 +32,7 @@ export interface EngineOptions {
   costs: MoveCosts;
   probes: number;
   roomId: string;
+  work: RoomDemand | undefined;
 }
 
 export class EngineRoom {
@@ -102,7 +104,14 @@ export class EngineRoom {
 
   #room(): RoomView {
     const playerIds = [...this.#seats.values()].map(({ playerId }) => playerId);
-    return { roomId: this.#options.roomId, hostId: this.#hostId, playerIds, carrier: "process" };
+    const { roomId, work } = this.#options;
+    return {
+      roomId,
+      hostId: this.#hostId,
+      playerIds,
+      carrier: "process",
+      ...(work !== undefined && { work }),
+    };
   }
 
   #seat(index: number, node: number, atMs: number, ping: PingSource): void {

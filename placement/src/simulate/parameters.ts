@@ -1,9 +1,16 @@
 /** What a simulation is asked for. */
+import type { RoomDemand } from "../decide/work.js";
 import { BASELINES, FOLLOWERS } from "./baselines.js";
 import type { SimulatedTrace } from "./scenario.js";
 
 export const POLICIES = [...BASELINES, ...FOLLOWERS, "greedy", "never", "centroid", "oracle"] as const;
-export type PolicyName = (typeof POLICIES)[number];
+
+/**
+ * Where rooms have work: the fastest host, the one that does least, and the engine when it knows of latency alone. All
+ * but the last are given the hosts' speed and load at the start.
+ */
+export const WORK_POLICIES = ["fastest", "lowest-load", "latency-only"] as const;
+export type PolicyName = (typeof POLICIES)[number] | (typeof WORK_POLICIES)[number];
 
 export interface SimulationParameters {
   hosts: number;
@@ -21,6 +28,13 @@ export interface SimulationParameters {
   noise: number;
   /** Confirming probes per player and place. */
   probes: number;
+  /** Of every room; rooms compute nothing if not given, and hosts are then all alike. */
+  work?: RoomDemand;
+  /** Hosts' speed of one core is drawn between these, as many of twice a speed as of half of it. */
+  speeds: readonly [number, number];
+  cores: readonly [number, number];
+  /** Share of a host that other things take; drawn anew for each sixth of the steps. */
+  loads: readonly [number, number];
 }
 
 export const DEFAULT_SIMULATION: SimulationParameters = {
@@ -35,6 +49,9 @@ export const DEFAULT_SIMULATION: SimulationParameters = {
   steps: 600,
   noise: 0.05,
   probes: 4,
+  speeds: [0.5, 4],
+  cores: [1, 16],
+  loads: [0, 0.8],
 };
 
 export class SimulationError extends Error {
@@ -61,8 +78,29 @@ export function checkParameters(p: SimulationParameters, nodes: number): void {
     throw new SimulationError(`migrationCost is ${p.migrationCost}; it must be at least 0`);
   if (!(p.noise >= 0 && p.noise <= 1))
     throw new SimulationError(`noise is ${p.noise}; it must be between 0 and 1`);
+  checkWork(p);
   if (p.hosts >= nodes)
     throw new SimulationError(
       `${p.hosts} hosts leave none of the matrix's ${nodes} nodes to players; take fewer hosts`,
     );
+}
+
+function checkWork({ work, policies, speeds, cores, loads }: SimulationParameters): void {
+  const needing = WORK_POLICIES.find((policy) => policies.includes(policy));
+  if (work === undefined && needing !== undefined)
+    throw new SimulationError(`policy ${needing} needs rooms that have work`);
+  if (work !== undefined && !(work.msPerRequest >= 0 && work.perSecond >= 0))
+    throw new SimulationError("work must be at least 0 ms per request and 0 requests a second");
+  const between = (
+    name: string,
+    [low, high]: readonly [number, number],
+    least: number,
+    most: number,
+  ): void => {
+    if (!(low >= least && high >= low && high <= most))
+      throw new SimulationError(`${name} are ${low}-${high}; they must lie between ${least} and ${most}`);
+  };
+  between("speeds", speeds, 0.001, 1_000);
+  between("cores", cores, 1, 4_096);
+  between("loads", loads, 0, 1);
 }

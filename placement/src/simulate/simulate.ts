@@ -4,7 +4,13 @@ import type { HostTable } from "../decide/host-table.js";
 import type { PlacementParameters, Verdict } from "../decide/types.js";
 import { quantileOf } from "../latency/quantile.js";
 import type { RttMatrix } from "../matrix/rtt-matrix.js";
-import { DEFAULT_SIMULATION, type PolicyName, type SimulationParameters } from "./parameters.js";
+import {
+  DEFAULT_SIMULATION,
+  POLICIES,
+  type PolicyName,
+  type SimulationParameters,
+  WORK_POLICIES,
+} from "./parameters.js";
 import { ABSENT, type RoomTrace } from "./scenario.js";
 import { nodesAt, SimulationStage } from "./stage.js";
 import { bestPath, type CostTable, pathCost, ratio } from "./truth.js";
@@ -53,7 +59,8 @@ export function simulate(
   engine: Partial<PlacementParameters> = {},
   onRun?: (run: RoomRun) => void,
 ): SimulationReport {
-  const p = { ...DEFAULT_SIMULATION, ...options };
+  const asked = options.work === undefined ? {} : { policies: [...WORK_POLICIES, ...POLICIES] };
+  const p: SimulationParameters = { ...DEFAULT_SIMULATION, ...asked, ...options };
   const stage = new SimulationStage(slices, p);
   const hosts = stage.trained();
   const tallies = p.policies.map((policy) => ({
@@ -74,8 +81,8 @@ export function simulate(
       const { policy } = tally;
       let path = best;
       let decisions: ExplainedMove[] = [];
-      if (policy === "centroid") {
-        const run = playEngine(stage, room, trace, hosts, engine);
+      if (policy === "centroid" || policy === "latency-only") {
+        const run = playEngine(stage, room, trace, hosts, engine, policy === "centroid");
         ({ path, decisions } = run);
         tally.probes += run.probes;
         tally.stays += run.stays;
@@ -98,7 +105,11 @@ export function simulate(
       dynamicP95: quantileOf(t.dynamic, 0.95),
       migrations: t.moves / p.rooms,
       probesPerPlayer:
-        t.policy === "centroid" ? t.probes / Math.max(1, t.stays) : t.policy === "oracle" ? 0 : p.hosts,
+        t.policy === "centroid" || t.policy === "latency-only"
+          ? t.probes / Math.max(1, t.stays)
+          : t.policy === "oracle"
+            ? 0
+            : p.hosts,
     })),
   };
 }
@@ -111,20 +122,25 @@ export interface EngineRun {
   stays: number;
 }
 
-/** The engine's way through a room, step by step: for callers who must not block. Returns the run. */
+/**
+ * The engine's way through a room, step by step: for callers who must not block. Returns the run.
+ * @param knowsWork false if it is to choose by latency alone
+ */
 export function* engineSteps(
   stage: SimulationStage,
   room: number,
   trace: RoomTrace,
   hosts: HostTable,
   parameters: Partial<PlacementParameters>,
+  knowsWork = true,
 ): Generator<number, EngineRun> {
-  const engine = stage.engine(room, hosts, parameters);
+  const engine = stage.engine(room, hosts, parameters, knowsWork ? stage.parameters.work : undefined);
   const pingAt = stage.pings(room);
   const path = new Int32Array(trace.steps);
   const decisions: ExplainedMove[] = [];
   for (let step = 0; step < trace.steps; step++) {
     const at = nodesAt(trace, step);
+    if (stage.machines !== undefined) stage.machines.step = step;
     path[step] = engine.step(step, at, pingAt(step));
     const { last } = engine;
     if (last?.verdict === "move") {

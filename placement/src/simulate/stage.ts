@@ -5,6 +5,7 @@
 import { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
 import { DEFAULT_PARAMETERS, type HostView, type PlacementParameters } from "../decide/types.js";
+import type { RoomDemand } from "../decide/work.js";
 import { LatencyMap } from "../latency/latency-map.js";
 import { checkSlices, type RttMatrix } from "../matrix/rtt-matrix.js";
 import { type Random, seededRandom } from "../random/random.js";
@@ -18,6 +19,7 @@ import {
   requestRegion,
 } from "./baselines.js";
 import { EngineRoom, type PingSource } from "./engine-player.js";
+import { SimulatedMachines } from "./machines.js";
 import { checkParameters, type SimulationParameters } from "./parameters.js";
 import { ABSENT, makeTrace, type RoomTrace, SIMULATED_SCENARIOS } from "./scenario.js";
 import { type CostTable, costTable, sliceAt, trueScoreMs } from "./truth.js";
@@ -33,6 +35,8 @@ export class SimulationStage {
   readonly parameters: SimulationParameters;
   /** Nodes by index of the host. */
   readonly hosts: readonly number[];
+  /** Undefined where rooms have no work. */
+  readonly machines: SimulatedMachines | undefined;
   readonly #before: readonly number[];
   readonly #fresh: readonly number[];
   readonly #first: RttMatrix;
@@ -49,6 +53,8 @@ export class SimulationStage {
     const random = seededRandom(parameters.seed);
     const nodes = random.shuffled(Array.from({ length: first.size }, (_, i) => i));
     this.hosts = nodes.slice(0, parameters.hosts);
+    const { work } = parameters;
+    this.machines = work && new SimulatedMachines(parameters, work);
     const players = nodes.slice(parameters.hosts);
     // Those who played before train the hosts' coordinates; rooms are of others, where there are enough.
     const enough = players.length >= 4 * parameters.maxPlayers;
@@ -69,12 +75,13 @@ export class SimulationStage {
   }
 
   truth(trace: RoomTrace): CostTable {
-    return costTable(trace, this.hosts, this.slices);
+    return costTable(trace, this.hosts, this.slices, this.machines);
   }
 
   /** J of a host at the start of a room, from the raw matrix, ms. */
   startScoreMs(trace: RoomTrace, host: number): number {
-    return trueScoreMs(this.#first, trace.nodes.subarray(0, trace.seats), this.hosts[host] ?? 0);
+    const networkMs = trueScoreMs(this.#first, trace.nodes.subarray(0, trace.seats), this.hosts[host] ?? 0);
+    return networkMs + (this.machines?.workMs(host, 0) ?? 0);
   }
 
   bestStart(trace: RoomTrace): number {
@@ -84,15 +91,19 @@ export class SimulationStage {
   /** The hosts with all that earlier players have measured. */
   trained(): HostTable {
     const { noise, seed } = this.parameters;
+    const { machines } = this;
     const views = this.hosts.map(
       (_, h): HostView => ({
         hostId: simulatedHostId(h),
         state: "active",
         capacityRooms: Number.POSITIVE_INFINITY,
         rooms: 0,
-        load: 0,
+        get load() {
+          return machines?.load(h, machines.step) ?? 0;
+        },
         carriers: ["process"],
         region: "",
+        ...(machines !== undefined && { speed: machines.speed(h) }),
       }),
     );
     const map = new LatencyMap();
@@ -124,16 +135,32 @@ export class SimulationStage {
     };
   }
 
-  /** The engine in a room, to be led through it step by step. */
-  engine(room: number, hosts: HostTable, parameters: Partial<PlacementParameters>): EngineRoom {
+  /**
+   * The engine in a room, to be led through it step by step.
+   * @param work that it knows the room to have
+   */
+  engine(
+    room: number,
+    hosts: HostTable,
+    parameters: Partial<PlacementParameters>,
+    work: RoomDemand | undefined,
+  ): EngineRoom {
     const { migrationCost, probes } = this.parameters;
     const costs: MoveCosts = { predict: () => migrationCost * MS_PER_S, learn: () => undefined };
-    return new EngineRoom({ hosts, parameters: judged(parameters), costs, probes, roomId: `r${room}` });
+    return new EngineRoom({ hosts, parameters: judged(parameters), costs, probes, work, roomId: `r${room}` });
   }
 
   /** Greedy and the followers choose anew; the others choose once, at the start. */
-  baselinePath(policy: Baseline | Follower | "greedy" | "never", room: number, trace: RoomTrace): Int32Array {
+  baselinePath(
+    policy: Baseline | Follower | "greedy" | "never" | "fastest" | "lowest-load",
+    room: number,
+    trace: RoomTrace,
+  ): Int32Array {
     const hosts = this.hosts.length;
+    const { machines } = this;
+    const throughout = (host: number): Int32Array => new Int32Array(trace.steps).fill(host);
+    if (policy === "fastest") return throughout(argmin(hosts, (h) => -(machines?.speed(h).oneCore ?? 0)));
+    if (policy === "lowest-load") return throughout(argmin(hosts, (h) => machines?.load(h, 0) ?? 0));
     const pingAt = this.pings(room);
     const measure = (step: number): Measured => {
       const ping = pingAt(step);
@@ -148,7 +175,7 @@ export class SimulationStage {
       const m = measure(step);
       const one: RttMatrix = { size: hosts, labels: [], rttMs: m.rttMs };
       const everyone = Array.from({ length: m.players }, (_, i) => i);
-      return argmin(hosts, (h) => trueScoreMs(one, everyone, h));
+      return argmin(hosts, (h) => trueScoreMs(one, everyone, h) + (machines?.workMs(h, step) ?? 0));
     };
     if (policy === "greedy") return Int32Array.from({ length: trace.steps }, (_, step) => lowestScore(step));
     if (policy === "core-selection") {
@@ -168,7 +195,7 @@ export class SimulationStage {
       });
     }
     const start = policy === "never" ? lowestScore(0) : chooseBaseline(policy, measure(0));
-    return new Int32Array(trace.steps).fill(start);
+    return throughout(start);
   }
 }
 

@@ -1,6 +1,7 @@
 /** What was true: J from the raw matrix, the best host of a moment, and the offline optimum with paid moves. */
 import { DEFAULT_PARAMETERS } from "../decide/types.js";
 import type { RttMatrix } from "../matrix/rtt-matrix.js";
+import type { SimulatedMachines } from "./machines.js";
 import { ABSENT, type RoomTrace } from "./scenario.js";
 
 /** Below this, ratios of round trips say nothing. */
@@ -16,11 +17,15 @@ export interface CostTable {
   players: Int32Array;
 }
 
-/** @param slices of the matrix, spread evenly over the steps */
+/**
+ * @param slices of the matrix, spread evenly over the steps
+ * @param machines where rooms have work
+ */
 export function costTable(
   trace: RoomTrace,
   hosts: readonly number[],
   slices: readonly RttMatrix[],
+  machines?: SimulatedMachines,
 ): CostTable {
   const { steps, seats, nodes } = trace;
   const costs = new Float64Array(steps * hosts.length);
@@ -28,7 +33,13 @@ export function costTable(
   for (let step = 0; step < steps; step++) {
     const matrix = sliceAt(slices, step, steps);
     const at = nodes.subarray(step * seats, (step + 1) * seats);
-    if (step > 0 && matrix === sliceAt(slices, step - 1, steps) && sameStep(nodes, step, seats)) {
+    const sameLoads = machines === undefined || machines.period(step) === machines.period(step - 1);
+    if (
+      step > 0 &&
+      sameLoads &&
+      matrix === sliceAt(slices, step - 1, steps) &&
+      sameStep(nodes, step, seats)
+    ) {
       costs.copyWithin(step * hosts.length, (step - 1) * hosts.length, step * hosts.length);
       players[step] = players[step - 1] ?? 0;
       continue;
@@ -37,7 +48,8 @@ export function costTable(
     for (const node of at) if (node !== ABSENT) present++;
     players[step] = present;
     hosts.forEach((host, h) => {
-      costs[step * hosts.length + h] = present * trueScoreMs(matrix, at, host);
+      const scoreMs = trueScoreMs(matrix, at, host) + (machines?.workMs(h, step) ?? 0);
+      costs[step * hosts.length + h] = present * scoreMs;
     });
   }
   return { hosts: hosts.length, steps, costs, players };

@@ -1,7 +1,7 @@
 /** Rooms as a trace has them: what changes is told in lines, and lines give the rooms again. */
 import type { RoomFacts, TraceInput } from "./trace.js";
 
-type RoomChange = Extract<TraceInput, { type: "room" | "joined" | "left" | "moved" }>;
+type RoomChange = Extract<TraceInput, { type: "room" | "joined" | "left" | "moved" | "work" }>;
 
 export class RoomShadows {
   readonly #rooms = new Map<string, RoomFacts>();
@@ -16,12 +16,14 @@ export class RoomShadows {
 
   /** What has to be told for others to have the room as it is now; kept as told. */
   changes(room: RoomFacts, atMs: number): RoomChange[] {
-    const { roomId, name, carrier, hostId } = room;
+    const { roomId, name, carrier, hostId, work } = room;
     const known = this.#rooms.get(roomId);
     this.#rooms.set(roomId, { ...room, playerIds: [...room.playerIds] });
     const lines: RoomChange[] = [];
     if (known === undefined) lines.push({ type: "room", atMs, roomId, name, carrier });
     if (hostId !== undefined && hostId !== known?.hostId) lines.push({ type: "moved", atMs, roomId, hostId });
+    if (work?.msPerRequest !== known?.work?.msPerRequest || work?.perSecond !== known?.work?.perSecond)
+      lines.push({ type: "work", atMs, roomId, ...(work !== undefined && { work: { ...work } }) });
     // Order counts to the last bit of a sum, so all from the first difference leave and join again.
     const before = known?.playerIds ?? [];
     const now = new Set(room.playerIds);
@@ -53,6 +55,9 @@ export class RoomShadows {
         return;
       case "left":
         this.#rooms.set(roomId, { ...room, playerIds: room.playerIds.filter((id) => id !== line.playerId) });
+        return;
+      case "work":
+        this.#rooms.set(roomId, { ...room, work: line.work });
         return;
       default: {
         const never: never = line;

@@ -1,6 +1,7 @@
 /** What a trace is made of: every input of the placement and every decision, in order, as plain data. */
 import type { Migrated } from "../decide/room-policy.js";
 import type { ExplainedVerdict, HostView, PlacementParameters, Verdict } from "../decide/types.js";
+import type { RoomDemand } from "../decide/work.js";
 import type { FleetBudget } from "../fleet/budget.js";
 import type { FleetAnswer } from "../fleet/plan-moves.js";
 import type { HostPlace, PlayerPlace, Probe } from "../latency/types.js";
@@ -16,6 +17,8 @@ export interface RoomFacts {
   /** Undefined before it is placed. */
   hostId: string | undefined;
   playerIds: readonly string[];
+  /** What it computes, if it says so. */
+  work?: RoomDemand | undefined;
 }
 
 export type TraceInput =
@@ -30,6 +33,8 @@ export type TraceInput =
   | { type: "room"; atMs: number; roomId: string; name: string; carrier: string }
   | { type: "joined"; atMs: number; roomId: string; playerId: string }
   | { type: "left"; atMs: number; roomId: string; playerId: string }
+  /** What it computes has changed; without `work` it computes nothing. */
+  | { type: "work"; atMs: number; roomId: string; work?: RoomDemand }
   /** The room is on another host than before, or on its first. */
   | { type: "moved"; atMs: number; roomId: string; hostId: string }
   /** What the move cost. */

@@ -161,7 +161,7 @@ export function assemble(o: CoreOptions) {
     enabled: o.autoMove ?? true,
     clock,
   });
-  new FleetFeed(events, engine, loop, scheduler, clock);
+  new FleetFeed(events, engine, loop, scheduler, rooms, clock);
   const probeIntake = new ProbeIntake({ engine, loop, players, events, cluster, clock, newId });
 
   const liveness = new HostLiveness({

@@ -31,6 +31,7 @@ export interface FakeRoom {
 /** Hosts of one test, so that a source can reach its destination. */
 export type FakeNet = Map<string, FakeAgent>;
 
+type Heartbeat = Extract<AgentToBroker, { type: "heartbeat" }>;
 type Script = (request: AgentRequest) => Promise<unknown> | unknown;
 
 export interface FakeAgentOptions {
@@ -44,6 +45,10 @@ export interface FakeAgentOptions {
   costPerHour?: number;
   roomTypes?: string[];
   maxPlayers?: number;
+  /** As its heartbeats say. */
+  speed?: Heartbeat["speed"];
+  /** What its rooms' heavy work costs, as it measures it. */
+  work?: RoomReport["work"];
   hello?: Record<string, unknown>;
   answer?: Record<string, unknown>;
   /** What it says until it is welcomed, as the wire has it. */
@@ -132,7 +137,13 @@ export class FakeAgent {
 
   #beat(): AgentToBroker {
     const { app } = this.#o.hello ?? {};
-    return { type: "heartbeat", load: 0.1, rssBytes: 1, ...(typeof app === "string" && { app }) };
+    return {
+      type: "heartbeat",
+      load: 0.1,
+      rssBytes: 1,
+      speed: this.#o.speed,
+      ...(typeof app === "string" && { app }),
+    };
   }
 
   report(room: FakeRoom): RoomReport {
@@ -149,6 +160,7 @@ export class FakeAgent {
       }),
       locked: false,
       ...(this.#o.maxPlayers !== undefined && { maxPlayers: this.#o.maxPlayers }),
+      ...(this.#o.work !== undefined && { work: this.#o.work }),
       sessions: [...room.sessions].map(([sessionId, { playerId }]) => ({ sessionId, playerId })),
     };
   }
@@ -193,6 +205,14 @@ export class FakeAgent {
 
   tell(room: FakeRoom, change: RoomEvent): void {
     this.#send({ type: "room", roomId: room.roomId, epoch: room.epoch, change });
+  }
+
+  #worked(roomId: string): void {
+    const { work } = this.#o;
+    setImmediate(() => {
+      const room = this.rooms.get(roomId);
+      if (work !== undefined && room !== undefined) this.tell(room, { event: "work", ...work });
+    });
   }
 
   /** One of its rooms asks something of the deployment. */
@@ -280,6 +300,7 @@ export class FakeAgent {
           sessions: new Map(),
           seats: new Map(request.seat && [[request.seat.sessionId, request.seat.playerId]]),
         });
+        this.#worked(roomId);
         return {
           ...where,
           locked: false,

@@ -4,7 +4,14 @@
  */
 import { z } from "zod";
 import { wireErrorSchema } from "../errors.js";
-import { carrierKindSchema, idSchema, latitudeSchema, longitudeSchema } from "../model.js";
+import {
+  carrierKindSchema,
+  hostSpeedSchema,
+  idSchema,
+  latitudeSchema,
+  longitudeSchema,
+  roomWorkSchema,
+} from "../model.js";
 import { agentRequestSchema } from "./requests.js";
 import { roomCheckpointSchema, roomEventSchema } from "./room-events.js";
 import { publishedSchema, roomAnswerSchema, roomAskedSchema } from "./room-questions.js";
@@ -62,6 +69,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     /** Room hosts here take gateways' trunks. */
     trunks: z.boolean().optional(),
     roomTypes: z.array(z.string()),
+    /** By room type: what its rooms compute, as its class declares it. */
+    roomWork: z.record(z.string(), roomWorkSchema).optional(),
     /** `host:port` where it serves the HTTP routes of the project whose rooms it runs. */
     app: z.string().max(300).optional(),
     /** Rooms already running here: how a restarted broker finds them again. */
@@ -71,6 +80,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     type: z.literal("heartbeat"),
     load: z.number().min(0).max(1),
     rssBytes: z.number().nonnegative(),
+    /** Once it has measured it. */
+    speed: hostSpeedSchema.optional(),
     app: z.string().max(300).optional(),
   }),
   z.object({

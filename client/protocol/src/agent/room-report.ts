@@ -36,6 +36,8 @@ export const roomWorkloadSchema = z.object({
   perSecond: z.number().nonnegative(),
   /** Mean time that a request waited for a worker. */
   queueMs: z.number().nonnegative(),
+  /** Not measured yet: as its class declares it, for a core of the reference machine. */
+  declared: z.boolean().optional(),
 });
 export type RoomWorkload = z.infer<typeof roomWorkloadSchema>;
 

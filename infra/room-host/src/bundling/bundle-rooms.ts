@@ -5,13 +5,15 @@
 import { fork } from "node:child_process";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, roomWorkSchema } from "@centroid/protocol";
 import { z } from "zod";
 import { buildRooms, type RoomsModule } from "./build-rooms.js";
 import { appEntry, ENTRY_NAME, folderEntry, type RoomsEntry } from "./entries.js";
 
 export interface RoomsBundle extends RoomsModule {
   roomTypes: string[];
+  /** By room type: what its class says that its rooms compute. */
+  roomWork: Record<string, z.infer<typeof roomWorkSchema>>;
   /** What the operator should know of it. */
   notices: string[];
 }
@@ -21,7 +23,11 @@ const INSPECT_MAIN = fileURLToPath(new URL("./inspect-rooms-main.js", import.met
 const LOAD_TIMEOUT_MS = 60_000;
 
 const inspectedSchema = z.union([
-  z.object({ roomTypes: z.array(z.string()), notices: z.array(z.string()) }),
+  z.object({
+    roomTypes: z.array(z.string()),
+    roomWork: z.record(z.string(), roomWorkSchema),
+    notices: z.array(z.string()),
+  }),
   z.object({ failed: z.string(), stack: z.string() }),
 ]);
 

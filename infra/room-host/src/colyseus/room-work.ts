@@ -112,7 +112,7 @@ export class RoomWork implements HostWorkers {
     const measured = this.#meter.measured();
     if (measured !== undefined) return measured;
     const declared = (this.#options.room.constructor as RoomMarks).work;
-    return declared && { ...declared, queueMs: 0 };
+    return declared && { ...declared, queueMs: 0, declared: true };
   }
 
   /** Requests of a session that have no answer, in order. */

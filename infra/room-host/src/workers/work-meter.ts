@@ -7,6 +7,8 @@ export interface MeasuredWork {
   perSecond: number;
   /** Mean time that a request waited for a thread. */
   queueMs: number;
+  /** As the room's class declares it. */
+  declared?: boolean;
 }
 
 export class WorkMeter {

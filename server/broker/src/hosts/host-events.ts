@@ -9,6 +9,8 @@ export interface HostEvents {
   "host.changed": { host: HostEntry };
   /** Its load or memory changed, not its state. */
   "host.usage": { host: HostEntry };
+  /** It has measured how fast it computes. */
+  "host.measured": { host: HostEntry };
   /** It has been silent for longer than a late heartbeat explains; once per silence. */
   "host.suspected": { host: HostEntry };
   /** It counts as lost from now on. `host.changed` follows. */

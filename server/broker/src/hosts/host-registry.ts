@@ -3,6 +3,7 @@ import {
   type AgentMethod,
   type AgentRequest,
   type AgentResults,
+  type AgentToBroker,
   CentroidError,
   type Host,
   type HostSummary,
@@ -25,6 +26,8 @@ export interface AgentPeer {
   close(): void;
 }
 
+type Hello = Extract<AgentToBroker, { type: "hello" }>;
+
 export interface HostFacts
   extends Pick<
     Host,
@@ -39,6 +42,8 @@ export interface HostFacts
     | "beaconUrl"
   > {
   roomTypes: readonly string[];
+  /** By room type: what its rooms compute, as its class declares it. */
+  roomWork?: Hello["roomWork"];
   /** Its room hosts take gateways' trunks. */
   trunks?: boolean | undefined;
 }
@@ -50,6 +55,8 @@ export interface HostEntry {
   peer: AgentPeer | undefined;
   load: number;
   rssBytes: number;
+  /** Undefined until it has measured it. */
+  speed: Host["speed"];
   /** `host:port` of a project's HTTP routes, while it serves them. */
   app: string | undefined;
   lastHeartbeatAtMs: number;
@@ -94,6 +101,7 @@ export class HostRegistry {
         peer,
         load: 0,
         rssBytes: 0,
+        speed: undefined,
         app: undefined,
         lastHeartbeatAtMs: atMs,
         roomIds: new Set(),
@@ -144,7 +152,7 @@ export function anyHostTakesRooms(hosts: HostRegistry): boolean {
 }
 
 export function hostView(host: HostEntry): Host {
-  const { roomTypes: _, trunks: _trunks, ...facts } = host.facts;
+  const { roomTypes: _, roomWork: _work, trunks: _trunks, ...facts } = host.facts;
   return {
     ...facts,
     state: host.stage.state,
@@ -152,6 +160,7 @@ export function hostView(host: HostEntry): Host {
     players: host.players,
     load: host.load,
     rssBytes: host.rssBytes,
+    ...(host.speed !== undefined && { speed: host.speed }),
     lastHeartbeatAtMs: host.lastHeartbeatAtMs,
   };
 }

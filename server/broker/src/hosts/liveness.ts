@@ -62,10 +62,12 @@ export class HostLiveness {
   }
 
   /** @returns false if the host counts as lost: its rooms may be elsewhere, so nothing may make it go on */
-  heartbeat(hostId: string, { load, rssBytes, app }: Heartbeat): boolean {
+  heartbeat(hostId: string, { load, rssBytes, speed, app }: Heartbeat): boolean {
     const host = this.#options.hosts.get(hostId);
     if (host === undefined) return false;
     const news = host.load !== load || host.rssBytes !== rssBytes;
+    const isMeasured = speed !== undefined && JSON.stringify(speed) !== JSON.stringify(host.speed);
+    host.speed = speed ?? host.speed;
     host.load = load;
     host.rssBytes = rssBytes;
     host.app = app;
@@ -75,7 +77,8 @@ export class HostLiveness {
       host.peer?.close();
       return false;
     }
-    if (news) this.#options.events.emit("host.usage", { host });
+    if (isMeasured) this.#options.events.emit("host.measured", { host });
+    else if (news) this.#options.events.emit("host.usage", { host });
     return true;
   }
 

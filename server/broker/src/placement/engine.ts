@@ -6,6 +6,7 @@ import {
   type Verdict as EngineVerdict,
   type FleetAnswer,
   type HostView,
+  type HostWork,
   type PlacementParameters,
   PlacementWorld,
   type PlannedMove,
@@ -48,10 +49,13 @@ export class PlacementEngine {
     this.#newId = newId;
   }
 
-  /** The entry is kept and read whenever rooms are looked at, so its changes need not be told. */
-  upsertHost(host: HostEntry): void {
+  /**
+   * The entry is kept and read whenever rooms are looked at, so its changes need not be told.
+   * @param work of its rooms, asked for in the same way
+   */
+  upsertHost(host: HostEntry, work: () => HostWork | undefined): void {
     const { hostId, latitude, longitude } = host.facts;
-    this.#world.upsertHost({ hostId, latitude, longitude }, liveView(host));
+    this.#world.upsertHost({ hostId, latitude, longitude }, liveView(host, work));
   }
 
   hasHost(hostId: string): boolean {
@@ -176,22 +180,27 @@ export class PlacementEngine {
       ...(toHostId !== undefined && { toHostId }),
       regret,
       threshold,
-      candidates: engine.candidates.map(({ hostId, scoreMs, meanMs, maxMs, load, source, rejected }) => ({
-        hostId,
-        scoreMs,
-        meanMs,
-        maxMs,
-        load,
-        source,
-        ...(rejected !== undefined && { rejected }),
-      })),
+      candidates: engine.candidates.map((candidate) => {
+        const { hostId, scoreMs, meanMs, maxMs, workMs, crowdingMs, load, source, rejected } = candidate;
+        return {
+          hostId,
+          scoreMs,
+          meanMs,
+          maxMs,
+          ...(workMs !== undefined && { workMs }),
+          ...(crowdingMs !== undefined && { crowdingMs }),
+          load,
+          source,
+          ...(rejected !== undefined && { rejected }),
+        };
+      }),
       text,
     };
   }
 }
 
 /** One whose agent is not connected just now cannot take anything. */
-function liveView(host: HostEntry): HostView {
+function liveView(host: HostEntry, work: () => HostWork | undefined): HostView {
   return {
     get hostId() {
       return host.facts.hostId;
@@ -219,6 +228,12 @@ function liveView(host: HostEntry): HostView {
     },
     get roomTypes() {
       return host.facts.roomTypes;
+    },
+    get speed() {
+      return host.speed;
+    },
+    get work() {
+      return work();
     },
   };
 }

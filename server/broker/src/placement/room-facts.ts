@@ -1,4 +1,5 @@
 /** A room as the placement knows it. */
+import type { RoomFacts } from "@centroid/placement";
 import type { RoomEntry } from "../rooms/room-registry.js";
 
 export function roomFacts(room: RoomEntry): {
@@ -7,6 +8,7 @@ export function roomFacts(room: RoomEntry): {
   carrier: string;
   hostId: string;
   playerIds: string[];
+  work?: RoomFacts["work"];
 } {
   const playerIds = new Set<string>();
   for (const { playerId } of room.sessions.values()) if (playerId !== undefined) playerIds.add(playerId);
@@ -16,5 +18,6 @@ export function roomFacts(room: RoomEntry): {
     carrier: room.carrier,
     hostId: room.stage.hostId,
     playerIds: [...playerIds],
+    ...(room.demand !== undefined && { work: room.demand }),
   };
 }

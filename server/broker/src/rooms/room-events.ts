@@ -12,6 +12,8 @@ export type MoveReport = Extract<RoomEvent, { event: "phase" | "owned" | "report
 export interface RoomEvents {
   /** Something that is shown of the room changed. */
   "room.changed": { room: RoomEntry };
+  /** What it says that it computes is not what it said before. */
+  "room.work-changed": { room: RoomEntry };
   "room.removed": { room: RoomEntry };
   /** This broker asked a host to make a place for it. */
   "room.offered": { room: RoomEntry; place: OfferedPlace };

@@ -2,6 +2,7 @@
  * Rooms and the seats in them. Every lookup is by an index; nothing here grows with the number of rooms.
  * Whoever changes a room does it through this class, which keeps the indexes and tells what changed.
  */
+import type { RoomDemand } from "@centroid/placement";
 import {
   type CarrierKind,
   CentroidError,
@@ -14,6 +15,7 @@ import {
 import type { Emitter } from "../events/emitter.js";
 import type { HostEntry, HostRegistry } from "../hosts/host-registry.js";
 import type { StandbyRecord } from "../store/store.js";
+import { isNotable, learnDemand } from "./room-demand.js";
 import type { RoomEvents } from "./room-events.js";
 import { nextStage, type RoomAddress, type RoomStage, type RoomTransition } from "./room-stage.js";
 
@@ -47,6 +49,8 @@ export interface RoomEntry {
   listing: RoomListing;
   /** Its heavy work, as its host reports it. */
   work: RoomWorkload | undefined;
+  /** The same as placement counts it, on a core of the reference machine. */
+  demand: RoomDemand | undefined;
   migrations: number;
   players: number;
   readonly sessions: Map<string, RoomSession>;
@@ -73,6 +77,8 @@ export class RoomRegistry {
   readonly #events: Emitter<RoomEvents>;
   readonly #rooms = new Map<string, RoomEntry>();
   readonly #openByName = new Map<string, Set<RoomEntry>>();
+  /** By type: what its rooms compute, as the last of them that was measured. */
+  readonly #demandByName = new Map<string, RoomDemand>();
   #players = 0;
 
   constructor(hosts: HostRegistry, events: Emitter<RoomEvents>) {
@@ -126,6 +132,17 @@ export class RoomRegistry {
     return this.#openByName.get(name) ?? [];
   }
 
+  /** What a new room of this type will compute: as the last one did, else as a host's code declares it. */
+  demandOf(name: string): RoomDemand | undefined {
+    const learned = this.#demandByName.get(name);
+    if (learned !== undefined) return learned;
+    for (const { facts } of this.#hosts.values()) {
+      const declared = facts.roomWork?.[name];
+      if (declared !== undefined) return declared;
+    }
+    return undefined;
+  }
+
   add(fresh: Pick<RoomEntry, "roomId" | "name" | "carrier" | "createdAtMs" | "stage" | "epoch">): RoomEntry {
     if (this.#rooms.has(fresh.roomId))
       throw new CentroidError("INTERNAL", `room ${fresh.roomId} is registered already`);
@@ -135,6 +152,7 @@ export class RoomRegistry {
       asked: undefined,
       listing: { locked: false },
       work: undefined,
+      demand: this.demandOf(fresh.name),
       migrations: 0,
       players: 0,
       sessions: new Map(),
@@ -224,7 +242,12 @@ export class RoomRegistry {
 
   /** Its host says what its heavy work costs; `told` may have more in it than that. */
   worked(room: RoomEntry, told: RoomWorkload): void {
-    room.work = roomWorkloadSchema.parse(told);
+    const work = roomWorkloadSchema.parse(told);
+    room.work = work;
+    const before = room.demand;
+    room.demand = learnDemand(before, work, this.#hosts.get(room.stage.hostId));
+    if (work.declared !== true && work.perSecond > 0) this.#demandByName.set(room.name, room.demand);
+    if (isNotable(before, room.demand)) this.#events.emit("room.work-changed", { room });
   }
 
   /** A seat is taken before the host is asked, so that two joiners never count on the same one. */

@@ -90,7 +90,8 @@ export class RoomFactory {
     const { engine, clock, carrier, events, logger } = this.#options;
     this.#assertType(name);
     const roomId = this.#ownId();
-    const decision = engine.place({ roomId, name, carrier, playerIds }, clock.now());
+    const work = this.#options.rooms.demandOf(name);
+    const decision = engine.place({ roomId, name, carrier, playerIds, work }, clock.now());
     events.emit("decision.made", { decision });
     const usable = decision.candidates.filter(
       ({ rejected }) => rejected === undefined || rejected === "score" || rejected === "cap",

@@ -205,6 +205,7 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
     roomEnv,
     roomsBundle: rooms.path,
     roomTypes: rooms.roomTypes,
+    roomWork: rooms.roomWork,
     app: flags.app !== undefined,
     ...(await carrier(flags, rooms, stateDir, notice)),
   };

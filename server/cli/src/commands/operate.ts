@@ -1,5 +1,11 @@
 /** The operator's commands: what runs where, why, and moving it. */
-import { controlRoutes, type MoveRequest, printableValues, vmMechanismSchema } from "@centroid/protocol";
+import {
+  controlRoutes,
+  type Decision,
+  type MoveRequest,
+  printableValues,
+  vmMechanismSchema,
+} from "@centroid/protocol";
 import { type Command, Option } from "commander";
 import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
 import { EventLines } from "../terminal/event-lines.js";
@@ -150,12 +156,22 @@ export function registerOperate(program: Command): void {
               `regret ${decision.regret.toFixed(1)} of ${decision.threshold.toFixed(1)}`,
               "",
               table(
-                ["HOST", "J", "MEAN", "WORST", "LOAD", "KNOWN BY", "NOT TAKEN BECAUSE"],
+                [
+                  "HOST",
+                  "J",
+                  "MEAN",
+                  "WORST",
+                  ...worked(decision, ["WORK"]),
+                  "LOAD",
+                  "KNOWN BY",
+                  "NOT TAKEN BECAUSE",
+                ],
                 decision.candidates.map((candidate) => [
                   candidate.hostId,
                   ms(candidate.scoreMs, 1),
                   ms(candidate.meanMs, 1),
                   ms(candidate.maxMs, 1),
+                  ...worked(decision, [ms(candidate.workMs ?? 0, 1)]),
                   `${Math.round(candidate.load * 100)} %`,
                   candidate.source,
                   candidate.rejected ?? "",
@@ -179,3 +195,7 @@ export function registerOperate(program: Command): void {
     },
   );
 }
+
+/** Cells of rooms that compute. */
+const worked = <T>({ candidates }: Decision, cells: readonly T[]): readonly T[] =>
+  candidates.some(({ workMs }) => workMs !== undefined) ? cells : [];

@@ -9,6 +9,7 @@ import {
   type MissingRule,
   POLICIES,
   type PolicyName,
+  type RoomDemand,
   RTT_UNITS,
   type RttUnit,
   readRttSlices,
@@ -18,6 +19,7 @@ import {
   type SimulationReport,
   simulate,
   type Understood,
+  WORK_POLICIES,
 } from "@centroid/placement";
 import { CentroidError } from "@centroid/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -39,6 +41,10 @@ interface Flags {
   steps: number;
   noise: number;
   probes: number;
+  work?: RoomDemand;
+  speeds: readonly [number, number];
+  cores: readonly [number, number];
+  loads: readonly [number, number];
   html?: string;
   json?: boolean;
 }
@@ -72,11 +78,23 @@ export function registerSimulate(program: Command): void {
         .default(d.scenario),
     )
     .option("--seed <n>", "seed; equal seeds give equal results", number, d.seed)
-    .option("--policy <name>", `one or more of ${POLICIES.join(", ")} (default: all)`, collectPolicies)
+    .option(
+      "--policy <name>",
+      `one or more of ${POLICIES.join(", ")}; with --work also ${WORK_POLICIES.join(", ")} (default: all)`,
+      collectPolicies,
+    )
     .option("--migration-cost <n>", "cost of a move, in ms x players x steps", number, d.migrationCost)
     .option("--steps <n>", "steps per room", number, d.steps)
     .option("--noise <share>", "relative standard deviation of a ping", number, d.noise)
     .option("--probes <n>", "maximum confirming probes per player and location", number, d.probes)
+    .option(
+      "--work <ms:perSecond>",
+      "what each room computes: ms per request at speed 1, requests a second",
+      work,
+    )
+    .option("--speeds <min-max>", "with --work: speed of one core of a host", span, d.speeds)
+    .option("--cores <min-max>", "with --work: cores of a host", span, d.cores)
+    .option("--loads <min-max>", "with --work: share of a host that other things take", span, d.loads)
     .option("--html <file>", "write an HTML page: rooms over time, every move with its reason, what-if")
     .option("--json", "machine-readable output")
     .action(async (flags: Flags) => {
@@ -143,8 +161,9 @@ const collect = (value: string, before: string[] | undefined): string[] => [...(
 
 function collectPolicies(value: string, before: PolicyName[] | undefined): PolicyName[] {
   const chosen = value.split(",").map((name) => {
-    const policy = POLICIES.find((known) => known === name.trim());
-    if (policy === undefined) throw new InvalidArgumentError(`"${name}" is none of ${POLICIES.join(", ")}.`);
+    const all = [...POLICIES, ...WORK_POLICIES];
+    const policy = all.find((known) => known === name.trim());
+    if (policy === undefined) throw new InvalidArgumentError(`"${name}" is none of ${all.join(", ")}.`);
     return policy;
   });
   return [...(before ?? []), ...chosen];
@@ -161,4 +180,18 @@ function range(value: string): Flags["players"] {
   const [, low, high] = /^(\d+)(?:-(\d+))?$/.exec(value.trim()) ?? [];
   if (low === undefined) throw new InvalidArgumentError(`"${value}" is not a range such as 4-16.`);
   return { minPlayers: Number(low), maxPlayers: Number(high ?? low) };
+}
+
+function span(value: string): readonly [number, number] {
+  const [, low, high] = /^([\d.]+)(?:-([\d.]+))?$/.exec(value.trim()) ?? [];
+  if (low === undefined || Number.isNaN(Number(low)) || Number.isNaN(Number(high ?? low)))
+    throw new InvalidArgumentError(`"${value}" is not a range such as 0.5-4.`);
+  return [Number(low), Number(high ?? low)];
+}
+
+function work(value: string): RoomDemand {
+  const [, msPerRequest, perSecond] = /^([\d.]+):([\d.]+)$/.exec(value.trim()) ?? [];
+  if (!Number.isFinite(Number(msPerRequest)) || !Number.isFinite(Number(perSecond)))
+    throw new InvalidArgumentError(`"${value}" is not ms per request and requests a second, such as 100:10.`);
+  return { msPerRequest: Number(msPerRequest), perSecond: Number(perSecond) };
 }

@@ -12,6 +12,7 @@ import { z } from "zod";
 
 const id = z.string().min(1);
 const atMs = z.number();
+const work = z.strictObject({ msPerRequest: z.number(), perSecond: z.number() });
 const hostView = z.strictObject({
   hostId: id,
   state: z.enum(["active", "draining", "lost"]),
@@ -22,6 +23,8 @@ const hostView = z.strictObject({
   region: z.string(),
   costPerHour: z.number().exactOptional(),
   roomTypes: z.array(z.string()).exactOptional(),
+  speed: z.strictObject({ oneCore: z.number(), allCores: z.number(), cores: z.number() }).exactOptional(),
+  work: z.strictObject({ busyMsPerSecond: z.number(), playerMs: z.number() }).exactOptional(),
 });
 const probe = { playerId: id, hostId: id, atMs };
 const known: readonly string[] = Object.keys(DEFAULT_PARAMETERS);
@@ -83,6 +86,7 @@ const lineSchema: z.ZodType<TraceLine> = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("joined"), atMs, roomId: id, playerId: id }),
   z.strictObject({ type: z.literal("left"), atMs, roomId: id, playerId: id }),
   z.strictObject({ type: z.literal("moved"), atMs, roomId: id, hostId: id }),
+  z.strictObject({ type: z.literal("work"), atMs, roomId: id, work: work.exactOptional() }),
   z.strictObject({
     type: z.literal("receipt"),
     atMs,

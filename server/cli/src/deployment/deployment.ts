@@ -249,6 +249,7 @@ async function startAgents(
           ...(lab === undefined ? addresses(config) : labAddresses(lab, site)),
           roomsBundle: rooms.path,
           roomTypes: rooms.roomTypes,
+          roomWork: rooms.roomWork,
           checkpointIntervalMs: config.checkpointMs,
           compareIntervalMs: config.compareMs,
           maxFramesPerSecond: config.maxFramesPerSecond,

@@ -38,7 +38,11 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
     const folder = await mkdtemp(join(tmpdir(), "centroid-test-"));
     owned.defer(() => rm(folder, { recursive: true, force: true }));
     const environment = roomEnvironment(process.env, []);
-    const { path: roomsBundle, roomTypes } = await (app === undefined
+    const {
+      path: roomsBundle,
+      roomTypes,
+      roomWork,
+    } = await (app === undefined
       ? bundleRooms(rooms, folder, environment)
       : bundleApp(app, folder, environment));
     const broker = owned.use(
@@ -62,6 +66,7 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
           longitude: (360 * at) / hosts.length - 180,
           roomsBundle,
           roomTypes,
+          roomWork,
           app: app !== undefined && at === 0,
         }),
       ),

@@ -1,0 +1,38 @@
+/** How fast this machine is: measured once, by whoever is first, and kept for all agents of the user. */
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { hostSpeed } from "../../infra/agent/dist/speed/host-speed.js";
+
+let folder: string;
+const never = new AbortController().signal;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "speed-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+it("is measured once by agents that start together, and read after that", async () => {
+  const speeds = await Promise.all([1, 2, 3].map(() => hostSpeed(never, folder)));
+  const [first] = speeds;
+  for (const speed of speeds) expect(speed).toEqual(first);
+  expect(first?.cores).toBe(availableParallelism());
+  expect(first?.oneCore).toBeGreaterThan(0);
+  expect(first?.allCores).toBeGreaterThanOrEqual(first?.oneCore ?? 0);
+  const [file = ""] = await readdir(folder);
+  expect(await readdir(folder)).toEqual([file]);
+  const kept = { oneCore: 7, allCores: 9, cores: 3 };
+  await writeFile(join(folder, file), JSON.stringify(kept));
+  expect(await hostSpeed(never, folder)).toEqual(kept);
+  // What cannot be read is measured anew.
+  await writeFile(join(folder, file), '{"oneCore":');
+  expect((await hostSpeed(never, folder)).cores).toBe(availableParallelism());
+}, 30_000);
+
+it("is given up when the agent ends", async () => {
+  const ended = new AbortController();
+  const measuring = hostSpeed(ended.signal, folder);
+  ended.abort();
+  await expect(measuring).rejects.toThrow(/abort/i);
+  expect(await readdir(folder)).toEqual([]);
+}, 30_000);
