@@ -12,7 +12,7 @@ import { DisposalStack } from "@centroid/protocol/node";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { Client, type Room } from "@colyseus/sdk";
 import { RawClient } from "../gateway/raw-client.js";
-import { descendants, listener } from "../support/processes.js";
+import { cpuMsOf, descendants, listener } from "../support/processes.js";
 import type { Row } from "./row.js";
 
 const FIXTURES = join(import.meta.dirname, "../fixtures");
@@ -25,8 +25,6 @@ const SLICE_MS = 3_000;
 const SLICES = 5;
 const IDLE_SOCKETS = 2_000;
 const IDLE_AT_ONCE = 50;
-/** Kernel clock ticks per second in /proc (USER_HZ on Linux). */
-const TICKS_PER_S = 100;
 const KIB = 1024;
 
 export async function gateway(): Promise<Row[]> {
@@ -132,7 +130,7 @@ async function echoes(room: Room, into: number[]): Promise<void> {
 
 /** µs of CPU of each process per message while every player sends at a steady rate. */
 async function cpuPerMessage(rooms: readonly Room[], pids: [number, number]): Promise<[number, number]> {
-  const before = [await cpuTicks(pids[0]), await cpuTicks(pids[1])] as const;
+  const beforeMs = [cpuMsOf(pids[0]), cpuMsOf(pids[1])] as const;
   let sent = 0;
   const start = performance.now();
   while (performance.now() - start < SLICE_MS) {
@@ -141,8 +139,8 @@ async function cpuPerMessage(rooms: readonly Room[], pids: [number, number]): Pr
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
   }
   await rooms[0]?.request("echo", 1);
-  const per = (ticks: number): number => (ticks / TICKS_PER_S / sent) * 1e6;
-  return [per((await cpuTicks(pids[0])) - before[0]), per((await cpuTicks(pids[1])) - before[1])];
+  const micros = (at: 0 | 1): number => ((cpuMsOf(pids[at]) - beforeMs[at]) / sent) * 1e3;
+  return [micros(0), micros(1)];
 }
 
 async function idle(): Promise<Row[]> {
@@ -177,11 +175,6 @@ async function idle(): Promise<Row[]> {
 async function residentBytes(pid: number): Promise<number> {
   const [, kib] = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, "utf8")) ?? [];
   return Number(kib) * KIB;
-}
-
-async function cpuTicks(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
-  return Number(fields[11]) + Number(fields[12]);
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -10,12 +10,21 @@ export type GroupName =
   | "memory"
   | "migrate"
   | "message-cpu"
+  | "peer"
   | "placement"
   | "wan";
 
+/** For groups that can be made smaller or larger; the others know one size. */
+export interface BenchOptions {
+  players?: number[];
+  runs?: number;
+  /** How long players play once all have joined. */
+  seconds?: number;
+}
+
 interface Group {
   about: string;
-  load: () => Promise<() => Promise<Row[]>>;
+  load: () => Promise<(options: BenchOptions) => Promise<Row[]>>;
 }
 
 export const GROUPS: Record<GroupName, Group> = {
@@ -50,6 +59,11 @@ export const GROUPS: Record<GroupName, Group> = {
   "message-cpu": {
     about: "CPU of a message against the same room on bare Colyseus",
     load: async () => (await import("./message-cpu.js")).messageCpu,
+  },
+  peer: {
+    about:
+      "joins, round trips and CPU of each process beside bare Colyseus (--players 100,500 --runs 1 --seconds 10)",
+    load: async () => (await import("./peer.js")).peer,
   },
   placement: {
     about: "how near placement comes to the optimum, and what an evaluation costs",

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [group ...]`: runs the benchmarks, prints a table and nothing else on stdout, writes
+ * `npm run bench -- [group ...] [--players 100,500] [--runs 5] [--seconds 30]`: runs the benchmarks, prints a table and nothing else on stdout, writes
  * `bench-results/latest.json`. `--list` names the groups. Each group is a process of its own, so that what its players
  * and hosts say while hosts are killed under them goes to `bench-results/GROUP.log`, and one does not slow the next.
  */
@@ -7,7 +7,8 @@ import { fork } from "node:child_process";
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { GROUPS, type GroupName } from "./groups.js";
+import { parseArgs } from "node:util";
+import { type BenchOptions, GROUPS, type GroupName } from "./groups.js";
 import { met, type Row } from "./row.js";
 
 const RESULTS = "bench-results";
@@ -23,20 +24,30 @@ async function main(args: string[]): Promise<number> {
     for (const name of NAMES) console.log(`${name.padEnd(12)} ${GROUPS[name].about}`);
     return 0;
   }
-  const unknown = args.find((name) => !(name in GROUPS));
+  const { positionals: asked, values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { players: { type: "string" }, runs: { type: "string" }, seconds: { type: "string" } },
+  });
+  const options: BenchOptions = {
+    ...(values.players !== undefined && { players: values.players.split(",").map(Number) }),
+    ...(values.runs !== undefined && { runs: Number(values.runs) }),
+    ...(values.seconds !== undefined && { seconds: Number(values.seconds) }),
+  };
+  const unknown = asked.find((name) => !(name in GROUPS));
   if (unknown !== undefined) {
     console.error(`no benchmark "${unknown}"; there are ${NAMES.join(", ")}`);
     return EXIT_USAGE;
   }
   mkdirSync(RESULTS, { recursive: true });
-  const wanted = NAMES.filter((name) => args.length === 0 || args.includes(name));
+  const wanted = NAMES.filter((name) => asked.length === 0 || asked.includes(name));
   const rows: Row[] = [];
   const failed: GroupName[] = [];
   for (const [at, name] of wanted.entries()) {
     const step = `${at + 1}/${wanted.length} ${name}`;
     process.stderr.write(`${step}: ${GROUPS[name].about}\n`);
     const startedAtMs = performance.now();
-    const measured = await runGroup(name);
+    const measured = await runGroup(name, options);
     const tookS = ((performance.now() - startedAtMs) / 1000).toFixed(0);
     if (measured === undefined) {
       failed.push(name);
@@ -54,10 +65,10 @@ async function main(args: string[]): Promise<number> {
 }
 
 /** Undefined if it failed. */
-async function runGroup(name: GroupName): Promise<Row[] | undefined> {
+async function runGroup(name: GroupName, options: BenchOptions): Promise<Row[] | undefined> {
   const log = openSync(join(RESULTS, `${name}.log`), "w");
   try {
-    const child = fork(RUN_GROUP, [name], { stdio: ["ignore", log, log, "ipc"] });
+    const child = fork(RUN_GROUP, [name, JSON.stringify(options)], { stdio: ["ignore", log, log, "ipc"] });
     return await new Promise((resolve) => {
       let rows: Row[] | undefined;
       child.once("message", (message) => {
@@ -71,9 +82,15 @@ async function runGroup(name: GroupName): Promise<Row[] | undefined> {
   }
 }
 
+function rounded(value: number): string {
+  return value.toLocaleString("en", { maximumFractionDigits: 2 });
+}
+
 function line(row: Row): string {
   const aim = row.aim === undefined ? "" : "max" in row.aim ? `≤ ${row.aim.max}` : `≥ ${row.aim.min}`;
   const verdict = met(row) === undefined ? "" : met(row) ? "met" : "MISSED";
-  const value = `${row.value.toLocaleString("en", { maximumFractionDigits: 2 })} ${row.unit}`;
+  const { between } = row;
+  const spread = between === undefined ? "" : ` (${rounded(between.min)}–${rounded(between.max)})`;
+  const value = `${rounded(row.value)}${spread} ${row.unit}`;
   return `${row.group.padEnd(44)} ${row.figure.padEnd(42)} ${value.padStart(14)}  ${aim.padEnd(9)} ${verdict}`;
 }

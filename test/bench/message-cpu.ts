@@ -2,22 +2,21 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { quantileOf } from "@centroid/placement";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { Client, type Room } from "@colyseus/sdk";
+import { freePort } from "../support/free-port.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
+import { cpuMsOf } from "../support/processes.js";
 import type { Row } from "./row.js";
 
 const PLAYERS = 20;
 const MESSAGES_PER_PLAYER_PER_S = 100;
 const SLICE_MS = 3_000;
 const SLICES = 7;
-/** Kernel clock ticks per second in /proc (USER_HZ on Linux). */
-const TICKS_PER_S = 100;
 
 export async function messageCpu(): Promise<Row[]> {
   const roomsDir = join(import.meta.dirname, "../fixtures/rooms");
@@ -74,7 +73,7 @@ export async function messageCpu(): Promise<Row[]> {
 /** µs of CPU per message while every player sends at a steady rate. */
 async function cpuPerMessage(rooms: readonly Room[], pid: number | undefined): Promise<number> {
   if (pid === undefined) throw new Error("process has ended");
-  const before = await cpuTicks(pid);
+  const beforeMs = cpuMsOf(pid);
   let sent = 0;
   const start = performance.now();
   while (performance.now() - start < SLICE_MS) {
@@ -83,21 +82,7 @@ async function cpuPerMessage(rooms: readonly Room[], pid: number | undefined): P
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
   }
   await rooms[0]?.request("echo", 1);
-  const ticks = (await cpuTicks(pid)) - before;
-  return (ticks / TICKS_PER_S / sent) * 1e6;
-}
-
-async function cpuTicks(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return ((cpuMsOf(pid) - beforeMs) / sent) * 1e3;
 }
 
 async function stop(child: ChildProcess): Promise<void> {

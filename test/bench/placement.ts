@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readRttMatrix, simulate } from "@centroid/placement";
+import { firstPlacement } from "./first-placement.js";
 import type { Row } from "./row.js";
 
 const SLICES = ["planetlab-rtt-1.csv", "planetlab-rtt-2.csv", "planetlab-rtt-3.csv"];
@@ -46,6 +47,7 @@ export async function placement(): Promise<Row[]> {
         aim: { max: 1.05 },
       },
       { group, figure: "cost against the offline optimum, p95", value: centroid.dynamicP95, unit: "x" },
+      ...firstPlacement(group, slice, SEED),
     );
   }
   return rows;

@@ -16,6 +16,16 @@ export function descendants(pid: number): number[] {
   return [pid, ...children.flatMap((child) => descendants(Number(child)))];
 }
 
+/** Kernel clock ticks per second in /proc (USER_HZ on Linux). */
+const TICKS_PER_S = 100;
+
+/** CPU time that a process has used since its start, ms; its children not included. */
+export function cpuMsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_S;
+}
+
 /** Processes that were started with this text in their arguments or environment, whoever their parent is by now. */
 export function mentioning(text: string): { pid: number; name: string }[] {
   return readdirSync("/proc")

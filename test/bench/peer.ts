@@ -1,0 +1,207 @@
+/**
+ * The same room and the same players on bare Colyseus and here, in turns: how long joins and round trips take, and the
+ * CPU of each process. Servers share one core and players have the other, so that neither slows the other.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { quantileOf } from "@centroid/placement";
+import { DisposalStack, endChild } from "@centroid/protocol/node";
+import { bundleRooms } from "@centroid/room-host/bundling";
+import { freePort } from "../support/free-port.js";
+import { cpuMsOf, descendants } from "../support/processes.js";
+import { Cli } from "../support/run-cli.js";
+import type { BenchOptions } from "./groups.js";
+import type { FromPlayers, PlayersReport, PlayersTask } from "./peer-players.js";
+import { type Row, rowOf } from "./row.js";
+
+const ROOMS = join(import.meta.dirname, "../fixtures/peer-rooms");
+const DEFAULT_PLAYERS = [100, 500];
+const JOINS_PER_SECOND = 50;
+const DEFAULT_PLAY_S = 10;
+/** Programs have loaded by then what they load before anybody comes. */
+const SETTLE_MS = 4_000;
+const STOP_TIMEOUT_MS = 5_000;
+
+type Role = "room host" | "agent" | "broker";
+type Cpu = Record<Role, number>;
+
+/** What serves rooms: where, and what its processes have used so far. */
+interface Server {
+  url: string;
+  cpuMs: () => Promise<Cpu>;
+}
+
+interface Deployment {
+  name: string;
+  sdk: PlayersTask["sdk"];
+  start: (owned: DisposalStack) => Promise<Server>;
+}
+
+const BARE: Deployment = { name: "bare Colyseus", sdk: "stock", start: startBare };
+const HERE: readonly Deployment[] = [
+  { name: "here, stock SDK", sdk: "stock", start: startHere },
+  { name: "here, our SDK", sdk: "ours", start: startHere },
+];
+
+interface Run extends PlayersReport {
+  cpuMs: Cpu;
+}
+
+export async function peer({ players = DEFAULT_PLAYERS, runs = 1, seconds }: BenchOptions): Promise<Row[]> {
+  if (cpus().length < 2) throw new Error("needs two cores: one for servers, one for players");
+  const playMs = (seconds ?? DEFAULT_PLAY_S) * 1_000;
+  const rows: Row[] = [];
+  for (const count of players) {
+    const bare: Run[] = [];
+    const here = HERE.map((): Run[] => []);
+    for (let run = 0; run < runs; run++) {
+      bare.push(await measure(BARE, count, playMs));
+      for (const [at, deployment] of HERE.entries()) here[at]?.push(await measure(deployment, count, playMs));
+    }
+    rows.push(...absolute(`${count} players, ${BARE.name}`, bare));
+    for (const [at, { name, sdk }] of HERE.entries()) {
+      const group = `${count} players, ${name}`;
+      const measured = here[at] ?? [];
+      rows.push(...absolute(group, measured), ...relative(group, measured, bare, sdk === "ours"));
+    }
+  }
+  return rows;
+}
+
+async function measure({ name, sdk, start }: Deployment, players: number, playMs: number): Promise<Run> {
+  await using owned = new DisposalStack();
+  const server = await start(owned);
+  await sleep(SETTLE_MS);
+  const task: PlayersTask = { url: server.url, sdk, players, joinsPerSecond: JOINS_PER_SECOND, playMs };
+  const child = pinned(1, [
+    "--import",
+    "tsx",
+    join(import.meta.dirname, "peer-players.ts"),
+    JSON.stringify(task),
+  ]);
+  owned.defer(() => endChild(child, STOP_TIMEOUT_MS));
+  await said(child, "first");
+  await sleep(1_000);
+  const before = await server.cpuMs();
+  child.send({});
+  const { report } = await said(child, "done");
+  const after = await server.cpuMs();
+  const cpuMs = {
+    "room host": after["room host"] - before["room host"],
+    agent: after.agent - before.agent,
+    broker: after.broker - before.broker,
+  };
+  console.error(
+    name,
+    players,
+    { ...report, joinMs: quantileOf(report.joinMs, 0.5), rttMs: report.rttMs.length },
+    cpuMs,
+  );
+  return { ...report, cpuMs };
+}
+
+/** The next message of that type; whatever else the players say before is passed over. */
+async function said<T extends FromPlayers["type"]>(
+  child: ChildProcess,
+  type: T,
+): Promise<Extract<FromPlayers, { type: T }>> {
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`the players' process ended with code ${String(code)}`);
+  });
+  ended.catch(() => undefined);
+  for (;;) {
+    const [message] = (await Promise.race([once(child, "message"), ended])) as [FromPlayers];
+    if (message.type === type) return message as Extract<FromPlayers, { type: T }>;
+  }
+}
+
+function pinned(core: 0 | 1, args: readonly string[]): ChildProcess {
+  return spawn("taskset", ["-c", String(core), process.execPath, ...args], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+}
+
+async function startBare(owned: DisposalStack): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), "centroid-bench-"));
+  owned.defer(() => rm(folder, { recursive: true, force: true }));
+  const { path } = await bundleRooms(ROOMS, folder);
+  const port = await freePort();
+  const child = pinned(0, [join(import.meta.dirname, "bare-colyseus.mjs"), path, String(port)]);
+  owned.defer(() => endChild(child, STOP_TIMEOUT_MS));
+  await once(child, "message");
+  const cpuMs = async (): Promise<Cpu> => ({ "room host": cpuMsOf(child.pid ?? 0), agent: 0, broker: 0 });
+  return { url: `http://127.0.0.1:${port}`, cpuMs };
+}
+
+/** Broker and agent as they run on two machines: stock players reach the room host without a gateway between. */
+async function startHere(owned: DisposalStack): Promise<Server> {
+  const cli = owned.use(await Cli.create());
+  const env = { CENTROID_AGENT_TOKEN: "bench-agent-token-0123" };
+  const within = ["taskset", "-c", "0"];
+  const up = cli.start(
+    ["up", "--hosts", "0", "--port", "0", "--no-limits", "--rooms", ROOMS, "--json"],
+    env,
+    within,
+  );
+  const [, url = ""] = await up.says(/"type":"started","url":"([^"]+)"/);
+  const place = ["--host-id", "a", "--lat", "50", "--lon", "8"];
+  const agent = cli.start(["agent", "--broker", url, ...place, "--rooms", ROOMS, "--json"], env, within);
+  await agent.says(/"started"/);
+  const cpuMs = async (): Promise<Cpu> => {
+    const used: Cpu = { "room host": 0, agent: 0, broker: cpuMsOf(up.child.pid ?? 0) };
+    for (const pid of descendants(agent.child.pid ?? 0)) {
+      const isRoomHost = (await readFile(`/proc/${pid}/cmdline`, "utf8")).includes("room-host");
+      used[isRoomHost ? "room host" : "agent"] += cpuMsOf(pid);
+    }
+    return used;
+  };
+  return { url, cpuMs };
+}
+
+function absolute(group: string, runs: readonly Run[]): Row[] {
+  const over = (figure: string, unit: string, of: (run: Run) => number): Row =>
+    rowOf(group, figure, unit, runs.map(of));
+  return [
+    over("first join after the start", "ms", ({ firstJoinMs }) => firstJoinMs),
+    over("join p50", "ms", ({ joinMs }) => quantileOf(joinMs, 0.5)),
+    over("join p95", "ms", ({ joinMs }) => quantileOf(joinMs, 0.95)),
+    over("round trip p95", "ms", ({ rttMs }) => quantileOf(rttMs, 0.95)),
+    over("CPU of room host", "ms", ({ cpuMs }) => cpuMs["room host"]),
+    over("CPU of agent", "ms", ({ cpuMs }) => cpuMs.agent),
+    over("CPU of broker", "ms", ({ cpuMs }) => cpuMs.broker),
+    over("failed joins, lost moves", "", ({ failedJoins, lostMoves }) => failedJoins + lostMoves),
+    over("load average of the machine", "", () => loadavg()[0] ?? Number.NaN),
+  ];
+}
+
+/** Each run against the bare one before it. */
+function relative(group: string, runs: readonly Run[], bare: readonly Run[], hasAims: boolean): Row[] {
+  const ratio = (figure: string, of: (run: Run) => number, max: number): Row => ({
+    ...rowOf(
+      group,
+      `${figure}, relative to bare Colyseus`,
+      "x",
+      runs.map((run, at) => of(run) / of(bare[at] ?? run)),
+    ),
+    ...(hasAims && { aim: { max } }),
+  });
+  const total = ({ cpuMs }: Run): number => cpuMs["room host"] + cpuMs.agent + cpuMs.broker;
+  return [
+    ratio("join p50", ({ joinMs }) => quantileOf(joinMs, 0.5), 1.5),
+    ratio("join p95", ({ joinMs }) => quantileOf(joinMs, 0.95), 2),
+    ratio("CPU of all processes", total, 1.15),
+    {
+      ...rowOf(
+        group,
+        "CPU of broker and agent, share of the room host's",
+        "%",
+        runs.map(({ cpuMs }) => (100 * (cpuMs.agent + cpuMs.broker)) / cpuMs["room host"]),
+      ),
+      ...(hasAims && { aim: { max: 10 } }),
+    },
+  ];
+}
