@@ -210,7 +210,7 @@ export class RoomHost {
   keepAlive(): void {
     for (const { stage } of this.#rooms.values()) {
       if (stage.name !== "running" || stage.room.move.clock.held) continue;
-      for (const { link } of movableClients(stage.room)) link.control({ type: "alive" });
+      for (const { link } of movableClients(stage.room)) link.alive();
     }
   }
 

@@ -66,8 +66,10 @@ export class ProbePlanner {
    * @returns undefined when nothing that may still be measured can change the choice of host
    */
   confirm(room: RoomView, only?: string): Confirmation | undefined {
+    const left = (playerId: string): number => this.#left.get(playerId) ?? this.#probing.confirming;
+    if (only !== undefined && left(only) <= 0) return undefined;
     const budget = (playerId: string): number =>
-      only !== undefined && playerId !== only ? 0 : (this.#left.get(playerId) ?? this.#probing.confirming);
+      only !== undefined && playerId !== only ? 0 : left(playerId);
     const ask = nextConfirmation(room, this.#hosts, this.#parameters, budget);
     if (ask !== undefined) this.#left.set(ask.playerId, budget(ask.playerId) - 1);
     return ask;
@@ -83,7 +85,8 @@ export class ProbePlanner {
     const standing = this.standing();
     const next = new Set(standing.filter((hostId) => !measured.has(hostId)));
     if (next.size === 0) {
-      for (const room of rooms) {
+      // In a small fleet everybody measures every host: there is nothing to confirm, and looking for it costs most.
+      for (const room of measured.size < this.#hosts.size ? rooms : []) {
         const ask = this.confirm(room, playerId);
         if (ask !== undefined) next.add(ask.hostId);
       }

@@ -25,6 +25,7 @@ const MAX_LATE_BYTES = 4 * 1024 * 1024;
 /** WebSocket close codes used here beside 1006, as which Colyseus sees a broken socket; the 4000 range is ours. */
 const CLOSE_SUPERSEDED = 4011;
 export const CLOSE_FRAME = 4012;
+const ALIVE = encodeControl({ type: "alive" });
 
 export interface LinkCounters {
   sent: number;
@@ -160,6 +161,11 @@ export class SessionLink extends EventEmitter {
 
   control(message: ServerControl): void {
     if (this.centroid) this.#socket?.send(encodeControl(message));
+  }
+
+  /** Nothing to say, but still here. Said to everybody twice a second, so it is encoded once. */
+  alive(): void {
+    if (this.centroid) this.#socket?.send(ALIVE);
   }
 
   /** Copies of frames sent from now on are kept until {@link forget}. */

@@ -71,15 +71,18 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
     trustProxy: o.trustProxy,
   });
   // First of all: whoever asks too much is not worth looking at.
-  app.addHook("onRequest", async ({ ip, url, raw }) => {
-    if (UNLIMITED_PATHS.has(url) || o.limiter.admit(addressKey(ip))) return;
-    if (o.guard.roleOf(callerOf(raw)) !== undefined) return;
-    throw new LimitReached("too many requests from this address; slow down", 1);
+  app.addHook("onRequest", ({ ip, url, raw }, _reply, done) => {
+    const admitted =
+      UNLIMITED_PATHS.has(url) ||
+      o.limiter.admit(addressKey(ip)) ||
+      o.guard.roleOf(callerOf(raw)) !== undefined;
+    if (admitted) done();
+    else done(new LimitReached("too many requests from this address; slow down", 1));
   });
   // Who asks as fast as it is answered is answered slowly: refusals cost others' time too.
-  app.addHook("onSend", async (_request, { statusCode }) => {
-    if (statusCode === httpStatus("RATE_LIMITED"))
-      await new Promise<void>((resolve) => o.client.clock.after(REFUSAL_DELAY_MS, resolve));
+  app.addHook("onSend", (_request, { statusCode }, _payload, done) => {
+    if (statusCode === httpStatus("RATE_LIMITED")) o.client.clock.after(REFUSAL_DELAY_MS, () => done());
+    else done();
   });
   const { app: project } = o;
   if (project !== undefined)

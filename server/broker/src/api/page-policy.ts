@@ -23,14 +23,15 @@ const SHARED = "assets";
 /** @param pagesDir built pages, one folder each */
 export function pagePolicy(app: FastifyInstance, pagesDir: string | undefined): void {
   const games = new Set(["play", ...(pagesDir === undefined ? [] : folders(pagesDir))]);
-  app.addHook("onRequest", async ({ url }, reply) => {
+  app.addHook("onRequest", ({ url }, reply, done) => {
     // A URL may be somebody's secret, and is no business of the next page's server.
     reply.header("referrer-policy", "no-referrer").header("x-content-type-options", "nosniff");
-    if (games.has(/^\/([^/?]+)/.exec(url)?.[1] ?? "")) return;
-    reply
-      .header("content-security-policy", STRICT)
-      .header("x-frame-options", "DENY")
-      .header("cross-origin-opener-policy", "same-origin");
+    if (!games.has(/^\/([^/?]+)/.exec(url)?.[1] ?? ""))
+      reply
+        .header("content-security-policy", STRICT)
+        .header("x-frame-options", "DENY")
+        .header("cross-origin-opener-policy", "same-origin");
+    done();
   });
 }
 

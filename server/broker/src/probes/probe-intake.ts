@@ -15,7 +15,7 @@ import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
 /** A player that moves is followed closely, one that stays put costs little. */
 const MIN_INTERVAL_MS = 2_000;
 const MAX_INTERVAL_MS = 30_000;
-const BACK_OFF = 1.5;
+const BACK_OFF = 2.5;
 /** Rooms wait for a player whose path has just changed: what places it again is measured without a pause. */
 const REMEASURE_INTERVAL_MS = 250;
 /** Measurements of a newcomer come before the news that it has joined; they wait for it so long. */
