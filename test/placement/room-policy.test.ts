@@ -98,6 +98,19 @@ describe("RoomPolicy", () => {
     });
   });
 
+  it("lets a new room go where it belongs at once, and rests only between two moves", () => {
+    const map = world({ p: { a: 100, b: 20, c: 150 } });
+    const policy = new RoomPolicy();
+    const hosts = new HostTable(map, [host("a"), host("b"), host("c")]);
+    const at = (hostId: string, atMs: number) => policy.evaluate(room(hostId, ["p"]), hosts, atMs);
+    expect(at("a", 0).reason).toBe("regret-too-small");
+    expect(at("a", 1_000)).toMatchObject({ verdict: "move", toHostId: "b" });
+    // Somebody has put it elsewhere.
+    expect(at("c", 1_100).reason).toBe("dwell");
+    expect(at("c", 4_000).reason).toBe("dwell");
+    expect(at("c", 4_200)).toMatchObject({ verdict: "move", toHostId: "b" });
+  });
+
   it("learns what moves cost and becomes slower to move", () => {
     const map = world({ p: { a: 100, b: 60 } });
     const cheap = new RoomPolicy({ minDwellMs: 0 });

@@ -147,6 +147,8 @@ export class LiveSystem implements AsyncDisposable {
     const client = new CentroidClient(this.broker.url, {
       network: label,
       probing: { intervalMs: 300 },
+      // Most tests are about a room that is where its players are.
+      measureFirst: true,
       ...options,
     });
     this.#clients.push(client);

@@ -14,6 +14,8 @@ export const joinHintsSchema = z.object({
   network: networkSchema.optional(),
   location: locationSchema.optional(),
   probes: z.array(probeReportSchema).max(64).default([]),
+  /** It may be answered with MEASURE_FIRST. */
+  canMeasure: z.boolean().optional(),
   /** Players who will join together: the room is placed for all of them. */
   party: z
     .array(z.object({ probes: z.array(probeReportSchema).max(64), location: locationSchema.optional() }))

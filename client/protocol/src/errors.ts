@@ -23,6 +23,7 @@ export const errorCodeSchema = z.enum([
   "HOST_LOST",
   "CARRIER_UNAVAILABLE",
   "NO_HOST",
+  "MEASURE_FIRST",
   "SEAT_EXPIRED",
   "SESSION_NOT_FOUND",
   "STALE_EPOCH",

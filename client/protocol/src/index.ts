@@ -20,6 +20,7 @@ export {
   type HostSummary,
   hostSummarySchema,
   MAX_GATEWAYS,
+  MEASURE_FIRST_STATUS,
   type ProbeReport,
   type ProbeRequest,
   type ProbeResponse,

@@ -68,6 +68,16 @@ const gatewaysSchema = z.array(z.string().check(z.maxLength(200))).check(z.maxLe
 /** WebSocket of a host's beacon through the broker: this path and the host's id. */
 export const BEACON_PATH = "/centroid/v1/beacon/";
 
+/** A `url` that is a path is one of the broker's own, whatever name that was reached by. */
+export const beaconSchema = z.extend(hostSummarySchema, { url: z.string() });
+export type Beacon = z.infer<typeof beaconSchema>;
+
+/**
+ * HTTP status (RFC 6585, 3), and so Colyseus' code, of the answer to a joiner whose room depends on where it is, while
+ * nothing is known of that. One that says that it can measure asks again with what it measured.
+ */
+export const MEASURE_FIRST_STATUS = 428;
+
 /** A Colyseus seat reservation plus what the Centroid SDK needs; stock clients ignore the rest. */
 export const seatReservationSchema = z.object({
   name: z.string(),
@@ -86,13 +96,11 @@ export const seatReservationSchema = z.object({
     playerId: id,
     /** Proves to be this player, for a day: to report what it measured, and to be given the same id again. */
     playerToken: z.string(),
+    /** What to measure at once: the room's host, and the few that tell where a newcomer is. */
+    beacons: z.optional(z.array(beaconSchema)),
   }),
 });
 export type SeatReservation = z.infer<typeof seatReservationSchema>;
-
-/** A `url` that is a path is one of the broker's own, whatever name that was reached by. */
-export const beaconSchema = z.extend(hostSummarySchema, { url: z.string() });
-export type Beacon = z.infer<typeof beaconSchema>;
 
 /** `GET /centroid/v1/beacons`: the few hosts a newcomer measures to get its place in latency space. */
 export const beaconListSchema = z.object({ protocol: z.int(), beacons: z.array(beaconSchema) });

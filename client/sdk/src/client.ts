@@ -6,6 +6,7 @@ import {
   CentroidError,
   type JoinHints,
   type Location,
+  MEASURE_FIRST_STATUS,
   PROTOCOL_VERSION,
   type ProbeReport,
   seatReservationSchema,
@@ -19,6 +20,7 @@ import {
 } from "@colyseus/sdk";
 import * as z from "zod/mini";
 import { BrokerApi } from "./broker-api.js";
+import { KnownRtts } from "./known-rtts.js";
 import type { SessionPaths } from "./migrating-transport.js";
 import { ProbeLoop } from "./probe-loop.js";
 import { Prober } from "./prober.js";
@@ -33,7 +35,7 @@ import type {
   ServerTypes,
   UntypedServer,
 } from "./typed-rooms.js";
-import { wayBy } from "./way.js";
+import { reachable, wayBy } from "./way.js";
 import { Ways } from "./ways.js";
 
 /** What a client may be told; all of it is optional. */
@@ -48,10 +50,17 @@ export interface CentroidClientOptions extends Pick<ClientOptions, "headers" | "
   location?: Location;
   /** `false`: never measure; the room is placed by the others. */
   probing?: false | { intervalMs?: number };
+  /**
+   * Measure the nearest hosts before the first room is asked for, so that a new one starts where it stays. Otherwise a
+   * room that had to be placed before anything was measured moves within its first seconds.
+   */
+  measureFirst?: boolean;
 }
 
-interface Joined {
-  reservation: Seat;
+interface StockClientHooks {
+  makeRoom: (name: string, schema: unknown, seat: Seat) => CentroidRoom;
+  /** A seat is there, and the connection to its room begins. */
+  onSeat: (seat: Seat) => void;
 }
 
 /** Colyseus' client with our room and our options; everything else is stock. */
@@ -63,20 +72,13 @@ type Seat = z.infer<typeof seatSchema>;
 
 class StockClient extends Client {
   readonly #url: string;
-  readonly #makeRoom: (name: string, schema: unknown, reservation: Seat) => CentroidRoom;
-  readonly #joined: (joined: Joined) => void;
+  readonly #hooks: StockClientHooks;
   #reservation: Seat | undefined;
 
-  constructor(
-    url: string,
-    options: ClientOptions,
-    makeRoom: (name: string, schema: unknown, reservation: Seat) => CentroidRoom,
-    joined: (joined: Joined) => void,
-  ) {
+  constructor(url: string, options: ClientOptions, hooks: StockClientHooks) {
     super(url, options);
     this.#url = url;
-    this.#makeRoom = makeRoom;
-    this.#joined = joined;
+    this.#hooks = hooks;
   }
 
   override async consumeSeatReservation<T>(
@@ -90,20 +92,23 @@ class StockClient extends Client {
       );
     }
     this.#reservation = parsed.data;
+    this.#hooks.onSeat(parsed.data);
     // Without an address Colyseus dials where it asked for the seat, and whatever name that has carries sockets too.
     const { publicAddress: _, ...here } = response;
     const direct = wayBy(this.#url, parsed.data.centroid.way) === "direct";
-    const room = await super.consumeSeatReservation<T>(direct ? response : here, schema as never);
-    this.#joined({ reservation: parsed.data });
-    return room as never;
+    return (await super.consumeSeatReservation<T>(direct ? response : here, schema as never)) as never;
   }
 
   protected override createRoom(name: string, schema?: unknown): never {
     const reservation = this.#reservation;
     if (reservation === undefined) throw new CentroidError("INTERNAL", "room without seat reservation");
-    return this.#makeRoom(name, schema, reservation) as never;
+    return this.#hooks.makeRoom(name, schema, reservation) as never;
   }
 }
+
+/** The broker cannot tell which of several rooms is near. */
+const mustMeasure = (cause: unknown): boolean =>
+  cause instanceof MatchMakeError && cause.code === MEASURE_FIRST_STATUS;
 
 /** Colyseus' client wraps a request that got no answer in an error without a code. */
 function unreached(cause: unknown): boolean {
@@ -132,7 +137,9 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   #playerId: string | undefined;
   /** By player id: the latest that the broker gave. */
   readonly #tokens = new Map<string, string>();
-  #first: Promise<ProbeReport[]> | undefined;
+  readonly #known = new KnownRtts();
+  /** A measurement that somebody waits for. */
+  #measuring: Promise<ProbeReport[]> | undefined;
 
   /** @param brokers `http(s)://host:port`, or several brokers of one deployment: any of them will do */
   constructor(brokers: string | readonly string[], options: CentroidClientOptions = {}) {
@@ -342,6 +349,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   /** The player is elsewhere now; the next measurements carry it. */
   setLocation(location: Location): void {
     this.#location = location;
+    this.#known.clear();
     for (const loop of this.#loops) loop.soon();
   }
 
@@ -367,38 +375,53 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   async #join<State>(
     call: (client: StockClient, hints: Options) => Promise<unknown>,
   ): Promise<CentroidRoom<State>> {
-    const probes = await this.#firstProbes();
+    const probing = this.#options.probing !== false;
+    const known = this.#loops.size > 0 ? [] : this.#known.reports(performance.now());
+    const early = probing && this.#options.measureFirst === true && known.length === 0;
+    const probes = early && this.#loops.size === 0 ? await this.#measureNow() : known;
+    try {
+      return await this.#joinWith<State>(call, { probes, ...(probing && !early && { canMeasure: true }) });
+    } catch (cause) {
+      if (!mustMeasure(cause)) throw cause;
+      return await this.#joinWith<State>(call, { probes: await this.#measureNow() });
+    } finally {
+      this.#rest();
+    }
+  }
+
+  async #joinWith<State>(
+    call: (client: StockClient, hints: Options) => Promise<unknown>,
+    measured: Pick<JoinHints, "probes" | "canMeasure">,
+  ): Promise<CentroidRoom<State>> {
     const hints: JoinHints = {
       protocol: PROTOCOL_VERSION,
-      probes,
+      ...measured,
       ...(this.#playerId !== undefined && { playerId: this.#playerId }),
       ...(this.playerToken !== undefined && { playerToken: this.playerToken }),
       ...(this.#options.network !== undefined && { network: this.#options.network }),
       ...(this.#location !== undefined && { location: this.#location }),
     };
     let seat: Seat | undefined;
+    let first: Promise<ProbeReport[]> | undefined;
     let settings = this.#colyseus.settings;
     const stock = (url: string): StockClient => {
-      const client = new StockClient(
-        url,
-        this.#clientOptions(),
-        (name, schema, { roomId, centroid }) =>
+      const client = new StockClient(url, this.#clientOptions(), {
+        makeRoom: (name, schema, { roomId, centroid }) =>
           new CentroidRoom(name, schema as never, centroid, this.#paths(roomId, url, centroid)),
-        ({ reservation }) => {
+        onSeat: (reservation) => {
           seat = reservation;
+          first = this.#measureBeside(url, reservation.centroid.beacons);
         },
-      );
+      });
       client.http.options = this.#colyseus.http.options;
       client.http.authToken = this.#colyseus.http.authToken;
       ({ settings } = client);
       return client;
     };
-    const room = (await this.#api
-      .reach((url) => call(stock(url), { [CENTROID_OPTIONS_KEY]: hints }), unreached)
-      .catch((cause: unknown) => {
-        this.#rest();
-        throw cause;
-      })) as CentroidRoom<State>;
+    const room = (await this.#api.reach(
+      (url) => call(stock(url), { [CENTROID_OPTIONS_KEY]: hints }),
+      unreached,
+    )) as CentroidRoom<State>;
     this.#colyseus.settings = settings;
     if (seat !== undefined) {
       const { playerId, playerToken, gateways } = seat.centroid;
@@ -406,27 +429,39 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       if (playerId === undefined || playerToken === undefined) return room;
       this.#playerId = playerId;
       this.#tokens.set(playerId, playerToken);
-      this.#watch(room as CentroidRoom, { playerId, playerToken });
+      this.#watch(room as CentroidRoom, { playerId, playerToken }, first);
     }
     return room;
   }
 
-  /** Newcomers measure a few hosts once, so that the first room is placed well. */
-  async #firstProbes(): Promise<ProbeReport[]> {
-    if (this.#options.probing === false) return [];
-    this.#first ??= this.#api.beacons().then(({ beacons }) => {
+  /** Measures the few hosts that tell where a player is, for somebody who waits: until the nearest are known. */
+  async #measureNow(): Promise<ProbeReport[]> {
+    this.#measuring ??= this.#api.beacons().then(({ beacons }) => {
       for (const beacon of beacons) this.#beacons.set(beacon.hostId, beacon);
       return this.#prober.measureSoon(beacons);
     });
     try {
-      return await this.#first;
-    } catch (cause) {
-      this.#first = undefined;
-      throw cause;
+      const reports = await this.#measuring;
+      this.#known.add(reports, performance.now());
+      return reports;
+    } finally {
+      this.#measuring = undefined;
     }
   }
 
-  #watch(room: CentroidRoom, { playerId, playerToken }: { playerId: string; playerToken: string }): void {
+  /** The same while the connection to the room comes about: a room that is in the wrong place need not stay there long. */
+  #measureBeside(url: string, beacons: readonly Beacon[] = []): Promise<ProbeReport[]> | undefined {
+    if (this.#options.probing === false || beacons.length === 0) return undefined;
+    const near = beacons.map((beacon) => reachable(url, beacon));
+    for (const beacon of near) this.#beacons.set(beacon.hostId, beacon);
+    return this.#prober.measureSoon(near);
+  }
+
+  #watch(
+    room: CentroidRoom,
+    { playerId, playerToken }: { playerId: string; playerToken: string },
+    first: Promise<ProbeReport[]> | undefined,
+  ): void {
     if (this.#options.probing === false) return;
     const loop = new ProbeLoop({
       api: this.#api,
@@ -440,6 +475,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
         ...(this.#location !== undefined && { location: this.#location }),
       }),
       onRenewed: (token) => this.#tokens.set(playerId, token),
+      onMeasured: (reports) => this.#known.add(reports, performance.now()),
       intervalMs: this.#options.probing?.intervalMs,
     });
     this.#loops.add(loop);
@@ -449,7 +485,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       this.#rest();
     });
     room.onMigrate(() => loop.soon());
-    loop.start();
+    loop.start(first);
   }
 
   /** How a session finds its room, and follows it. */

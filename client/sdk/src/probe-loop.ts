@@ -1,10 +1,10 @@
 /** Keeps measuring while in a room: its host always, and the few others the broker wants confirmed. */
-import type { Beacon, ProbeRequest } from "@centroid/protocol";
+import type { Beacon, ProbeReport, ProbeRequest } from "@centroid/protocol";
 import type { BrokerApi } from "./broker-api.js";
 import type { Prober } from "./prober.js";
 import type { CentroidRoom } from "./room.js";
 
-/** Pause before the first round and after the broker could not be reached. */
+/** Pause before a first round that nobody has begun yet, and after the broker could not be reached. */
 const FIRST_ROUND_MS = 500;
 const RETRY_MS = 2_000;
 
@@ -16,6 +16,7 @@ export interface ProbeLoopOptions {
   identity: () => Omit<ProbeRequest, "probes">;
   /** The broker gave this player a token in place of the one that it has. */
   onRenewed: (playerToken: string) => void;
+  onMeasured: (reports: readonly ProbeReport[]) => void;
   /** Overrides the broker's adaptive interval. */
   intervalMs: number | undefined;
 }
@@ -32,8 +33,10 @@ export class ProbeLoop {
     this.#options = options;
   }
 
-  start(): void {
-    this.#schedule(FIRST_ROUND_MS);
+  /** @param first what is being measured already */
+  start(first?: Promise<ProbeReport[]>): void {
+    if (first === undefined) this.#schedule(FIRST_ROUND_MS);
+    else void this.#round(first);
   }
 
   /** Something changed: measure now. */
@@ -54,14 +57,16 @@ export class ProbeLoop {
     (this.#timer as { unref?: () => void }).unref?.();
   }
 
-  async #round(): Promise<void> {
+  async #round(measured?: Promise<ProbeReport[]>): Promise<void> {
     this.#running = true;
     this.#again = false;
     let nextMs = RETRY_MS;
     try {
       const current = this.#options.room.host.hostId;
-      const reports = await this.#options.prober.measure(await this.#beacons([current, ...this.#wanted]));
+      const reports = await (measured ??
+        this.#options.prober.measure(await this.#beacons([current, ...this.#wanted])));
       if (this.#stopped) return;
+      this.#options.onMeasured(reports);
       const own = reports.find(({ hostId }) => hostId === current);
       if (own !== undefined && this.#options.room.host.hostId === current)
         this.#options.room.measured(own.rttsMs, own.lost);

@@ -143,6 +143,8 @@ export class Agent implements AsyncDisposable {
       case "dialling":
         return;
       case "connected":
+        if (!this.#welcomed && this.#options.config.warm)
+          for (const carrier of this.#carriers) carrier.warmUp();
         this.#welcomed = true;
         this.#refusals.delete(link);
         onConnected();

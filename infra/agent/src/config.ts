@@ -37,6 +37,8 @@ export const agentConfigSchema = z.strictObject({
   /** Port of the beacon; 0 is any. */
   port: z.number().int().min(0).max(65_535).default(0),
   roomsBundle: z.string(),
+  /** The process for rooms is started at once, so that the first room need not wait for it. */
+  warm: z.boolean().default(false),
   /** The bundle is a whole project: its HTTP routes are served here too. */
   app: z.boolean().default(false),
   /** How often a changing room is saved with the broker; 0 is never. */

@@ -64,7 +64,9 @@ export class RoomPolicy {
     const stepS = Math.min(MAX_STEP_S, Math.max(0, (atMs - (this.#lastAtMs ?? atMs)) / 1000));
     this.#lastAtMs = atMs;
     if (room.hostId !== undefined && this.#since?.hostId !== room.hostId) {
-      this.#since = { hostId: room.hostId, atMs };
+      // The time between two moves: a new room has made none, and where it started may have been a guess.
+      const isNew = this.#since === undefined;
+      this.#since = { hostId: room.hostId, atMs: isNew ? Number.NEGATIVE_INFINITY : atMs };
       this.#regret.clear();
     }
     const decide = (

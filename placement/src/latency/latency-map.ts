@@ -303,6 +303,11 @@ export class LatencyMap {
     return hosts;
   }
 
+  /** Whether it has measured any host. */
+  hasMeasured(playerId: string): boolean {
+    return (this.#players.get(playerId)?.pairs.size ?? 0) > 0;
+  }
+
   /** How much larger than `errorMs` the errors of estimates were of late, as a factor. */
   get errorScale(): number {
     return this.#surprise.scale;

@@ -8,9 +8,9 @@ import {
   matchmakeMethodSchema,
   PROTOCOL_VERSION,
   playerRoutes,
+  type SeatReservation,
   type Way,
 } from "@centroid/protocol";
-import { addressKey } from "@centroid/protocol/node";
 import cors from "@fastify/cors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
@@ -24,6 +24,7 @@ import type { PlacementEngine, RoomFacts } from "../placement/engine.js";
 import { roomFacts } from "../placement/room-facts.js";
 import type { PlayerEntry, PlayerRegistry } from "../probes/player-registry.js";
 import type { ProbeIntake } from "../probes/probe-intake.js";
+import { neighbourhoodOf } from "../probes/stand-ins.js";
 import { shuttingDown } from "../rooms/end-rooms.js";
 import type { RoomRegistry } from "../rooms/room-registry.js";
 import { colyseusBody } from "../seats/colyseus-errors.js";
@@ -121,7 +122,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
         target,
         request.body,
         caller(request),
-        addressKey(request.ip),
+        request.ip,
       );
       o.metrics.matchmake.inc({ method, outcome: "ok" });
       o.metrics.matchmakeSeconds.observe({ method }, (o.clock.now() - startedAtMs) / 1000);
@@ -129,7 +130,12 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       const { way, ...named } = stock
         ? wayFields("gateway", o.publicUrl, undefined)
         : reached(request, publicAddress);
-      const centroid = { ...reservation.centroid, ...(way !== undefined && { way }), ...gatewaysFor(way) };
+      const centroid = {
+        ...reservation.centroid,
+        ...(way !== undefined && { way }),
+        ...gatewaysFor(way),
+        ...(isSdk(request.body) && { beacons: toMeasure(o, reservation.centroid, wayFor(request)) }),
+      };
       // Written at once: this is the busiest route and its shape is our own.
       return reply
         .header("content-type", "application/json")
@@ -162,6 +168,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     if (player === undefined)
       throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
     const rejected = o.probeIntake.report({ player, location, network, probes });
+    o.players.measuredAt(player, neighbourhoodOf(request.ip, player.network));
     o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
     o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
     const next = o.engine
@@ -222,6 +229,19 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
 /** Its options are Centroid's SDK's, which follows a room by itself. */
 function isSdk(body: unknown): boolean {
   return typeof body === "object" && body !== null && Object.hasOwn(body, CENTROID_OPTIONS_KEY);
+}
+
+/** For somebody who has just got a seat: the room's host, and, of a newcomer, what tells where it is. */
+function toMeasure(
+  { engine, players, hosts, addresses }: ClientRoutesOptions,
+  { playerId, host }: SeatReservation["centroid"],
+  way: Way,
+): Beacon[] {
+  const first = engine.hasMeasured(playerId) ? [] : engine.firstProbes();
+  const network = players.get(playerId)?.network;
+  return named(hosts, [...new Set([host.hostId, ...first])]).map((entry) =>
+    beacon(addresses, entry, network, way),
+  );
 }
 
 function seatedIn(rooms: RoomRegistry, player: PlayerEntry): RoomFacts[] {

@@ -1,5 +1,5 @@
 /** Errors of the control API and of the SDK's own routes: `{ error: { code, message } }` with a fitting status. */
-import { CentroidError, type ErrorCode } from "@centroid/protocol";
+import { CentroidError, type ErrorCode, MEASURE_FIRST_STATUS } from "@centroid/protocol";
 import type { FastifyError, FastifyReply } from "fastify";
 import { LimitReached } from "../base/limits.js";
 
@@ -37,6 +37,8 @@ export function httpStatus(code: ErrorCode): number {
       return 410;
     case "FRAME_TOO_LARGE":
       return 413;
+    case "MEASURE_FIRST":
+      return MEASURE_FIRST_STATUS;
     case "RATE_LIMITED":
     case "WORK_QUEUE_FULL":
       return 429;

@@ -86,6 +86,10 @@ export class PlacementEngine {
     return this.#world.map.isRemeasuring(playerId, atMs);
   }
 
+  hasMeasured(playerId: string): boolean {
+    return this.#world.map.hasMeasured(playerId);
+  }
+
   latency(playerId: string, hostId: string): Latency {
     const { source, p50Ms, p95Ms, jitterMs, loss } = this.#world.map.estimate(playerId, hostId);
     return { source, p50Ms, p95Ms, jitterMs, loss };

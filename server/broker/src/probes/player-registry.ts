@@ -4,6 +4,7 @@ import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomSession } from "../rooms/room-registry.js";
+import { StandIns } from "./stand-ins.js";
 
 export interface PlayerEntry {
   readonly playerId: string;
@@ -18,10 +19,14 @@ export interface PlayerEntry {
 
 export class PlayerRegistry {
   readonly #players = new Map<string, PlayerEntry>();
-  readonly #engine: Pick<PlacementEngine, "upsertPlayer" | "removePlayer">;
+  readonly #engine: Pick<PlacementEngine, "upsertPlayer" | "removePlayer" | "hasMeasured">;
+  readonly #standIns = new StandIns();
 
   /** @param engine forgets players that have neither a seat nor a request in flight */
-  constructor(engine: Pick<PlacementEngine, "upsertPlayer" | "removePlayer">, events: Emitter<RoomEvents>) {
+  constructor(
+    engine: Pick<PlacementEngine, "upsertPlayer" | "removePlayer" | "hasMeasured">,
+    events: Emitter<RoomEvents>,
+  ) {
     this.#engine = engine;
     events.on("session.joined", ({ session }) => {
       if (session.playerId !== undefined && !this.#players.has(session.playerId))
@@ -68,9 +73,26 @@ export class PlayerRegistry {
     this.release(player);
   }
 
+  /** It was measured from there, and stands for others from there until somebody else is; also after it has left. */
+  measuredAt({ playerId }: PlayerEntry, place: string | undefined): void {
+    if (place === undefined || !this.#engine.hasMeasured(playerId)) return;
+    const former = this.#standIns.put(place, playerId);
+    if (former !== undefined && !this.#players.has(former)) this.#engine.removePlayer(former);
+  }
+
+  /**
+   * The player by whose round trips this one's are judged: itself once it has measured any or said where it is, else
+   * whoever was measured at its place. Undefined if nothing is known.
+   */
+  judgedBy({ playerId, location }: PlayerEntry, place: string | undefined): string | undefined {
+    if (location !== undefined || this.#engine.hasMeasured(playerId)) return playerId;
+    return this.#standIns.at(place);
+  }
+
   /** Forgets the player if nothing holds it. */
   release(player: PlayerEntry): void {
     if (player.sessions.size > 0 || player.joining > 0) return;
-    if (this.#players.delete(player.playerId)) this.#engine.removePlayer(player.playerId);
+    const { playerId } = player;
+    if (this.#players.delete(playerId) && !this.#standIns.has(playerId)) this.#engine.removePlayer(playerId);
   }
 }

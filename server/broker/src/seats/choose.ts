@@ -9,7 +9,9 @@ const MAX_COMPARED = 16;
 export type SeatMethod = Exclude<MatchmakeMethod, "reconnect">;
 
 /** What is to be done for a joiner: take a seat in a room that is there, or have one made. */
-export type SeatPlan = { type: "existing"; room: RoomEntry } | { type: "new"; name: string };
+export type SeatPlan =
+  /** `byDistance`: there are others as good at hosts elsewhere. */
+  { type: "existing"; room: RoomEntry; byDistance: boolean } | { type: "new"; name: string };
 
 export interface SeatWish {
   method: SeatMethod;
@@ -29,14 +31,14 @@ export function choose(rooms: RoomRegistry, wish: SeatWish): SeatPlan {
     case "create":
       return { type: "new", name: target };
     case "join": {
-      const room = bestOpen(rooms, wish);
-      if (room === undefined)
+      const best = bestOpen(rooms, wish);
+      if (best === undefined)
         throw new CentroidError("ROOM_NOT_FOUND", "no rooms found with provided criteria");
-      return { type: "existing", room };
+      return { type: "existing", ...best };
     }
     case "joinOrCreate": {
-      const room = bestOpen(rooms, wish);
-      return room === undefined ? { type: "new", name: target } : { type: "existing", room };
+      const best = bestOpen(rooms, wish);
+      return best === undefined ? { type: "new", name: target } : { type: "existing", ...best };
     }
     case "joinById": {
       const room = rooms.get(target);
@@ -44,7 +46,7 @@ export function choose(rooms: RoomRegistry, wish: SeatWish): SeatPlan {
       if (room.listing.locked) throw new CentroidError("ROOM_LOCKED", `room "${target}" is locked`);
       if (!hasFreeSeat(room) && room.stage.state !== "creating" && room.stage.state !== "restoring")
         throw new CentroidError("ROOM_FULL", `room "${target}" has no free seat`);
-      return { type: "existing", room };
+      return { type: "existing", room, byDistance: false };
     }
     default: {
       const never: never = method;
@@ -57,8 +59,11 @@ export function choose(rooms: RoomRegistry, wish: SeatWish): SeatPlan {
  * Of the open rooms that the joiner's options ask for, the first by the order of their type. Where that leaves it
  * open, the nearest among the oldest; the fuller one of equals.
  */
-function bestOpen(rooms: RoomRegistry, { target, options, refused, rttMs }: SeatWish): RoomEntry | undefined {
-  let best: { room: RoomEntry; rttMs: number } | undefined;
+function bestOpen(
+  rooms: RoomRegistry,
+  { target, options, refused, rttMs }: SeatWish,
+): { room: RoomEntry; byDistance: boolean } | undefined {
+  let best: { room: RoomEntry; rttMs: number; byDistance: boolean } | undefined;
   let compared = 0;
   for (const room of rooms.open(target)) {
     if (refused.has(room.roomId) || !meets(room, options)) continue;
@@ -71,9 +76,12 @@ function bestOpen(rooms: RoomRegistry, { target, options, refused, rttMs }: Seat
       continue;
     }
     const toHostMs = rttMs(room.stage.hostId);
+    const byDistance =
+      best !== undefined && order === 0 && (best.byDistance || best.room.stage.hostId !== room.stage.hostId);
     const nearer = best === undefined || order < 0 || toHostMs < best.rttMs;
     const fuller = toHostMs === best?.rttMs && room.sessions.size > best.room.sessions.size;
-    if (nearer || fuller) best = { room, rttMs: toHostMs };
+    if (nearer || fuller) best = { room, rttMs: toHostMs, byDistance };
+    else if (best !== undefined) best.byDistance = byDistance;
   }
-  return best?.room;
+  return best && { room: best.room, byDistance: best.byDistance };
 }

@@ -1,5 +1,5 @@
 /** Our errors as a stock Colyseus client expects them: its code is the HTTP status, its text is in `error`. */
-import type { CentroidError, ErrorCode } from "@centroid/protocol";
+import { type CentroidError, type ErrorCode, MEASURE_FIRST_STATUS } from "@centroid/protocol";
 
 /** Numbers of @colyseus/shared-types `ErrorCode`. */
 const NO_HANDLER = 520;
@@ -30,6 +30,8 @@ function colyseusCode(code: ErrorCode, method: string): number {
       return 429;
     case "NO_HOST":
       return 503;
+    case "MEASURE_FIRST":
+      return MEASURE_FIRST_STATUS;
     default:
       return UNHANDLED;
   }

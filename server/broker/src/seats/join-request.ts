@@ -23,6 +23,10 @@ export interface Caller {
 
 export interface Joiner {
   player: PlayerEntry;
+  /** Whose round trips are taken for the player's; undefined if nothing is known of where it is. */
+  judgedBy: string | undefined;
+  /** It measures before it is given a room, if it is asked to. */
+  canMeasure: boolean;
   playerToken: string;
   party: readonly PlayerEntry[];
   options: Record<string, unknown>;

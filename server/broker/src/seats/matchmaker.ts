@@ -5,16 +5,18 @@ import {
   PROTOCOL_VERSION,
   type SeatReservation,
 } from "@centroid/protocol";
+import { addressKey } from "@centroid/protocol/node";
 import type { AddressBook } from "../hosts/address-book.js";
 import { hostSummary, peerOf } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlayerEntry } from "../probes/player-registry.js";
 import type { ProbeIntake } from "../probes/probe-intake.js";
+import { neighbourhoodOf } from "../probes/stand-ins.js";
 import type { RoomEntry } from "../rooms/room-registry.js";
 import type { RoomAddress } from "../rooms/room-stage.js";
 import type { Allowance } from "./allowance.js";
 import { askOwner } from "./ask-owner.js";
-import { choose, type SeatMethod } from "./choose.js";
+import { choose, type SeatMethod, type SeatPlan } from "./choose.js";
 import { type Caller, type Joiner, readJoin } from "./join-request.js";
 import type { Identified, PlayerIdentity } from "./player-identity.js";
 import type { TakenSeat } from "./room-factory.js";
@@ -50,7 +52,7 @@ export class Matchmaker {
    * @param target room name, or room id for `joinById` and `reconnect`
    * @param body the client's options, with the SDK's hints among them
    * @param caller for the room's static onAuth
-   * @param address who asks, as {@link addressKey} has it
+   * @param address whoever asks
    * @throws CentroidError
    */
   async match(
@@ -64,7 +66,7 @@ export class Matchmaker {
     if (method === "reconnect") return this.#reconnect(target, body);
     const { options, hints } = readJoin(body);
     const { playerId, playerToken } = await this.#options.identity.identify(hints);
-    using ofAddress = this.#options.addressAllowance.enter(address);
+    using ofAddress = this.#options.addressAllowance.enter(addressKey(address));
     using ofPlayer = this.#options.playerAllowance.enter(playerId);
     const visits = [ofAddress, ofPlayer];
     const player = this.#options.players.of(playerId);
@@ -72,7 +74,12 @@ export class Matchmaker {
     let party: PlayerEntry[] = [];
     try {
       party = this.#options.probeIntake.joins(player, hints);
-      return await this.#join(method, target, { player, playerToken, party, options, caller, visits });
+      const place = neighbourhoodOf(address, player.network);
+      this.#options.players.measuredAt(player, place);
+      const judgedBy = this.#options.players.judgedBy(player, place);
+      const canMeasure = hints?.canMeasure === true;
+      const joiner = { player, judgedBy, canMeasure, playerToken, party, options, caller, visits };
+      return await this.#join(method, target, joiner);
     } finally {
       for (const waiting of [player, ...party]) {
         waiting.joining--;
@@ -115,9 +122,15 @@ export class Matchmaker {
     refused: ReadonlySet<string>,
   ): TakenSeat | Promise<TakenSeat> {
     const { rooms, engine, factory } = this.#options;
-    const { player, options } = joiner;
-    const rttMs = (hostId: string): number => engine.latency(player.playerId, hostId).p50Ms;
-    const next = () => choose(rooms, { method, target, options, refused, rttMs });
+    const { player, judgedBy, canMeasure, options } = joiner;
+    const rttMs = (hostId: string): number => engine.latency(judgedBy ?? player.playerId, hostId).p50Ms;
+    const next = (): SeatPlan => {
+      const plan = choose(rooms, { method, target, options, refused, rttMs });
+      // A new room can follow its players later; who is put into a room far away stays there.
+      if (plan.type === "existing" && plan.byDistance && judgedBy === undefined && canMeasure)
+        throw new CentroidError("MEASURE_FIRST", "there are rooms in several places; measure which is near");
+      return plan;
+    };
     const plan = next();
     return plan.type === "new" && method === "joinOrCreate"
       ? factory.inTurn(target, () => this.#claim.take(next(), joiner))

@@ -40,7 +40,7 @@ export class SeatClaim {
     for (const visit of joiner.visits) visit.mayMakeRoom();
     return this.#options.factory.create(
       plan.name,
-      [joiner.player, ...joiner.party].map(({ playerId }) => playerId),
+      [joiner.judgedBy ?? joiner.player.playerId, ...joiner.party.map(({ playerId }) => playerId)],
       (room) => this.#reserve(room, joiner, true),
       seatRequest(joiner),
     );

@@ -207,6 +207,7 @@ async function agentConfig(flags: AgentFlags, notice: (line: string) => void): P
     roomTypes: rooms.roomTypes,
     roomWork: rooms.roomWork,
     app: flags.app !== undefined,
+    warm: flags.carrier === "process",
     ...(await carrier(flags, rooms, stateDir, notice)),
   };
 }

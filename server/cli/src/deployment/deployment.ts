@@ -244,6 +244,8 @@ async function startAgents(
           ...site,
           // On one machine its HTTP routes are served once.
           app: config.app !== undefined && at === 0,
+          // Several hosts on one machine are for trying things out: most of them may never have a room.
+          warm: config.carrier === "process" && sites.length === 1,
           brokerUrls: [brokerUrl],
           token,
           ...(lab === undefined ? addresses(config) : labAddresses(lab, site)),
