@@ -44,7 +44,7 @@ afterEach(async () => {
 
 const player = async (label: string, city: string, urls: string[]): Promise<CentroidClient> => {
   await live.emulator.setSite(label, city);
-  return new CentroidClient(urls, { network: label, probing: { intervalMs: 300 } });
+  return new CentroidClient(urls, { network: label, probing: { intervalMs: 300 }, measureFirst: true });
 };
 const move = (broker: Broker, roomId: string, hostId: string): Promise<Response> =>
   fetch(`${broker.url}/api/v1/rooms/${roomId}/move`, {
