@@ -123,7 +123,10 @@ describe("with a broker", () => {
   });
 
   it("rooms, hosts, why, move, drain, activate", async () => {
-    const client = new CentroidClient(env.CENTROID_BROKER ?? "", { network: "frankfurt" });
+    const client = new CentroidClient(env.CENTROID_BROKER ?? "", {
+      network: "frankfurt",
+      measureFirst: true,
+    });
     const room = await client.joinOrCreate("arena");
     const hosts = JSON.parse((await cli.run(["hosts", "--json"], env)).out) as { hostId: string }[];
     expect(hosts).toHaveLength(3);

@@ -37,7 +37,7 @@ it("rooms go on through it, move afterwards at new epochs, and no message is los
     brokers.map(async ({ url }, at) => {
       const network = `player${at}`;
       await live.emulator.setSite(network, HOSTS[at]!.hostId);
-      const client = new CentroidClient(url, { network });
+      const client = new CentroidClient(url, { network, measureFirst: true });
       owned.defer(() => client.dispose());
       const room = (await client.create<LedgerState>("ledger")) as LedgerRoom;
       return { room, said: 0, epochs: [] as number[] };
