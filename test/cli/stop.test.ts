@@ -1,11 +1,13 @@
 /** Ctrl-C as it comes in real life: twice at once under npm, before everything has started, in the middle of a game. */
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CentroidClient } from "@centroid/sdk";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort } from "../support/free-port.js";
+import { descendants } from "../support/processes.js";
 import { Cli, type RunningCli } from "../support/run-cli.js";
 
 let cli: Cli;
@@ -23,6 +25,8 @@ const nothingLeft = (up: RunningCli): Promise<void> =>
 /** Two starts of everything. */
 const SLOW_MS = 180_000;
 const DIARY = join(import.meta.dirname, "../fixtures/diary-rooms");
+const isAgent = (pid: number): boolean =>
+  readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("agent/dist/main.js");
 const UNTIL_STOPPED = pathToFileURL(
   join(import.meta.dirname, "../../server/cli/dist/terminal/until-stopped.js"),
 ).href;
@@ -124,6 +128,35 @@ it("output that nobody reads any more ends the program", async () => {
   expect(await up.exited).toBe(0);
   await nothingLeft(up);
 });
+
+it(
+  "an agent that is killed is started again, which the log says, and its host takes rooms again",
+  async () => {
+    const port = await freePort();
+    const state = { CENTROID_STATE_DIR: join(cli.folder, "supervised") };
+    const args = ["up", "--rooms", DIARY, "--port", String(port), "--hosts", "1", "--json"];
+    const up = cli.start(args, state);
+    await up.says(/"type":"snapshot"/);
+    const [agent] = descendants(up.child.pid ?? -1).filter((pid) => isAgent(pid));
+    process.kill(agent ?? -1, "SIGKILL");
+    await expect
+      .poll(() => up.err, { timeout: 30_000 })
+      .toMatch(/its agent ended \(SIGKILL\); starting it again in 0.5 s/);
+    const client = new CentroidClient(`http://127.0.0.1:${port}`, { probing: false });
+    const path = join(cli.folder, "supervised.txt");
+    const created = (): Promise<boolean> =>
+      client.create("diary", { path }).then(
+        async (room) => (await room.leave()) > 0,
+        () => false,
+      );
+    await expect.poll(created, { timeout: 60_000 }).toBe(true);
+    // The one that was started later ends with the others.
+    process.kill(-(up.child.pid ?? 0), "SIGINT");
+    expect(await up.exited).toBe(0);
+    await nothingLeft(up);
+  },
+  SLOW_MS,
+);
 
 it("output that goes to a full disk ends nothing; output that nobody reads does", async () => {
   const program = `

@@ -1,7 +1,7 @@
 /** Everything on one machine: emulator (if distances are emulated), broker, and edge agents as processes of their own. */
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { type AgentConfig, type AgentProcess, roomEnvironment, startAgent } from "@centroid/agent";
+import { type AgentConfig, roomEnvironment, startAgent } from "@centroid/agent";
 import { loadWorld } from "@centroid/bots";
 import { assertWritable, type Broker, startBroker } from "@centroid/broker";
 import type { ContainerConfig } from "@centroid/container-carrier";
@@ -26,12 +26,13 @@ import { type HostSite, hostSites } from "./host-sites.js";
 import { openPersistence } from "./persistence.js";
 import { assertPortFree } from "./port.js";
 import type { TokenName } from "./state-dir.js";
+import { SupervisedAgent } from "./supervised-agent.js";
 import { noticeSlowTransport } from "./transport-notice.js";
 
 export interface Deployment extends AsyncDisposable {
   readonly broker: Broker;
   readonly emulator: DistanceEmulator | undefined;
-  readonly agents: readonly AgentProcess[];
+  readonly agents: readonly { readonly hostId: string }[];
   readonly roomTypes: readonly string[];
   readonly adminToken: string;
   /** True if the admin token was made at this start. */
@@ -233,40 +234,44 @@ async function startAgents(
   rooms: RoomsBundle,
   hooks: DeploymentHooks,
   lab: AnyLab | undefined,
-): Promise<AgentProcess[]> {
+): Promise<SupervisedAgent[]> {
   const port = Number(new URL(broker.url).port);
   const brokerUrl = (await lab?.openBroker(port)) ?? broker.url.replace(/^http/, "ws");
   const program = AGENT_PROGRAMS[config.carrier];
   const started = await Promise.allSettled(
-    sites.map((site, at) =>
-      startAgent(
-        {
-          ...site,
-          // On one machine its HTTP routes are served once.
-          app: config.app !== undefined && at === 0,
-          // Several hosts on one machine are for trying things out: most of them may never have a room.
-          warm: config.carrier === "process" && sites.length === 1,
-          brokerUrls: [brokerUrl],
-          token,
-          ...(lab === undefined ? addresses(config) : labAddresses(lab, site)),
-          roomsBundle: rooms.path,
-          roomTypes: rooms.roomTypes,
-          roomWork: rooms.roomWork,
-          checkpointIntervalMs: config.checkpointMs,
-          compareIntervalMs: config.compareMs,
-          maxFramesPerSecond: config.maxFramesPerSecond,
-          maxBytesPerSecond: config.maxBytesPerSecond,
-          roomEnv: config.roomEnv,
-          carriers: [config.carrier],
-          isolation: config.isolation,
-        },
-        {
-          onNotice: (line) => hooks.notice(`${site.name}: ${line}`),
-          ...(lab !== undefined && { namespace: lab.agent(site.hostId).namespace }),
-          ...(program !== undefined && { program }),
-        },
-      ),
-    ),
+    sites.map((site, at) => {
+      const say = (line: string): void => hooks.notice(`${site.name}: ${line}`);
+      const agent: AgentConfig = {
+        ...site,
+        // On one machine its HTTP routes are served once.
+        app: config.app !== undefined && at === 0,
+        // Several hosts on one machine are for trying things out: most of them may never have a room.
+        warm: config.carrier === "process" && sites.length === 1,
+        brokerUrls: [brokerUrl],
+        token,
+        ...(lab === undefined ? addresses(config) : labAddresses(lab, site)),
+        roomsBundle: rooms.path,
+        roomTypes: rooms.roomTypes,
+        roomWork: rooms.roomWork,
+        checkpointIntervalMs: config.checkpointMs,
+        compareIntervalMs: config.compareMs,
+        maxFramesPerSecond: config.maxFramesPerSecond,
+        maxBytesPerSecond: config.maxBytesPerSecond,
+        roomEnv: config.roomEnv,
+        carriers: [config.carrier],
+        isolation: config.isolation,
+      };
+      return SupervisedAgent.start({
+        start: () =>
+          startAgent(agent, {
+            onNotice: say,
+            ...(lab !== undefined && { namespace: lab.agent(site.hostId).namespace }),
+            ...(program !== undefined && { program }),
+          }),
+        notice: say,
+        signal: hooks.signal,
+      });
+    }),
   );
   const agents = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   const failed = started.find((result) => result.status === "rejected");
