@@ -5,7 +5,7 @@
 import { CentroidError, type ClientControl, decodeClientControl, isControl } from "@centroid/protocol";
 import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
-import type { MovableRoom } from "../colyseus/movable-room.js";
+import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import type { SessionRecord } from "../colyseus/room-record.js";
 import { StateReader } from "../colyseus/schema/reader.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
@@ -147,9 +147,15 @@ export class HandoffDestination {
     if (received === undefined || client === undefined || client.reconnectionToken !== token) return false;
     const { link } = client;
     if (link.closed || link.connected || this.#asked.has(sessionId)) return false;
+    // One whose connection had broken before the room left is away here, too: nothing it says would reach the room.
+    if (this.#isAway(client)) return false;
     const sent = this.#counters.get(sessionId)?.sent ?? link.sent;
     this.#connect(client, { socket, replayFrom: received < sent ? received : undefined });
     return true;
+  }
+
+  #isAway(client: MovableClient): boolean {
+    return this.#state.name === "owner" && !movableClients(this.#state.room).includes(client);
   }
 
   /** @returns false if the room already runs here. */
