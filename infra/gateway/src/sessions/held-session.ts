@@ -7,6 +7,7 @@ import {
   CentroidError,
   CLOSE_ROOM_MOVED,
   CLOSE_TOO_FAST,
+  COMPARE_QUERY,
   type GatewayDirectory,
   type RoomRoute,
 } from "@centroid/protocol";
@@ -59,7 +60,6 @@ export class HeldSession implements PlayerEvents {
         cancelled: ignore,
         moved: ignore,
         undelivered: ignore,
-        // The state is with the client behind this, which cannot compare it.
         compare: () => undefined,
         ordered: ignore,
       },
@@ -119,7 +119,10 @@ export class HeldSession implements PlayerEvents {
 
   #dial(url: string): UpstreamSocket {
     const { asker, dialer } = this.#options;
-    const upstream = dialer.dial(url, asker, this.#first);
+    // The state is with the client behind this, which cannot compare it: digests would be for nobody.
+    const at = new URL(url);
+    at.searchParams.delete(COMPARE_QUERY);
+    const upstream = dialer.dial(at.toString(), asker, this.#first);
     this.#first = undefined;
     this.#upstream = upstream;
     return upstream;
