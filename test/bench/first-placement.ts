@@ -1,6 +1,6 @@
 /**
  * Where a new room starts, by what is known of the player who opens it: what it measured, what a neighbour in the
- * network measured, or nothing. J of the host relative to the best one, from the raw matrix.
+ * network measured, or nothing. By how much it is farther than the best host, from the raw matrix.
  */
 import {
   HostTable,
@@ -41,7 +41,7 @@ export function firstPlacement(group: string, matrix: RttMatrix, seed: number): 
     if (at % 2 === 0) measure(`before ${node}`, node, random.shuffled([...hostIds]).slice(0, TRAINING_HOSTS));
   map.refine(TRAINING_PASSES);
   const table = new HostTable(map, hosts.map(view));
-  const ratios = { measured: [] as number[], neighbour: [] as number[], nothing: [] as number[] };
+  const excessMs = { measured: [] as number[], neighbour: [] as number[], nothing: [] as number[] };
   for (const [at, node] of players.entries()) {
     if (at % 2 === 0) continue;
     const bestMs = Math.min(...hosts.map((host) => rttMs(node, host)));
@@ -52,26 +52,26 @@ export function firstPlacement(group: string, matrix: RttMatrix, seed: number): 
         map,
         0,
       );
-      return rttMs(node, Number(toHostId.slice(1))) / bestMs;
+      return rttMs(node, Number(toHostId.slice(1))) - bestMs;
     };
     const playerId = `player ${node}`;
     map.upsertPlayer({ playerId });
-    ratios.nothing.push(start(playerId));
+    excessMs.nothing.push(start(playerId));
     const [neighbour] = players
       .filter((other) => other !== node && rttMs(node, other) < NEIGHBOUR_MS)
       .sort((one, other) => rttMs(node, one) - rttMs(node, other));
     if (neighbour !== undefined) {
       measure(`beside ${node}`, neighbour, map.landmarks(LANDMARKS));
-      ratios.neighbour.push(start(`beside ${node}`));
+      excessMs.neighbour.push(start(`beside ${node}`));
       map.removePlayer(`beside ${node}`);
     }
     measure(playerId, node, map.landmarks(LANDMARKS));
-    ratios.measured.push(start(playerId));
+    excessMs.measured.push(start(playerId));
     map.removePlayer(playerId);
   }
-  return Object.entries(ratios).flatMap(([known, values]) => [
-    rowOf(group, `new room's first host, known: ${known}, mean`, "x", [mean(values)]),
-    rowOf(group, `new room's first host, known: ${known}, p95`, "x", [quantileOf(values, 0.95)]),
+  return Object.entries(excessMs).flatMap(([known, values]) => [
+    rowOf(group, `new room beyond the best host, known: ${known}, mean`, "ms", [mean(values)]),
+    rowOf(group, `new room beyond the best host, known: ${known}, p95`, "ms", [quantileOf(values, 0.95)]),
   ]);
 }
 
