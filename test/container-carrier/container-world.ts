@@ -162,11 +162,11 @@ export class ContainerWorld implements AsyncDisposable {
     return rooms.find((room) => room.roomId === roomId && room.state === "running")?.hostId;
   }
 
-  async move(roomId: string, hostId: string): Promise<Receipt> {
+  async move(roomId: string, hostId: string, mechanism?: string): Promise<Receipt> {
     const response = await fetch(`${this.url}/api/v1/rooms/${roomId}/move`, {
       method: "POST",
       headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
-      body: JSON.stringify({ hostId }),
+      body: JSON.stringify({ hostId, ...(mechanism !== undefined && { mechanism }) }),
     });
     const body: unknown = await response.json();
     if (!response.ok) throw new Error(JSON.stringify(body));
@@ -194,7 +194,8 @@ export class ContainerWorld implements AsyncDisposable {
     await lab.setLink(from, to, { megabitsPerS: SLOW_MEGABITS_PER_S });
     try {
       const before = await this.#crossed(from, to);
-      const moved = this.move(roomId, to);
+      // Memory sent ahead would be under way while the room still runs.
+      const moved = this.move(roomId, to, "stop-and-copy");
       const early = moved.then((receipt) => {
         throw new Error(`the move was over before the fault: ${JSON.stringify(receipt)}`);
       });

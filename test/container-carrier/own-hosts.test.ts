@@ -175,7 +175,7 @@ describe.skipIf(problem !== undefined)("rooms in containers on hosts of one's ow
       const moved = await order("move", last?.roomId ?? "", other(first), "--json");
       expect(receiptSchema.parse(JSON.parse(moved.out))).toMatchObject({
         outcome: "completed",
-        mechanism: "stop-and-copy",
+        mechanism: "precopy",
         fromHostId: first,
         toHostId: other(first),
         epoch: 2,

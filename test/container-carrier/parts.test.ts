@@ -7,6 +7,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { containerSettingsSchema } from "../../infra/container-carrier/dist/base/config.js";
 import { roomUser } from "../../infra/container-carrier/dist/container/room-user.js";
 import { isRecentEnough } from "../../infra/container-carrier/dist/criu/criu.js";
+import { SentPages } from "../../infra/container-carrier/dist/memory/sent-pages.js";
+import {
+  ImageReceiver,
+  sendFolder,
+  sendPages,
+} from "../../infra/container-carrier/dist/migration/image-files.js";
 import {
   dialDestination,
   type ImageWire,
@@ -64,10 +70,13 @@ it("rooms are nobody's where criu can ask for nobody's limits, else root without
 
 it("a prediction comes nearer to what moves take", () => {
   const predictor = new ContainerPredictor();
-  const first = predictor.predict(25e6);
-  for (let move = 0; move < 10; move++) predictor.learn(predictor.predict(25e6), 400, 30e6);
-  expect(Math.abs(predictor.predict(25e6).totalMs - 400)).toBeLessThan(Math.abs(first.totalMs - 400) / 5);
-  expect(predictor.predict(50e6).totalMs).toBeGreaterThan(predictor.predict(25e6).totalMs);
+  const predict = (bytes: number) => predictor.predict("precopy", bytes);
+  expect(predictor.choose(25e6)).toBe("precopy");
+  const first = predict(25e6);
+  for (let move = 0; move < 10; move++) predictor.learn("precopy", predict(25e6), 400, 30e6);
+  expect(Math.abs(predict(25e6).totalMs - 400)).toBeLessThan(Math.abs(first.totalMs - 400) / 5);
+  expect(predict(50e6).totalMs).toBeGreaterThan(predict(25e6).totalMs);
+  expect(predictor.choose(25e6)).toBe("stop-and-copy");
 });
 
 describe("settings of a host", () => {
@@ -126,16 +135,67 @@ describe("the wire between two agents", () => {
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     cleanUp.push(() => source[Symbol.dispose]());
     const { signal } = new AbortController();
-    const sending = source.sendFolder(join(folder, "from")).then(() => source.send({ type: "restore" }));
+    const sending = sendFolder(source, join(folder, "from")).then(() => source.send({ type: "restore" }));
     const { moveId, wire } = await arrived;
     expect(moveId).toBe("m1");
     const listed = await wire.receive(toDestinationSchema, signal);
     if (listed.type !== "images") throw new Error(`${listed.type} came first`);
-    await wire.receiveFolder(listed, join(folder, "to"), signal);
+    await new ImageReceiver(0).folder(wire, listed, join(folder, "to"), signal);
     expect(await wire.receive(toDestinationSchema, signal)).toEqual({ type: "restore" });
     await sending;
     expect((await readdir(join(folder, "to"))).sort()).toEqual(["empty.img", "pages-1.img"]);
     expect((await readFile(join(folder, "to", "pages-1.img"))).equals(pages)).toBe(true);
+  });
+
+  it("carries memory ahead, and then only the pages that differ", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "centroid-wire-"));
+    cleanUp.push(() => rm(folder, { recursive: true }));
+    await mkdir(join(folder, "from"));
+    await mkdir(join(folder, "to"));
+    const page = (content: number): Buffer => Buffer.alloc(4_096, content);
+    // Address, pages; as criu writes them.
+    await writeFile(
+      join(folder, "from", "pagemap-2.img"),
+      pageMap(7, [
+        [16, 3],
+        [64, 2],
+      ]),
+    );
+    const now = [page(1), page(9), page(3), page(5), page(8)];
+    await writeFile(join(folder, "from", "pages-7.img"), Buffer.concat(now));
+    const { port, arrived } = await pair();
+    const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
+    cleanUp.push(() => source[Symbol.dispose]());
+    const { signal } = new AbortController();
+    const sent = new SentPages();
+    const ahead = [
+      sent.add(2, { firstPage: 16, bytes: Buffer.concat([page(1), page(2), page(3)]) }),
+      sent.add(2, { firstPage: 64, bytes: page(4) }),
+      // It has changed meanwhile, and then no more.
+      sent.add(2, { firstPage: 64, bytes: page(5) }),
+      sent.add(2, { firstPage: 64, bytes: page(5) }),
+    ];
+    expect(ahead.map((bytes) => bytes?.length)).toEqual([3 * 4_096, 4_096, 4_096, undefined]);
+    await sendPages(
+      source,
+      ahead.filter((bytes) => bytes !== undefined),
+    );
+    const before = source.bytesSent;
+    await sendFolder(source, join(folder, "from"), sent);
+    const { wire } = await arrived;
+    const receiver = new ImageReceiver(5 * 4_096);
+    const pages = await wire.receive(toDestinationSchema, signal);
+    if (pages.type !== "pages") throw new Error(`${pages.type} came first`);
+    await receiver.pages(wire, pages, signal);
+    await expect(receiver.pages(wire, { type: "pages", bytes: 4_096 }, signal)).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+    });
+    const listed = await wire.receive(toDestinationSchema, signal);
+    if (listed.type !== "images") throw new Error(`${listed.type} came next`);
+    await receiver.folder(wire, listed, join(folder, "to"), signal);
+    expect((await readFile(join(folder, "to", "pages-7.img"))).equals(Buffer.concat(now))).toBe(true);
+    expect(source.bytesSent - before).toBeGreaterThan(2 * 4_096);
+    expect(source.bytesSent - before).toBeLessThan(3 * 4_096);
   });
 
   it.each([
@@ -165,3 +225,16 @@ describe("the wire between two agents", () => {
     expect(toDestinationSchema.safeParse({ type: "images", files }).success).toBe(false);
   });
 });
+
+/** A `pagemap-PID.img` of pages in `pages-ID.img`; numbers below 128 are bytes in protobuf. */
+function pageMap(id: number, runs: readonly (readonly [page: number, count: number])[]): Buffer {
+  const message = (...bytes: number[]): Buffer => Buffer.from([bytes.length, 0, 0, 0, ...bytes]);
+  const magic = Buffer.alloc(8);
+  magic.writeUInt32LE(0x54564319, 0);
+  magic.writeUInt32LE(0x56084025, 4);
+  // Addresses are 4,096 times that: seven bits a byte, lowest first.
+  const entries = runs.map(([page, count]) =>
+    message(0x08, 0x80, 0x80 | ((page << 5) & 127), page >> 2, 0x10, count),
+  );
+  return Buffer.concat([magic, message(0x08, id), ...entries]);
+}

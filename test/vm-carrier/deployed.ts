@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab } from "@centroid/emulation";
-import { type Receipt, receiptSchema, type VmMechanism } from "@centroid/protocol";
+import { type OrderedMechanism, type Receipt, receiptSchema } from "@centroid/protocol";
 import { expect } from "vitest";
 import { Cli, type RunningCli } from "../support/run-cli.js";
 import { testRoomsImageDirectory } from "./support.js";
@@ -53,7 +53,7 @@ export class DeployedVms implements AsyncDisposable {
     return rooms.find((room) => room.roomId === roomId && room.state === "running")?.hostId;
   }
 
-  async move(roomId: string, toHostId: string, mechanism?: VmMechanism): Promise<Receipt> {
+  async move(roomId: string, toHostId: string, mechanism?: OrderedMechanism): Promise<Receipt> {
     const how = mechanism === undefined ? [] : ["--mechanism", mechanism];
     const args = ["move", roomId, toHostId, ...how, "--json", "--broker", this.url];
     const moved = await this.#cli.run(args, { CENTROID_TOKEN: adminToken });

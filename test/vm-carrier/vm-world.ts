@@ -7,7 +7,7 @@ import { type AgentProcess, startAgent } from "@centroid/agent";
 import { type Broker, startBroker } from "@centroid/broker";
 import { DEMO_ROOMS_DIR } from "@centroid/demo";
 import { type DeployLab, startDeployLab, startDistanceEmulator } from "@centroid/emulation";
-import { type Receipt, receiptSchema, type VmMechanism } from "@centroid/protocol";
+import { type OrderedMechanism, type Receipt, receiptSchema } from "@centroid/protocol";
 import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { expect } from "vitest";
 import { testRoomsImageDirectory } from "./support.js";
@@ -157,7 +157,7 @@ export class VmWorld implements AsyncDisposable {
     return receipts.filter((receipt) => receipt.roomId === roomId);
   }
 
-  async move(roomId: string, hostId: string, mechanism?: VmMechanism): Promise<Receipt> {
+  async move(roomId: string, hostId: string, mechanism?: OrderedMechanism): Promise<Receipt> {
     const response = await fetch(`${this.url}/api/v1/rooms/${roomId}/move`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },

@@ -1,7 +1,7 @@
 /** HTTP bodies of the broker: matchmaking for clients, the control API for operators. */
 import { z } from "zod";
 import { errorCodeSchema } from "./errors.js";
-import { idSchema, locationSchema, networkSchema, vmMechanismSchema } from "./model.js";
+import { idSchema, locationSchema, networkSchema, orderedMechanismSchema } from "./model.js";
 import { probeReportSchema } from "./player-api.js";
 
 /** What the SDK adds to matchmaking options under `CENTROID_OPTIONS_KEY`; the room never sees it. */
@@ -29,8 +29,8 @@ export type MatchmakeMethod = z.infer<typeof matchmakeMethodSchema>;
 
 export const moveRequestSchema = z.object({
   hostId: idSchema,
-  /** Of a room in a virtual machine; chosen by predicted cost when absent. */
-  mechanism: vmMechanismSchema.optional(),
+  /** Of a room in a virtual machine or container; chosen by predicted cost when absent. */
+  mechanism: orderedMechanismSchema.optional(),
 });
 export type MoveRequest = z.infer<typeof moveRequestSchema>;
 

@@ -23,9 +23,9 @@ export const mechanismSchema = z.enum([
   "standby",
 ]);
 export type Mechanism = z.infer<typeof mechanismSchema>;
-/** How an operator may have a virtual machine moved. */
-export const vmMechanismSchema = z.enum(["precopy", "postcopy"]);
-export type VmMechanism = z.infer<typeof vmMechanismSchema>;
+/** How an operator may have a virtual machine (the first two) or a container (the first and the last) moved. */
+export const orderedMechanismSchema = z.enum(["precopy", "postcopy", "stop-and-copy"]);
+export type OrderedMechanism = z.infer<typeof orderedMechanismSchema>;
 export const hostStateSchema = z.enum(["active", "draining", "lost"]);
 export type HostState = z.infer<typeof hostStateSchema>;
 

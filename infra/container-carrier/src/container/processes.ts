@@ -9,17 +9,18 @@ export async function isAlive(pid: number): Promise<boolean> {
   return stat !== undefined && !/[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3));
 }
 
-async function descendants(pid: number): Promise<number[]> {
+/** Process ids of all that runs in a container beside its first process, as its host numbers them. */
+export async function programsOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
   const children = text.split(" ").filter(Boolean).map(Number);
-  return [...children, ...(await Promise.all(children.map(descendants))).flat()];
+  return [...children, ...(await Promise.all(children.map(programsOf))).flat()];
 }
 
 /** Stops every program of a container but its first process, which only waits for them. */
 export async function stopPrograms(pid: number): Promise<void> {
   const stopped = new Set<number>();
   for (let look = 0; look < MAX_LOOKS; look++) {
-    const fresh = (await descendants(pid)).filter((program) => !stopped.has(program));
+    const fresh = (await programsOf(pid)).filter((program) => !stopped.has(program));
     if (fresh.length === 0) return;
     for (const program of fresh) {
       sendSignal(program, "SIGSTOP");
@@ -29,7 +30,7 @@ export async function stopPrograms(pid: number): Promise<void> {
 }
 
 export async function continuePrograms(pid: number): Promise<void> {
-  for (const program of await descendants(pid)) sendSignal(program, "SIGCONT");
+  for (const program of await programsOf(pid)) sendSignal(program, "SIGCONT");
 }
 
 export function sendSignal(pid: number, name: NodeJS.Signals): void {
@@ -42,7 +43,7 @@ export function sendSignal(pid: number, name: NodeJS.Signals): void {
 
 /** Memory of its own that a container would have to carry to another host, bytes. */
 export async function privateBytes(pid: number): Promise<number> {
-  const sizes = (await descendants(pid)).map(async (program) => {
+  const sizes = (await programsOf(pid)).map(async (program) => {
     const rollup = await readFile(`/proc/${program}/smaps_rollup`, "utf8").catch(() => "");
     return Number(/^Private_Dirty:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
   });

@@ -11,7 +11,11 @@ import { writeMark } from "../container/move-mark.js";
 import { addCard, plugCommand } from "../container/network.js";
 import { continuePrograms } from "../container/processes.js";
 import { type Criu, restore, SOCKETS_RESTORED } from "../criu/criu.js";
+import { ImageReceiver } from "./image-files.js";
 import { type ImageWire, type ToDestination, toDestinationSchema } from "./image-wire.js";
+
+/** Pages that change are sent again. */
+const MOST_TIMES_ITS_MEMORY = 3;
 
 export interface ArriveOptions {
   readonly roomId: string;
@@ -38,7 +42,7 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   const hook = await writeHook(containers, roomId);
   wire.send({ type: "prepared" });
 
-  await wire.receiveFolder(await expect(options, "images"), images.path, signal);
+  await receive(options, images.path);
   await expect(options, "restore");
   const networkFd = openSync(`/proc/${network.pid}/ns/net`, "r");
   try {
@@ -57,6 +61,18 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   }
   signal.throwIfAborted();
   await continuePrograms(Number(await readFile(containers.pidFile(roomId), "utf8")));
+}
+
+/** Memory that comes ahead, as long as it does, and then criu's files. */
+async function receive({ wire, containers, signal }: ArriveOptions, folder: string): Promise<void> {
+  const receiver = new ImageReceiver(MOST_TIMES_ITS_MEMORY * containers.config.memoryMebibytes * 2 ** 20);
+  for (;;) {
+    const said = await wire.receive(toDestinationSchema, signal);
+    if (isOf(said, "images")) return receiver.folder(wire, said, folder, signal);
+    if (!isOf(said, "pages"))
+      throw new CentroidError("BAD_REQUEST", `the source said ${said.type} where images were expected`);
+    await receiver.pages(wire, said, signal);
+  }
 }
 
 async function expect<T extends ToDestination["type"]>(

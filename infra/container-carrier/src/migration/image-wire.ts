@@ -2,17 +2,14 @@
  * How a container's images get from one agent to another: TLS with a key that only this move has, lines of JSON for
  * what is said and raw bytes for files. Nothing that was not encrypted leaves a host.
  */
-import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
+import { PAGE_BYTES } from "../criu/page-images.js";
 
 /** Pre-shared keys with forward secrecy: no certificates, and a key that becomes known later opens nothing. */
 const CIPHERS = "ECDHE-PSK-CHACHA20-POLY1305";
 const TLS = { ciphers: CIPHERS, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" } as const;
-const CHUNK_BYTES = 1 << 20;
 const MAX_LINE_BYTES = 1 << 20;
 /** What comes faster than it is written waits with the sender. */
 const MAX_WAITING_BYTES = 8 << 20;
@@ -21,10 +18,17 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** A room stands still meanwhile. */
 const STALL_MS = 3_000;
 
+/** So many pages from a place of what came before, or from what follows if there is no place. */
+const pieceSchema = z.tuple([z.number().int().nonnegative().nullable(), z.number().int().positive()]);
+export type Piece = z.output<typeof pieceSchema>;
+
 /** Of criu's: the name is a file's, never a path. */
 const fileSchema = z.object({
   name: z.string().regex(/^[\w.-]{1,100}$/),
+  /** That follow. */
   bytes: z.number().int().nonnegative(),
+  /** How it is put together, where parts of it came before. */
+  pieces: z.array(pieceSchema).max(100_000).optional(),
 });
 
 export const toDestinationSchema = z.discriminatedUnion("type", [
@@ -37,6 +41,8 @@ export const toDestinationSchema = z.discriminatedUnion("type", [
       gateway: z.ipv4().optional(),
     }),
   }),
+  /** Memory of the room as it was a moment ago, in whole pages. */
+  z.object({ type: z.literal("pages"), bytes: z.number().int().positive().multipleOf(PAGE_BYTES) }),
   z.object({ type: z.literal("images"), files: z.array(fileSchema).max(10_000) }),
   /** Everything has been sent: from here on the source cannot know who has the room until it is answered. */
   z.object({ type: z.literal("restore") }),
@@ -141,7 +147,7 @@ export class ImageWire implements Disposable {
   }
 
   /** @throws CentroidError HOST_LOST when the connection ends */
-  async #write(chunk: Buffer): Promise<void> {
+  async write(chunk: Buffer): Promise<void> {
     if (!this.#ended && this.#socket.write(chunk)) return;
     if (!this.#ended)
       await new Promise<void>((resolve) => {
@@ -155,36 +161,14 @@ export class ImageWire implements Disposable {
     if (this.#ended) throw hungUp();
   }
 
-  /** Sends every file of a folder, after a message that lists them. */
-  async sendFolder(folder: string): Promise<void> {
-    const names = (await readdir(folder)).sort();
-    const files = await Promise.all(
-      names.map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })),
-    );
-    this.send({ type: "images", files });
-    for (const { name } of files)
-      for await (const chunk of createReadStream(join(folder, name), { highWaterMark: CHUNK_BYTES }))
-        await this.#write(chunk);
-  }
-
-  /** Writes the files of a message into a folder. */
-  async receiveFolder(
-    { files }: Extract<ToDestination, { type: "images" }>,
-    folder: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const { name, bytes } of files) {
-      const file = openSync(join(folder, name), "wx", 0o600);
-      try {
-        let left = bytes;
-        while (left > 0) {
-          const chunk = this.#take(left);
-          // The folder is memory: waiting for a thread would take longer than writing does.
-          if (chunk === undefined) await this.#more(signal);
-          else left -= writeAll(file, chunk);
-        }
-      } finally {
-        closeSync(file);
+  /** Hands so many bytes of what comes to `put`, in order. */
+  async read(bytes: number, put: (chunk: Buffer) => void, signal: AbortSignal): Promise<void> {
+    for (let left = bytes; left > 0; ) {
+      const chunk = this.#take(left);
+      if (chunk === undefined) await this.#more(signal);
+      else {
+        put(chunk);
+        left -= chunk.length;
       }
     }
   }
@@ -192,12 +176,6 @@ export class ImageWire implements Disposable {
   [Symbol.dispose](): void {
     this.#socket.destroy();
   }
-}
-
-function writeAll(file: number, chunk: Buffer): number {
-  for (let written = 0; written < chunk.length; )
-    written += writeSync(file, chunk, written, chunk.length - written);
-  return chunk.length;
 }
 
 const hungUp = (): CentroidError => new CentroidError("HOST_LOST", "the other host's agent has hung up");

@@ -5,16 +5,24 @@
  */
 import { stat } from "node:fs/promises";
 import { networkOf, SandboxSilenceMeter } from "@centroid/agent";
-import { CentroidError, type MigrationPhase, type RoomReport, type Transfer } from "@centroid/protocol";
+import {
+  CentroidError,
+  type Mechanism,
+  type MigrationPhase,
+  type RoomReport,
+  type Transfer,
+} from "@centroid/protocol";
 import type { RoomMoveRequest } from "@centroid/room-host";
 import type { Containers } from "../container/containers.js";
 import { ImageFolder } from "../container/image-folder.js";
 import { removeMark, writeMark } from "../container/move-mark.js";
 import { privateBytes } from "../container/processes.js";
 import { type Criu, dump } from "../criu/criu.js";
+import { copyAhead } from "./copy-ahead.js";
+import { sendFolder } from "./image-files.js";
 import { dialDestination, type ImageWire, toSourceSchema } from "./image-wire.js";
 import { containerMisfit, offeredPlace, readContainerOffer } from "./offer.js";
-import type { ContainerPredictor } from "./predict.js";
+import type { ContainerMechanism, ContainerPredictor } from "./predict.js";
 
 /** The destination has made a place, or restored the room, by then; longer, and the broker asks it. */
 const ANSWER_TIMEOUT_MS = 15_000;
@@ -93,7 +101,9 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   const { roomId, migrationId } = request;
   const { config } = containers;
   const [ip = ""] = address.split(":");
-  const predicted = predictor.predict(await privateBytes(await containers.require(roomId)));
+  const running = await containers.require(roomId);
+  const ownBytes = await privateBytes(running);
+  const wanted = mechanismOf(request.mechanism) ?? predictor.choose(ownBytes);
   const { prefixBits } = networkOf(config.network);
   const { gateway } = config;
   const mac = options.macOf(ip);
@@ -104,6 +114,9 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   // A silence is measured from a beat on; one that begins before the first is not seen.
   await silence?.beatsAgain(BEAT_AGAIN_MS);
 
+  const ahead = wanted === "precopy" ? await copyAhead(running, wire, signal) : undefined;
+  const mechanism = ahead === undefined ? "stop-and-copy" : wanted;
+  const predicted = predictor.predict(mechanism, ownBytes);
   const report = await options.report();
 
   enter(options, progress, "frozen");
@@ -117,7 +130,7 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   await dump(criu, { pid, networkInode, images: images.path, work: containers.folder(roomId) });
   signal.throwIfAborted();
   enter(options, progress, "copying");
-  await wire.sendFolder(images.path);
+  await sendFolder(wire, images.path, ahead?.sent);
   signal.throwIfAborted();
   progress.shipped = report;
   enter(options, progress, "switching", wire.bytesSent);
@@ -128,17 +141,30 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
 
   enter(options, progress, "releasing", bytes);
   await containers.destroy(roomId).catch(() => undefined);
-  predictor.learn(predicted, tookMs, bytes);
+  predictor.learn(mechanism, predicted, tookMs, bytes);
   const measured = silence !== undefined && (await silence.beatsAgain(BEAT_AGAIN_MS));
   endPhase(progress.phases);
   return {
-    mechanism: "stop-and-copy",
+    mechanism,
     bytes,
-    rounds: 1,
+    rounds: 1 + (ahead?.rounds ?? 0),
     phases: progress.phases,
     predicted,
     ...(measured && { silenceMs: silence.longestMs }),
   };
+}
+
+/** What was ordered; nothing if it is to be chosen. @throws CentroidError */
+function mechanismOf(ordered: Mechanism): ContainerMechanism | undefined {
+  switch (ordered) {
+    case "stop-and-copy":
+    case "precopy":
+      return ordered;
+    case "hybrid":
+      return undefined;
+    default:
+      throw stays(`containers do not move by ${ordered}`);
+  }
 }
 
 async function answer(

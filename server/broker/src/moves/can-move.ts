@@ -1,5 +1,5 @@
 /** May this room move to that host? Pure; one reason per error, each with what to do. */
-import { CentroidError } from "@centroid/protocol";
+import { type CarrierKind, CentroidError, type OrderedMechanism } from "@centroid/protocol";
 import type { HostEntry } from "../hosts/host-registry.js";
 import type { RoomEntry } from "../rooms/room-registry.js";
 
@@ -55,4 +55,25 @@ export function assertCanMove(room: RoomEntry, to: HostEntry): void {
     throw new CentroidError("ROOM_TYPE_UNKNOWN", `host ${hostId} has no room type "${room.name}"`);
   if (to.roomIds.size >= capacityRooms)
     throw new CentroidError("HOST_FULL", `host ${hostId} is full (${capacityRooms} rooms); choose another`);
+}
+
+const MECHANISMS: Readonly<Record<CarrierKind, readonly OrderedMechanism[]>> = {
+  process: [],
+  vm: ["precopy", "postcopy"],
+  container: ["precopy", "stop-and-copy"],
+};
+
+/** @throws CentroidError BAD_REQUEST if rooms of its kind do not move like that */
+export function assertMechanism(
+  { roomId, carrier }: RoomEntry,
+  mechanism: OrderedMechanism | undefined,
+): void {
+  const known = MECHANISMS[carrier];
+  if (mechanism === undefined || known.includes(mechanism)) return;
+  throw new CentroidError(
+    "BAD_REQUEST",
+    known.length === 0
+      ? `room ${roomId} runs in a process: it moves by hand-off, without --mechanism`
+      : `room ${roomId} moves by ${known.join(" or ")}, not by ${mechanism}`,
+  );
 }

@@ -27,9 +27,8 @@ export interface MoveOrder {
 export function mechanismOf(carrier: CarrierKind | undefined): Mechanism {
   switch (carrier) {
     case "vm":
-      return "hybrid";
     case "container":
-      return "stop-and-copy";
+      return "hybrid";
     case "process":
     case undefined:
       return "handoff";

@@ -7,8 +7,8 @@ import {
   CentroidError,
   type MigrationView,
   type MoveReason,
+  type OrderedMechanism,
   type Receipt,
-  type VmMechanism,
 } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
@@ -21,7 +21,7 @@ import type { RoomEvents } from "../rooms/room-events.js";
 import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
 import type { JournalEntry, Store } from "../store/store.js";
 import { ActiveMoves } from "./active-moves.js";
-import { assertCanMove } from "./can-move.js";
+import { assertCanMove, assertMechanism } from "./can-move.js";
 import { destinationOf } from "./destination.js";
 import { Migration, mechanismOf, movesWithSandbox } from "./migration.js";
 import type { MoveEvents } from "./move-events.js";
@@ -85,17 +85,13 @@ export class Migrator {
     roomId: string,
     toHostId: string,
     reason: MoveReason,
-    mechanism?: VmMechanism,
+    mechanism?: OrderedMechanism,
   ): Promise<Receipt> {
     const { hosts, rooms, store, clock, newId } = this.#options;
     const room = rooms.require(roomId);
     assertCanMove(room, hosts.require(toHostId));
     this.#options.assertWritable();
-    if (mechanism !== undefined && room.carrier !== "vm")
-      throw new CentroidError(
-        "BAD_REQUEST",
-        `room ${roomId} does not run in a virtual machine: it moves by hand-off, without --mechanism`,
-      );
+    assertMechanism(room, mechanism);
     const toEpoch = await store.nextEpoch(roomId, highestEpoch(room));
     // Room and host may have changed while the store was asked.
     assertCanMove(room, hosts.require(toHostId));

@@ -3,8 +3,8 @@ import {
   controlRoutes,
   type Decision,
   type MoveRequest,
+  orderedMechanismSchema,
   printableValues,
-  vmMechanismSchema,
 } from "@centroid/protocol";
 import { type Command, Option } from "commander";
 import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
@@ -73,8 +73,8 @@ export function registerOperate(program: Command): void {
     .addOption(
       new Option(
         "--mechanism <how>",
-        "for rooms in virtual machines (default: the cheapest by prediction)",
-      ).choices(vmMechanismSchema.options),
+        "for rooms in virtual machines and containers (default: the cheapest by prediction)",
+      ).choices(orderedMechanismSchema.options),
     )
     .action(
       (roomId: string, hostId: string, { mechanism, ...flags }: BrokerFlags & Omit<MoveRequest, "hostId">) =>
