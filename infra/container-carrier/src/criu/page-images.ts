@@ -23,7 +23,7 @@ export interface PageImage {
   readonly runs: readonly PageRun[];
 }
 
-export interface PageRun {
+interface PageRun {
   readonly firstPage: number;
   readonly pages: number;
 }
@@ -40,7 +40,7 @@ export async function readPageImages(folder: string): Promise<PageImage[]> {
 }
 
 /** @param bytes of a `pagemap-PID.img` @returns nothing if it is not as expected */
-export function pageImageOf(pid: number, bytes: Buffer): PageImage | undefined {
+function pageImageOf(pid: number, bytes: Buffer): PageImage | undefined {
   if (bytes.length < HEADER_BYTES) return undefined;
   if (bytes.readUInt32LE(0) !== COMMON_MAGIC || bytes.readUInt32LE(4) !== PAGEMAP_MAGIC) return undefined;
   const [head, ...entries] = messages(bytes.subarray(HEADER_BYTES));

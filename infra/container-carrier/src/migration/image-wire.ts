@@ -20,7 +20,6 @@ const STALL_MS = 3_000;
 
 /** So many pages from a place of what came before, or from what follows if there is no place. */
 const pieceSchema = z.tuple([z.number().int().nonnegative().nullable(), z.number().int().positive()]);
-export type Piece = z.output<typeof pieceSchema>;
 
 /** Of criu's: the name is a file's, never a path. */
 const fileSchema = z.object({
