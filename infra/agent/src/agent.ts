@@ -146,6 +146,8 @@ export class Agent implements AsyncDisposable {
         if (!this.#welcomed && this.#options.config.warm)
           for (const carrier of this.#carriers) carrier.warmUp();
         this.#welcomed = true;
+        // Before any order of that broker.
+        this.#renew();
         this.#refusals.delete(link);
         onConnected();
         return;

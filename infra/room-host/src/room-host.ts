@@ -294,6 +294,9 @@ export class RoomHost {
     request: Extract<AgentRequest, { method: "restoreRoom" }>,
   ): Promise<AgentResults["restoreRoom"]> {
     const { roomId, name, epoch, migrationId } = request;
+    // The order may have waited at an agent that stood still: the broker has asked another host since.
+    if (!this.#mayRun())
+      throw new CentroidError("HOST_LOST", "this host has lost contact with every broker; ask another");
     const present = this.#rooms.get(roomId);
     if (present !== undefined && present.epoch >= epoch)
       throw new CentroidError("STALE_EPOCH", `room ${roomId} is here at epoch ${present.epoch} already`);
