@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CentroidRoom } from "@centroid/sdk";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 
 interface CalcState {
@@ -15,6 +15,7 @@ type CalcRoom = CentroidRoom<CalcState>;
 
 let pair: PairOfHosts;
 let folder: string;
+const joined: CalcRoom[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "centroid-workers-"));
   pair = await PairOfHosts.start(join(import.meta.dirname, "../fixtures/worker-rooms"), 0, 0, 50);
@@ -28,7 +29,11 @@ async function calc(
   options: object = {},
 ): Promise<{ roomId: string; room: CalcRoom; join: () => Promise<CalcRoom> }> {
   const roomId = await pair.create("calc", options);
-  const join = (): Promise<CalcRoom> => pair.client().joinById<CalcState>(roomId) as Promise<CalcRoom>;
+  const join = async (): Promise<CalcRoom> => {
+    const room = (await pair.client().joinById<CalcState>(roomId)) as CalcRoom;
+    joined.push(room);
+    return room;
+  };
   return { roomId, room: await join(), join };
 }
 
@@ -44,13 +49,20 @@ function stream(
     const books = { asked: 0, wrong: [] as number[], sum: 0 };
     while (!signal.aborted) {
       const n = ++books.asked;
-      const answer = await ask(room, { n, ms: 4 });
+      // Bytes inside: the transport takes the memory of what it receives back.
+      const bytes = new Uint8Array(5_000).fill(n % 256);
+      const answer = await ask(room, { n, ms: 4, ...(n < 256 && { bytes }) });
       if (answer !== n * n) books.wrong.push(n);
       books.sum += answer;
     }
     return books;
   })();
 }
+
+// A later test ends a host: nobody is to wait for what was there.
+afterEach(async () => {
+  await Promise.all(joined.splice(0).map((room) => room.leave()));
+});
 
 describe("workers of a room", () => {
   it("answer each request once while the room moves to and fro, and report what that costs", async () => {

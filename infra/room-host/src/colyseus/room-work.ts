@@ -136,8 +136,9 @@ export class RoomWork implements HostWorkers {
     maxPerPlayer: number,
   ): void {
     const { room, activity } = this.#options;
-    room.onMessage(type, (client: Client, message: unknown, context: Context) => {
+    room.onMessage(type, (client: Client, received: unknown, context: Context) => {
       const frame = this.#frame;
+      const message = copyOf(received);
       const reply = (async () => {
         if (this.unanswered(client.sessionId).length >= maxPerPlayer)
           throw new CentroidError(
@@ -145,7 +146,6 @@ export class RoomWork implements HostWorkers {
             `${maxPerPlayer} requests without an answer already; wait for one before the next`,
           );
         const input = inputOf === undefined ? message : refusable(() => inputOf(client, message));
-        // A copy: the transport takes its memory back.
         const request = { sessionId: client.sessionId, frame: Buffer.from(frame ?? []) };
         this.#open.add(request);
         let outcome: WorkOutcome;
@@ -181,9 +181,10 @@ export class RoomWork implements HostWorkers {
     if (this.#ended) throw new CentroidError("WORK_FAILED", "the room has ended here");
     if (this.#cancels.size >= maxQueued)
       throw new CentroidError("WORK_QUEUE_FULL", `${maxQueued} requests wait already; try again shortly`);
+    const copy = copyOf(input);
     return await new Promise<WorkOutcome>((resolve) => {
       const cancel = pool.run({
-        input: tight(input),
+        input: copy,
         timeoutMs,
         settle: (outcome) => {
           this.#cancels.delete(cancel);
@@ -234,5 +235,14 @@ function outputOf(outcome: WorkOutcome): unknown {
   return outcome.output;
 }
 
-/** Bytes alone, without the packet that they came in: a structured clone takes all of the memory behind a view. */
-const tight = (input: unknown): unknown => (input instanceof Uint8Array ? new Uint8Array(input) : input);
+/**
+ * The transport takes the memory behind a message's bytes back when its handler returns, and work is done later.
+ * @throws CentroidError WORK_FAILED if it holds functions or the like
+ */
+function copyOf<T>(value: T): T {
+  try {
+    return structuredClone(value);
+  } catch (cause) {
+    throw new CentroidError("WORK_FAILED", `this cannot go to a worker: ${String(cause)}`, { cause });
+  }
+}
