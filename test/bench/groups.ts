@@ -12,6 +12,7 @@ export type GroupName =
   | "message-cpu"
   | "peer"
   | "placement"
+  | "vision"
   | "wan";
 
 /** For groups that can be made smaller or larger; the others know one size. */
@@ -68,6 +69,10 @@ export const GROUPS: Record<GroupName, Group> = {
   placement: {
     about: "how near placement comes to the optimum, and what an evaluation costs",
     load: async () => (await import("./placement.js")).placement,
+  },
+  vision: {
+    about: "what a picture takes at the edge, how late rooms tick beside it, and a stream through moves",
+    load: async () => (await import("./vision.js")).vision,
   },
   wan: {
     about: "silence of moves between hosts 20, 90 and 230 ms apart, direct and by a gateway",

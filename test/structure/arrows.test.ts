@@ -12,7 +12,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "client/bots": ["client/protocol", "client/sdk", "placement"],
   "client/dashboard": ["client/protocol"],
   "client/naf-adapter": ["client/sdk"],
-  "client/demo": ["client/naf-adapter", "client/sdk"],
+  "client/demo": ["client/naf-adapter", "client/room", "client/sdk"],
   "client/create-centroid": [],
   "infra/node-libvirt": [],
   "infra/room-host": ["client/protocol", "client/room"],

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { seededRandom } from "@centroid/placement";
 import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
+import { PLAYABLE_ROOMS } from "./player/behaviours.js";
 import { type ToWorker, toParentSchema } from "./process/messages.js";
 import { type BotProgress, type BotReport, ReportBuilder } from "./report/report.js";
 import type { PlayerPlan } from "./scenarios/plan.js";
@@ -31,7 +32,8 @@ const optionsSchema = z.strictObject({
   /** Processes; by default one per core, at most four: the players share the machine with the hosts. */
   workers: z.number().int().min(1).max(64).default(Math.min(4, availableParallelism())),
   emulatorControlUrl: z.url().optional(),
-  roomType: z.enum(["arena", "plaza"]).default("arena"),
+  /** Which demo room they play; by default what the scenario is about. */
+  roomType: z.enum(PLAYABLE_ROOMS).optional(),
   inputsPerSecond: z.number().positive().max(60).default(5),
 });
 
@@ -49,7 +51,8 @@ export async function runBots({ onProgress, signal, ...rest }: RunBotsOptions): 
   const parsed = optionsSchema.safeParse(rest);
   if (!parsed.success) throw new CentroidError("CONFIG_INVALID", `bots: ${z.prettifyError(parsed.error)}`);
   const options = parsed.data;
-  const { players, scenario, durationMs, legMs, seed, roomType } = options;
+  const { players, scenario, durationMs, legMs, seed } = options;
+  const roomType = options.roomType ?? (scenario === "vision" ? "vision" : "arena");
   const rooms = Math.min(options.rooms, players);
   const workers = Math.min(options.workers, rooms);
   const plans = BOT_SCENARIOS[scenario]({

@@ -1,4 +1,5 @@
 /** How a bot plays each demo room: what it sends, and where the room keeps its count. */
+import { readFileSync } from "node:fs";
 import type { Uniform } from "../measure/random.js";
 
 /** The room's own count of one player's numbered messages (the demo rooms' ledger). */
@@ -38,12 +39,16 @@ export interface Behaviour {
   readonly broadcastType: string;
   readonly ledgerOf: (state: BotView, sessionId: string) => LedgerView | undefined;
   /** The next numbered message, and now and then one that makes the room broadcast. */
+  /** Its messages are requests: the next one waits for the answer, as whoever looks at the answers would. */
+  readonly asks?: boolean;
   readonly play: (state: BotView, numbered: { n: number; nonce: number }, random: Uniform) => Outgoing[];
 }
 
 /** Of the inputs: often enough to count broadcasts, rarely enough not to drown the room in them. */
 const FIRE_SHARE = 0.1;
 const EMOTE_SHARE = 0.05;
+/** 320 x 240, two drawn faces. */
+export const TEST_PICTURE: Uint8Array = readFileSync(new URL("../../data/faces.jpg", import.meta.url));
 /** Hands shake by this much, in units of the field. */
 const AIM_ERROR = 10;
 
@@ -71,5 +76,14 @@ const plaza: Behaviour = {
   },
 };
 
-export const BEHAVIOURS = { arena, plaza } as const satisfies Record<string, Behaviour>;
+/** A camera: pictures with a face in them. */
+const vision: Behaviour = {
+  broadcastType: "seen",
+  ledgerOf: (state, sessionId) => state.players?.get(sessionId)?.ledger,
+  asks: true,
+  play: (_state, numbered) => [{ type: "see", message: { ...numbered, jpeg: TEST_PICTURE } }],
+};
+
+export const BEHAVIOURS = { arena, plaza, vision } as const satisfies Record<string, Behaviour>;
 export type PlayableRoom = keyof typeof BEHAVIOURS;
+export const PLAYABLE_ROOMS = Object.keys(BEHAVIOURS) as PlayableRoom[];

@@ -14,6 +14,8 @@ import type { Behaviour, BotView } from "./behaviours.js";
 /** How long the last messages may take to show up in the room's books before they count as lost. */
 const SETTLE_TIMEOUT_MS = 5_000;
 const ECHO_INTERVAL_MS = 1_000;
+/** Longer than a lost host takes to be replaced. */
+const REQUEST_TIMEOUT_MS = 15_000;
 /** A host that does not answer a good-bye by then is not waited for. */
 const LEAVE_TIMEOUT_MS = 2_000;
 
@@ -34,6 +36,8 @@ export class BotSession {
   /** Moves whose silence is not over yet. */
   readonly #pendingSilences = new Set<() => void>();
   #nextEcho = 0;
+  /** A request has no answer yet. */
+  #asking = false;
   #sent = 0;
   #checksum = 0;
   /** Called on every state update while the end is awaited. */
@@ -114,14 +118,30 @@ export class BotSession {
 
   #input(): void {
     const { room, behaviour, random, tally } = this.#options;
+    if (this.#asking) return;
     const n = this.#sent + 1;
     const nonce = Math.floor(random() * 2 ** 32);
     for (const { type, message } of behaviour.play(room.state, { n, nonce }, random)) {
-      room.send(type, message);
+      if (behaviour.asks === true) void this.#ask(type, message);
+      else room.send(type, message);
       tally.now.sent += 1;
     }
     this.#sent = n;
     this.#checksum = expectedChecksum(this.#checksum, n, nonce);
+  }
+
+  async #ask(type: string, message: Readonly<Record<string, unknown>>): Promise<void> {
+    const { room, tally } = this.#options;
+    const startedAtMs = performance.now();
+    this.#asking = true;
+    try {
+      await room.request(type as never, message as never, { timeout: REQUEST_TIMEOUT_MS });
+      tally.now.rttMs.push(performance.now() - startedAtMs);
+    } catch (cause) {
+      if (this.#playing) tally.error(cause);
+    } finally {
+      this.#asking = false;
+    }
   }
 
   #echo(): void {
@@ -133,7 +153,7 @@ export class BotSession {
   }
 
   #echoed(t: number): void {
-    const { tally } = this.#options;
+    const { tally, behaviour } = this.#options;
     tally.now.received += 1;
     const sentAtMs = this.#echoes.get(t);
     if (sentAtMs === undefined) {
@@ -141,7 +161,7 @@ export class BotSession {
       return;
     }
     this.#echoes.delete(t);
-    tally.now.rttMs.push(performance.now() - sentAtMs);
+    if (behaviour.asks !== true) tally.now.rttMs.push(performance.now() - sentAtMs);
     this.#onUpdate?.();
   }
 

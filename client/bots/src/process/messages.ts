@@ -1,6 +1,7 @@
 /** Parent and worker processes talk in these, over Node's IPC. */
 import { z } from "zod";
 import { tallySchema } from "../measure/tally.js";
+import { PLAYABLE_ROOMS } from "../player/behaviours.js";
 
 const planSchema = z.object({
   playerId: z.string(),
@@ -15,7 +16,7 @@ export const toWorkerSchema = z.discriminatedUnion("type", [
     type: z.literal("start"),
     brokerUrl: z.string(),
     emulatorControlUrl: z.string().optional(),
-    roomType: z.enum(["arena", "plaza"]),
+    roomType: z.enum(PLAYABLE_ROOMS),
     inputsPerSecond: z.number().positive(),
     seed: z.number().int(),
     plans: z.array(planSchema),

@@ -107,6 +107,7 @@ export const BOT_SCENARIOS = {
   commute,
   churn,
   crowd,
+  vision: commute,
 } as const satisfies Record<string, BotScenario>;
 export type ScenarioName = keyof typeof BOT_SCENARIOS;
 export const SCENARIO_NAMES = Object.keys(BOT_SCENARIOS) as ScenarioName[];

@@ -49,3 +49,16 @@ export const releaseSchema = z.object({ hand: handSchema, velocity: velocitySche
 export const signalSchema = z.object({ to: z.string().max(64), data: z.string().max(20_000) });
 export const emoteSchema = z.object({ kind: z.enum(["wave", "laugh", "clap"]) });
 export const joinSchema = z.object({ name: z.string().min(1).max(40).optional() }).optional();
+/** Pictures are 320 x 240; a camera's JPEG of that size has 4 to 13 KB. */
+const MAX_JPEG_BYTES = 40_000;
+/** A picture to look at. */
+export const lookSchema = z.object({
+  ...numbered,
+  jpeg: z
+    .instanceof(Uint8Array, { error: "a picture is the bytes of a JPEG" })
+    .refine((bytes) => bytes.byteLength <= MAX_JPEG_BYTES, `a picture has at most ${MAX_JPEG_BYTES} bytes`)
+    .refine((bytes) => bytes[0] === 0xff && bytes[1] === 0xd8, "a picture is a JPEG"),
+});
+export type LookMessage = z.infer<typeof lookSchema>;
+/** Whether to get the others' pictures. */
+export const watchSchema = z.boolean();

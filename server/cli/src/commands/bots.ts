@@ -3,6 +3,8 @@ import { writeFile } from "node:fs/promises";
 import {
   type BotProgress,
   type BotReport,
+  PLAYABLE_ROOMS,
+  type PlayableRoom,
   renderHtmlReport,
   reportRows,
   runBots,
@@ -23,7 +25,7 @@ interface BotsFlags extends BrokerFlags {
   leg?: number;
   seed: number;
   workers?: number;
-  roomType: "arena" | "plaza";
+  roomType?: PlayableRoom;
   rate: number;
   html?: string;
 }
@@ -46,7 +48,10 @@ export function registerBots(program: Command): void {
     .option("--seed <number>", "seed of the run; equal seeds plan equal runs", wholeNumber, 1)
     .option("--workers <number>", "number of processes (default: one per core, at most 4)", wholeNumber)
     .addOption(
-      new Option("--room-type <type>", "demo room to play").choices(["arena", "plaza"]).default("arena"),
+      new Option(
+        "--room-type <type>",
+        "demo room to play (default: arena; vision in the scenario vision)",
+      ).choices(PLAYABLE_ROOMS),
     )
     .option("--rate <number>", "messages per bot and second", Number, 5)
     .option("--html <file>", "write an HTML report with plots")
@@ -80,7 +85,7 @@ async function play(flags: BotsFlags): Promise<BotReport> {
       scenario: flags.scenario,
       durationMs: flags.duration,
       seed: flags.seed,
-      roomType: flags.roomType,
+      ...(flags.roomType !== undefined && { roomType: flags.roomType }),
       inputsPerSecond: flags.rate,
       ...(flags.leg !== undefined && { legMs: flags.leg }),
       ...(flags.workers !== undefined && { workers: flags.workers }),

@@ -39,7 +39,10 @@ export function registerDemo(program: Command): void {
       try {
         const config = await loadConfig({ ...flags, emulate: true, hosts: 6 });
         // The broker's parts take as long to load as all the rest; other commands need none of them.
-        const { startDeployment } = await import("../deployment/deployment.js");
+        const [{ startDeployment }, { hasVision }] = await Promise.all([
+          import("../deployment/deployment.js"),
+          import("@centroid/demo"),
+        ]);
         await using deployment = await startDeployment(config, {
           // What ends because everything ends is no news.
           notice: (line) => void (stop.aborted || notice(printable(line))),
@@ -48,7 +51,7 @@ export function registerDemo(program: Command): void {
         });
         const { broker, emulator, adminToken } = deployment;
         if (asJson) print(JSON.stringify({ type: "started", url: broker.url, emulated: true }));
-        else print(welcome(deployment, players, games));
+        else print(welcome(deployment, players, games, hasVision()));
         const bots = play(broker.url, emulator?.controlUrl, players, games, stop);
         const lines = new EventLines();
         const shown = (async () => {
@@ -72,6 +75,7 @@ function welcome(
   { broker, agents, adminToken, tokenIsFresh }: Deployment,
   players: number,
   games: number,
+  sees: boolean,
 ): string {
   return [
     "",
@@ -79,6 +83,9 @@ function welcome(
     `  map         ${color.cyan(`${broker.url}/`)}`,
     `  play        ${color.cyan(`${broker.url}/play/`)}`,
     `  meet        ${color.cyan(`${broker.url}/vr/`)} ${color.dim("desktop or headset")}`,
+    ...(sees
+      ? [`  see         ${color.cyan(`${broker.url}/see/`)} ${color.dim("camera or drawn clip")}`]
+      : []),
     `  hosts       ${agents.length} edge agents, each a process of its own`,
     `  players     ${players} bots in ${games} rooms, travelling with the sun`,
     `  distances   ${color.yellow("emulated")} on the wire from measured round trips`,
