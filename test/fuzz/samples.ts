@@ -15,6 +15,8 @@ export const clientControl = [
   { type: "report", migrationId: "m1", gapMs: 52.5, patchRateMs: 50, lost: 0, duplicated: 0 },
 ];
 const record = {
+  heap: [],
+  views: [],
   clock: { elapsedMs: 5, timers: [], fixedTick: 0 },
   patchRateMs: 50,
   metadata: new Map([["a", new Date(0)]]),
@@ -61,7 +63,7 @@ export const roomRecords = [
   },
 ];
 export const checkpoints = [
-  { format: 2, options: {}, hasState: true, nodes, nextRefId: 9, stateHash: "h", takenAtMs: 1, room: record },
+  { format: 3, options: {}, hasState: true, nodes, nextRefId: 9, stateHash: "h", takenAtMs: 1, room: record },
 ];
 
 const report = {

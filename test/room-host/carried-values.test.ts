@@ -3,11 +3,27 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { pack, unpack } from "../../infra/room-host/dist/transfer/packing.js";
-import { type CarriedValue, carry, uncarry } from "../../infra/room-host/dist/values/carried-values.js";
+import {
+  type CarriedObject,
+  type CarriedValue,
+  IncomingValues,
+  OutgoingValues,
+} from "../../infra/room-host/dist/values/carried-values.js";
+
+interface Sent {
+  heap: CarriedObject[];
+  roots: CarriedValue[];
+}
 
 /** There and back by the bytes that a hand-off sends. */
-const arrives = (value: unknown): unknown =>
-  uncarry(unpack(pack(carry(value, "it")), z.custom<CarriedValue>(), "value"));
+function arrive(values: readonly unknown[]): unknown[] {
+  const outgoing = new OutgoingValues();
+  const roots = values.map((value) => outgoing.add(value, "it"));
+  const sent = unpack(pack({ heap: outgoing.heap, roots }), z.custom<Sent>(), "values");
+  const incoming = new IncomingValues(sent.heap);
+  return sent.roots.map((root) => incoming.get(root));
+}
+const arrives = (value: unknown): unknown => arrive([value])[0];
 
 it.each<[string, unknown]>([
   [
@@ -68,5 +84,16 @@ it.each<[unknown, string]>([
   [[new WeakMap()], "it at [0] is an instance of WeakMap"],
   [new (class Scores extends Map {})(), "it is an instance of Scores"],
 ])("what cannot go is refused with the path to it", (value, reason) => {
-  expect(() => carry(value, "it")).toThrow(reason);
+  expect(() => new OutgoingValues().add(value, "it")).toThrow(reason);
+});
+
+it("what several values point at is one object there, too, and a value that cannot go leaves nothing behind", () => {
+  const shared = { n: 1 };
+  const [list, byName] = arrive([[shared], new Map([["one", shared]])]) as [object[], Map<string, object>];
+  expect(byName.get("one")).toBe(list[0]);
+  const outgoing = new OutgoingValues();
+  expect(() => outgoing.add({ shared, bad: () => 1 }, "it")).toThrow("it at .bad is a function");
+  expect(outgoing.heap).toEqual([]);
+  const root = outgoing.add([shared], "it");
+  expect(new IncomingValues(outgoing.heap).get(root)).toEqual([{ n: 1 }]);
 });

@@ -22,7 +22,7 @@ class CounterRoom extends Room {
 }
 
 /** What was said to rooms elsewhere. */
-const published: [topic: string, data: unknown][] = [];
+const published: [topic: string, data: unknown, id: string][] = [];
 let next = 0;
 let room: MovableRoom & CounterRoom;
 beforeAll(async () => {
@@ -138,10 +138,13 @@ it("a room hears what others publish, while it runs and for as long as it is the
   const said = { at: [1], none: undefined };
   presence.publish("news", said);
   expect(heard).toEqual([{ at: [1] }]);
-  expect(published.splice(0)).toEqual([["news", { at: [1] }]]);
+  expect(published.splice(0)).toEqual([["news", { at: [1] }, expect.any(String)]]);
   room.move.clock.hold();
   presence.publish("news", "while it stands still");
+  presence.publish("news", "and heard at another host");
+  room.move.heard.import([published.splice(0).at(-1)![2]]);
   room.move.clock.resume();
+  expect(heard.splice(1)).toEqual(["while it stands still"]);
   presence.unsubscribe("news", () => undefined);
   presence.publish("news", 2);
   expect(await presence.channels()).toEqual(["news"]);
@@ -173,6 +176,7 @@ it("a room whose last player leaves right after it has come here ends with that 
     ...{
       auth: record.extra,
       userData: record.extra,
+      own: [],
       joinedAtMs: 0,
       view: undefined,
       received: 0,

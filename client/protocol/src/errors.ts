@@ -46,25 +46,35 @@ export type ErrorCode = z.infer<typeof errorCodeSchema>;
 export const wireErrorSchema = z.object({
   code: errorCodeSchema,
   message: z.string().check(z.maxLength(2000)),
+  /** What the author of a room gave with it, such as Colyseus' `ServerError`. */
+  authorCode: z.optional(z.int()),
 });
 export type WireError = z.infer<typeof wireErrorSchema>;
 
 /** An expected failure. `message` names the cause and the remedy in one line. */
 export class CentroidError extends Error {
   readonly code: ErrorCode;
+  /** What the author of a room gave with it, such as Colyseus' `ServerError`. */
+  readonly authorCode: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { authorCode?: number | undefined },
+  ) {
     super(message, options);
     this.name = "CentroidError";
     this.code = code;
+    this.authorCode = options?.authorCode;
   }
 
   toWire(): WireError {
-    return { code: this.code, message: this.message };
+    const { code, message, authorCode } = this;
+    return { code, message, ...(authorCode !== undefined && { authorCode }) };
   }
 
   static fromWire(error: WireError): CentroidError {
-    return new CentroidError(error.code, error.message);
+    return new CentroidError(error.code, error.message, { authorCode: error.authorCode });
   }
 
   /** Wraps anything thrown; an unexpected error becomes `INTERNAL` with its message kept. */

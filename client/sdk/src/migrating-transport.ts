@@ -36,6 +36,7 @@ const LAST_WORD_MS = 1_000;
 const CONFIRM_FRAMES = 32;
 const CONFIRM_BYTES = 64 * 1024;
 const CLOSE_NORMAL = 1000;
+const CLOSE_NO_STATUS = 1005;
 const CLOSE_ABNORMAL = 1006;
 /** Closes that nobody meant: going away, no status, abnormal, and Colyseus' "dial again". */
 const UNMEANT = new Set([1001, 1005, CLOSE_ABNORMAL, CLOSE_ROOM_MOVED]);
@@ -179,7 +180,7 @@ export class MigratingTransport {
     this.send(data);
   }
 
-  close(code = CLOSE_NORMAL, reason?: string): void {
+  close(code?: number, reason?: string): void {
     this.#leaving = true;
     this.#dropNext();
     this.#watchdog.stop();
@@ -188,9 +189,11 @@ export class MigratingTransport {
     this.#dropStandby();
     if (waited) {
       this.#recovered()?.cancel();
-      this.#ended({ code, reason: reason ?? "" });
+      this.#ended({ code: code ?? CLOSE_NO_STATUS, reason: reason ?? "" });
     }
-    this.#socket?.close(code === 1001 || code < 1000 ? CLOSE_NORMAL : code, reason);
+    // Without a code, as Colyseus does it: the room takes that for a broken connection.
+    if (code === undefined) this.#socket?.close();
+    else this.#socket?.close(code === 1001 || code < 1000 ? CLOSE_NORMAL : code, reason);
   }
 
   #relocate(): void {

@@ -2,7 +2,7 @@
  * Entry point of a room host process. Forked by the agent's process carrier; speaks `AgentRequest` over IPC
  * and ends when its parent does.
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import {
   type AgentToBroker,
@@ -111,7 +111,10 @@ async function main(): Promise<void> {
     app?: ColyseusProject;
   };
   const notice = (line: string): void => send({ type: "notice", line });
-  const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
+  const bus = new PresenceBus(
+    (topic, data, id) => send({ type: "published", topic, data, id }),
+    randomUUID(),
+  );
   const transport = await listenForPlayers(
     config.bindHost,
     (connection) => host?.accept(connection),
@@ -165,7 +168,7 @@ async function main(): Promise<void> {
       return;
     }
     if ("published" in message) {
-      bus.heard(message.published.topic, message.published.data);
+      bus.heard(message.published.topic, message.published.data, message.published.id);
       return;
     }
     if ("answered" in message) {

@@ -9,6 +9,8 @@ export const publishedSchema = z.object({
   type: z.literal("published"),
   topic: z.string().max(200),
   data: z.unknown(),
+  /** By which a room that is between two hosts hears it once. */
+  id: z.string().max(100).optional(),
 });
 export type Published = z.infer<typeof publishedSchema>;
 

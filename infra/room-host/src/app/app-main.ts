@@ -2,6 +2,7 @@
  * Entry point of a project's HTTP side: its routes, express hook, monitor and playground, in a process without rooms.
  * Its match maker sees the whole deployment. Forked by an agent; ends when its parent does.
  */
+import { randomUUID } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import { CentroidError, publishedSchema, type RoomQuestion, roomAnswerSchema } from "@centroid/protocol";
 import { authority, PendingReplies } from "@centroid/protocol/node";
@@ -22,7 +23,7 @@ const QUESTION_TIMEOUT_MS = 30_000;
 type ToAgent =
   | { type: "ready"; address: string }
   | { type: "notice"; line: string }
-  | { type: "published"; topic: string; data: unknown }
+  | { type: "published"; topic: string; data: unknown; id: string }
   | { type: "asked"; requestId: number; question: RoomQuestion }
   | { type: "failed"; message: string };
 
@@ -58,7 +59,10 @@ async function main(): Promise<void> {
     rooms: Record<string, RoomDefinition>;
     app: ColyseusProject;
   };
-  const bus = new PresenceBus((topic, data) => send({ type: "published", topic, data }));
+  const bus = new PresenceBus(
+    (topic, data, id) => send({ type: "published", topic, data, id }),
+    randomUUID(),
+  );
   const questions = new PendingReplies();
   const deployment = {
     address: "",
@@ -70,7 +74,8 @@ async function main(): Promise<void> {
   };
   process.on("message", (raw) => {
     const message = requestSchema.parse(raw);
-    if ("published" in message) bus.heard(message.published.topic, message.published.data);
+    if ("published" in message)
+      bus.heard(message.published.topic, message.published.data, message.published.id);
     else questions.reply(message.answered);
   });
   const crashed = (cause: unknown): void => {

@@ -10,7 +10,7 @@ import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../transfer/p
 import { StateHash } from "../transfer/state-hash.js";
 
 /** Of the bytes, so that a newer agent says what is wrong instead of misreading an older one's. */
-export const CHECKPOINT_FORMAT = 2;
+export const CHECKPOINT_FORMAT = 3;
 
 const checkpointSchema = z.object({
   format: z.literal(CHECKPOINT_FORMAT),

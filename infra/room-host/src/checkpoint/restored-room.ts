@@ -66,7 +66,7 @@ function fill(room: MovableRoom, { hasState, nodes, nextRefId, stateHash }: Chec
   if (hasState !== (encoder !== undefined)) {
     throw new CentroidError(
       "ROOM_ERROR",
-      "the room had a state where it was saved and has none here, or the other way round; all hosts must run the same rooms",
+      "the room had a state where it was saved and has none here, or the other way round; set it in onCreate() or as a field, and run the same rooms on all hosts",
     );
   }
   if (encoder === undefined) return;

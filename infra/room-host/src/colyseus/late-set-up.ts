@@ -10,7 +10,7 @@ import { methodName } from "./timers.js";
 type Handler = (...args: never[]) => unknown;
 
 export type LateSetUpRecord = { method: string | undefined } & (
-  | { kind: "message" | "bytes"; name: string }
+  | { kind: "message" | "bytes"; name: string; validated?: boolean }
   | { kind: "subscription"; name: string }
   | { kind: "timestep"; delayMs: number | undefined; stopped: boolean }
   | { kind: "fixed-timestep"; rate: number | undefined; subSteps: number | undefined }
@@ -22,9 +22,22 @@ export type LateSetUpCall = LateSetUpRecord extends infer R
     : never
   : never;
 
+interface SetUp<H> {
+  /** Bound to the room if it is a method. */
+  handler: H;
+  /** To be called when it is taken back. */
+  remove: () => void;
+  /** Says how it is taken back here, as it may have been at another host. */
+  undoneBy: (off: () => void) => void;
+}
+
 export class LateSetUp {
   readonly #room: Room;
   readonly #records = new Set<LateSetUpRecord>();
+  /** How to take back what onCreate() set up, in that order. */
+  readonly #early: ((() => void) | undefined)[] = [];
+  /** Places of what was taken back. */
+  readonly #takenBack = new Set<number>();
   #created = false;
 
   constructor(room: Room) {
@@ -36,23 +49,47 @@ export class LateSetUp {
     this.#created = true;
   }
 
-  /**
-   * Something is set up. A simulation takes the place of an earlier one.
-   * @returns the handler, bound to the room if it is a method, and what to call when it is taken back
-   */
-  add<H extends Handler>(call: LateSetUpCall, handler: H): { handler: H; remove: () => void } {
-    if (!this.#created) return { handler, remove: () => undefined };
-    const method = methodName(this.#room, handler);
+  /** Something is set up. A simulation takes the place of an earlier one. */
+  add<H extends Handler>(call: LateSetUpCall, handler: H): SetUp<H> {
+    if (!this.#created) return this.#addEarly(handler);
+    // Where a method is found by its name, no validator is.
+    const validated = "validated" in call && call.validated === true;
+    const method = validated ? undefined : methodName(this.#room, handler);
     const record = { ...call, method } as LateSetUpRecord;
     if (isSimulation(record))
       for (const earlier of this.#records) if (isSimulation(earlier)) this.#records.delete(earlier);
     this.#records.add(record);
     const bound = method === undefined ? handler : (handler.bind(this.#room) as H);
-    return { handler: bound, remove: () => void this.#records.delete(record) };
+    return { handler: bound, remove: () => void this.#records.delete(record), undoneBy: () => undefined };
+  }
+
+  #addEarly<H extends Handler>(handler: H): SetUp<H> {
+    const place = this.#early.push(undefined) - 1;
+    return {
+      handler,
+      remove: () => void this.#takenBack.add(place),
+      undoneBy: (off) => {
+        this.#early[place] = off;
+      },
+    };
   }
 
   export(): LateSetUpRecord[] {
     return [...this.#records];
+  }
+
+  /** Places of what onCreate() set up and was taken back since. */
+  exportTakenBack(): number[] {
+    return [...this.#takenBack];
+  }
+
+  /** Takes back what onCreate() has set up here, too. */
+  takeBack(places: readonly number[]): void {
+    for (const place of places) {
+      if (this.#takenBack.has(place)) continue;
+      this.#takenBack.add(place);
+      this.#early[place]?.();
+    }
   }
 
   /** Those that hold a closure, with what to do about them. */
@@ -129,5 +166,6 @@ function explain(record: LateSetUpRecord): string {
     : record.kind === "subscription"
       ? `the subscription to "${record.name}"`
       : `the handler of message "${record.name}"`;
-  return `${what} was set up after onCreate() with a closure, which cannot go to another host; set it up in onCreate(), pass a method of the room (this.method), or set it up again in onThaw()`;
+  const how = "validated" in record && record.validated === true ? "validator" : "closure";
+  return `${what} was set up after onCreate() with a ${how}, which cannot go to another host; set it up in onCreate(), pass a method of the room (this.method), or set it up again in onThaw()`;
 }

@@ -10,7 +10,6 @@ import {
 } from "@colyseus/core";
 import type { StateView } from "@colyseus/schema";
 import { SessionLink } from "../sessions/session-link.js";
-import { uncarry } from "../values/carried-values.js";
 import type { SessionRecord } from "./room-record.js";
 
 /** `readyState` as Colyseus reads it, from the WebSocket standard. */
@@ -107,7 +106,19 @@ export class MovableClient {
   }
 }
 
-/** A client as it was on another host: joined long ago, its frame counters where they were, no socket yet. */
+/** Fields that it has of its own accord; of Colyseus' the others begin with "_". */
+const FIELDS: ReadonlySet<string> = new Set([
+  ...["id", "sessionId", "state", "readyState", "reconnectionToken", "auth", "userData", "view"],
+]);
+
+/** Names of what the author has put on a client. */
+export const authorsFields = (client: MovableClient): string[] =>
+  Object.keys(client).filter((name) => !FIELDS.has(name) && !name.startsWith("_"));
+
+/**
+ * A client as it was on another host: joined long ago, its frame counters where they were, no socket yet and without the
+ * author's values.
+ */
 export function newClient(record: SessionRecord): MovableClient {
   const link = new SessionLink(record.centroid, { sent: record.sent, received: record.received });
   link.compares = record.compares === true;
@@ -115,7 +126,5 @@ export function newClient(record: SessionRecord): MovableClient {
   client.state = ClientState.JOINED;
   client._enqueuedMessages = record.waiting === undefined ? undefined : [...record.waiting];
   client.reconnectionToken = record.reconnectionToken;
-  client.auth = uncarry(record.auth);
-  client.userData = uncarry(record.userData);
   return client;
 }

@@ -2,9 +2,9 @@
  * Makes an author's Colyseus room movable: it can be held between two ticks, taken apart, put together
  * elsewhere and resumed there, without the author's code knowing.
  */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, type ErrorCode } from "@centroid/protocol";
 import { HOST_WORKERS, type HostWorkers, type RoomMarks } from "@centroid/room";
-import { type Client, matchMaker, type Rewind, Room } from "@colyseus/core";
+import { type Client, ErrorCode as ColyseusCode, matchMaker, type Rewind, Room } from "@colyseus/core";
 import type { Activity } from "../activity/activity.js";
 import type { WorkerPools } from "../workers/worker-pools.js";
 import type { RoomInternals } from "./core-internals.js";
@@ -47,7 +47,7 @@ export function movable(
       if (_timelineMode.call(this as never) !== undefined) this.allowRewindState();
       const presence = roomPresence(
         bus,
-        () => !this.move.clock.held,
+        this.move.heard,
         (run) => this.move.events.once("dispose", run),
         (topic, callback) => this.move.setUp.add({ kind: "subscription", name: topic }, callback),
       );
@@ -65,6 +65,12 @@ export function movable(
 
     override set roomId(roomId: string) {
       if (!rebuilding.has(super.roomId)) super.roomId = roomId;
+    }
+
+    override setSerializer(...[serializer]: Parameters<Room["setSerializer"]>): void {
+      super.setSerializer(serializer);
+      // Called by the author's constructor, this is not built yet.
+      (this as { move?: RoomMove }).move?.serialized();
     }
 
     override setTimestep(step?: (deltaMs: number) => void, delayMs?: number): void {
@@ -136,11 +142,14 @@ export function movable(
     #registered(
       kind: "message" | "bytes",
       call: (...a: unknown[]) => unknown,
-      args: readonly unknown[],
+      all: readonly unknown[],
     ): never {
+      const args = all.filter((it, i) => i < 2 || it !== undefined);
       const given = args[args.length - 1] as (...a: unknown[]) => unknown;
-      const { handler, remove } = this.move.setUp.add({ kind, name: String(args[0]) }, given);
+      const what = { kind, name: String(args[0]), ...(args.length > 2 && { validated: true }) };
+      const { handler, remove, undoneBy } = this.move.setUp.add(what, given);
       const off = call.call(this, ...this.#tracked([...args.slice(0, -1), handler])) as () => void;
+      undoneBy(off);
       return (() => {
         remove();
         off();
@@ -218,12 +227,26 @@ export const movableClients = (room: MovableRoom): MovableClient[] => [
   ...(room.clients as unknown as MovableClient[]),
 ];
 
+/** What an author's hook has thrown, with the code that players get; Colyseus' own where there is none. */
+export function authorsError(code: ErrorCode, cause: unknown, otherwise: string): CentroidError {
+  if (cause instanceof CentroidError) return cause;
+  const { code: own } = Object(cause) as { code?: unknown };
+  return new CentroidError(code, cause instanceof Error ? cause.message.slice(0, 2000) : otherwise, {
+    cause,
+    authorCode: typeof own === "number" && Number.isInteger(own) ? own : ColyseusCode.MATCHMAKE_UNHANDLED,
+  });
+}
+
 /**
  * Builds a room on this process; `name` must be defined. Colyseus' own creation path: the room may choose another id
  * in `onCreate`, and if a room with that id is here already, that one is the answer.
  */
 export async function createRoom(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
-  const recorded = await matchMaker.handleCreateRoom(name, (options ?? {}) as never, undefined, roomId);
+  const recorded = await matchMaker
+    .handleCreateRoom(name, (options ?? {}) as never, undefined, roomId)
+    .catch((cause: unknown) => {
+      throw authorsError("ROOM_ERROR", cause, "onCreate failed");
+    });
   const room = matchMaker.getLocalRoomById(recorded.roomId) as MovableRoom | undefined;
   if (room === undefined)
     throw new CentroidError("ROOM_ERROR", `room ${roomId} was disposed while it was created`);

@@ -11,6 +11,7 @@ import { RoomRewind } from "./rewind.js";
 import { RoomActivity } from "./room-activity.js";
 import { RoomClock } from "./room-clock.js";
 import { RoomPatches } from "./room-patches.js";
+import { HeardMessages } from "./room-presence.js";
 import type { SessionRecord } from "./room-record.js";
 import { RoomSnapshot } from "./room-snapshot.js";
 import { RoomWork } from "./room-work.js";
@@ -37,6 +38,7 @@ export class RoomMove {
   readonly streams = new RoomStreams();
   readonly patches = new RoomPatches();
   readonly work: RoomWork;
+  readonly heard: HeardMessages;
   readonly snapshot: RoomSnapshot;
 
   #created = false;
@@ -48,6 +50,8 @@ export class RoomMove {
     this.activity = new RoomActivity(room);
     this.clock = new RoomClock(room);
     this.work = new RoomWork({ room, clock: this.clock, activity: this.activity, pools });
+    this.heard = new HeardMessages(() => !this.clock.held);
+    this.clock.onResumed(() => this.heard.resumed());
     this.setUp = new LateSetUp(room);
     this.inputs = new RoomInputs(room);
     this.backlog = new InputBacklog({
@@ -67,6 +71,7 @@ export class RoomMove {
       rewind: this.rewind,
       streams: this.streams,
       work: this.work,
+      heard: this.heard,
       wire,
     });
   }
@@ -79,6 +84,12 @@ export class RoomMove {
     this.inputs.created();
     this.rewind.created();
     this.snapshot.created();
+    this.serialized();
+  }
+
+  /** The room has a serializer that it had not: the author has given it another state. */
+  serialized(): void {
+    if (!this.#created) return;
     const serializer = internals(this.#room)._serializer;
     const apply = serializer.applyPatches.bind(serializer);
     serializer.applyPatches = (...args: Parameters<typeof apply>): boolean => {

@@ -7,9 +7,14 @@ import { CentroidError } from "@centroid/protocol";
 import type { Presence } from "@colyseus/core";
 
 type Callback = (data: unknown) => void;
+type Listener = (data: unknown, id: string | undefined) => void;
 
 /** A message is a word to others, not a transfer. */
 const MAX_BYTES = 64 * 1024;
+/** What reaches a room while it stands still: more than that nobody says in the time that a move takes. */
+const MAX_WAITING = 10_000;
+/** So many of the messages that a room has heard last are known to it: those that may still be on their way to another host. */
+const MAX_REMEMBERED = 1_000;
 /** What of Colyseus' presence a room has not got. */
 export const REFUSED_PRESENCE = [
   "exists",
@@ -43,23 +48,29 @@ export const REFUSED_PRESENCE = [
 
 /** Who listens to what in this process. */
 export class PresenceBus {
-  readonly #byTopic = new Map<string, Set<Callback>>();
-  readonly #toOthers: (topic: string, data: unknown) => void;
+  readonly #byTopic = new Map<string, Set<Listener>>();
+  readonly #toOthers: (topic: string, data: unknown, id: string) => void;
+  readonly #name: string;
+  #published = 0;
 
-  /** @param toOthers carries a message to all other processes with rooms */
-  constructor(toOthers: (topic: string, data: unknown) => void) {
+  /**
+   * @param toOthers carries a message to all other processes with rooms
+   * @param name of this process, by which its messages are told from those of others
+   */
+  constructor(toOthers: (topic: string, data: unknown, id: string) => void, name = "") {
     this.#toOthers = toOthers;
+    this.#name = name;
   }
 
-  add(topic: string, callback: Callback): void {
+  add(topic: string, listener: Listener): void {
     const known = this.#byTopic.get(topic);
-    if (known === undefined) this.#byTopic.set(topic, new Set([callback]));
-    else known.add(callback);
+    if (known === undefined) this.#byTopic.set(topic, new Set([listener]));
+    else known.add(listener);
   }
 
-  remove(topic: string, callback: Callback): void {
+  remove(topic: string, listener: Listener): void {
     const known = this.#byTopic.get(topic);
-    known?.delete(callback);
+    known?.delete(listener);
     if (known?.size === 0) this.#byTopic.delete(topic);
   }
 
@@ -68,32 +79,86 @@ export class PresenceBus {
     const text = JSON.stringify(data) ?? "null";
     if (text.length > MAX_BYTES)
       throw new CentroidError("FRAME_TOO_LARGE", `presence: ${text.length} characters; at most ${MAX_BYTES}`);
-    this.#toOthers(topic, JSON.parse(text));
-    this.heard(topic, JSON.parse(text));
+    const id = `${this.#name}:${++this.#published}`;
+    this.#toOthers(topic, JSON.parse(text), id);
+    this.heard(topic, JSON.parse(text), id);
   }
 
   /** A message of another process. */
-  heard(topic: string, data: unknown): void {
-    for (const callback of [...(this.#byTopic.get(topic) ?? [])]) callback(data);
+  heard(topic: string, data: unknown, id: string | undefined): void {
+    for (const listener of [...(this.#byTopic.get(topic) ?? [])]) listener(data, id);
   }
 }
 
 /**
- * @param running false while the room stands still or is on its way: then it hears nothing, its other life does
+ * What presence says to a room that is between two hosts: it hears each message once, at the host where it stands still
+ * or at the one where it goes on.
+ */
+export class HeardMessages {
+  readonly #running: () => boolean;
+  #waiting: { data: unknown; id: string; handler: Callback }[] = [];
+  readonly #remembered = new Set<string>();
+
+  /** @param running false while the room stands still or is on its way */
+  constructor(running: () => boolean) {
+    this.#running = running;
+  }
+
+  hear(data: unknown, id: string | undefined, handler: Callback): void {
+    if (this.#running()) {
+      if (id !== undefined) this.#remember(id);
+      handler(data);
+    } else if (id !== undefined && this.#waiting.length < MAX_WAITING)
+      this.#waiting.push({ data, id, handler });
+  }
+
+  /** Those that need not be heard at another host. */
+  export(): string[] {
+    return [...this.#remembered];
+  }
+
+  import(ids: readonly string[]): void {
+    for (const id of ids) this.#remember(id);
+  }
+
+  /** The room goes on here. */
+  resumed(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const before = new Set(this.#remembered);
+    for (const { data, id, handler } of waiting) {
+      if (before.has(id)) continue;
+      this.#remember(id);
+      handler(data);
+    }
+  }
+
+  #remember(id: string): void {
+    this.#remembered.add(id);
+    if (this.#remembered.size <= MAX_REMEMBERED) return;
+    const [oldest] = this.#remembered;
+    if (oldest !== undefined) this.#remembered.delete(oldest);
+  }
+}
+
+/**
  * @param onEnd runs its argument when the room has ended here
  * @param onSubscribe the callback to call in place of this one, and what to do when it is taken back
  */
 export function roomPresence(
   bus: PresenceBus,
-  running: () => boolean,
+  messages: HeardMessages,
   onEnd: (run: () => void) => void,
-  onSubscribe: (topic: string, callback: Callback) => { handler: Callback; remove: () => void },
+  onSubscribe: (
+    topic: string,
+    callback: Callback,
+  ) => { handler: Callback; remove: () => void; undoneBy: (off: () => void) => void },
 ): Presence {
-  const subscriptions: { topic: string; callback: Callback; heard: Callback; remove: () => void }[] = [];
-  const drop = (matches: (topic: string, callback: Callback) => boolean): void => {
+  const subscriptions: { topic: string; callback: Callback; heard: Listener; remove: () => void }[] = [];
+  const drop = (matches: (topic: string, callback: Callback, heard: Listener) => boolean): void => {
     for (const subscription of [...subscriptions]) {
       const { topic, callback, heard, remove } = subscription;
-      if (!matches(topic, callback)) continue;
+      if (!matches(topic, callback, heard)) continue;
       remove();
       bus.remove(topic, heard);
       subscriptions.splice(subscriptions.indexOf(subscription), 1);
@@ -102,12 +167,11 @@ export function roomPresence(
   onEnd(() => drop(() => true));
   const presence = {
     async subscribe(topic: string, callback: Callback) {
-      const { handler, remove } = onSubscribe(topic, callback);
-      const heard: Callback = (data) => {
-        if (running()) handler(data);
-      };
+      const { handler, remove, undoneBy } = onSubscribe(topic, callback);
+      const heard: Listener = (data, id) => messages.hear(data, id, handler);
       subscriptions.push({ topic, callback, heard, remove });
       bus.add(topic, heard);
+      undoneBy(() => drop((_topic, _callback, its) => its === heard));
       return presence;
     },
     unsubscribe(topic: string, callback?: Callback) {

@@ -1,11 +1,12 @@
 /** A room on its way: all of it but its state graph. */
 
-import type { CarriedValue } from "../values/carried-values.js";
+import type { CarriedObject, CarriedValue } from "../values/carried-values.js";
 import type { InputRecord, InputTimeline } from "./inputs.js";
 import type { LateSetUpRecord } from "./late-set-up.js";
-import type { PlainFields } from "./plain-fields.js";
+import type { CarriedFields, PlainFields } from "./plain-fields.js";
 import type { RewindRecord } from "./rewind.js";
 import type { ClockRecord } from "./room-clock.js";
+import type { RoomSettings } from "./room-settings.js";
 import type { StreamRecord } from "./schema/streams.js";
 import type { ViewRecord } from "./schema/views.js";
 import type { TimerRecord } from "./timers.js";
@@ -20,8 +21,11 @@ export interface SessionRecord {
   reconnectionToken: string;
   auth: CarriedValue;
   userData: CarriedValue;
+  /** What the author has put on the client beside. */
+  own: CarriedFields;
   joinedAtMs: number;
-  view: ViewRecord | undefined;
+  /** Place among the room's views. */
+  view: number | undefined;
   /** Data frames so far on this session: from and to the client. */
   received: number;
   sent: number;
@@ -31,7 +35,7 @@ export interface SessionRecord {
   unanswered?: Uint8Array[];
   /** Disconnected, its seat held by allowReconnection(). */
   dropped: boolean;
-  /** Then: for how much longer, and with what code it went; nothing if the hook that holds the seat has to run again. */
+  /** Then: for how much longer, unless the hook that holds the seat has to run again, and with what code it went. */
   heldMs?: number;
   code?: number | undefined;
   /** Not back since the room was restored: for how long it is waited for, and what was said to it meanwhile. */
@@ -40,15 +44,11 @@ export interface SessionRecord {
 }
 
 /** Everything of a room but its state graph. */
-export interface CarriedRoom {
+export interface CarriedRoom extends RoomSettings {
+  /** Objects that the values here point at. */
+  heap: CarriedObject[];
+  views: ViewRecord[];
   clock: ClockRecord & { timers: TimerRecord[] };
-  patchRateMs: number | null;
-  metadata: unknown;
-  maxClients: number;
-  locked: boolean;
-  isPrivate: boolean;
-  isUnlisted?: boolean;
-  autoDispose: boolean;
   sessions: SessionRecord[];
   seats: {
     sessionId: string;
@@ -64,6 +64,10 @@ export interface CarriedRoom {
   streams?: StreamRecord[];
   plain: PlainFields;
   setUp: LateSetUpRecord[];
+  /** By order: what onCreate() set up and was taken back since. */
+  takenBack: number[];
+  /** Messages of presence that it has heard, the last of them. */
+  heard: string[];
   /** What onFreeze() returned. */
   extra: CarriedValue;
 }

@@ -1,22 +1,26 @@
 /** A movable room taken apart and put together: all of it but its state graph. */
 import { CentroidError } from "@centroid/protocol";
-import { type Client, type ClientPrivate, ClientState, Delayed, Rewind, type Room } from "@colyseus/core";
-import type { Encoder, Schema } from "@colyseus/schema";
-import { carry, type Links, uncarry } from "../values/carried-values.js";
+import { type Client, type ClientPrivate, ClientState, type Delayed, type Room } from "@colyseus/core";
+import type { Encoder, Schema, StateView } from "@colyseus/schema";
+import { IncomingValues, OutgoingValues } from "../values/carried-values.js";
 import { internals, type RoomInternals } from "./core-internals.js";
 import type { InputBacklog } from "./input-backlog.js";
 import type { InputRecord, RoomInputs } from "./inputs.js";
 import type { LateSetUp, LateSetUpRecord } from "./late-set-up.js";
-import { MovableClient } from "./movable-client.js";
-import { readPlainFields, writePlainFields } from "./plain-fields.js";
+import type { MovableClient } from "./movable-client.js";
+import { privateFields, readPlainFields, writePlainFields } from "./plain-fields.js";
 import type { RoomRewind } from "./rewind.js";
 import type { RoomActivity } from "./room-activity.js";
 import type { RoomClock } from "./room-clock.js";
+import { RoomLinks } from "./room-links.js";
+import type { HeardMessages } from "./room-presence.js";
 import type { CarriedRoom } from "./room-record.js";
+import { readSettings, writeSettings } from "./room-settings.js";
 import type { RoomWork } from "./room-work.js";
 import type { RoomStreams } from "./schema/streams.js";
+import { buildViews, OutgoingViews } from "./schema/views.js";
 import { type PlayerOf, SessionRecords } from "./session-records.js";
-import { exportTimers, importTimers, nameMethodTimers } from "./timers.js";
+import { exportTimers, giveArguments, importTimers, nameMethodTimers } from "./timers.js";
 
 export interface SnapshotOptions {
   room: Room;
@@ -28,6 +32,7 @@ export interface SnapshotOptions {
   rewind: RoomRewind;
   streams: RoomStreams;
   work: RoomWork;
+  heard: HeardMessages;
   /** What the link of a client says reaches the room from now on. */
   wire: (client: MovableClient) => void;
 }
@@ -38,7 +43,7 @@ export class RoomSnapshot {
   readonly #activity: RoomActivity;
   readonly #setUp: LateSetUp;
   readonly #wire: (client: MovableClient) => void;
-  readonly #parts: Pick<SnapshotOptions, "inputs" | "backlog" | "rewind" | "streams" | "work">;
+  readonly #parts: Pick<SnapshotOptions, "inputs" | "backlog" | "rewind" | "streams" | "heard" | "work">;
   readonly #sessions: SessionRecords;
   readonly #restoredPending: (Client & ClientPrivate)[] = [];
   #declared: Delayed[] = [];
@@ -51,7 +56,6 @@ export class RoomSnapshot {
     this.#sessions = new SessionRecords({
       activity,
       ...parts,
-      encoder: () => this.encoder,
       playerOf: (sessionId) => this.#playerOf(sessionId),
     });
     this.#room = room;
@@ -75,6 +79,10 @@ export class RoomSnapshot {
   adopted(playerOf: PlayerOf, notice: (line: string) => void): void {
     this.#playerOf = playerOf;
     this.#notice = notice;
+    if (internals(this.#room).onFreeze !== undefined) return;
+    const hidden = privateFields(this.#room, this.encoder);
+    if (hidden.length > 0)
+      this.#leftOut(`${hidden.join(", ")}: nobody outside of the class can read it; carry it in onFreeze()`);
   }
 
   /** What was staged for clients that came along with the room; Colyseus knows only those that joined here. */
@@ -87,16 +95,22 @@ export class RoomSnapshot {
   assertMovable(): void {
     const room = internals(this.#room);
     this.#parts.inputs.assertMovable();
-    if (this.#room.state !== undefined && this.encoder === undefined) {
-      throw new CentroidError(
-        "ROOM_NOT_MOVABLE",
-        "only Schema states can be moved; define the state with schema()",
-      );
-    }
+    this.#assertState();
     const [closure] = this.#closures();
     if (closure !== undefined && room.onThaw === undefined)
       throw new CentroidError("ROOM_NOT_MOVABLE", closure);
     this.export();
+  }
+
+  /** A state that is no Schema is carried like a field. */
+  #assertState(): void {
+    const state: unknown = this.#room.state ?? undefined;
+    if (state === undefined || this.encoder !== undefined) return;
+    if (Object.getPrototypeOf(state) === Object.prototype) return;
+    throw new CentroidError(
+      "ROOM_NOT_MOVABLE",
+      "only Schema states and plain objects can be moved; define the state with schema()",
+    );
   }
 
   /**
@@ -105,6 +119,7 @@ export class RoomSnapshot {
    * @throws CentroidError ROOM_NOT_MOVABLE
    */
   assertHooks(): void {
+    this.#assertState();
     let extra: unknown;
     try {
       extra = internals(this.#room).onFreeze?.();
@@ -112,13 +127,24 @@ export class RoomSnapshot {
       return;
     }
     if (extra instanceof Promise) extra.catch(() => undefined);
-    carry(extra, "what onFreeze() returned");
+    new OutgoingValues(this.#links([], undefined, [])).add(extra, "what onFreeze() returned");
   }
 
   /** Reads all but the state graph. Only while held, or between two handlers of the room. */
   export(): CarriedRoom {
     const room = internals(this.#room);
-    const { records, timers } = exportTimers(this.#room, this.#declared);
+    const timers = exportTimers(this.#room, this.#declared);
+    const views = this.encoder && new OutgoingViews(this.encoder);
+    const placeOf = (view: StateView): number | undefined => views?.placeOf(view);
+    const values = new OutgoingValues(
+      this.#links(
+        timers.map(({ timer }) => timer),
+        placeOf,
+        [],
+      ),
+    );
+    const onLeftOut = (field: string, why: string): void => this.#leftOut(`${field}: ${why}`);
+    const outgoing = { values, placeOf, onLeftOut };
     if (room.onThaw === undefined)
       for (const why of [...this.#closures(), ...this.#parts.streams.closures(this.encoder)])
         this.#leftOut(why);
@@ -131,8 +157,8 @@ export class RoomSnapshot {
     );
     const away = [...this.#activity.reconnecting.values()].map(({ client }) => client);
     const sessions = [
-      ...present.map((client) => this.#sessions.read(client as unknown as MovableClient, false)),
-      ...away.map((client) => this.#sessions.read(client as unknown as MovableClient, true)),
+      ...present.map((client) => this.#sessions.read(client as unknown as MovableClient, false, outgoing)),
+      ...away.map((client) => this.#sessions.read(client as unknown as MovableClient, true, outgoing)),
     ];
     const { inputs, rewind, streams } = this.#parts;
     const sending = streams.export(this.encoder, [...present, ...away] as unknown as MovableClient[]);
@@ -140,29 +166,31 @@ export class RoomSnapshot {
     const buffers = rewind.export(this.encoder);
     const fresh = Object.entries(room._reservedSeats).filter(([, seat]) => !seat[2] && !seat[3]);
     return {
-      clock: { ...this.#clock.export(), timers: records },
-      patchRateMs: this.#room.patchRate,
-      metadata: room._listing.metadata,
-      maxClients: this.#room.maxClients,
-      locked: room._lockedExplicitly,
-      isPrivate: room._listing.private === true,
-      ...(room._listing.unlisted === true && { isUnlisted: true }),
-      autoDispose: this.#room.autoDispose,
+      heap: values.heap,
+      views: views?.records ?? [],
+      clock: {
+        ...this.#clock.export(),
+        timers: timers.map(({ record, args }) => ({
+          ...record,
+          args: values.add(args, `what the timer of ${record.timeMs} ms is given`),
+        })),
+      },
+      ...readSettings(this.#room),
       sessions,
       seats: fresh.map(([sessionId, [options, auth]]) => ({
         sessionId,
         options,
-        auth: carry(auth, `auth of session ${sessionId}`),
+        auth: values.add(auth, `auth of session ${sessionId}`),
         ...this.#sessions.ownerOf(sessionId),
       })),
       ...(timeline !== undefined && { timeline }),
       ...(buffers !== undefined && { rewind: buffers }),
       ...(sending.length > 0 && { streams: sending }),
       setUp: this.#setUp.export(),
-      plain: readPlainFields(this.#room, this.encoder, this.#links(timers), (field, why) =>
-        this.#leftOut(`${field}: ${why}`),
-      ),
-      extra: carry(
+      takenBack: this.#setUp.exportTakenBack(),
+      heard: this.#parts.heard.export(),
+      plain: readPlainFields(this.#room, this.encoder, values, onLeftOut),
+      extra: values.add(
         this.#hook("onFreeze", () => room.onFreeze?.()),
         "what onFreeze() returned",
       ),
@@ -178,36 +206,21 @@ export class RoomSnapshot {
     return [...this.#setUp.closures(), ...this.#parts.rewind.closures()];
   }
 
-  /** Clients by session, and timers by their place among those that are pending. */
-  #links(timers: readonly (Delayed | undefined)[]): Links {
-    return {
-      linkOf: (value) => {
-        if (value instanceof MovableClient) return `client ${value.sessionId}`;
-        if (value instanceof Rewind) return "rewind";
-        if (value !== undefined && value === this.#parts.inputs.api) return "inputs";
-        const workers = this.#parts.work.indexOf(value);
-        if (workers >= 0) return `workers ${workers}`;
-        const pending = timers.indexOf(value as Delayed);
-        if (pending >= 0) return `timer ${pending}`;
-        return value instanceof Delayed ? "timer over" : undefined;
-      },
-      objectOf: (link): object | undefined => {
-        const [kind, name = ""] = String(link).split(" ");
-        if (kind === "rewind") return internals(this.#room).allowRewindState();
-        if (kind === "inputs") return this.#parts.inputs.api;
-        if (kind === "workers") return this.#parts.work.handleAt(Number(name));
-        if (kind === "client")
-          return this.#room.clients.getById(name) ?? this.#activity.reconnecting.get(name)?.client;
-        return timers[Number(name)] ?? this.#timerOver();
-      },
-    };
-  }
-
-  /** As a field holds it whose timer has fired: it can be cleared again. */
-  #timerOver(): Delayed {
-    const timer = this.#room.clock.setTimeout(() => undefined, 0);
-    timer.clear();
-    return timer;
+  #links(
+    timers: readonly (Delayed | undefined)[],
+    placeOf: ((view: StateView) => number | undefined) | undefined,
+    views: readonly StateView[],
+  ): RoomLinks {
+    return new RoomLinks({
+      room: this.#room,
+      encoder: this.encoder,
+      inputs: this.#parts.inputs,
+      work: this.#parts.work,
+      activity: this.#activity,
+      timers,
+      placeOf: placeOf ?? (() => undefined),
+      views,
+    });
   }
 
   /** Said once: it would be said at every save. */
@@ -246,29 +259,33 @@ export class RoomSnapshot {
     this.#clock.set(record.clock);
     inputs.importTimeline(record.timeline);
     const timers = importTimers(this.#room, this.#declared, record.clock.timers);
-    this.#room.maxClients = record.maxClients;
+    const views = this.encoder === undefined ? [] : buildViews(record.views, this.encoder);
+    // There may be more of them than may come now.
+    this.#room.maxClients = Number.POSITIVE_INFINITY;
     for (const session of record.sessions) {
-      const client = this.#sessions.client(session);
+      const client = this.#sessions.client(session, views);
       client._pendingFrameClients = this.#restoredPending;
       await this.#occupy(client, session.input);
       clients.set(session.sessionId, client);
     }
-    for (const seat of record.seats)
-      await room._reserveSeat(seat.sessionId, seat.options, uncarry(seat.auth));
-    if (record.metadata !== undefined) await this.#room.setMetadata(record.metadata as never);
-    // The other way round, too: its onCreate(), which has run again here, may say what it said at first.
-    await this.#room.setPrivate(record.isPrivate);
-    if (record.isUnlisted !== undefined) await this.#room.setMatchmaking({ unlisted: record.isUnlisted });
-    if (record.locked) await this.#room.lock();
-    if (record.patchRateMs !== this.#room.patchRate) this.#room.patchRate = record.patchRateMs;
-    this.#room.autoDispose = record.autoDispose;
-    // Setting it starts a timer of a second, during which a room that everybody leaves would not end.
-    if (clients.size > 0) stopAutoDisposeTimer(room);
     streams.import(record.streams ?? [], this.encoder, [...clients.values()]);
     rewind.import(record.rewind, this.encoder, () => room.allowRewindState());
+    this.#parts.heard.import(record.heard);
+    this.#setUp.takeBack(record.takenBack);
     await this.#setUp.import(record.setUp);
-    writePlainFields(this.#room, this.encoder, this.#links(timers), record.plain);
-    this.#hook("onThaw", () => room.onThaw?.(uncarry(record.extra)));
+    const values = new IncomingValues(record.heap, this.#links(timers, undefined, views));
+    giveArguments(timers, record.clock.timers, values);
+    for (const session of record.sessions) {
+      const client = clients.get(session.sessionId);
+      if (client !== undefined) this.#sessions.give(client, session, values);
+    }
+    for (const seat of record.seats)
+      await room._reserveSeat(seat.sessionId, seat.options, values.get(seat.auth));
+    await writeSettings(this.#room, record);
+    // Setting it starts a timer of a second, during which a room that everybody leaves would not end.
+    if (clients.size > 0) stopAutoDisposeTimer(room);
+    writePlainFields(this.#room, this.encoder, values, record.plain);
+    this.#hook("onThaw", () => room.onThaw?.(values.get(record.extra)));
     // A simulation that was set up again begins to count anew.
     this.#clock.set(record.clock);
     for (const { sessionId, unanswered = [] } of record.sessions)

@@ -19,7 +19,7 @@ import {
   DeploymentDriver,
   DeploymentPresence,
 } from "./deployment-matchmaker.js";
-import { createRoom, type MovableRoom, movable } from "./movable-room.js";
+import { authorsError, createRoom, type MovableRoom, movable } from "./movable-room.js";
 import type { PresenceBus } from "./room-presence.js";
 
 type RoomClass = new () => Room;
@@ -128,12 +128,10 @@ export async function authenticate(klass: RoomClass, seat: SeatRequest): Promise
   try {
     auth = await onAuth.call(klass, token, options, context);
   } catch (cause) {
-    throw new CentroidError("UNAUTHORIZED", cause instanceof Error ? cause.message : "onAuth failed", {
-      cause,
-    });
+    throw authorsError("UNAUTHORIZED", cause, "onAuth failed");
   }
   if (auth === false || auth === undefined || auth === null)
-    throw new CentroidError("UNAUTHORIZED", "onAuth refused this player");
+    throw new CentroidError("UNAUTHORIZED", "onAuth failed");
   return auth;
 }
 
@@ -185,7 +183,7 @@ async function memberOf(
 export function checkReconnection(room: MovableRoom, reconnectionToken: string): string {
   const sessionId = room.checkReconnectionToken(reconnectionToken);
   if (sessionId === undefined)
-    throw new CentroidError("SEAT_EXPIRED", "this reconnection token is not valid any more; join again");
+    throw new CentroidError("SEAT_EXPIRED", "reconnection token invalid or expired.");
   return sessionId;
 }
 

@@ -1,13 +1,13 @@
 /** Sessions of a room as data, and clients from that: of players who joined on another host. */
-import { type Encoder, type Schema, StateView } from "@colyseus/schema";
-import { carry } from "../values/carried-values.js";
+import type { StateView } from "@colyseus/schema";
+import type { IncomingValues, OutgoingValues } from "../values/carried-values.js";
 import type { InputBacklog } from "./input-backlog.js";
 import type { RoomInputs } from "./inputs.js";
-import { type MovableClient, newClient } from "./movable-client.js";
+import { authorsFields, type MovableClient, newClient } from "./movable-client.js";
+import { readFields, writeFields } from "./plain-fields.js";
 import type { RoomActivity } from "./room-activity.js";
 import type { SessionRecord } from "./room-record.js";
 import type { RoomWork } from "./room-work.js";
-import { readView, writeView } from "./schema/views.js";
 
 /** Whose session it is, as the broker knows it. */
 export type PlayerOf = (sessionId: string) => { playerId: string; network: string | undefined } | undefined;
@@ -17,8 +17,15 @@ export interface SessionRecordsOptions {
   inputs: RoomInputs;
   backlog: InputBacklog;
   work: RoomWork;
-  encoder: () => Encoder<Schema> | undefined;
   playerOf: PlayerOf;
+}
+
+/** Where what sessions hold goes. */
+export interface OutgoingParts {
+  values: OutgoingValues;
+  /** Of a view among the room's; undefined for a room without state. */
+  placeOf: (view: StateView) => number | undefined;
+  onLeftOut: (field: string, why: string) => void;
 }
 
 export class SessionRecords {
@@ -28,9 +35,12 @@ export class SessionRecords {
     this.#options = options;
   }
 
-  read(client: MovableClient, dropped: boolean): SessionRecord {
+  read(
+    client: MovableClient,
+    dropped: boolean,
+    { values, placeOf, onLeftOut }: OutgoingParts,
+  ): SessionRecord {
     const { inputs, backlog, work } = this.#options;
-    const encoder = this.#options.encoder();
     const input = inputs.export(client, backlog.waiting(client));
     const unanswered = dropped ? [] : work.unanswered(client.sessionId);
     return {
@@ -39,10 +49,11 @@ export class SessionRecords {
       centroid: client.link.centroid,
       compares: client.link.compares,
       reconnectionToken: client.reconnectionToken,
-      auth: carry(client.auth, `auth of session ${client.sessionId}`),
-      userData: carry(client.userData, `userData of session ${client.sessionId}`),
+      auth: values.add(client.auth, `auth of session ${client.sessionId}`),
+      userData: values.add(client.userData, `userData of session ${client.sessionId}`),
+      own: readFields(client, "client", authorsFields(client), values, onLeftOut),
       joinedAtMs: client._joinedAt,
-      view: client.view === undefined || encoder === undefined ? undefined : readView(client.view, encoder),
+      view: client.view && placeOf(client.view),
       received: client.link.received,
       sent: client.link.sent,
       ...(input !== undefined && { input }),
@@ -53,16 +64,19 @@ export class SessionRecords {
     };
   }
 
-  /** Not connected to anyone yet, and without its input. */
-  client(session: SessionRecord): MovableClient {
-    const encoder = this.#options.encoder();
+  /** Not connected to anyone yet, without its input and what {@link give} gives it. */
+  client(session: SessionRecord, views: readonly StateView[]): MovableClient {
     const client = newClient(session);
     client._joinedAt = session.joinedAtMs;
-    if (session.view !== undefined && encoder !== undefined) {
-      client.view = new StateView(session.view.iterable);
-      writeView(client.view, session.view, encoder);
-    }
+    if (session.view !== undefined) client.view = views[session.view];
     return client;
+  }
+
+  /** What the author has given to a client: it may point at anything in the room, which is there by then. */
+  give(client: MovableClient, session: SessionRecord, values: IncomingValues): void {
+    client.auth = values.get(session.auth);
+    client.userData = values.get(session.userData);
+    writeFields(client, session.own, values);
   }
 
   ownerOf(sessionId: string): { playerId: string | undefined; network: string | undefined } {

@@ -5,7 +5,7 @@
  */
 import { CentroidError } from "@centroid/protocol";
 import type { Delayed, Room } from "@colyseus/core";
-import { type CarriedValue, carry, uncarry } from "../values/carried-values.js";
+import type { CarriedValue, IncomingValues } from "../values/carried-values.js";
 
 export interface TimerRecord {
   /** Position among the timers that `onCreate` declares, or the room's method. */
@@ -59,16 +59,19 @@ export function methodName(room: object, handler: unknown): string | undefined {
   return undefined;
 }
 
+/** A timer that travels: as what, but for what it is given. */
+export interface PendingTimer {
+  timer: Delayed;
+  record: Omit<TimerRecord, "args">;
+  args: readonly unknown[];
+}
+
 /**
- * @returns the pending timers that travel, and as what, in the same order
+ * @returns the pending timers that travel
  * @throws CentroidError ROOM_NOT_MOVABLE if a pending timer cannot travel and the room has no onFreeze
  */
-export function exportTimers(
-  room: Room,
-  declared: readonly Delayed[],
-): { records: TimerRecord[]; timers: Delayed[] } {
-  const records: TimerRecord[] = [];
-  const timers: Delayed[] = [];
+export function exportTimers(room: Room, declared: readonly Delayed[]): PendingTimer[] {
+  const pending: PendingTimer[] = [];
   for (const delayed of room.clock.delayed) {
     const timer = inside(delayed);
     if (!timer.active) continue;
@@ -82,22 +85,24 @@ export function exportTimers(
         `a clock timer of ${timer.time} ms set after onCreate holds a closure; pass a method of the room with its arguments (clock.setTimeout(this.method, ms, ...args)) or carry it yourself in onFreeze/onThaw`,
       );
     }
-    timers.push(delayed);
-    records.push({
-      key,
-      kind: timer.type === INTERVAL ? "interval" : "timeout",
-      timeMs: timer.time,
-      elapsedMs: timer.elapsedTime,
-      paused: timer.paused,
-      args: carry("method" in key ? (timer.args ?? []) : [], `what the timer of ${timer.time} ms is given`),
+    pending.push({
+      timer: delayed,
+      record: {
+        key,
+        kind: timer.type === INTERVAL ? "interval" : "timeout",
+        timeMs: timer.time,
+        elapsedMs: timer.elapsedTime,
+        paused: timer.paused,
+      },
+      args: "method" in key ? (timer.args ?? []) : [],
     });
   }
-  return { records, timers };
+  return pending;
 }
 
 /**
  * `declared`: the timers that this side's `onCreate` made; those not in `records` had ended at the source.
- * @returns them in the order of the records
+ * @returns them in the order of the records, for {@link giveArguments}
  */
 export function importTimers(
   room: Room,
@@ -130,8 +135,19 @@ function again(room: Room, record: TimerRecord, method: string): Delayed {
       `timer method "${method}" does not exist here; both hosts must run the same rooms`,
     );
   }
-  const args = uncarry(record.args) as unknown[];
   return record.kind === "interval"
-    ? room.clock.setInterval(handler, record.timeMs, ...args)
-    : room.clock.setTimeout(handler, record.timeMs, ...args);
+    ? room.clock.setInterval(handler, record.timeMs)
+    : room.clock.setTimeout(handler, record.timeMs);
+}
+
+/** What timers are given may be clients and nodes of the state, which come after the timers. */
+export function giveArguments(
+  timers: readonly (Delayed | undefined)[],
+  records: readonly TimerRecord[],
+  values: IncomingValues,
+): void {
+  records.forEach(({ key, args }, place) => {
+    const timer = timers[place];
+    if (timer !== undefined && "method" in key) inside(timer).args = values.get(args) as unknown[];
+  });
 }

@@ -194,7 +194,7 @@ export class HandoffDestination {
         if (message.hasState !== (encoder !== undefined)) {
           throw new CentroidError(
             "ROOM_ERROR",
-            "the room has a state on one host only; both must run the same rooms",
+            "the room has a state on one host only; set it in onCreate() or as a field, and run the same rooms on both",
           );
         }
         const writer = encoder === undefined ? undefined : new StateWriter(encoder as never);

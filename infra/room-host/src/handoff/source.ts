@@ -323,6 +323,7 @@ export class HandoffSource {
   async #freeze(): Promise<string> {
     const { room } = this.#options;
     room.broadcastPatch();
+    this.#copied.assertCurrent();
     const { nodes, removed } = this.#copied.rest();
     room.move.clock.hold();
     const clients = movableClients(room);

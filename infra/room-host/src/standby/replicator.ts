@@ -150,6 +150,12 @@ export class Replicator implements Disposable {
     }
     let record: ReturnType<MovableRoom["move"]["snapshot"]["export"]>;
     try {
+      this.#copied.assertCurrent();
+    } catch (cause) {
+      this.#broke(CentroidError.from(cause));
+      return;
+    }
+    try {
       record = room.move.snapshot.export();
     } catch (cause) {
       this.#unreadable(nowMs, CentroidError.from(cause));

@@ -17,8 +17,8 @@ export const nodeRecordSchema = z.custom<NodeRecord>(
   "node record",
 );
 export const carriedRoomSchema = z.custom<CarriedRoom>(
-  (value) => typeof value === "object" && value !== null,
-  "room record",
+  (value) => Array.isArray((value as Partial<CarriedRoom> | null)?.heap),
+  "room record of this version",
 );
 
 const packr = new Packr({ structuredClone: true, moreTypes: true, useRecords: false });

@@ -2,6 +2,7 @@
  * What another host has of a running room's state, and what it still lacks. Nodes that are read here count as sent;
  * what is written to them afterwards makes them due again. Keeping up costs what changes, not what there is.
  */
+import { CentroidError } from "@centroid/protocol";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { StateReader } from "../colyseus/schema/reader.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
@@ -9,16 +10,18 @@ import { StateWatch } from "../colyseus/schema/watch.js";
 import { StateHash } from "./state-hash.js";
 
 export class StateCopy implements Disposable {
+  readonly #room: MovableRoom;
+  /** Of the state as it was when the copy was begun. */
+  readonly #encoder: MovableRoom["move"]["snapshot"]["encoder"];
   readonly #reader: StateReader | undefined;
   readonly #watch: StateWatch | undefined;
   readonly #hash = new StateHash();
   readonly #due = new Set<number>();
 
-  constructor({
-    move: {
-      snapshot: { encoder },
-    },
-  }: MovableRoom) {
+  constructor(room: MovableRoom) {
+    const { encoder } = room.move.snapshot;
+    this.#room = room;
+    this.#encoder = encoder;
     if (encoder === undefined) return;
     this.#reader = new StateReader(encoder as never);
     this.#watch = new StateWatch(encoder as never);
@@ -29,6 +32,12 @@ export class StateCopy implements Disposable {
   /** False for a room without state. */
   get hasState(): boolean {
     return this.#reader !== undefined;
+  }
+
+  /** @throws CentroidError ROOM_BUSY if the author has given the room another state since */
+  assertCurrent(): void {
+    if (this.#room.move.snapshot.encoder === this.#encoder) return;
+    throw new CentroidError("ROOM_BUSY", "the room has got another state; it will be moved later");
   }
 
   get nextRefId(): number {

@@ -1,12 +1,12 @@
 /**
  * Authors' values on their way to another host: what onFreeze() returns, `auth`, `userData`, arguments of timers and
- * server-only fields. Structured clones whose identities and cycles survive; whatever would not arrive as it left is
- * refused with the path to it.
+ * server-only fields. Structured clones whose identities and cycles survive, also from one value to another; whatever
+ * would not arrive as it left is refused with the path to it.
  */
 import { CentroidError } from "@centroid/protocol";
 
 /** A primitive as it is; an object by its place in the heap; what MessagePack does not tell apart by name. */
-type Slot =
+export type CarriedValue =
   | string
   | number
   | boolean
@@ -15,21 +15,17 @@ type Slot =
   | readonly ["undefined" | "hole" | "-0"]
   | readonly ["bigint", text: string];
 
-type Shell =
-  | readonly ["object" | "bare", keys: string[], slots: Slot[]]
-  | readonly ["array" | "set", slots: Slot[]]
-  | readonly ["map", keys: Slot[], slots: Slot[]]
+/** One object, with what it holds by place in the heap. */
+export type CarriedObject =
+  | readonly ["object" | "bare", keys: string[], slots: CarriedValue[]]
+  | readonly ["array" | "set", slots: CarriedValue[]]
+  | readonly ["map", keys: CarriedValue[], slots: CarriedValue[]]
   | readonly ["date", ms: number]
   | readonly ["regexp", source: string, flags: string]
-  | readonly ["error", name: string, message: string, stack: string, keys: string[], slots: Slot[]]
+  | readonly ["error", name: string, message: string, stack: string, keys: string[], slots: CarriedValue[]]
   | readonly ["bytes", view: string, bytes: Uint8Array]
   | readonly ["url", href: string]
   | readonly ["link", to: Link];
-
-export interface CarriedValue {
-  root: Slot;
-  heap: Shell[];
-}
 
 /** Names an object that is at both hosts already. */
 type Link = string | number;
@@ -66,20 +62,52 @@ interface Found {
   step: string;
 }
 
-/**
- * @param what names the value in the error, such as "what onFreeze() returned"
- * @throws CentroidError ROOM_NOT_MOVABLE with the path to what cannot be carried
- */
-export function carry(value: unknown, what: string, links: Links = NO_LINKS): CarriedValue {
-  const heap: Shell[] = [];
-  const places = new Map<object, number>();
-  const found: Found[] = [];
-  const refuse = (kind: string, from: Found | undefined, step: string): never => {
-    let path = step;
-    for (let at = from; at !== undefined; at = at.from) path = at.step + path;
-    throw new CentroidError("ROOM_NOT_MOVABLE", `${what}${path === "" ? "" : ` at ${path}`} is ${kind}`);
-  };
-  const slot = (it: unknown, from: Found | undefined, step: string): Slot => {
+/** Values that leave together: an object that several of them point at arrives once. */
+export class OutgoingValues {
+  readonly #links: Links;
+  readonly #places = new Map<object, number>();
+  readonly #found: Found[] = [];
+  /** All objects so far. */
+  readonly heap: CarriedObject[] = [];
+
+  constructor(links: Links = NO_LINKS) {
+    this.#links = links;
+  }
+
+  /**
+   * @param what names the value in the error, such as "what onFreeze() returned"
+   * @throws CentroidError ROOM_NOT_MOVABLE with the path to what cannot be carried; then nothing of this value is
+   */
+  add(value: unknown, what: string): CarriedValue {
+    const mark = this.#found.length;
+    const refuse = (kind: string, from: Found | undefined, step: string): never => {
+      let path = step;
+      for (let at = from; at !== undefined; at = at.from) path = at.step + path;
+      throw new CentroidError("ROOM_NOT_MOVABLE", `${what}${path === "" ? "" : ` at ${path}`} is ${kind}`);
+    };
+    const slot = (it: unknown, from: Found | undefined, step: string): CarriedValue =>
+      this.#slot(it, from, step, refuse);
+    try {
+      const root = slot(value, undefined, "");
+      // Not by recursion: a list of many thousand links is deep.
+      for (let place = mark; place < this.#found.length; place++) {
+        const at = this.#found[place] as Found;
+        this.heap.push(shellOf(at, slot, (kind) => refuse(kind, at, ""), this.#links));
+      }
+      return root;
+    } catch (cause) {
+      for (const { value: half } of this.#found.splice(mark)) this.#places.delete(half);
+      this.heap.length = mark;
+      throw cause;
+    }
+  }
+
+  #slot(
+    it: unknown,
+    from: Found | undefined,
+    step: string,
+    refuse: (kind: string, from: Found | undefined, step: string) => never,
+  ): CarriedValue {
     switch (typeof it) {
       case "string":
       case "boolean":
@@ -92,35 +120,28 @@ export function carry(value: unknown, what: string, links: Links = NO_LINKS): Ca
         return ["bigint", it.toString()];
       case "object": {
         if (it === null) return null;
-        const known = places.get(it);
+        const known = this.#places.get(it);
         if (known !== undefined) return [known];
-        places.set(it, found.length);
-        found.push({ value: it, from, step });
-        return [found.length - 1];
+        this.#places.set(it, this.#found.length);
+        this.#found.push({ value: it, from, step });
+        return [this.#found.length - 1];
       }
       default:
         return refuse(`a ${typeof it}, which cannot go to another host; make it anew there`, from, step);
     }
-  };
-  const root = slot(value, undefined, "");
-  // Not by recursion: a list of many thousand links is deep.
-  for (let place = 0; place < found.length; place++) {
-    const at = found[place] as Found;
-    heap.push(shellOf(at, slot, (kind) => refuse(kind, at, ""), links));
   }
-  return { root, heap };
 }
 
 function shellOf(
   at: Found,
-  slot: (value: unknown, from: Found, step: string) => Slot,
+  slot: (value: unknown, from: Found, step: string) => CarriedValue,
   refuse: (kind: string) => never,
   links: Links,
-): Shell {
+): CarriedObject {
   const { value } = at;
   const link = links.linkOf(value);
   if (link !== undefined) return ["link", link];
-  const entries = (): [keys: string[], slots: Slot[]] => {
+  const entries = (): [keys: string[], slots: CarriedValue[]] => {
     const keys = Object.keys(value);
     const own = value as Record<string, unknown>;
     return [keys, keys.map((key) => slot(own[key], at, stepTo(key)))];
@@ -171,56 +192,66 @@ function shellOf(
 const stepTo = (key: string): string =>
   /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 
-/** @throws CentroidError FRAME_INVALID if these are not the bytes that {@link carry} made */
-export function uncarry({ root, heap }: CarriedValue, links: Links = NO_LINKS): unknown {
-  const objects = heap.map((shell) => emptyOf(shell, links));
-  const resolve = (slot: Slot | undefined): unknown => {
-    if (!Array.isArray(slot)) return slot;
-    const [kind, text] = slot as readonly [number | string, string?];
-    if (typeof kind === "number") return objects[kind];
-    return kind === "bigint" ? BigInt(text ?? 0) : kind === "-0" ? -0 : undefined;
-  };
-  const assign = (object: object, keys: readonly string[], slots: readonly Slot[]): void =>
-    keys.forEach((key, i) => {
-      // Not by assignment: "__proto__" is a key like any other here.
-      Object.defineProperty(object, key, {
-        value: resolve(slots[i]),
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      });
+/** Values that have arrived together. */
+export class IncomingValues {
+  readonly #objects: unknown[];
+
+  /** @throws CentroidError FRAME_INVALID if this is not what {@link OutgoingValues} made */
+  constructor(heap: readonly CarriedObject[], links: Links = NO_LINKS) {
+    this.#objects = heap.map((shell) => emptyOf(shell, links));
+    heap.forEach((shell, place) => {
+      this.#fill(this.#objects[place], shell);
     });
-  heap.forEach((shell, place) => {
-    const object = objects[place];
+  }
+
+  get(value: CarriedValue | undefined): unknown {
+    if (!Array.isArray(value)) return value;
+    const [kind, text] = value as readonly [number | string, string?];
+    if (typeof kind === "number") return this.#objects[kind];
+    return kind === "bigint" ? BigInt(text ?? 0) : kind === "-0" ? -0 : undefined;
+  }
+
+  #fill(object: unknown, shell: CarriedObject): void {
     switch (shell[0]) {
       case "object":
       case "bare":
-        assign(object as object, shell[1], shell[2]);
+        this.#assign(object as object, shell[1], shell[2]);
         return;
       case "error":
-        assign(object as object, shell[4], shell[5]);
+        this.#assign(object as object, shell[4], shell[5]);
         return;
       case "array":
         shell[1].forEach((slot, i) => {
-          if (!(Array.isArray(slot) && slot[0] === "hole")) (object as unknown[])[i] = resolve(slot);
+          if (!(Array.isArray(slot) && slot[0] === "hole")) (object as unknown[])[i] = this.get(slot);
         });
         return;
       case "set":
-        for (const slot of shell[1]) (object as Set<unknown>).add(resolve(slot));
+        for (const slot of shell[1]) (object as Set<unknown>).add(this.get(slot));
         return;
       case "map":
         shell[1].forEach((key, i) => {
-          (object as Map<unknown, unknown>).set(resolve(key), resolve(shell[2][i]));
+          (object as Map<unknown, unknown>).set(this.get(key), this.get(shell[2][i]));
         });
         return;
       default:
         return;
     }
-  });
-  return resolve(root);
+  }
+
+  #assign(object: object, keys: readonly string[], slots: readonly CarriedValue[]): void {
+    keys.forEach((key, i) => {
+      // Not by assignment: "__proto__" is a key like any other here.
+      Object.defineProperty(object, key, {
+        value: this.get(slots[i]),
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    });
+  }
 }
 
-function emptyOf(shell: Shell, links: Links): unknown {
+function emptyOf(shell: CarriedObject, links: Links): unknown {
   switch (shell[0]) {
     case "object":
       return {};

@@ -27,7 +27,7 @@ import type { ProbeIntake } from "../probes/probe-intake.js";
 import { neighbourhoodOf } from "../probes/stand-ins.js";
 import { shuttingDown } from "../rooms/end-rooms.js";
 import type { RoomRegistry } from "../rooms/room-registry.js";
-import { colyseusBody } from "../seats/colyseus-errors.js";
+import { colyseusBody, httpStatusOf } from "../seats/colyseus-errors.js";
 import type { Caller } from "../seats/join-request.js";
 import type { Matchmaker } from "../seats/matchmaker.js";
 import type { PlayerIdentity } from "../seats/player-identity.js";
@@ -108,7 +108,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
         if (error.code === "INTERNAL") request.log.error(cause);
         const body = colyseusBody(error, request.params.method);
         o.metrics.matchmake.inc({ method: known(request.params.method), outcome: error.code });
-        return withRetryAfter(reply, error).code(body.code).send(body);
+        return withRetryAfter(reply, error).code(httpStatusOf(body.code)).send(body);
       },
     },
     async (request, reply) => {

@@ -42,5 +42,9 @@ export function colyseusBody(
   error: CentroidError,
   method: string,
 ): { code: number; error: string; reason: ErrorCode } {
-  return { code: colyseusCode(error.code, method), error: error.message, reason: error.code };
+  const code = error.authorCode ?? colyseusCode(error.code, method);
+  return { code, error: error.message, reason: error.code };
 }
+
+/** An author's code may be any number; HTTP has few. */
+export const httpStatusOf = (code: number): number => (code >= 400 && code < 600 ? code : UNHANDLED);

@@ -192,17 +192,12 @@ export class RoomFactory {
   }
 
   #assertType(name: string): void {
-    const types = new Set<string>();
     for (const { facts } of this.#options.hosts.values()) {
       // A host that names no types is taken at its word later.
       if (facts.roomTypes.length === 0 || facts.roomTypes.includes(name)) return;
-      for (const type of facts.roomTypes) types.add(type);
     }
     if (this.#options.hosts.size === 0)
       throw new CentroidError("NO_HOST", "no host is connected; start an agent and try again");
-    throw new CentroidError(
-      "ROOM_TYPE_UNKNOWN",
-      `provided room name "${name}" not defined; the hosts have ${[...types].join(", ")}`,
-    );
+    throw new CentroidError("ROOM_TYPE_UNKNOWN", `provided room name "${name}" not defined`);
   }
 }

@@ -12,7 +12,7 @@ import {
   type ChangeTree,
   CollectionSchema,
   MapSchema,
-  type Schema,
+  Schema,
   SetSchema,
   StreamSchema,
   type TypeContext,
@@ -155,19 +155,20 @@ export function build(type: number, context: TypeContext): Ref {
           `state type ${type} is not known here; both hosts must run the same rooms`,
         );
       }
-      try {
-        const made = new klass() as unknown as Ref;
-        // Default children would be given refIds of their own when the parent is attached.
-        made[$values] = [];
-        return made;
-      } catch (cause) {
-        throw new CentroidError(
-          "ROOM_NOT_MOVABLE",
-          `state class ${klass.name} cannot be constructed without arguments: ${String(cause)}`,
-          { cause },
-        );
-      }
+      const made = construct(klass);
+      // Default children would be given refIds of their own when the parent is attached.
+      made[$values] = [];
+      return made;
     }
+  }
+}
+
+/** A constructor that cannot do without its arguments is left out: what it has set is carried. */
+function construct(klass: SchemaClass): Ref {
+  try {
+    return new klass() as unknown as Ref;
+  } catch {
+    return Reflect.construct(Schema, [], klass) as unknown as Ref;
   }
 }
 

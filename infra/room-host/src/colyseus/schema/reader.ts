@@ -119,7 +119,7 @@ export class StateReader {
     if (type !== undefined) return type;
     throw new CentroidError(
       "ROOM_NOT_MOVABLE",
-      `state type ${(ref as object).constructor.name} cannot be moved; use Schema, map, array, set or stream`,
+      `state type ${(ref as object).constructor.name} cannot be moved: it is in no field of the state; declare it where it is used, or make it with .extend()`,
     );
   }
 

@@ -1,5 +1,5 @@
 /** Reads and writes what each client's view of a state shows. */
-import type { ChangeTree, Encoder, Root, StateView } from "@colyseus/schema";
+import { type ChangeTree, type Encoder, type Root, StateView } from "@colyseus/schema";
 import type { Ref } from "./internals.js";
 
 /** What one client's view shows, by refId: visible nodes, nodes by custom tag, subscribed nodes. */
@@ -23,7 +23,7 @@ interface ViewInternals {
   addTag(tree: ChangeTree, tag: number): void;
 }
 
-export function readView(view: StateView, encoder: Encoder): ViewRecord {
+function readView(view: StateView, encoder: Encoder): ViewRecord {
   const internals = view as unknown as ViewInternals;
   const record: ViewRecord = { iterable: internals.iterable, visible: [], subscribed: [], tags: [] };
   const tags = new Map<number, number[]>();
@@ -44,7 +44,7 @@ export function readView(view: StateView, encoder: Encoder): ViewRecord {
   return record;
 }
 
-export function writeView(view: StateView, record: ViewRecord, encoder: Encoder): void {
+function writeView(view: StateView, record: ViewRecord, encoder: Encoder): void {
   const internals = view as unknown as ViewInternals;
   internals._bindRoot(encoder.root);
   const tree = (refId: number): ChangeTree | undefined => encoder.root.changeTrees[refId];
@@ -65,4 +65,31 @@ export function writeView(view: StateView, record: ViewRecord, encoder: Encoder)
     }
   }
   internals.changes.clear();
+}
+
+/** The views of a room on their way: of clients, several of whom may share one, and of fields. */
+export class OutgoingViews {
+  readonly #encoder: Encoder;
+  readonly #places = new Map<StateView, number>();
+  readonly records: ViewRecord[] = [];
+
+  constructor(encoder: Encoder) {
+    this.#encoder = encoder;
+  }
+
+  placeOf(view: StateView): number {
+    const known = this.#places.get(view);
+    if (known !== undefined) return known;
+    this.#places.set(view, this.records.length);
+    return this.records.push(readView(view, this.#encoder)) - 1;
+  }
+}
+
+/** The same views in the same order. */
+export function buildViews(records: readonly ViewRecord[], encoder: Encoder): StateView[] {
+  return records.map((record) => {
+    const view = new StateView(record.iterable);
+    writeView(view, record, encoder);
+    return view;
+  });
 }
