@@ -216,6 +216,7 @@ export class PlacementWorld {
 
   forgetRoom(roomId: string): void {
     this.#policies.delete(roomId);
+    this.#probing.forgetRoom(roomId);
     this.#shadows.forget(roomId);
     this.#record((atMs) => ({ type: "ended", atMs, roomId }));
   }

@@ -44,7 +44,7 @@ describe("a newcomer's first beacons", () => {
 describe("the next probes of a player", () => {
   const room = { roomId: "r", name: "duel", hostId: "eu0", playerIds: ["p"], carrier: "process" } as const;
 
-  it("are the standing few until they are measured, then at most four confirming ones from one place", () => {
+  it("are the standing few, then at most four confirming ones from one place, then one a second that may be better", () => {
     const world = untrained();
     world.upsertPlayer({ playerId: "p" });
     const standing = world.firstProbes();
@@ -53,14 +53,31 @@ describe("the next probes of a player", () => {
     for (const hostId of standing)
       for (let i = 0; i < 8; i++) world.addProbe({ playerId: "p", hostId, atMs: i, rttMs: rttOf(hostId) });
     const asked = new Set<string>();
-    for (let round = 0; round < 20; round++) {
-      for (const hostId of world.nextProbes("p", [room], 10, 10)) {
-        if (!standing.includes(hostId)) asked.add(hostId);
-        for (let i = 0; i < 8; i++) world.addProbe({ playerId: "p", hostId, atMs: 10, rttMs: rttOf(hostId) });
+    /** What is asked for at one moment: as many rounds as there are. */
+    const ask = (atMs: number, rounds: number): void => {
+      for (let round = 0; round < rounds; round++) {
+        const next = world.nextProbes("p", [room], 10, atMs);
+        // No more than before: a host that may be better takes the turn of a landmark.
+        expect(next.length).toBeLessThanOrEqual(2);
+        for (const hostId of next) {
+          if (!standing.includes(hostId)) asked.add(hostId);
+          for (let i = 0; i < 8; i++) world.addProbe({ playerId: "p", hostId, atMs, rttMs: rttOf(hostId) });
+        }
       }
+    };
+    ask(10, 20);
+    const atOnce = asked.size;
+    expect(atOnce).toBeGreaterThan(1);
+    expect(atOnce).toBeLessThanOrEqual(5);
+    for (let atMs = 1_010; atMs < 20_000; atMs += 1_000) {
+      const before = asked.size;
+      ask(atMs, 3);
+      expect(asked.size - before).toBeLessThanOrEqual(1);
     }
-    expect(asked.size).toBeGreaterThan(0);
-    expect(asked.size).toBeLessThanOrEqual(4);
+    expect(asked.size).toBeGreaterThanOrEqual(atOnce);
+    // All that may still be better was asked for: nothing but landmarks is left.
+    const near = [...asked].filter((hostId) => hostId.startsWith("eu"));
+    expect(near.length + standing.filter((hostId) => hostId.startsWith("eu")).length).toBe(4);
   });
 
   it("include one of the standing few in its turn, and what was measured long ago", () => {

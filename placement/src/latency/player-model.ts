@@ -22,6 +22,8 @@ const USABLE = 10;
 const SPHERE = 11;
 /** How often one of its hosts was measured since it was fit. */
 const REMEASURED = 14;
+/** How much farther apart its residuals are than usual, as a factor. */
+const SPREAD = 15;
 const HEADER = 16;
 /** A measured host: x, y, z when it was fit, then these. */
 const ALPHA = 3;
@@ -42,6 +44,8 @@ const NUGGET = 0.15;
 const RESIDUAL_SD = 4;
 const FREE_MS = 5;
 const LEAST_VARIANCE = 0.02;
+/** So many residuals of the usual spread are believed of a player before the first. */
+const PRIOR_RESIDUALS = 3;
 const MIN_RTT_MS = 0.1;
 /** More measured hosts than these, the nearest, add nothing to an estimate but time. */
 const MOST_KRIGED = 16;
@@ -111,6 +115,7 @@ export function fitModel(o: ModelInput, reuse: PlayerModel | undefined): PlayerM
   }
   const factor = factorOf(m);
   solveLower(factor, kriged, residuals);
+  m[SPREAD] = spreadOfWhitened(residuals);
   solveUpper(factor, kriged, residuals);
   let sum = 0;
   for (let s = 0; s < kriged; s++) {
@@ -161,6 +166,11 @@ export const cellOf = (m: PlayerModel): number => m[CELL] ?? -1;
 export const versionOf = (m: PlayerModel): number => m[VERSION] ?? -1;
 export const isUsable = (m: PlayerModel): boolean => m[USABLE] === 1;
 
+/**
+ * How much farther the player's measured hosts are from its coordinate than residuals usually are (Mahalanobis distance,
+ * root mean square), 1 or more: where its paths are of no plan, an estimate of one more may be as far off.
+ */
+export const spreadOf = (m: PlayerModel): number => Math.max(1, m[SPREAD] ?? 1);
 export const remeasuredOf = (m: PlayerModel): number => m[REMEASURED] ?? 0;
 export const fitOf = (m: PlayerModel): number => m[FIT] ?? -1;
 /** Slots of the measured hosts, nearest first, and where in the record they are. */
@@ -285,6 +295,13 @@ export function factorOf(m: PlayerModel): Float64Array {
     }
   }
   return factor;
+}
+
+/** @param whitened residuals, the factor's inverse applied, in roots of ms */
+function spreadOfWhitened(whitened: Float64Array): number {
+  let squares = 0;
+  for (const v of whitened) squares += v * v;
+  return Math.sqrt((squares / RESIDUAL_SD ** 2 + PRIOR_RESIDUALS) / (whitened.length + PRIOR_RESIDUALS));
 }
 
 function solveLower(factor: Float64Array, n: number, b: Float64Array): void {

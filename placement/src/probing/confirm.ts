@@ -11,7 +11,7 @@ import type { HostTable } from "../decide/host-table.js";
 import { hostCostMs, type ObjectiveParameters, score, worstShare } from "../decide/objective.js";
 import type { HostView, PlacementParameters, RoomView } from "../decide/types.js";
 import { workTimeAt } from "../decide/work.js";
-import { factorOf, measuredAt, measuredP50Ms } from "../latency/player-model.js";
+import { factorOf, measuredAt, measuredP50Ms, spreadOf } from "../latency/player-model.js";
 import { normalDraw } from "../random/normal-draws.js";
 
 export interface Confirmation {
@@ -94,7 +94,7 @@ export function nextConfirmation(
         const meanMs = at < 0 ? map.unmeasuredMs(model, slot) : measuredP50Ms(model, at);
         meansMs[i] = meanMs;
         if (at >= 0) return;
-        errorsMs[i] = scale * map.errorMs(model, factor, slot, meanMs);
+        errorsMs[i] = scale * spreadOf(model) * map.errorMs(model, factor, slot, meanMs);
         unmeasured++;
       });
       const hostMs = hostCostMs(host, asked.objective, workTimeAt(host, room));

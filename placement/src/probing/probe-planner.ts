@@ -13,6 +13,8 @@ export interface ProbingParameters {
   readonly standing: number;
   /** Further hosts that a player may be asked to measure from one place. */
   readonly confirming: number;
+  /** In a room one regular probe goes to a host that may be better rather than to a landmark, at most so often, ms. */
+  readonly exploreMs: number;
   /** A pair measured longer ago is worth measuring again, ms. */
   readonly staleMs: number;
 }
@@ -20,8 +22,12 @@ export interface ProbingParameters {
 export const DEFAULT_PROBING: ProbingParameters = {
   standing: STANDING_HOSTS,
   confirming: 4,
+  exploreMs: 1_000,
   staleMs: 60_000,
 };
+
+/** A player whose answers could change nothing is not thought of again for so long, ms. */
+const QUIET_MS = 10_000;
 
 /** How many times as many landmarks are looked at when some are down. */
 const SPARE_LANDMARKS = 2;
@@ -32,6 +38,11 @@ export class ProbePlanner {
   readonly #probing: ProbingParameters;
   /** Confirming probes left to a player at its place; players not in it have all of theirs. */
   readonly #left = new Map<string, number>();
+
+  /** By room: when somebody of it last explored. */
+  readonly #exploredAtMs = new Map<string, number>();
+  /** By player: until when there is nothing to ask. */
+  readonly #quietUntilMs = new Map<string, number>();
 
   constructor(hosts: HostTable, parameters: PlacementParameters, probing = DEFAULT_PROBING) {
     this.#hosts = hosts;
@@ -54,10 +65,32 @@ export class ProbePlanner {
   /** The player is at a new place: there is everything to measure again. */
   moved(playerId: string): void {
     this.#left.delete(playerId);
+    this.#quietUntilMs.delete(playerId);
   }
 
   forget(playerId: string): void {
-    this.#left.delete(playerId);
+    this.moved(playerId);
+  }
+
+  forgetRoom(roomId: string): void {
+    this.#exploredAtMs.delete(roomId);
+  }
+
+  /**
+   * What a player of a running room may measure in place of a landmark, so that it costs no probe: the host that is worth
+   * most. Once all confirming probes are spent this is how a room still finds the host that nobody asked for.
+   * @returns undefined when it is not this room's turn, or nothing can change the choice of host
+   */
+  explore(room: RoomView, playerId: string, atMs: number): string | undefined {
+    const { exploreMs } = this.#probing;
+    if (room.hostId === undefined || atMs < (this.#quietUntilMs.get(playerId) ?? 0)) return undefined;
+    const lastAtMs = this.#exploredAtMs.get(room.roomId) ?? Number.NEGATIVE_INFINITY;
+    if (atMs - lastAtMs < exploreMs) return undefined;
+    const budget = (id: string): number => (id === playerId ? 1 : 0);
+    const ask = nextConfirmation(room, this.#hosts, this.#parameters, budget);
+    if (ask === undefined) this.#quietUntilMs.set(playerId, atMs + QUIET_MS);
+    else this.#exploredAtMs.set(room.roomId, atMs);
+    return ask?.hostId;
   }
 
   /**
@@ -76,8 +109,8 @@ export class ProbePlanner {
   }
 
   /**
-   * What a player should measure next, most telling first. One of the standing few is measured in any case, each in
-   * its turn: a change of the player's path shows on more than the way to its own host.
+   * What a player should measure next, most telling first. One of the standing few is measured in its turn, as a change of
+   * the player's path shows on more than the way to its own host; now and then a host that may be better in its place.
    * @param rooms where the player has seats
    */
   next(playerId: string, rooms: readonly RoomView[], count: number, atMs: number): string[] {
@@ -93,10 +126,14 @@ export class ProbePlanner {
       const lastAtMs = (hostId: string): number => measured.get(hostId) ?? 0;
       // Its own host it measures unasked.
       const own = new Set(rooms.map(({ hostId }) => hostId));
+      const explored = rooms
+        .map((room) => this.explore(room, playerId, atMs))
+        .find((hostId) => hostId !== undefined);
       const [longestAgo] = standing
         .filter((hostId) => !own.has(hostId))
         .sort((a, b) => lastAtMs(a) - lastAtMs(b));
-      if (longestAgo !== undefined) next.add(longestAgo);
+      const regular = explored ?? longestAgo;
+      if (regular !== undefined) next.add(regular);
     }
     for (const [hostId, lastAtMs] of measured) if (atMs - lastAtMs > this.#probing.staleMs) next.add(hostId);
     return [...next].filter((hostId) => this.#isUp(hostId)).slice(0, count);

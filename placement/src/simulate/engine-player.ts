@@ -62,11 +62,13 @@ export class EngineRoom {
   step(step: number, nodes: ArrayLike<number>, ping: PingSource): number {
     const atMs = step * STEP_MS;
     for (let seat = 0; seat < nodes.length; seat++) this.#seat(seat, nodes[seat] ?? ABSENT, atMs, ping);
+    const running = this.#room();
     for (const seat of this.#seats.values()) {
       if (this.#hostId !== undefined && this.#probe(seat, this.#hostId, atMs, ping))
         this.#settle(seat, atMs, ping);
-      const landmark = seat.standing[step % seat.standing.length];
-      if (landmark !== undefined && this.#probe(seat, landmark, atMs, ping)) this.#settle(seat, atMs, ping);
+      const regular =
+        this.#probing.explore(running, seat.playerId, atMs) ?? seat.standing[step % seat.standing.length];
+      if (regular !== undefined && this.#probe(seat, regular, atMs, ping)) this.#settle(seat, atMs, ping);
     }
     const room = this.#room();
     if (room.playerIds.length > 0) this.#confirm(room, atMs, ping);
