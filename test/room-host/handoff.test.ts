@@ -84,6 +84,21 @@ describe("hand-off", () => {
     await Promise.all(rooms.map((room) => room.leave()));
   });
 
+  it("moves a room in which more changes in a tick than waits for the freeze", async () => {
+    const roomId = await pair.create("ledger", { crowd: 300 });
+    const room = (await pair.client().joinById<LedgerState>(roomId)) as LedgerRoom;
+    await until(room, ({ entries }) => entries.size === 301);
+    for (let move = 0; move < 3; move++) {
+      const transfer = await pair.move(roomId);
+      expect(transfer.stateHashAfter).toBe(transfer.stateHashBefore);
+      expect(transfer.rounds).toBeGreaterThan(1);
+    }
+    const { tick } = room.state;
+    await until(room, (state) => state.tick > tick + 3);
+    expect(room.state.entries.size).toBe(301);
+    await room.leave();
+  });
+
   it("keeps object identity, timers, user data and reconnection tokens", async () => {
     const roomId = await pair.create("ledger", { weights: 100 });
     const room = (await pair.client().joinById<LedgerState>(roomId)) as LedgerRoom;

@@ -7,12 +7,9 @@ import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import type { SessionRecord } from "../colyseus/room-record.js";
-import { StateReader } from "../colyseus/schema/reader.js";
-import type { NodeRecord } from "../colyseus/schema/records.js";
-import { StateWriter } from "../colyseus/schema/writer.js";
 import { CLOSE_FRAME } from "../sessions/session-link.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
-import { StateHash } from "../transfer/state-hash.js";
+import { ReceivedState } from "../transfer/received-state.js";
 import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./handoff-wire.js";
 
 /** A player who has not connected here this long after the switch has lost its connection. */
@@ -46,7 +43,7 @@ export interface DestinationOptions {
 
 type State =
   | { name: "waiting" }
-  | { name: "building"; room: MovableRoom; writer: StateWriter | undefined; hash: StateHash }
+  | { name: "building"; room: MovableRoom; received: ReceivedState }
   | { name: "owner"; room: MovableRoom; clients: Map<string, MovableClient> }
   | { name: "ended" };
 
@@ -197,8 +194,7 @@ export class HandoffDestination {
             "the room has a state on one host only; set it in onCreate() or as a field, and run the same rooms on both",
           );
         }
-        const writer = encoder === undefined ? undefined : new StateWriter(encoder as never);
-        this.#state = { name: "building", room, writer, hash: new StateHash() };
+        this.#state = { name: "building", room, received: new ReceivedState(room) };
         this.#send({ type: "ready" });
         return;
       }
@@ -210,12 +206,11 @@ export class HandoffDestination {
         this.#arrivals.get(message.sessionId)?.socket.close(CLOSE_NORMAL, "left");
         return;
       case "nodes":
-        if (state.name === "building") state.writer?.apply(message.nodes);
+        if (state.name === "building") state.received.write(message.nodes);
         return;
       case "built":
         if (state.name !== "building") return;
-        state.writer?.attach(state.room.move.snapshot.attachState() as never);
-        this.#hashNodes(state, undefined);
+        state.received.build();
         this.#send({ type: "built" });
         return;
       case "freeze":
@@ -253,30 +248,26 @@ export class HandoffDestination {
     message: Extract<FromSource, { type: "freeze" }>,
     arrivedAtMs: number,
   ): Promise<void> {
-    const { room, writer, hash } = state;
+    const { room, received } = state;
     // A broker that has lost this host may have given the room to a third by the time it is here.
     if (!this.#options.mayRun())
       throw new CentroidError(
         "ROOM_ERROR",
         "the destination has lost contact with every broker; move the room later",
       );
-    writer?.apply(message.nodes);
-    writer?.finish(message.removed, message.nextRefId);
-    for (const refId of message.removed) hash.delete(refId);
-    this.#hashNodes(state, message.nodes);
-    if (hash.toString() !== message.stateHash) {
+    const stateHash = received.finish(message);
+    if (stateHash !== message.stateHash)
       throw new CentroidError(
         "ROOM_ERROR",
-        `state differs after the copy: ${message.stateHash} there, ${hash.toString()} here`,
+        `state differs after the copy: ${message.stateHash} there, ${stateHash} here`,
       );
-    }
     this.#options.onSessions([...message.room.sessions, ...message.room.seats]);
     const clients = await room.move.snapshot.import(message.room);
     room.move.snapshot.assertWhole(message.room);
     if (this.state === "ended") return;
     clearTimeout(this.#deadline);
     this.#state = { name: "owner", room, clients };
-    this.#send({ type: "accepted", stateHash: hash.toString() });
+    this.#send({ type: "accepted", stateHash });
     for (const client of clients.values()) {
       this.#counters.set(client.sessionId, { sent: client.link.sent, received: client.link.received });
     }
@@ -380,16 +371,6 @@ export class HandoffDestination {
   }
 
   /** Hashes what is really in the instances here, not what was received. */
-  #hashNodes(state: Extract<State, { name: "building" }>, only: readonly NodeRecord[] | undefined): void {
-    const { encoder } = state.room.move.snapshot;
-    if (encoder === undefined) return;
-    const reader = new StateReader(encoder as never);
-    for (const refId of only === undefined ? reader.refIds() : only.map(([id]) => id)) {
-      const record = reader.read(refId);
-      if (record !== undefined) state.hash.set(record);
-    }
-  }
-
   #refuse(cause: unknown): void {
     const error = CentroidError.from(cause);
     if (this.#state.name === "owner" || this.#state.name === "ended") return;

@@ -1,0 +1,68 @@
+/**
+ * A state as it arrives from another host, and its hash. Nodes are hashed as they are read back here, so the hash tells
+ * whether what was built is what was sent.
+ */
+import type { MovableRoom } from "../colyseus/movable-room.js";
+import { StateReader } from "../colyseus/schema/reader.js";
+import type { NodeRecord } from "../colyseus/schema/records.js";
+import { StateWriter } from "../colyseus/schema/writer.js";
+import { StateHash } from "./state-hash.js";
+
+/** What comes last, with the room standing still at its old host. */
+export interface Rest {
+  nodes: readonly NodeRecord[];
+  /** Nodes that left the state since the copy was begun. */
+  removed: readonly number[];
+  nextRefId: number;
+}
+
+export class ReceivedState {
+  readonly #room: MovableRoom;
+  readonly #writer: StateWriter | undefined;
+  readonly #hash = new StateHash();
+  /** From when the first pass is through. */
+  #reader: StateReader | undefined;
+  /** Written, and not hashed yet: their parents are still to come. */
+  readonly #loose = new Set<number>();
+
+  /** @param room whose `onCreate` is through, and which does not run yet */
+  constructor(room: MovableRoom) {
+    const { encoder } = room.move.snapshot;
+    this.#room = room;
+    this.#writer = encoder === undefined ? undefined : new StateWriter(encoder as never);
+  }
+
+  write(nodes: readonly NodeRecord[]): void {
+    this.#writer?.apply(nodes);
+    this.#hashThose(nodes.map(([refId]) => refId));
+  }
+
+  /** The first pass is through: each node has come once. */
+  build(): void {
+    if (this.#writer === undefined) return;
+    this.#writer.attach(this.#room.move.snapshot.attachState() as never);
+    const { encoder } = this.#room.move.snapshot;
+    if (encoder === undefined) return;
+    this.#reader = new StateReader(encoder as never);
+    this.#hashThose(this.#reader.refIds());
+  }
+
+  /** @returns the hash of the whole */
+  finish({ nodes, removed, nextRefId }: Rest): string {
+    this.write(nodes);
+    this.#writer?.finish(removed, nextRefId);
+    for (const refId of removed) this.#hash.delete(refId);
+    return this.#hash.toString();
+  }
+
+  #hashThose(refIds: readonly number[]): void {
+    if (this.#reader === undefined) return;
+    for (const refId of refIds) this.#loose.add(refId);
+    for (const refId of this.#loose) {
+      const record = this.#reader.read(refId);
+      if (record === undefined) continue;
+      this.#hash.set(record);
+      this.#loose.delete(refId);
+    }
+  }
+}
