@@ -229,7 +229,7 @@ describe("a move that fails", () => {
       await world.agent("a").connect();
     });
     expect(await world.move(roomId, "b")).toMatchObject({ outcome: "failed" });
-    expect((await world.call("GET", `/api/v1/rooms/${roomId}`)).status).toBe(404);
+    await expect.poll(async () => (await world.call("GET", `/api/v1/rooms/${roomId}`)).status).toBe(404);
     expect(world.agent("b").rooms.size).toBe(0);
     expect(await store.openMigrations()).toEqual([]);
   });
