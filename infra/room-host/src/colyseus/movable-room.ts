@@ -39,8 +39,9 @@ export function movable(
     RoomInternals &
     Record<string, (...args: never[]) => unknown>;
   const { _timelineMode } = Room.prototype as unknown as RoomInternals;
+  const toldOfClass = new Set<string>();
   class Movable extends (Base as unknown as RoomClass) {
-    readonly move = new RoomMove(this, pools);
+    readonly move = new RoomMove(this, pools, toldOfClass);
 
     constructor() {
       super();

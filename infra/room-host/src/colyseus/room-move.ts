@@ -45,7 +45,8 @@ export class RoomMove {
   #epoch = 0;
   #notice: (line: string) => void = () => undefined;
 
-  constructor(room: Room, pools: WorkerPools) {
+  /** @param toldOfClass what has been said of rooms of its class, to be said once */
+  constructor(room: Room, pools: WorkerPools, toldOfClass: Set<string>) {
     this.#room = room;
     this.activity = new RoomActivity(room);
     this.clock = new RoomClock(room);
@@ -72,6 +73,7 @@ export class RoomMove {
       streams: this.streams,
       work: this.work,
       heard: this.heard,
+      toldOfClass,
       wire,
     });
   }

@@ -33,6 +33,7 @@ export interface SnapshotOptions {
   streams: RoomStreams;
   work: RoomWork;
   heard: HeardMessages;
+  toldOfClass: Set<string>;
   /** What the link of a client says reaches the room from now on. */
   wire: (client: MovableClient) => void;
 }
@@ -50,8 +51,9 @@ export class RoomSnapshot {
   #playerOf: PlayerOf = () => undefined;
   #notice: (line: string) => void = () => undefined;
   readonly #told = new Set<string>();
+  readonly #toldOfClass: Set<string>;
 
-  constructor({ room, clock, activity, setUp, wire, ...parts }: SnapshotOptions) {
+  constructor({ room, clock, activity, setUp, wire, toldOfClass, ...parts }: SnapshotOptions) {
     this.#parts = parts;
     this.#sessions = new SessionRecords({
       activity,
@@ -63,6 +65,7 @@ export class RoomSnapshot {
     this.#activity = activity;
     this.#setUp = setUp;
     this.#wire = wire;
+    this.#toldOfClass = toldOfClass;
   }
 
   get encoder(): Encoder<Schema> | undefined {
@@ -80,9 +83,10 @@ export class RoomSnapshot {
     this.#playerOf = playerOf;
     this.#notice = notice;
     if (internals(this.#room).onFreeze !== undefined) return;
-    const hidden = privateFields(this.#room, this.encoder);
-    if (hidden.length > 0)
-      this.#leftOut(`${hidden.join(", ")}: nobody outside of the class can read it; carry it in onFreeze()`);
+    const hidden = privateFields(this.#room, this.encoder).join(", ");
+    if (hidden === "" || this.#toldOfClass.has(hidden)) return;
+    this.#toldOfClass.add(hidden);
+    this.#leftOut(`${hidden}: nobody outside of the class can read it; carry it in onFreeze()`);
   }
 
   /** What was staged for clients that came along with the room; Colyseus knows only those that joined here. */
