@@ -150,7 +150,9 @@ class LateSocket implements UpstreamSocket {
       opened = true;
       this.onopen?.(event);
     };
-    inner.onmessage = (event) => this.onmessage?.(event);
+    // Texts go on as their bytes; Colyseus has none, but a room's code may write to its socket.
+    inner.onmessage = ({ data }) =>
+      this.onmessage?.({ data: typeof data === "string" ? Buffer.from(data) : data });
     inner.onerror = (event) => this.onerror?.(event);
     inner.onclose = (event) => {
       // Nobody is there, for now: worth another look, as if the room were elsewhere.
