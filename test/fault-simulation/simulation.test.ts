@@ -62,6 +62,10 @@ const move = (afterMs: number, toHostId: string): Action => ({
 });
 /** Wherever the room is at first, some of these take it elsewhere. */
 const around = HOSTS.map((hostId, index) => move(200 + index * 2_500, hostId));
+/** Only now and then does the new host's first word overtake the old one's last. */
+const toAndFro = [0, 1, 2, 3].flatMap((round) =>
+  HOSTS.map((hostId, index) => move(200 + (round * HOSTS.length + index) * 1_500, hostId)),
+);
 const crashBroker = (afterMs: number): Action => ({ atMs: at(afterMs), type: "crash broker", forMs: 1_500 });
 const eachHost = (action: (hostId: string) => Action): Action[] => HOSTS.map(action);
 /** Of the host that new rooms come to. */
@@ -130,7 +134,7 @@ const mistakes: Mistake[] = [
     promise: "heard out of order",
     mistake: "what the new host says before the switch is thrown away",
     mutation: { from: /for \(const data of held\)\s+this\.#take\(socket, data\);/, to: "" },
-    actions: around,
+    actions: toAndFro,
   },
   {
     promise: "ended",
