@@ -271,8 +271,9 @@ export class ChaosWorld implements AsyncDisposable {
     // All of the machine at once: its room host does not live a moment longer.
     signalAll(descendants(agent.pid), "SIGKILL");
     await agent.exited;
-    host.handled = false;
+    // Until the new one is there: another kill would find the old one, and start a second beside it.
     await this.#replaceAgent(host);
+    host.handled = false;
   }
 
   /** Every process of a host. */
