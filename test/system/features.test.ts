@@ -22,6 +22,8 @@ import { descendants, listener } from "../support/processes.js";
 
 const ROOMS = join(import.meta.dirname, "../fixtures/feature-rooms");
 const WANTED = process.env.CENTROID_FEATURES;
+/** The death of all their hosts takes as long as everything else. */
+const DEATHS = process.env.CENTROID_FEATURES_DEATHS === "1";
 const FEATURES = [...stateFeatures, ...roomFeatures, ...clientFeatures, ...matchmakingFeatures].filter(
   ({ name, area }) => WANTED === undefined || `${area} ${name}`.includes(WANTED),
 );
@@ -135,6 +137,9 @@ interface Row {
   died: unknown;
 }
 
+if (!DEATHS)
+  console.log("features after a host's death are left out (CENTROID_FEATURES_DEATHS=1 plays them)");
+
 it("does what it does on Colyseus, here, after a move and after a death", async () => {
   const rows = new Map<string, Partial<Row>>();
   const turns = new Turns();
@@ -149,9 +154,10 @@ it("does what it does on Colyseus, here, after a move and after a death", async 
       rows.set(`${feature.area}: ${feature.name}`, { bare: atBare, moved });
     }),
   );
-  const death = new Death(FEATURES.length);
+  const dying = DEATHS ? FEATURES : [];
+  const death = new Death(dying.length);
   await Promise.all(
-    FEATURES.map(async (feature) => {
+    dying.map(async (feature) => {
       let reached = false;
       const stage = stageHere({
         saves: true,
@@ -172,5 +178,5 @@ it("does what it does on Colyseus, here, after a move and after a death", async 
   if (process.env.CENTROID_FEATURES_FILE !== undefined)
     writeFileSync(process.env.CENTROID_FEATURES_FILE, JSON.stringify([...rows], undefined, 1));
   for (const [name, row] of rows)
-    expect.soft(row, name).toEqual({ bare: row.bare, moved: row.bare, died: row.bare });
+    expect.soft(row, name).toEqual({ bare: row.bare, moved: row.bare, ...(DEATHS && { died: row.bare }) });
 }, 240_000);
