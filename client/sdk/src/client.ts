@@ -63,13 +63,13 @@ interface StockClientHooks {
   onSeat: (seat: Seat) => void;
 }
 
-/** Colyseus' client with our room and our options; everything else is stock. */
 /** A broker's seat says whose it is; one that a room made does not. */
 const seatSchema = z.extend(seatReservationSchema, {
   centroid: z.partial(seatReservationSchema.shape.centroid, { playerId: true, playerToken: true }),
 });
 type Seat = z.infer<typeof seatSchema>;
 
+/** Colyseus' client with our room and our options; everything else is stock. */
 class StockClient extends Client {
   readonly #url: string;
   readonly #hooks: StockClientHooks;
