@@ -104,15 +104,11 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
     FAULT_TIMEOUT_MS,
   );
 
-  it(
-    "moves a hundred times and loses nothing",
-    async () => {
-      for (let round = 0; round < 100; round++) {
-        const { to } = await world.endsOf(player.room.roomId);
-        expect(await world.move(player.room.roomId, to)).toMatchObject({ outcome: "completed" });
-      }
-      await player.expectNothingLost();
-    },
-    600_000,
-  );
+  it("moves a hundred times and loses nothing", async () => {
+    for (let round = 0; round < 100; round++) {
+      const { to } = await world.endsOf(player.room.roomId);
+      expect(await world.move(player.room.roomId, to)).toMatchObject({ outcome: "completed" });
+    }
+    await player.expectNothingLost();
+  }, 600_000);
 });

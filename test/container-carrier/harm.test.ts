@@ -14,7 +14,6 @@ const MEMORY_MEBIBYTES = 256;
 /** The loop has stood still for 1.5 s by then; the rest is this machine's other work. */
 const NOTICED_MS = 10_000;
 
-
 describe.skipIf(problem !== undefined || !allFaults)("a room in a container that does harm", () => {
   let world: ContainerWorld;
   let client: CentroidClient;

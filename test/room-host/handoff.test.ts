@@ -89,9 +89,11 @@ describe("hand-off", () => {
     const room = (await pair.client().joinById<LedgerState>(roomId)) as LedgerRoom;
     await until(room, ({ entries }) => entries.size === 301);
     for (let move = 0; move < 3; move++) {
+      const moved = migrated(room);
       const transfer = await pair.move(roomId);
       expect(transfer.stateHashAfter).toBe(transfer.stateHashBefore);
       expect(transfer.rounds).toBeGreaterThan(1);
+      await moved;
     }
     const { tick } = room.state;
     await until(room, (state) => state.tick > tick + 3);
