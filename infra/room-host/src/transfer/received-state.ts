@@ -22,8 +22,11 @@ export class ReceivedState {
   readonly #hash = new StateHash();
   /** From when the first pass is through. */
   #reader: StateReader | undefined;
-  /** Written, and not hashed yet: their parents are still to come. */
-  readonly #loose = new Set<number>();
+  /**
+   * Written, and not hashed yet: nothing is before the first pass is through, nor a node whose parent is still to come.
+   * One that only another refers to has left its state meanwhile: it is not sent, and counts on neither side.
+   */
+  readonly #unhashed = new Set<number>();
 
   /** @param room whose `onCreate` is through, and which does not run yet */
   constructor(room: MovableRoom) {
@@ -34,7 +37,8 @@ export class ReceivedState {
 
   write(nodes: readonly NodeRecord[]): void {
     this.#writer?.apply(nodes);
-    this.#hashThose(nodes.map(([refId]) => refId));
+    for (const [refId] of nodes) this.#unhashed.add(refId);
+    this.#hashWritten();
   }
 
   /** The first pass is through: each node has come once. */
@@ -44,7 +48,7 @@ export class ReceivedState {
     const { encoder } = this.#room.move.snapshot;
     if (encoder === undefined) return;
     this.#reader = new StateReader(encoder as never);
-    this.#hashThose(this.#reader.refIds());
+    this.#hashWritten();
   }
 
   /** @returns the hash of the whole */
@@ -55,14 +59,13 @@ export class ReceivedState {
     return this.#hash.toString();
   }
 
-  #hashThose(refIds: readonly number[]): void {
+  #hashWritten(): void {
     if (this.#reader === undefined) return;
-    for (const refId of refIds) this.#loose.add(refId);
-    for (const refId of this.#loose) {
+    for (const refId of this.#unhashed) {
       const record = this.#reader.read(refId);
       if (record === undefined) continue;
       this.#hash.set(record);
-      this.#loose.delete(refId);
+      this.#unhashed.delete(refId);
     }
   }
 }
