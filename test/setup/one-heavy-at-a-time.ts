@@ -6,11 +6,11 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Heavy files and folders, and about how many seconds each of their files takes. */
 const HEAVY: readonly (readonly [path: string, seconds: number])[] = [
-  ["test/packages/packed", 120],
-  ["test/demo/vr", 120],
-  ["test/packages/fresh-clone", 120],
+  ["test/packages/packed", 240],
   ["test/cli/stop", 80],
+  ["test/demo/vr", 140],
   ["test/cli/cli", 70],
+  ["test/packages/fresh-clone", 160],
   ["test/bots/run-bots", 80],
   ["test/chaos/", 90],
   ["test/dashboard/", 60],
