@@ -1,5 +1,7 @@
 /** How fast this machine is: measured once, by whoever is first, and kept for all agents of the user. */
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -11,6 +13,11 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "speed-"));
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+async function measuredIn(name: string) {
+  await mkdir(join(folder, name));
+  return hostSpeed(never, join(folder, name));
+}
 
 it("is measured once by agents that start together, and read after that", async () => {
   const speeds = await Promise.all([1, 2, 3].map(() => hostSpeed(never, folder)));
@@ -28,6 +35,22 @@ it("is measured once by agents that start together, and read after that", async 
   await writeFile(join(folder, file), '{"oneCore":');
   expect((await hostSpeed(never, folder)).cores).toBe(availableParallelism());
 }, 30_000);
+
+it("is the same while other programs want the cores", async () => {
+  const quiet = await measuredIn("quiet");
+  const others = Array.from({ length: 3 * availableParallelism() }, () =>
+    spawn(process.execPath, ["-e", "console.log(1); for (;;);"]),
+  );
+  try {
+    await Promise.all(others.map(({ stdout }) => once(stdout, "data")));
+    const busy = await measuredIn("busy");
+    expect(busy.oneCore / quiet.oneCore).toBeGreaterThan(0.5);
+    expect(busy.allCores / quiet.allCores).toBeGreaterThan(0.5);
+  } finally {
+    for (const child of others) child.kill("SIGKILL");
+    await Promise.all(others.map((child) => child.exitCode ?? child.signalCode ?? once(child, "exit")));
+  }
+}, 60_000);
 
 it("is given up when the agent ends", async () => {
   const ended = new AbortController();

@@ -14,8 +14,8 @@ import { REFERENCE_ROUNDS_PER_MS } from "./kernel.js";
 
 export type MeasuredSpeed = z.infer<typeof hostSpeedSchema>;
 
-/** Grows when the kernel changes: what was measured with another says nothing. */
-const VERSION = 1;
+/** Grows when the kernel or the measuring changes: what was measured otherwise says nothing. */
+const VERSION = 2;
 const FOR_MS = 100;
 /** The best slice of one core counts: whatever else ran meanwhile is no property of the core. */
 const SLICES = 5;

@@ -2,7 +2,7 @@
  * For how long an event loop has not turned, less the time in which its thread was ready and no core was free: a full
  * machine is slow, not hung, up to a limit.
  */
-import { readFileSync } from "node:fs";
+import { threadTimes } from "./thread-times.js";
 
 /** A loop that hangs on a full machine is to be found out, too. */
 const MAX_WAITED_MS = 3_500;
@@ -37,15 +37,5 @@ export class LoopSilence {
   }
 }
 
-/**
- * How long this process's main thread has waited for a core, ms. Linux counts it (second number of
- * /proc/PID/task/TID/schedstat, ns; kernel's Documentation/scheduler/sched-stats); 0 where nobody does.
- */
-export function mainThreadWaitedMs(): number {
-  try {
-    const [, waitedNs] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ");
-    return Number(waitedNs) / 1e6;
-  } catch {
-    return 0;
-  }
-}
+/** How long this process's main thread has waited for a core, ms; 0 where nobody counts it. */
+export const mainThreadWaitedMs = (): number => threadTimes(process.pid)?.waitedMs ?? 0;

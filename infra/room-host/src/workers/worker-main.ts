@@ -1,7 +1,7 @@
 /** A worker thread: loads the author's module, starts it, and answers one request after the other. */
-import { readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
+import { threadTimes } from "../activity/thread-times.js";
 import type { FromWorker, WorkRequest } from "./worker-wire.js";
 
 interface AuthorsModule {
@@ -16,17 +16,8 @@ interface AuthorsModule {
 const NICE = 2;
 const MAX_MESSAGE = 1_000;
 
-/**
- * CPU time of this thread so far, ms. Linux counts it (first number of schedstat, ns); elsewhere the time that passed is as
- * good as it gets.
- */
-function threadCpuMs(): number {
-  try {
-    return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
-  } catch {
-    return performance.now();
-  }
-}
+/** CPU time of this thread so far, ms; where nobody counts it the time that passed is as good as it gets. */
+const threadCpuMs = (): number => threadTimes()?.ranMs ?? performance.now();
 
 const say = (message: FromWorker): void => parentPort?.postMessage(message);
 const textOf = (cause: unknown): string =>
