@@ -27,14 +27,11 @@ const EXIT_DATA = 65;
  */
 export async function build(signal) {
   const steps = [
-    [[TSC, ...TSC_FLAGS, ...BEFORE_PAGES]],
-    [["client/build-pages.mjs"], [TSC, ...TSC_FLAGS, "infra", "server/broker"]],
-    [[TSC, ...TSC_FLAGS, "server"]],
+    [TSC, ...TSC_FLAGS, ...BEFORE_PAGES],
+    ["client/build-pages.mjs"],
+    [TSC, ...TSC_FLAGS, "infra", "server"],
   ];
-  for (const atOnce of steps) {
-    const codes = await Promise.all(atOnce.map((args) => run(args, signal)));
-    if (codes.some((code) => code !== 0)) return false;
-  }
+  for (const args of steps) if ((await run(args, signal)) !== 0) return false;
   return true;
 }
 
