@@ -71,13 +71,15 @@ export function workTimeAt(
   const speed = host.speed ?? UNKNOWN;
   const own = shareOf(busyMsPerSecond(work), speed);
   const isHere = host.hostId === hostId;
-  const declared = shareOf(host.work?.busyMsPerSecond ?? 0, speed) - (isHere ? own : 0);
+  // Read once: a host that is asked sums up its rooms.
+  const { work: there } = host;
+  const declared = shareOf(there?.busyMsPerSecond ?? 0, speed) - (isHere ? own : 0);
   // What was measured has more in it than rooms declare, but not yet what has only just arrived.
   const others = Math.max(0, declared, host.load - (isHere ? own : 0));
   const without = slowdown(speed, others);
   const factor = slowdown(speed, others + own);
   const players = Math.max(1, playerIds.length);
-  const othersMs = (host.work?.playerMs ?? 0) - (isHere ? players * work.msPerRequest : 0);
+  const othersMs = (there?.playerMs ?? 0) - (isHere ? players * work.msPerRequest : 0);
   return {
     workMs: (work.msPerRequest / speed.oneCore) * factor,
     crowdingMs: ((Math.max(0, othersMs) / speed.oneCore) * (factor - without)) / players,

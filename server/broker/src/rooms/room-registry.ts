@@ -47,9 +47,7 @@ export interface RoomEntry {
   /** Host that was asked to build it again, at that epoch: it may have done so, and is on record as the owner. */
   asked: { hostId: string; epoch: number } | undefined;
   listing: RoomListing;
-  /** Its heavy work, as its host reports it. */
-  work: RoomWorkload | undefined;
-  /** The same as placement counts it, on a core of the reference machine. */
+  /** Its heavy work as placement counts it, on a core of the reference machine. */
   demand: RoomDemand | undefined;
   migrations: number;
   players: number;
@@ -151,7 +149,6 @@ export class RoomRegistry {
       fencedEpoch: 0,
       asked: undefined,
       listing: { locked: false },
-      work: undefined,
       demand: this.demandOf(fresh.name),
       migrations: 0,
       players: 0,
@@ -243,7 +240,6 @@ export class RoomRegistry {
   /** Its host says what its heavy work costs; `told` may have more in it than that. */
   worked(room: RoomEntry, told: RoomWorkload): void {
     const work = roomWorkloadSchema.parse(told);
-    room.work = work;
     const before = room.demand;
     room.demand = learnDemand(before, work, this.#hosts.get(room.stage.hostId));
     if (work.declared !== true && work.perSecond > 0) this.#demandByName.set(room.name, room.demand);
