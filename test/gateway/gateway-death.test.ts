@@ -3,10 +3,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { CentroidClient } from "@centroid/sdk";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { until } from "../broker/support/world.js";
-import type { LedgerRoom, LedgerState } from "../support/ledger.js";
+import { SdkPlayer } from "./sdk-player.js";
 import { GatewayWorld, PATIENCE_MS, StockPlayer } from "./support.js";
 
 const MAIN = join(import.meta.dirname, "../../server/cli/dist/main.js");
@@ -49,52 +48,6 @@ async function gatewayProcess(): Promise<{
     return { url, port: Number(new URL(url).port), pid: child.pid!, kill };
   }
   throw new Error("the gateway has ended");
-}
-
-/** A player on Centroid's SDK: says a number every few milliseconds, and notes whatever is not as it should be. */
-class SdkPlayer {
-  readonly wrong: string[] = [];
-  sent = 0;
-  shots = 0;
-  #timer: NodeJS.Timeout | undefined;
-
-  private constructor(readonly room: LedgerRoom) {
-    let last: number | undefined;
-    room.onMessage("shot", (shot: number) => {
-      this.shots++;
-      if (last !== undefined && shot !== last + 1) this.wrong.push(`shot ${shot} after ${last}`);
-      last = shot;
-    });
-    room.onDrop(() => void this.wrong.push("dropped"));
-    room.onReconnect(() => void this.wrong.push("reconnected"));
-    room.onLeave((code) => void this.wrong.push(`left with ${code}`));
-  }
-
-  static async join(url: string): Promise<SdkPlayer> {
-    const client = new CentroidClient(url, { probing: false });
-    const player = new SdkPlayer((await client.joinOrCreate<LedgerState>("ledger")) as LedgerRoom);
-    await until(() => player.entry !== undefined, PATIENCE_MS);
-    return player;
-  }
-
-  get entry() {
-    return this.room.state.entries?.get(this.room.sessionId);
-  }
-
-  talk(): void {
-    this.#timer = setInterval(() => this.room.send("say", ++this.sent), 5);
-  }
-
-  /** Talks on until so much more has been heard in either direction. */
-  async more(count: number): Promise<void> {
-    const [shots, said] = [this.shots + count, (this.entry?.last ?? 0) + count];
-    await until(() => this.shots > shots && (this.entry?.last ?? 0) > said, PATIENCE_MS);
-  }
-
-  async hush(): Promise<void> {
-    clearInterval(this.#timer);
-    await until(() => this.entry?.last === this.sent, PATIENCE_MS);
-  }
 }
 
 it("Centroid's SDK goes over to another gateway: nothing lost, doubled or out of order, and nobody dropped", async () => {

@@ -27,11 +27,11 @@ export class GatewayWorld implements AsyncDisposable {
     return new GatewayWorld(await LiveSystem.start({ autoMove: false, ...options }, hosts, rtt));
   }
 
-  /** @param named players of other gateways are told of it */
-  async gateway(port = 0, named = false): Promise<GatewayServer> {
-    const at = named ? await freePort() : port;
+  /** @param named players of other gateways are told of it, by that URL if it is one */
+  async gateway(port = 0, named: boolean | string = false): Promise<GatewayServer> {
+    const at = named === false ? port : await freePort();
     const gateway = await startGateway({
-      publicUrl: named ? `http://127.0.0.1:${at}` : undefined,
+      publicUrl: named === true ? `http://127.0.0.1:${at}` : named === false ? undefined : named,
       gatewayId: `gateway-${this.#gateways.length}`,
       brokerUrls: [this.system.broker.url],
       token: this.system.broker.gatewayToken,

@@ -24,6 +24,8 @@ export const CLOSE_ROOM_MOVED = 4010;
 export const CLOSE_REFUSED = 4014;
 /** Close code: this player sends more frames a second than the deployment allows. */
 export const CLOSE_TOO_FAST = 4015;
+/** Close code of the SDK to a gateway: the session goes on by another one, so the room is not to take it for gone. */
+export const CLOSE_GOING_OVER = 4016;
 /** Close code of the SDK: the room was ended for good. Colyseus' own for "with an error" (CloseCode.WITH_ERROR). */
 export const CLOSE_ROOM_ENDED = 4002;
 /** URL query with the reconnection token of a session whose host was lost. */

@@ -66,7 +66,7 @@ export class BrokerApi {
     for (const base of [...this.#bases]) {
       try {
         const answer = await call(base);
-        this.#prefer(base);
+        this.prefer(base);
         return answer;
       } catch (cause) {
         if (!unreached(cause)) throw cause;
@@ -78,10 +78,10 @@ export class BrokerApi {
     });
   }
 
-  #prefer(base: string): void {
-    if (this.#bases[0] === base) return;
-    this.#bases.splice(this.#bases.indexOf(base), 1);
-    this.#bases.unshift(base);
+  /** That one is asked first from now on. */
+  prefer(base: string): void {
+    const at = this.#bases.indexOf(base);
+    if (at > 0) this.#bases.unshift(...this.#bases.splice(at, 1));
   }
 
   /** The few hosts to start with, or the ones named. */

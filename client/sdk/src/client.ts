@@ -402,12 +402,16 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       ...(this.#location !== undefined && { location: this.#location }),
     };
     let seat: Seat | undefined;
+    let ways: Ways | undefined;
     let first: Promise<ProbeReport[]> | undefined;
     let settings = this.#colyseus.settings;
     const stock = (url: string): StockClient => {
       const client = new StockClient(url, this.#clientOptions(), {
-        makeRoom: (name, schema, { roomId, centroid }) =>
-          new CentroidRoom(name, schema as never, centroid, this.#paths(roomId, url, centroid)),
+        makeRoom: (name, schema, { roomId, centroid }) => {
+          const { ways: own, ...paths } = this.#paths(roomId, url, centroid);
+          ways = own;
+          return new CentroidRoom(name, schema as never, centroid, paths);
+        },
         onSeat: (reservation) => {
           seat = reservation;
           first = this.#measureBeside(url, reservation.centroid.beacons);
@@ -423,13 +427,13 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       unreached,
     )) as CentroidRoom<State>;
     this.#colyseus.settings = settings;
-    if (seat !== undefined) {
+    if (seat !== undefined && ways !== undefined) {
       const { playerId, playerToken, gateways } = seat.centroid;
       this.#api.add(gateways ?? []);
       if (playerId === undefined || playerToken === undefined) return room;
       this.#playerId = playerId;
       this.#tokens.set(playerId, playerToken);
-      this.#watch(room as CentroidRoom, { playerId, playerToken }, first);
+      this.#watch(room as CentroidRoom, ways, { playerId, playerToken }, first);
     }
     return room;
   }
@@ -459,6 +463,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
 
   #watch(
     room: CentroidRoom,
+    ways: Ways,
     { playerId, playerToken }: { playerId: string; playerToken: string },
     first: Promise<ProbeReport[]> | undefined,
   ): void {
@@ -468,6 +473,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       beacons: this.#beacons,
       prober: this.#prober,
       room,
+      ways,
       identity: () => ({
         playerId,
         playerToken: this.#tokens.get(playerId) ?? playerToken,
@@ -489,13 +495,15 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   }
 
   /** How a session finds its room, and follows it. */
-  #paths(roomId: string, origin: string, seat: Seat["centroid"]): SessionPaths {
+  #paths(roomId: string, origin: string, seat: Seat["centroid"]): SessionPaths & { ways: Ways } {
     let named = seat.gateways ?? [];
     const ways = new Ways(wayBy(origin, seat.way), origin, () => [...named, ...this.#api.bases]);
     const route = (url: string): string => ways.route(url);
     return {
+      ways,
       route,
       dial: ways.dial,
+      onChosen: ways.onChosen,
       detour: () => {
         const left = ways.detour();
         if (left !== undefined) this.#api.avoid(left);

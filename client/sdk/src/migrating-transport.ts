@@ -6,6 +6,7 @@
  * (protocol/session.ts), so none is lost, none is applied twice and their order stays.
  */
 import {
+  CLOSE_GOING_OVER,
   CLOSE_ROOM_ENDED,
   CLOSE_ROOM_MOVED,
   type ClientControl,
@@ -73,6 +74,8 @@ export interface SessionPaths {
   dial?: Dial;
   /** Nothing comes by the gateway of now. @returns true if from now on another one is dialled */
   detour?: () => boolean;
+  /** Given what to call when another gateway is dialled from now on, since it is nearer. */
+  onChosen?: (goOver: () => void) => void;
   /** What is given to `send` stays as it is; otherwise a copy is kept. */
   ownsFrames?: boolean;
 }
@@ -135,6 +138,7 @@ export class MigratingTransport {
     this.#identity = identity;
     this.#dial = identity.dial ?? dialWebSocket;
     this.#epoch = identity.epoch;
+    identity.onChosen?.(() => this.#goOver());
   }
 
   get isOpen(): boolean {
@@ -480,14 +484,21 @@ export class MigratingTransport {
     this.#standby = undefined;
   }
 
+  /** By another gateway, at the host where it is; what it misses meanwhile the host has kept. */
+  #goOver(): void {
+    const old = this.#socket;
+    if (this.#confirmed === undefined || old?.readyState !== OPEN || this.#next !== undefined) return;
+    this.#broke(CLOSE_ABNORMAL, "by another gateway");
+    old.close(CLOSE_GOING_OVER, "by another gateway");
+  }
+
   /** The host has been silent though it promised not to be: the room may have been restored elsewhere. */
   #suspect(): void {
     const old = this.#socket;
     if (old === undefined || this.#next !== undefined) return;
     // It may be the gateway that is silent: what this session misses the host has kept, wherever it is asked for it.
     if (this.#confirmed !== undefined && this.#identity.detour?.() === true) {
-      old.close(CLOSE_NORMAL, "silent");
-      this.#broke(CLOSE_ABNORMAL, "silent");
+      this.#goOver();
       return;
     }
     const end = (): void => {

@@ -1,18 +1,23 @@
 /** Keeps measuring while in a room: its host always, and the few others the broker wants confirmed. */
 import type { Beacon, ProbeReport, ProbeRequest } from "@centroid/protocol";
 import type { BrokerApi } from "./broker-api.js";
+import { NearestGateway } from "./nearest-gateway.js";
 import type { Prober } from "./prober.js";
 import type { CentroidRoom } from "./room.js";
+import type { Ways } from "./ways.js";
 
 /** Pause before a first round that nobody has begun yet, and after the broker could not be reached. */
 const FIRST_ROUND_MS = 500;
 const RETRY_MS = 2_000;
+/** Gateways are compared in one round of so many. */
+const COMPARE_EVERY = 3;
 
 export interface ProbeLoopOptions {
   api: BrokerApi;
   beacons: Map<string, Beacon>;
   prober: Prober;
   room: CentroidRoom;
+  ways: Ways;
   identity: () => Omit<ProbeRequest, "probes">;
   /** The broker gave this player a token in place of the one that it has. */
   onRenewed: (playerToken: string) => void;
@@ -28,9 +33,12 @@ export class ProbeLoop {
   #running = false;
   #again = false;
   #stopped = false;
+  #rounds = 0;
+  readonly #nearest: NearestGateway;
 
   constructor(options: ProbeLoopOptions) {
     this.#options = options;
+    this.#nearest = new NearestGateway(options.prober);
   }
 
   /** @param first what is being measured already */
@@ -78,12 +86,24 @@ export class ProbeLoop {
       for (const beacon of next) this.#options.beacons.set(beacon.hostId, beacon);
       this.#wanted = next.map(({ hostId }) => hostId);
       nextMs = this.#options.intervalMs ?? intervalMs;
+      if (++this.#rounds % COMPARE_EVERY === 0) await this.#compareGateways();
     } catch {
       // The broker is away: the room goes on, measurements wait.
     } finally {
       this.#running = false;
       this.#schedule(this.#again ? 0 : nextMs);
     }
+  }
+
+  /** Beacons are measured by the same way as the room is reached, so that rooms are placed for what players feel. */
+  async #compareGateways(): Promise<void> {
+    const { ways, room, api, beacons } = this.#options;
+    const { hostId } = room.host;
+    const nearest = await this.#nearest.compare(ways.origins, hostId);
+    if (nearest === undefined || this.#stopped || room.host.hostId !== hostId) return;
+    api.prefer(nearest);
+    beacons.clear();
+    ways.choose(nearest);
   }
 
   async #beacons(hostIds: readonly string[]): Promise<Beacon[]> {

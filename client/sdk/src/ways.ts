@@ -8,6 +8,7 @@ import { socketOrigin, throughOrigin } from "./way.js";
 
 export class Ways {
   readonly #candidates: () => readonly string[];
+  #goOver: (() => void) | undefined;
   #way: Way;
   /** The one that is dialled now. */
   #origin: string;
@@ -24,6 +25,22 @@ export class Ways {
 
   set way(way: Way) {
     this.#way = way;
+  }
+
+  /** All gateways that could carry the session, the one that does first; none if it goes to the hosts themselves. */
+  get origins(): readonly string[] {
+    return this.#way === "direct" ? [] : [...new Set([this.#origin, ...this.#candidates()])];
+  }
+
+  /** Whoever carries the session is told when it is to go over to another gateway. */
+  readonly onChosen = (goOver: () => void): void => {
+    this.#goOver = goOver;
+  };
+
+  /** That one is nearer: the session goes over to it. */
+  choose(origin: string): void {
+    this.#origin = origin;
+    this.#goOver?.();
   }
 
   /** A session's URL at some host, as one that can be dialled from here now. */
