@@ -82,6 +82,24 @@ describe("commands", () => {
     expect(terminationGracePeriodSeconds).toBeGreaterThan(Number(/sleep (\d\d+)/.exec(hooks)?.[1] ?? 0));
   });
 
+  it.each(["brokers", "gateways", "hosts"])(
+    "in kubernetes/%s.yaml fit the API's published schemas",
+    async (name) => {
+      for (const document of parseAllDocuments(read(`kubernetes/${name}.yaml`))) {
+        const manifest = document.toJS() as { apiVersion: string; kind: string };
+        const models = (await import(`kubernetes-models/${manifest.apiVersion}`)) as Record<
+          string,
+          new (
+            of: object,
+          ) => { validate(): void }
+        >;
+        const Model = models[manifest.kind]!;
+        new Model(manifest).validate();
+        expect(() => new Model({ ...manifest, spec: "nothing" }).validate()).toThrow(/spec/);
+      }
+    },
+  );
+
   it("in the runbook and for hosts with virtual machines are the program's own", () => {
     const linesOf = (page: string) =>
       codeBlocks(join(ROOT, "docs", page)).flatMap(({ code }) => code.trim().split("\n"));

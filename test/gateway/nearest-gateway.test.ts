@@ -1,8 +1,18 @@
-/** A player measures the ways by all gateways, and goes over to one that is clearly nearer without losing anything. */
+/**
+ * Players measure gateways, gateways measure hosts, and the broker adds the two: a player goes over to a gateway that is
+ * clearly nearer without losing anything, and rooms are placed for the shortest ways of their players.
+ */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
-import { expect, it } from "vitest";
-import { clearlyNearer } from "../../client/sdk/dist/nearest-gateway.js";
+import { seededRandom } from "@centroid/placement";
+import type { Decision, Receipt, TakenWay } from "@centroid/protocol";
+import { describe, expect, it } from "vitest";
+import {
+  bestWay,
+  byShortestWays,
+  type ToGateways,
+  toGatewaysOf,
+} from "../../server/broker/dist/probes/player-ways.js";
 import { until } from "../broker/support/world.js";
 import { SdkPlayer } from "./sdk-player.js";
 import { GatewayWorld, PATIENCE_MS } from "./support.js";
@@ -25,39 +35,127 @@ async function slowWayTo(port: () => number): Promise<Server> {
   return server;
 }
 
-it("goes over to a gateway that is nearer: nothing lost, doubled or out of order, and nobody dropped", async () => {
-  await using world = await GatewayWorld.start();
+it("chooses host and gateway together: nothing lost, doubled or out of order, and nobody dropped", async () => {
+  // By the far gateway 120 ms, and 4 on to Frankfurt or 90 to Virginia; by the near one 220 to Frankfurt, 20 to Virginia.
+  // Another gateway alone would make it worse, and so would another host alone.
+  const rttMs = {
+    frankfurt: { frankfurt: 4, virginia: 90, tokyo: 220 },
+    virginia: { frankfurt: 90, virginia: 4, tokyo: 20 },
+    tokyo: { frankfurt: 220, virginia: 20, tokyo: 4 },
+  };
+  await using world = await GatewayWorld.start({ emulated: false, autoMove: true }, rttMs);
+  await world.system.emulator.setSite("gateway:gateway-0", "frankfurt");
+  await world.system.emulator.setSite("gateway:gateway-1", "tokyo");
   let port = 0;
   const slow = await slowWayTo(() => port);
   try {
     const far = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
     port = (await world.gateway(0, far)).port;
     await world.gateway(0, true);
-    const player = await SdkPlayer.join(far, { probing: { intervalMs: 200 } });
-    const rttMs = async (): Promise<number> => {
-      const askedMs = performance.now();
-      await player.room.request("echo", 1);
-      return performance.now() - askedMs;
-    };
-    expect(await rttMs()).toBeGreaterThan(2 * DELAY_MS - 5);
-    player.talk();
-    await until(async () => (await rttMs()) < 2 * DELAY_MS - 10, PATIENCE_MS);
-    await player.more(10);
-    await player.hush();
-    expect(player.entry).toMatchObject({ count: player.sent, disorder: 0, connected: true });
-    expect(player.wrong).toEqual([]);
-    await player.room.leave();
+    await world.system.post("/hosts/virginia/drain");
+    const me = await SdkPlayer.join(far, { probing: { intervalMs: 200 } });
+    expect(me.room.host.hostId).toBe("frankfurt");
+    expect(world.gatewayOf(me.room.roomId)).toBe("gateway-0");
+    me.talk();
+    await world.system.post("/hosts/virginia/activate");
+    await until(() => me.room.host.hostId === "virginia", PATIENCE_MS);
+    await until(() => world.gatewayOf(me.room.roomId) === "gateway-1", PATIENCE_MS);
+    // Operators see it in the decision and in the receipt, the player in the overlay.
+    let way: TakenWay | undefined;
+    await until(async () => {
+      const [decision] = await world.system.get<Decision[]>(`/api/v1/rooms/${me.room.roomId}/decisions`);
+      way = decision?.ways?.[0];
+      return way?.gatewayId === "gateway-1" && way.onwardMs !== undefined;
+    }, PATIENCE_MS);
+    expect(way).toMatchObject({ players: 1, because: "the nearest of those measured" });
+    const [receipt] = await world.system.get<Receipt[]>("/api/v1/receipts");
+    expect(receipt?.ways).toMatchObject([{ players: 1, gatewayId: expect.stringMatching(/^gateway-[01]$/) }]);
+    await until(() => me.room.stats?.gatewayId === "gateway-1", PATIENCE_MS);
+    await me.more(10);
+    await me.hush();
+    expect(me.entry).toMatchObject({ count: me.sent, disorder: 0, connected: true });
+    expect(me.wrong).toEqual([]);
+    await me.room.leave();
   } finally {
     slow.close();
   }
-}, 90_000);
+}, 120_000);
 
-it("stays where the difference is not worth a change", () => {
-  const way = (hostId: string, ...rttsMs: number[]) => ({ hostId, rttsMs });
-  expect(clearlyNearer([way("a", 100, 101, 99), way("b", 70, 71, 300), way("c", 60, 62, 61)])).toBe("c");
-  expect(clearlyNearer([way("a", 100), way("b", 85)])).toBeUndefined();
-  expect(clearlyNearer([way("a", 12), way("b", 3)])).toBeUndefined();
-  // Who does not answer is not near, and one that carries the session is not judged by silence.
-  expect(clearlyNearer([way("a", 100), way("b")])).toBeUndefined();
-  expect(clearlyNearer([way("a"), way("b", 5)])).toBeUndefined();
+describe("ways", () => {
+  const random = seededRandom(7);
+  const network = (gateways: number, hosts: number) => {
+    const legs = new Map<string, number>();
+    const draw = (from: string, to: string) => legs.set(`${from} ${to}`, 1 + 200 * random.next());
+    const gatewayIds = Array.from({ length: gateways }, (_, i) => `g${i}`);
+    const hostIds = Array.from({ length: hosts }, (_, i) => `h${i}`);
+    for (const gateway of gatewayIds) for (const host of hostIds) draw(gateway, host);
+    const to: ToGateways = {
+      presentId: "g0",
+      rttsMs: new Map(gatewayIds.map((gateway) => [gateway, [1 + 200 * random.next()]])),
+      atMs: 0,
+    };
+    return { gatewayIds, hostIds, to, onward: { rttMs: (g: string, h: string) => legs.get(`${g} ${h}`) } };
+  };
+
+  it("tells placement of the very ways that full search finds, once another gateway is worth the change", () => {
+    for (let round = 0; round < 200; round++) {
+      const { gatewayIds, hostIds, to, onward } = network(1 + random.below(4), 1 + random.below(5));
+      for (const { hostId, rttsMs } of byShortestWays([], hostIds, to, onward, 0)) {
+        const rttBy = (g: string) => (to.rttsMs.get(g)?.[0] ?? 0) + (onward.rttMs(g, hostId) ?? 0);
+        const present = rttBy("g0");
+        const least = Math.min(...gatewayIds.map(rttBy));
+        const isWorth = least < present - Math.max(10, 0.2 * present);
+        expect(rttsMs[0]).toBeCloseTo(isWorth ? least : present, 6);
+      }
+    }
+  });
+
+  it("counts what was measured by the present gateway less what another saves, and adds what need not be measured", () => {
+    const rtts: Record<string, number> = {
+      "g0 a": 100,
+      "g1 a": 10,
+      "g0 b": 5,
+      "g1 b": 90,
+      "g1 c": 3,
+      "g0 c": 50,
+    };
+    const onward = { rttMs: (g: string, h: string) => rtts[`${g} ${h}`] };
+    const gateways = [
+      { gatewayId: "g0", rttsMs: [20, 22, 21] },
+      { gatewayId: "g1", rttsMs: [30, 31, 32] },
+    ];
+    const to = toGatewaysOf("g0", gateways, 7);
+    const measured = [
+      { hostId: "a", rttsMs: [125, 123], lost: 1 },
+      { hostId: "b", rttsMs: [26], lost: 0 },
+    ];
+    const told = byShortestWays(measured, ["a", "b", "c", "unmeasured"], to, onward, 7);
+    expect(told).toEqual([
+      { hostId: "a", rttsMs: [45, 43], lost: 1 },
+      { hostId: "b", rttsMs: [26], lost: 0 },
+      { hostId: "c", rttsMs: [33, 34, 35], lost: 0 },
+    ]);
+    // Later reports without gateways add nothing; one that is old, or names no present gateway, changes nothing.
+    expect(byShortestWays(measured, ["c"], to, onward, 8)).toHaveLength(2);
+    expect(byShortestWays(measured, ["c"], to, onward, 200_000)).toEqual(measured);
+    expect(toGatewaysOf("g2", gateways, 7)).toBeUndefined();
+    expect(byShortestWays(measured, ["c"], undefined, onward, 7)).toEqual(measured);
+  });
+
+  it("stays where the difference is not worth a change", () => {
+    const by = (present: number, other: number) => {
+      const to: ToGateways = {
+        presentId: "a",
+        rttsMs: new Map([
+          ["a", [present]],
+          ["b", [other]],
+        ]),
+        atMs: 0,
+      };
+      return bestWay(to, "h", { rttMs: () => 0 })?.gatewayId;
+    };
+    expect(by(100, 60)).toBe("b");
+    expect(by(100, 85)).toBe("a");
+    expect(by(12, 3)).toBe("a");
+  });
 });

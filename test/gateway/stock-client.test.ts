@@ -1,4 +1,5 @@
 /** A stock Colyseus client behind a gateway: whatever becomes of hosts and brokers, it sees one connection. */
+import type { Receipt, Room } from "@centroid/protocol";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { until } from "../broker/support/world.js";
 import { GatewayWorld, PATIENCE_MS, StockPlayer } from "./support.js";
@@ -46,6 +47,26 @@ it("stays through the death of its room's host, and what it says meanwhile is he
   await player.heard();
   expect(player.entry).toMatchObject({ count: player.sent, disorder: 0, connected: true });
   expect([player.drops, player.reconnects, player.left]).toEqual([0, 0, []]);
+  await player.room.leave();
+}, 90_000);
+
+it("stays when the warm standby takes its room over, with all that it said", async () => {
+  const { url } = await world.gateway();
+  const player = await StockPlayer.join(url, {}, "vault");
+  const { roomId } = player.room;
+  const roomAt = () => world.system.get<Room>(`/api/v1/rooms/${roomId}`);
+  player.talk();
+  await until(async () => (await roomAt()).standbyHostId !== undefined, PATIENCE_MS);
+  const { standbyHostId } = await roomAt();
+  await world.killProcessOf(roomId);
+  const count = player.sent;
+  await until(() => (player.entry?.last ?? 0) > count, PATIENCE_MS);
+  player.hush();
+  await player.heard();
+  const [receipt] = await world.system.get<Receipt[]>(`/api/v1/receipts?roomId=${roomId}`);
+  expect(receipt).toMatchObject({ mechanism: "standby", toHostId: standbyHostId, outcome: "completed" });
+  expect(player.entry).toMatchObject({ count: player.sent, disorder: 0, connected: true });
+  expect([player.drops, player.reconnects, player.left, player.disorder]).toEqual([0, 0, [], 0]);
   await player.room.leave();
 }, 90_000);
 

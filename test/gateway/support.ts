@@ -21,8 +21,10 @@ export class GatewayWorld implements AsyncDisposable {
     this.system = system;
   }
 
-  static async start(options: BrokerOptions = {}): Promise<GatewayWorld> {
-    const rtt = { frankfurt: NEAR, virginia: NEAR, tokyo: NEAR };
+  static async start(
+    options: BrokerOptions = {},
+    rtt: Record<string, Record<string, number>> = { frankfurt: NEAR, virginia: NEAR, tokyo: NEAR },
+  ): Promise<GatewayWorld> {
     const hosts = ["frankfurt", "virginia"].map((hostId) => ({ hostId, latitude: 0, longitude: 0 }));
     return new GatewayWorld(await LiveSystem.start({ autoMove: false, ...options }, hosts, rtt));
   }
@@ -53,6 +55,11 @@ export class GatewayWorld implements AsyncDisposable {
       processId: string;
     };
     return { hostId: host.hostId, port: Number(publicAddress.split(":").at(-1)), processId };
+  }
+
+  /** By which gateway the only player of a room comes. */
+  gatewayOf(roomId: string): string | undefined {
+    return this.system.broker.events.snapshot().players.find((player) => player.roomId === roomId)?.gatewayId;
   }
 
   /** A seat that nobody takes. */
@@ -122,8 +129,8 @@ export class StockPlayer {
     });
   }
 
-  static async join(url: string, options: object = {}): Promise<StockPlayer> {
-    const player = new StockPlayer((await new Client(url).joinOrCreate("ledger", options)) as never);
+  static async join(url: string, options: object = {}, roomType = "ledger"): Promise<StockPlayer> {
+    const player = new StockPlayer((await new Client(url).joinOrCreate(roomType, options)) as never);
     await until(() => player.entry !== undefined, PATIENCE_MS);
     return player;
   }

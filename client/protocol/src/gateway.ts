@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { wireErrorSchema } from "./errors.js";
 import { idSchema, networkSchema } from "./model.js";
-import { hostSummarySchema } from "./player-api.js";
+import { hostSummarySchema, probeReportSchema } from "./player-api.js";
 
 /** Bits of one side of a connection, and a signature of both sides'. */
 const nonce = z.string().min(16).max(64);
@@ -45,6 +45,20 @@ const beaconLookupSchema = z.discriminatedUnion("type", [
 ]);
 export type BeaconLookup = z.infer<typeof beaconLookupSchema>;
 
+/** A gateway measures so many hosts at most in one round. */
+export const MAX_MEASURED_HOSTS = 64;
+
+const hostBeaconSchema = z.object({ hostId: idSchema, address });
+/** A host's beacon as a gateway dials it: `host:port[/path]`. */
+export type HostBeacon = z.infer<typeof hostBeaconSchema>;
+
+/** What a gateway has measured since it last said so. */
+const measuredSchema = z.object({
+  /** Round trips to hosts. */
+  hosts: z.array(probeReportSchema).max(MAX_MEASURED_HOSTS),
+});
+export type MeasuredByGateway = z.infer<typeof measuredSchema>;
+
 /** What a gateway has to know of a deployment. */
 export interface GatewayDirectory {
   /**
@@ -53,6 +67,8 @@ export interface GatewayDirectory {
    */
   room(processId: string, roomId: string, sessionId: string | null): Promise<RoomLookup>;
   beacon(hostId: string, network: string | undefined): Promise<BeaconLookup>;
+  /** @returns the hosts to measure next */
+  measured(measured: MeasuredByGateway): Promise<HostBeacon[]>;
 }
 
 export const gatewayToBrokerSchema = z.discriminatedUnion("type", [
@@ -79,6 +95,7 @@ export const gatewayToBrokerSchema = z.discriminatedUnion("type", [
     hostId: z.string().max(128),
     network: networkSchema.optional(),
   }),
+  z.object({ type: z.literal("measured"), requestId: z.number().int(), measured: measuredSchema }),
 ]);
 export type GatewayToBroker = z.infer<typeof gatewayToBrokerSchema>;
 
@@ -89,6 +106,11 @@ export const brokerToGatewaySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("refused"), error: wireErrorSchema }),
   z.object({ type: z.literal("room"), requestId: z.number().int(), found: roomLookupSchema }),
   z.object({ type: z.literal("beacon"), requestId: z.number().int(), found: beaconLookupSchema }),
+  z.object({
+    type: z.literal("to-measure"),
+    requestId: z.number().int(),
+    found: z.array(hostBeaconSchema).max(MAX_MEASURED_HOSTS),
+  }),
 ]);
 export type BrokerToGateway = z.infer<typeof brokerToGatewaySchema>;
 

@@ -89,6 +89,8 @@ export const playerSchema = z.object({
   /** Free label of the place or access network the player said it is in. */
   network: z.string().optional(),
   location: locationSchema.optional(),
+  /** By which gateway its sockets come; none if they go to the host itself. */
+  gatewayId: idSchema.optional(),
   /** To the host its room runs on. */
   latency: latencySchema.optional(),
 });
@@ -149,6 +151,19 @@ export const candidateSchema = z.object({
 });
 export type Candidate = z.infer<typeof candidateSchema>;
 
+/** Players of a room who reach its host in the same way. */
+export const takenWaySchema = z.object({
+  /** None if they reach the host at its own address. */
+  gatewayId: idSchema.optional(),
+  players: z.number().int().positive(),
+  /** Round trips to the gateway and from there to the host, ms: means of those players whose are known. */
+  toGatewayMs: z.number().optional(),
+  onwardMs: z.number().optional(),
+  /** Why in this way, for a person. */
+  because: z.string(),
+});
+export type TakenWay = z.infer<typeof takenWaySchema>;
+
 /** The explainable record of one evaluation of a room. */
 export const decisionSchema = z.object({
   decisionId: idSchema,
@@ -161,6 +176,8 @@ export const decisionSchema = z.object({
   regret: z.number(),
   threshold: z.number(),
   candidates: z.array(candidateSchema),
+  /** How its players reach the host where it is. */
+  ways: z.array(takenWaySchema).optional(),
   /** One line for a person. */
   text: z.string(),
 });
@@ -196,6 +213,8 @@ export const receiptSchema = z.object({
   totalMs: z.number(),
   phases: z.array(z.object({ phase: migrationPhaseSchema, atMs: z.number(), durationMs: z.number() })),
   bytes: z.number(),
+  /** How its players reached it when the move ended. */
+  ways: z.array(takenWaySchema).optional(),
   /** What the choice of the mechanism was made from: to be compared with `totalMs` of the copy and `bytes`. */
   predicted: predictedMoveSchema.optional(),
   /** Silence between the last state frame from the source and the first from the destination, by client. */

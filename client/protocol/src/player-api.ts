@@ -30,6 +30,13 @@ export const probeReportSchema = z.object({
 });
 export type ProbeReport = z.infer<typeof probeReportSchema>;
 
+/** A player names so many gateways at most in a report. */
+export const MAX_COMPARED_GATEWAYS = 8;
+
+/** Round trips to one gateway, measured against the gateway itself. */
+const gatewayReportSchema = z.object({ gatewayId: id, rttsMs: z.array(z.number()).check(z.maxLength(32)) });
+export type GatewayReport = z.infer<typeof gatewayReportSchema>;
+
 /** `POST /centroid/v1/probes` */
 export const probeRequestSchema = z.object({
   playerId: id,
@@ -37,6 +44,10 @@ export const probeRequestSchema = z.object({
   network: z.optional(playerNetworkSchema),
   location: z.optional(location),
   probes: z.array(probeReportSchema).check(z.maxLength(64)),
+  /** By which gateway this player's session comes; none if it goes to the hosts themselves. */
+  gatewayId: z.optional(id),
+  /** Gateways that could carry it, if they were measured. */
+  gateways: z.optional(z.array(gatewayReportSchema).check(z.maxLength(MAX_COMPARED_GATEWAYS))),
 });
 export type ProbeRequest = z.infer<typeof probeRequestSchema>;
 
@@ -65,7 +76,10 @@ export type Way = z.infer<typeof waySchema>;
 /** `http(s)://host[:port][/path]` of gateways, any of which carries the session. */
 const gatewaysSchema = z.array(z.string().check(z.maxLength(200))).check(z.maxLength(MAX_GATEWAYS));
 
-/** WebSocket of a host's beacon through the broker: this path and the host's id. */
+/**
+ * WebSocket of a host's beacon through a gateway: this path and the host's id. Without an id it is the gateway's own, which
+ * adds the gateway's id to each echo: behind one URL there may be several.
+ */
 export const BEACON_PATH = "/centroid/v1/beacon/";
 
 /** A `url` that is a path is one of the broker's own, whatever name that was reached by. */
@@ -111,6 +125,8 @@ export const probeResponseSchema = z.object({
   next: z.array(beaconSchema).check(z.maxLength(4)),
   /** When to report again; grows while nothing changes. */
   intervalMs: z.number(),
+  /** By this one the room's host is clearly nearer. */
+  gatewayId: z.optional(id),
   /** Reports not used, with the reason. */
   rejected: z.array(z.object({ hostId: id, reason: z.string() })),
   /** In place of the player's token, once that has half its life behind it. */

@@ -14,6 +14,7 @@ export class BeaconLine {
   #next = 0;
   #closed = false;
   #fresh = true;
+  #answeredBy: string | undefined;
 
   /** Dials at once. */
   constructor(url: string) {
@@ -43,9 +44,16 @@ export class BeaconLine {
     this.#opened.catch(() => undefined);
     if (socket === undefined) return;
     socket.onmessage = ({ data }) => {
-      const number = bytesOf(data)[0];
+      const bytes = bytesOf(data);
+      const [number] = bytes;
+      if (bytes.byteLength > 1) this.#answeredBy ??= new TextDecoder().decode(bytes.subarray(1));
       if (number !== undefined) this.#waiting.get(number)?.answered();
     };
+  }
+
+  /** What the other end calls itself, if it is a gateway. */
+  get answeredBy(): string | undefined {
+    return this.#answeredBy;
   }
 
   /** Nothing was answered yet: the first round trip pays for the connection's slow start. */

@@ -1,5 +1,5 @@
 /**
- * `<centroid-hud>`: SERVER / PING / JITTER over any game, and where the room is moving while it moves.
+ * `<centroid-hud>`: SERVER / BY / PING / JITTER over any game, and where the room is moving while it moves.
  * Give it a room: `hud.room = room`. Browser only.
  */
 import type { CentroidRoom } from "./room.js";
@@ -21,6 +21,7 @@ export type HudRoom = Pick<CentroidRoom, "host" | "stats" | "onStats" | "onMovin
 /** The element's class; `document.createElement("centroid-hud")` makes one. */
 export class CentroidHud extends HTMLElement {
   readonly #server = document.createElement("dd");
+  readonly #way = document.createElement("dd");
   readonly #ping = document.createElement("dd");
   readonly #jitter = document.createElement("dd");
   readonly #note = document.createElement("p");
@@ -35,6 +36,7 @@ export class CentroidHud extends HTMLElement {
     const list = document.createElement("dl");
     for (const [label, value] of [
       ["SERVER", this.#server],
+      ["BY", this.#way],
       ["PING", this.#ping],
       ["JITTER", this.#jitter],
     ] as const) {
@@ -69,6 +71,7 @@ export class CentroidHud extends HTMLElement {
   /** The very figures that `onStats` tells. */
   #show(room: HudRoom, stats = room.stats): void {
     this.#server.textContent = room.host.name.toUpperCase();
+    this.#way.textContent = stats === undefined ? "–" : (stats.gatewayId ?? "direct");
     this.#ping.textContent = inMs(stats?.pingMs);
     this.#jitter.textContent = inMs(stats?.jitterMs);
   }

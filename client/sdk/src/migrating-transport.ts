@@ -74,8 +74,8 @@ export interface SessionPaths {
   dial?: Dial;
   /** Nothing comes by the gateway of now. @returns true if from now on another one is dialled */
   detour?: () => boolean;
-  /** Given what to call when another gateway is dialled from now on, since it is nearer. */
-  onChosen?: (goOver: () => void) => void;
+  /** Given what to call when another gateway is dialled from now on, since it is nearer; it answers whether that can be. */
+  onChosen?: (goOver: () => boolean) => void;
   /** What is given to `send` stays as it is; otherwise a copy is kept. */
   ownsFrames?: boolean;
 }
@@ -485,11 +485,12 @@ export class MigratingTransport {
   }
 
   /** By another gateway, at the host where it is; what it misses meanwhile the host has kept. */
-  #goOver(): void {
+  #goOver(): boolean {
     const old = this.#socket;
-    if (this.#confirmed === undefined || old?.readyState !== OPEN || this.#next !== undefined) return;
+    if (this.#confirmed === undefined || old?.readyState !== OPEN || this.#next !== undefined) return false;
     this.#broke(CLOSE_ABNORMAL, "by another gateway");
     old.close(CLOSE_GOING_OVER, "by another gateway");
+    return true;
   }
 
   /** The host has been silent though it promised not to be: the room may have been restored elsewhere. */

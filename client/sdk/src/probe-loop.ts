@@ -1,7 +1,7 @@
 /** Keeps measuring while in a room: its host always, and the few others the broker wants confirmed. */
 import type { Beacon, ProbeReport, ProbeRequest } from "@centroid/protocol";
 import type { BrokerApi } from "./broker-api.js";
-import { NearestGateway } from "./nearest-gateway.js";
+import { GatewayChoice } from "./gateway-choice.js";
 import type { Prober } from "./prober.js";
 import type { CentroidRoom } from "./room.js";
 import type { Ways } from "./ways.js";
@@ -9,8 +9,8 @@ import type { Ways } from "./ways.js";
 /** Pause before a first round that nobody has begun yet, and after the broker could not be reached. */
 const FIRST_ROUND_MS = 500;
 const RETRY_MS = 2_000;
-/** Gateways are compared in one round of so many. */
-const COMPARE_EVERY = 3;
+/** A gateway that seems nearer is measured again after this. */
+const CONFIRM_MS = 500;
 
 export interface ProbeLoopOptions {
   api: BrokerApi;
@@ -33,12 +33,11 @@ export class ProbeLoop {
   #running = false;
   #again = false;
   #stopped = false;
-  #rounds = 0;
-  readonly #nearest: NearestGateway;
+  readonly #gateways: GatewayChoice;
 
   constructor(options: ProbeLoopOptions) {
     this.#options = options;
-    this.#nearest = new NearestGateway(options.prober);
+    this.#gateways = new GatewayChoice(options.ways, options.prober);
   }
 
   /** @param first what is being measured already */
@@ -71,22 +70,29 @@ export class ProbeLoop {
     let nextMs = RETRY_MS;
     try {
       const current = this.#options.room.host.hostId;
-      const reports = await (measured ??
-        this.#options.prober.measure(await this.#beacons([current, ...this.#wanted])));
+      const [reports, gateways] = await Promise.all([
+        measured ??
+          this.#beacons([current, ...this.#wanted]).then((near) => this.#options.prober.measure(near)),
+        this.#gateways.measure(),
+      ]);
       if (this.#stopped) return;
       this.#options.onMeasured(reports);
       const own = reports.find(({ hostId }) => hostId === current);
       if (own !== undefined && this.#options.room.host.hostId === current)
-        this.#options.room.measured(own.rttsMs, own.lost);
-      const { next, intervalMs, playerToken } = await this.#options.api.probes({
+        this.#options.room.measured(own.rttsMs, own.lost, this.#gateways.presentId);
+      const { next, intervalMs, playerToken, gatewayId } = await this.#options.api.probes({
         ...this.#options.identity(),
+        ...gateways,
         probes: reports,
       });
       if (playerToken !== undefined) this.#options.onRenewed(playerToken);
       for (const beacon of next) this.#options.beacons.set(beacon.hostId, beacon);
       this.#wanted = next.map(({ hostId }) => hostId);
       nextMs = this.#options.intervalMs ?? intervalMs;
-      if (++this.#rounds % COMPARE_EVERY === 0) await this.#compareGateways();
+      if (this.#stopped) return;
+      const chosen = this.#gateways.answered(gateways, gatewayId);
+      if (chosen !== undefined) this.#comesBy(chosen);
+      else if (this.#gateways.isPending) nextMs = Math.min(nextMs, CONFIRM_MS);
     } catch {
       // The broker is away: the room goes on, measurements wait.
     } finally {
@@ -95,15 +101,10 @@ export class ProbeLoop {
     }
   }
 
-  /** Beacons are measured by the same way as the room is reached, so that rooms are placed for what players feel. */
-  async #compareGateways(): Promise<void> {
-    const { ways, room, api, beacons } = this.#options;
-    const { hostId } = room.host;
-    const nearest = await this.#nearest.compare(ways.origins, hostId);
-    if (nearest === undefined || this.#stopped || room.host.hostId !== hostId) return;
-    api.prefer(nearest);
-    beacons.clear();
-    ways.choose(nearest);
+  /** Hosts are measured by the same way as the room is reached. */
+  #comesBy(origin: string): void {
+    this.#options.api.prefer(origin);
+    this.#options.beacons.clear();
   }
 
   async #beacons(hostIds: readonly string[]): Promise<Beacon[]> {

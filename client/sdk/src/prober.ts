@@ -1,6 +1,7 @@
 /** Measures round trips to beacons: a few echoes per host and round, over connections kept while rounds follow soon. */
-import type { Beacon, ProbeReport } from "@centroid/protocol";
+import { BEACON_PATH, type Beacon, type GatewayReport, type ProbeReport } from "@centroid/protocol";
 import { BeaconLine } from "./beacon-line.js";
+import { socketOrigin } from "./way.js";
 
 /** Echoes that count, per host and round. */
 const ECHOES = 3;
@@ -44,6 +45,19 @@ export class Prober implements Disposable {
       ({ hostId, rttsMs }) =>
         reports.get(hostId) ?? (rttsMs.length > 0 ? [{ hostId, rttsMs: [...rttsMs], lost: 0 }] : []),
     );
+  }
+
+  /** Probes gateways, each of which says who it is; one that does not answer is left out. */
+  async measureGateways(origins: readonly string[]): Promise<(GatewayReport & { origin: string })[]> {
+    const measured = await Promise.all(
+      origins.map(async (origin) => {
+        const url = `${socketOrigin(origin)}${BEACON_PATH}`;
+        const { rttsMs } = await this.#probe({ hostId: origin, url }, []);
+        const gatewayId = this.#kept.get(url)?.line.answeredBy;
+        return gatewayId === undefined || rttsMs.length === 0 ? [] : [{ origin, gatewayId, rttsMs }];
+      }),
+    );
+    return measured.flat();
   }
 
   /** Lets go of all connections; a round that is under way ends at once, with losses. */

@@ -26,6 +26,8 @@ export interface RoomStats extends RttStats {
   host: HostSummary;
   /** The host the room is moving to, while it moves. */
   movingTo: HostSummary | undefined;
+  /** The gateway that the room is reached by; none if its host is reached directly. */
+  gatewayId: string | undefined;
 }
 
 interface ConnectionInternals {
@@ -45,6 +47,7 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
   #host: HostSummary;
   #movingTo: HostSummary | undefined;
   #window = new RttWindow();
+  #gatewayId: string | undefined;
 
   constructor(
     name: string,
@@ -131,11 +134,15 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
 
   get stats(): RoomStats | undefined {
     const stats = this.#window.stats();
-    return stats && { ...stats, host: this.#host, movingTo: this.#movingTo };
+    return stats && { ...stats, host: this.#host, movingTo: this.#movingTo, gatewayId: this.#gatewayId };
   }
 
-  /** Takes in one round of probes to the room's host. */
-  measured(rttsMs: readonly number[], lost: number): void {
+  /**
+   * Takes in one round of probes to the room's host.
+   * @param gatewayId by which they went, and the room's own bytes go
+   */
+  measured(rttsMs: readonly number[], lost: number, gatewayId?: string): void {
+    this.#gatewayId = gatewayId;
     for (const rttMs of rttsMs) this.#window.add(rttMs);
     for (let i = 0; i < lost; i++) this.#window.add(undefined);
     this.#publish();

@@ -8,7 +8,7 @@ import { socketOrigin, throughOrigin } from "./way.js";
 
 export class Ways {
   readonly #candidates: () => readonly string[];
-  #goOver: (() => void) | undefined;
+  #goOver: (() => boolean) | undefined;
   #way: Way;
   /** The one that is dialled now. */
   #origin: string;
@@ -33,14 +33,17 @@ export class Ways {
   }
 
   /** Whoever carries the session is told when it is to go over to another gateway. */
-  readonly onChosen = (goOver: () => void): void => {
+  readonly onChosen = (goOver: () => boolean): void => {
     this.#goOver = goOver;
   };
 
-  /** That one is nearer: the session goes over to it. */
-  choose(origin: string): void {
+  /** That one is nearer: the session goes over to it. @returns false if it cannot just now */
+  choose(origin: string): boolean {
+    const before = this.#origin;
     this.#origin = origin;
-    this.#goOver?.();
+    if (this.#goOver?.() === true) return true;
+    this.#origin = before;
+    return false;
   }
 
   /** A session's URL at some host, as one that can be dialled from here now. */

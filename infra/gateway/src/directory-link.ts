@@ -11,6 +11,8 @@ import {
   GATEWAY_PATH,
   type GatewayDirectory,
   type GatewayToBroker,
+  type HostBeacon,
+  type MeasuredByGateway,
   PROTOCOL_VERSION,
   type RoomLookup,
   readWire,
@@ -89,6 +91,11 @@ export class DirectoryLink implements GatewayDirectory, Disposable {
     return found as BeaconLookup;
   }
 
+  async measured(measured: MeasuredByGateway): Promise<HostBeacon[]> {
+    const found = await this.#ask((requestId) => ({ type: "measured", requestId, measured }));
+    return found as HostBeacon[];
+  }
+
   async #ask(question: (requestId: number) => GatewayToBroker): Promise<unknown> {
     let id = 0;
     try {
@@ -160,6 +167,7 @@ export class DirectoryLink implements GatewayDirectory, Disposable {
             throw CentroidError.fromWire(message.error);
           case "room":
           case "beacon":
+          case "to-measure":
             if (this.#trusted) this.#replies.reply({ requestId: message.requestId, result: message.found });
             return;
           default: {

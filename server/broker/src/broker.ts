@@ -53,6 +53,9 @@ const SWEEP_MS = 1_000;
 
 /** The gateway on the broker's own port; those in processes of their own have names that operators give. */
 const OWN_GATEWAY_ID = "broker";
+/** Of several brokers each has one. */
+const ownGatewayId = (brokerId: string, alone: boolean): string =>
+  alone ? OWN_GATEWAY_ID : `${OWN_GATEWAY_ID}-${brokerId}`;
 
 /** A broker that listens. Disposing it ends it; rooms and players go on. */
 export interface Broker extends AsyncDisposable {
@@ -203,9 +206,10 @@ async function start(
   const directoryFor = (gatewayId: string): RegistryDirectory =>
     new RegistryDirectory({ ...core, agentToken }, gatewayId);
   const gateways = new GatewayLinks({ token: gatewayToken, directoryFor, clock });
+  const gatewayId = ownGatewayId(brokerId, options.cluster === undefined);
   const gateway = options.gateway?.({
-    gatewayId: OWN_GATEWAY_ID,
-    directory: directoryFor(OWN_GATEWAY_ID),
+    gatewayId,
+    directory: directoryFor(gatewayId),
     trustProxy: options.trustProxy,
     addressKey,
     limited: limits !== undefined,
@@ -298,6 +302,11 @@ async function start(
             const room = core.rooms.get(roomId);
             if (room !== undefined) core.rooms.offeredElsewhere(room, place);
           },
+          onSessionWay: ({ roomId, sessionId, gatewayId: by }) => {
+            const session = core.rooms.get(roomId)?.sessions.get(sessionId);
+            if (session !== undefined) session.gatewayId = by;
+          },
+          onGatewayLegs: ({ gatewayId, hosts: measured }) => core.legs.reportedToBroker(gatewayId, measured),
           logger,
         }),
     },

@@ -1,5 +1,5 @@
 /** Puts the parts of a broker together; nothing here listens, waits or decides. */
-import type { Receipt } from "@centroid/protocol";
+import type { Receipt, TakenWay } from "@centroid/protocol";
 import { EventFeed } from "./api/event-feed.js";
 import { Metrics } from "./api/metrics.js";
 import { Views } from "./api/views.js";
@@ -37,8 +37,10 @@ import { FleetFeed } from "./placement/fleet-feed.js";
 import { MoveScheduler } from "./placement/move-scheduler.js";
 import type { PlacementEvents } from "./placement/placement-events.js";
 import { PlacementLoop } from "./placement/placement-loop.js";
+import { GatewayLegs } from "./probes/gateway-legs.js";
 import { PlayerRegistry } from "./probes/player-registry.js";
 import { type ProbeEvents, ProbeIntake } from "./probes/probe-intake.js";
+import { takenWays } from "./probes/taken-ways.js";
 import { RoomEventRouter } from "./rooms/event-router.js";
 import { OwnerRecords } from "./rooms/owner-records.js";
 import { RoomReconciler } from "./rooms/reconciler.js";
@@ -83,7 +85,11 @@ export function assemble(o: CoreOptions) {
   const leaseMs = lostAfterMs * LEASE_SHARE;
 
   const recording = o.record && { record: o.record, now: () => clock.now() };
-  const engine = new PlacementEngine(o.placement ?? {}, newId, recording);
+  const waysOf = (roomId: string): TakenWay[] => {
+    const room = rooms.get(roomId);
+    return room === undefined ? [] : takenWays(room, { players, legs });
+  };
+  const engine = new PlacementEngine(o.placement ?? {}, newId, recording, waysOf);
   const decisions = new DecisionLog(events);
   const hosts = new HostRegistry();
   const rooms = new RoomRegistry(hosts, events);
@@ -130,6 +136,7 @@ export function assemble(o: CoreOptions) {
     store,
     addresses,
     beforeMove: (room) => standbys.retire(room),
+    waysOf,
     assertWritable: () => store.assertWritable(),
     times: { ...DEFAULT_MIGRATION_TIMES, ...o.migration },
     clock,
@@ -162,7 +169,8 @@ export function assemble(o: CoreOptions) {
     clock,
   });
   new FleetFeed(events, engine, loop, scheduler, rooms, clock);
-  const probeIntake = new ProbeIntake({ engine, loop, players, events, cluster, clock, newId });
+  const legs = new GatewayLegs({ hosts, cluster, clock, enabled: o.emulated !== true });
+  const probeIntake = new ProbeIntake({ engine, loop, players, legs, events, cluster, clock, newId });
 
   const liveness = new HostLiveness({
     hosts,
@@ -240,6 +248,7 @@ export function assemble(o: CoreOptions) {
     hostOrders,
     hosts,
     leaseMs,
+    legs,
     liveness,
     logger,
     loop,

@@ -51,6 +51,7 @@ function Content({ thing, world }: { thing: PlacedThing; world: DashboardState }
           <span>
             in {thing.player.roomId} on {hostName(world.rooms.get(thing.player.roomId)?.hostId)} · ping{" "}
             {formatMs(thing.player.latency?.p50Ms)}
+            {thing.player.gatewayId ? ` by ${thing.player.gatewayId}` : " directly"}
             {thing.player.network ? ` · ${thing.player.network}` : ""}
           </span>
         </>

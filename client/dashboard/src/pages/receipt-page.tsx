@@ -5,6 +5,7 @@ import { useStore } from "../live/store.js";
 import { REASON_WORDS } from "../panels/feed.js";
 import { formatBytes, formatMs, formatSpan, formatTime } from "../ui/format.js";
 import { roomLink } from "../ui/route.js";
+import { waysInWords } from "../ui/ways.js";
 import { Facts, Page, Section } from "./page.js";
 
 /** What each phase does, for a person who never saw one. */
@@ -51,6 +52,7 @@ export function ReceiptPage({ migrationId }: { migrationId: string }) {
           ["Took", formatSpan(receipt.totalMs)],
           ["Sent", formatBytes(receipt.bytes)],
           ["Mechanism", receipt.mechanism],
+          ...(receipt.ways ? [["Players", waysInWords(receipt.ways)] as [string, string]] : []),
         ]}
       />
       {receipt.error && (

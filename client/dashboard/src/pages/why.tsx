@@ -5,6 +5,7 @@ import type { DashboardState } from "../live/world.js";
 import { formatMs, formatPercent, formatTime } from "../ui/format.js";
 import { REACHABLE_BY_KEYS } from "../ui/reachable.js";
 import { hostLink } from "../ui/route.js";
+import { wayInWords } from "../ui/ways.js";
 import { RegretChart } from "./regret-chart.js";
 import { standingOf } from "./standing.js";
 
@@ -36,6 +37,15 @@ export function DecisionView({ decision, world }: { decision: Decision; world: D
         {decision.text}
         <span class="muted"> {formatTime(decision.atMs)}</span>
       </p>
+      {decision.ways && (
+        <ul class="muted" aria-label="Ways">
+          {decision.ways.map((way) => (
+            <li key={way.gatewayId ?? ""}>
+              {wayInWords(way)}: {way.because}
+            </li>
+          ))}
+        </ul>
+      )}
       <div class="table-wide" {...REACHABLE_BY_KEYS}>
         <table class="candidates" aria-label="Candidates">
           <thead>

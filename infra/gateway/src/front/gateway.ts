@@ -1,6 +1,6 @@
 /**
  * Takes players' sockets: `/PROCESS/ROOM` is carried to the room, wherever that is and goes; `/centroid/v1/beacon/HOST`
- * to the host's beacon, byte by byte, since a beacon measures the way. What a request says is looked up and never
+ * to the host's beacon, byte by byte, since a beacon measures the way; `/centroid/v1/beacon/` ends here. What a request says is looked up and never
  * dialled, so nobody reaches through a gateway what players cannot reach anyway. Limits on what a player sends are the
  * room host's; here only connections are counted.
  */
@@ -20,6 +20,8 @@ import { type PlayerEvents, PlayerSocket } from "../sessions/player-socket.js";
 import { SessionDialer } from "../sessions/session-dialer.js";
 import { TurnEnd } from "../sessions/turn-end.js";
 import { TrunkPool } from "../trunk/trunk-pool.js";
+import { HostMeter } from "../ways/host-meter.js";
+import { OwnBeacon } from "../ways/own-beacon.js";
 import { answerHandshake } from "../websocket/handshake.js";
 import { clientAddresses } from "./client-address.js";
 import { passedOn } from "./passed-headers.js";
@@ -67,6 +69,8 @@ export class Gateway implements Disposable {
   readonly #open = new Map<string, number>();
   readonly #checks: NodeJS.Timeout;
   readonly #sessions = new Set<HeldSession | PassedSession>();
+  readonly #beacon: OwnBeacon;
+  readonly #meter: HostMeter;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -77,6 +81,8 @@ export class Gateway implements Disposable {
       for (const session of this.#sessions) session.check();
     }, CHECK_MS);
     this.#checks.unref();
+    this.#beacon = new OwnBeacon(options.gatewayId);
+    this.#meter = new HostMeter({ directory: options.directory, wanted: () => this.#open.size > 0 });
   }
 
   /** Connections that are carried just now. */
@@ -101,7 +107,12 @@ export class Gateway implements Disposable {
     if (open >= (this.#options.maxPerAddress ?? Number.POSITIVE_INFINITY)) return "too-many";
     this.#open.set(key, open + 1);
     this.#countUntilClosed(socket, key);
+    this.#meter.soon();
     const upgrade = { request, socket, head };
+    if (wanted.type === "beacon" && wanted.hostId === "") {
+      this.#beacon.accept(request, socket, head);
+      return "taken";
+    }
     const taken =
       wanted.type === "room"
         ? this.#toRoom(wanted, address, upgrade)
@@ -191,6 +202,8 @@ export class Gateway implements Disposable {
     this.#ending.abort();
     this.drain();
     this.#refusal[Symbol.dispose]();
+    this.#beacon[Symbol.dispose]();
+    this.#meter[Symbol.dispose]();
     clearInterval(this.#checks);
     this.#trunks[Symbol.dispose]();
   }

@@ -152,7 +152,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
   });
 
   serveRoute(app, playerRoutes.probes, async ({ body }, request) => {
-    const { playerId, playerToken, network, location, probes } = body;
+    const { playerId, playerToken, network, location, probes, gatewayId, gateways } = body;
     const renewed = await o.identity.renew(playerId, playerToken);
     if (renewed === undefined)
       throw new CentroidError(
@@ -167,7 +167,8 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     const player = o.players.get(playerId);
     if (player === undefined)
       throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
-    const rejected = o.probeIntake.report({ player, location, network, probes });
+    const rejected = o.probeIntake.report({ player, location, network, probes, gatewayId, gateways });
+    const nearer = gateways && o.probeIntake.betterGateway(player, (id) => o.rooms.get(id)?.stage.hostId);
     o.players.measuredAt(player, neighbourhoodOf(request.ip, player.network));
     o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
     o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
@@ -178,6 +179,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     return {
       next,
       intervalMs: player.intervalMs,
+      ...(nearer !== undefined && { gatewayId: nearer }),
       rejected,
       ...(renewed !== playerToken && { playerToken: renewed }),
     };

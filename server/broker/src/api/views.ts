@@ -45,7 +45,7 @@ export class Views {
   }
 
   /** Undefined for a session of which only the host knows whose it is. */
-  player(room: RoomEntry, { playerId, sessionId, network }: RoomSession): Player | undefined {
+  player(room: RoomEntry, { playerId, sessionId, network, gatewayId }: RoomSession): Player | undefined {
     if (playerId === undefined) return undefined;
     const location = this.#players.get(playerId)?.location;
     return {
@@ -54,6 +54,7 @@ export class Views {
       sessionId,
       ...(network !== undefined && { network }),
       ...(location !== undefined && { location }),
+      ...(gatewayId !== undefined && { gatewayId }),
       latency: this.#engine.latency(playerId, room.stage.hostId),
     };
   }

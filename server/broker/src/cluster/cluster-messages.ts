@@ -1,5 +1,11 @@
 /** What brokers tell each other: measurements, events, hosts' states. Parsed here, acted on by whoever it concerns. */
-import { eventSchema, idSchema, locationSchema, probeReportSchema } from "@centroid/protocol";
+import {
+  eventSchema,
+  idSchema,
+  locationSchema,
+  MAX_MEASURED_HOSTS,
+  probeReportSchema,
+} from "@centroid/protocol";
 import { z } from "zod";
 import type { Logger } from "../base/logger.js";
 import type { Change } from "../events/event-hub.js";
@@ -23,6 +29,13 @@ const placeSchema = z.object({
   address: z.string().max(300),
 });
 type PlaceBody = z.infer<typeof placeSchema>;
+const legsSchema = z.object({
+  gatewayId: idSchema,
+  hosts: z.array(probeReportSchema).max(MAX_MEASURED_HOSTS),
+});
+type LegsBody = z.infer<typeof legsSchema>;
+const sessionWaySchema = z.object({ roomId: idSchema, sessionId: z.string().max(128), gatewayId: idSchema });
+type SessionWayBody = z.infer<typeof sessionWaySchema>;
 
 /** Who acts on which message. */
 export interface ClusterMessageHandlers {
@@ -36,6 +49,10 @@ export interface ClusterMessageHandlers {
   onHostHeard: (hostId: string, agoMs: number) => void;
   /** A host has made a place for a room about which another broker decides: its players may come to any broker. */
   onPlace: (body: PlaceBody) => void;
+  /** A gateway of another broker has measured hosts. */
+  onGatewayLegs: (body: LegsBody) => void;
+  /** A gateway of another broker carries that session. */
+  onSessionWay: (body: SessionWayBody) => void;
   logger: Logger;
 }
 
@@ -69,6 +86,12 @@ export function onClusterMessage(
       }
       case "place":
         handlers.onPlace(placeSchema.parse(body));
+        return;
+      case "session-way":
+        handlers.onSessionWay(sessionWaySchema.parse(body));
+        return;
+      case "gateway-legs":
+        handlers.onGatewayLegs(legsSchema.parse(body));
         return;
       default: {
         const never: never = kind;

@@ -16,7 +16,16 @@ export interface Member {
 /** Passed between brokers; `kind` says who parses `body`. */
 export const clusterMessageSchema = z.object({
   from: z.string(),
-  kind: z.enum(["probes", "event", "host-state", "host-asked", "host-heard", "place"]),
+  kind: z.enum([
+    "probes",
+    "event",
+    "host-state",
+    "host-asked",
+    "host-heard",
+    "place",
+    "gateway-legs",
+    "session-way",
+  ]),
   body: z.unknown(),
 });
 /** What one broker tells the others. */

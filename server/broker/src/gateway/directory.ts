@@ -2,12 +2,20 @@
  * Where a session may be carried: to processes that agents have reported rooms in. A gateway gets with each answer what
  * opens that room host to it, for that session and no other; a session that the broker does not know gets nothing.
  */
-import type { BeaconLookup, GatewayDirectory, RoomLookup } from "@centroid/protocol";
+import type {
+  BeaconLookup,
+  GatewayDirectory,
+  HostBeacon,
+  MeasuredByGateway,
+  RoomLookup,
+} from "@centroid/protocol";
 import { gatewayKey, sessionPass, trunkSecret } from "@centroid/protocol/trunk";
+import type { Cluster } from "../cluster/cluster.js";
 import type { AddressBook } from "../hosts/address-book.js";
 import { translateUrl } from "../hosts/address-book.js";
 import { type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
+import type { GatewayLegs } from "../probes/gateway-legs.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 
 interface RegistryDirectoryOptions {
@@ -15,6 +23,8 @@ interface RegistryDirectoryOptions {
   rooms: RoomRegistry;
   addresses: AddressBook;
   crashes: Crashes;
+  legs: GatewayLegs;
+  cluster: Pick<Cluster, "publish">;
   /** From which room hosts derive what they check gateways by. */
   agentToken: string;
 }
@@ -40,6 +50,10 @@ export class RegistryDirectory implements GatewayDirectory {
     const host = at && hosts.get(at.hostId);
     if (at === undefined || host === undefined || at.address === "") return { type: "away" };
     const session = sessionId === null ? undefined : room.sessions.get(sessionId);
+    if (session !== undefined && session.gatewayId !== this.#gatewayId) {
+      session.gatewayId = this.#gatewayId;
+      this.#options.cluster.publish("session-way", { roomId, sessionId, gatewayId: this.#gatewayId });
+    }
     const address = addresses.translate(at.address, at.hostId, session?.network);
     const route = {
       type: "target",
@@ -68,9 +82,23 @@ export class RegistryDirectory implements GatewayDirectory {
     const host = hosts.get(hostId);
     if (host === undefined) return { type: "unknown" };
     const url = translateUrl(addresses, host.facts.beaconUrl, hostId, network);
-    return { type: "target", address: url.replace(/^[a-z]+:\/\//, "") };
+    return { type: "target", address: authorityOf(url) };
+  }
+
+  async measured({ hosts: measured }: MeasuredByGateway): Promise<HostBeacon[]> {
+    const { hosts, addresses, legs } = this.#options;
+    const gatewayId = this.#gatewayId;
+    legs.report(gatewayId, measured);
+    return legs.toMeasure(gatewayId).flatMap((hostId) => {
+      const host = hosts.get(hostId);
+      if (host === undefined) return [];
+      const url = translateUrl(addresses, host.facts.beaconUrl, hostId, `gateway:${gatewayId}`);
+      return [{ hostId, address: authorityOf(url) }];
+    });
   }
 }
+
+const authorityOf = (url: string): string => url.replace(/^[a-z]+:\/\//, "");
 
 function placeOf(room: RoomEntry, processId: string) {
   const { stage } = room;

@@ -144,6 +144,8 @@ async function answer(
       const { hostId, network } = question;
       return { type: "beacon", requestId, found: await directory.beacon(hostId, network) };
     }
+    case "measured":
+      return { type: "to-measure", requestId, found: await directory.measured(question.measured) };
     default: {
       const never: never = question;
       throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);

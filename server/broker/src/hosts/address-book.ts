@@ -3,7 +3,7 @@
 export interface AddressBook {
   /**
    * @param address `host:port[/path]` as the host gave it
-   * @param network label of the dialler: a player's network, `host:<hostId>`, or none
+   * @param network label of the dialler: a player's network, `host:<hostId>`, `gateway:<gatewayId>`, or none
    */
   translate(address: string, hostId: string, network: string | undefined): string;
 }

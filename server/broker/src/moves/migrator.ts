@@ -9,6 +9,7 @@ import {
   type MoveReason,
   type OrderedMechanism,
   type Receipt,
+  type TakenWay,
 } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
@@ -47,6 +48,8 @@ export interface MigratorOptions {
   assertWritable: () => void;
   /** What has to be done before a room leaves its host. */
   beforeMove: (room: RoomEntry) => Promise<void>;
+  /** How a room's players reach it now, for the receipt. */
+  waysOf: (roomId: string) => readonly TakenWay[];
 }
 
 export class Migrator {
@@ -267,13 +270,13 @@ export class Migrator {
       migration.enter("completed", 0);
       this.#active.show(migration);
     }
-    const receipt = migration.receipt(
-      outcome,
-      room?.epoch ?? migration.plan.toEpoch,
-      endedAtMs,
-      freeze,
-      cause?.toWire(),
-    );
+    const { roomId, toEpoch } = migration.plan;
+    const ways = this.#options.waysOf(roomId);
+    const epoch = room?.epoch ?? toEpoch;
+    const receipt: Receipt = {
+      ...migration.receipt(outcome, epoch, endedAtMs, freeze, cause?.toWire()),
+      ...(ways.length > 0 && { ways: [...ways] }),
+    };
     await store.closeMigration(receipt);
     events.emit("move.finished", { receipt, room });
     return receipt;

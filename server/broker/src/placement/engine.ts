@@ -14,7 +14,7 @@ import {
   type Recording,
   type RoomFacts,
 } from "@centroid/placement";
-import type { Decision, Latency, Location, MoveReason, Receipt } from "@centroid/protocol";
+import type { Decision, Latency, Location, MoveReason, Receipt, TakenWay } from "@centroid/protocol";
 import type { NewId } from "../base/ids.js";
 import type { HostEntry } from "../hosts/host-registry.js";
 
@@ -40,13 +40,23 @@ export class PlacementEngine {
   readonly #world: PlacementWorld;
   readonly #parameters: PlacementParameters;
   readonly #newId: NewId;
+  readonly #waysOf: (roomId: string) => readonly TakenWay[];
 
-  /** @param recording gets every input and every decision, from which `replay` makes the decisions again */
-  constructor(parameters: ParameterOverrides, newId: NewId, recording?: Recording) {
+  /**
+   * @param recording gets every input and every decision, from which `replay` makes the decisions again
+   * @param waysOf how a room's players reach it now, for the record
+   */
+  constructor(
+    parameters: ParameterOverrides,
+    newId: NewId,
+    recording?: Recording,
+    waysOf: (roomId: string) => readonly TakenWay[] = () => [],
+  ) {
     const given = Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined));
     this.#parameters = { ...DEFAULT_PARAMETERS, ...given };
     this.#world = new PlacementWorld(this.#parameters, recording);
     this.#newId = newId;
+    this.#waysOf = waysOf;
   }
 
   /**
@@ -56,6 +66,11 @@ export class PlacementEngine {
   upsertHost(host: HostEntry, work: () => HostWork | undefined): void {
     const { hostId, latitude, longitude } = host.facts;
     this.#world.upsertHost({ hostId, latitude, longitude }, liveView(host, work));
+  }
+
+  /** All that rooms may run on. */
+  *hostIds(): IterableIterator<string> {
+    for (const { hostId } of this.#world.hosts) yield hostId;
   }
 
   hasHost(hostId: string): boolean {
@@ -174,6 +189,7 @@ export class PlacementEngine {
 
   #record(engine: EngineDecision): Decision {
     const { roomId, atMs, verdict, reason, fromHostId, toHostId, regret, threshold, text } = engine;
+    const ways = [...this.#waysOf(roomId)];
     return {
       decisionId: this.#newId(),
       roomId,
@@ -198,6 +214,7 @@ export class PlacementEngine {
           ...(rejected !== undefined && { rejected }),
         };
       }),
+      ...(ways.length > 0 && { ways }),
       text,
     };
   }

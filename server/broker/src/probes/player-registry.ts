@@ -4,12 +4,15 @@ import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomSession } from "../rooms/room-registry.js";
+import type { ToGateways } from "./player-ways.js";
 import { StandIns } from "./stand-ins.js";
 
 export interface PlayerEntry {
   readonly playerId: string;
   location: Location | undefined;
   network: string | undefined;
+  /** If its sockets come by a gateway and it has measured those. */
+  toGateways: ToGateways | undefined;
   /** Pause before its next report, ms; grows while nothing changes. */
   intervalMs: number;
   readonly sessions: Map<string, RoomSession>;
@@ -52,6 +55,7 @@ export class PlayerRegistry {
         playerId,
         location: undefined,
         network: undefined,
+        toGateways: undefined,
         intervalMs: 0,
         sessions: new Map(),
         joining: 0,

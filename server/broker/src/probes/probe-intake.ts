@@ -2,7 +2,7 @@
  * A player reported probes: one use case, whether the report came by itself, with a request to join, or from another
  * broker. What is not believed is never used.
  */
-import type { JoinHints, Location, ProbeReport, ProbeResponse } from "@centroid/protocol";
+import type { GatewayReport, JoinHints, Location, ProbeReport, ProbeResponse } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Cluster } from "../cluster/cluster.js";
@@ -10,7 +10,9 @@ import type { ProbesBody } from "../cluster/cluster-messages.js";
 import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
+import type { GatewayLegs } from "./gateway-legs.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
+import { bestWay, byShortestWays, toGatewaysOf } from "./player-ways.js";
 
 /** A player that moves is followed closely, one that stays put costs little. */
 const MIN_INTERVAL_MS = 2_000;
@@ -32,12 +34,16 @@ export interface PlayerReport {
   location?: Location | undefined;
   network?: string | undefined;
   probes: readonly ProbeReport[];
+  /** By which gateway it comes. */
+  gatewayId?: string | undefined;
+  gateways?: readonly GatewayReport[] | undefined;
 }
 
 export interface ProbeIntakeOptions {
   engine: PlacementEngine;
   loop: Pick<PlacementLoop, "mark">;
   players: PlayerRegistry;
+  legs: GatewayLegs;
   events: Emitter<ProbeEvents>;
   cluster: Pick<Cluster, "publish">;
   clock: Clock;
@@ -53,7 +59,8 @@ export class ProbeIntake {
 
   /** A player of this broker reported. @returns what was not used and why */
   report(report: PlayerReport): ProbeResponse["rejected"] {
-    const { player, location, network, probes } = report;
+    const { player, location, network } = report;
+    const probes = this.#byGateways(report);
     const body: ProbesBody = {
       playerId: player.playerId,
       probes: [...probes],
@@ -61,7 +68,26 @@ export class ProbeIntake {
       ...((location ?? player.location) !== undefined && { location: location ?? player.location }),
     };
     this.#options.cluster.publish("probes", body);
-    return this.#take(report);
+    return this.#take({ ...report, probes });
+  }
+
+  /** Another gateway than that of now, if the player's rooms are clearly nearer by it. */
+  betterGateway({ toGateways, sessions }: PlayerEntry, hostOf: (roomId: string) => string | undefined) {
+    const { legs } = this.#options;
+    const [session] = sessions.values();
+    const hostId = session && hostOf(session.roomId);
+    if (toGateways === undefined || hostId === undefined) return undefined;
+    const best = bestWay(toGateways, hostId, legs)?.gatewayId;
+    return best === toGateways.presentId ? undefined : best;
+  }
+
+  /** Placement is for the ways that players will take; other brokers are told of these too. */
+  #byGateways({ player, probes, gatewayId, gateways }: PlayerReport): ProbeReport[] {
+    const { engine, legs, clock } = this.#options;
+    const nowMs = clock.now();
+    if (gatewayId !== player.toGateways?.presentId) player.toGateways = undefined;
+    player.toGateways = toGatewaysOf(gatewayId, gateways, nowMs) ?? player.toGateways;
+    return byShortestWays(probes, engine.hostIds(), player.toGateways, legs, nowMs);
   }
 
   /** A player of another broker reported to it. */

@@ -32,6 +32,8 @@ export interface RoomSession {
   readonly roomId: string;
   readonly playerId: string | undefined;
   network: string | undefined;
+  /** By which gateway its player comes, if it is known to come by one. */
+  gatewayId?: string | undefined;
   stage: SessionStage;
 }
 

@@ -177,6 +177,7 @@ export function registerOperate(program: Command): void {
                   candidate.rejected ?? "",
                 ]),
               ),
+              ...waysTable(decision),
             ].join("\n"),
     ),
   );
@@ -194,6 +195,19 @@ export function registerOperate(program: Command): void {
       }
     },
   );
+}
+
+/** How the players reach the room. */
+function waysTable({ ways = [] }: Decision): string[] {
+  if (ways.length === 0) return [];
+  const rows = ways.map(({ gatewayId, players, toGatewayMs, onwardMs, because }) => [
+    gatewayId ?? "direct",
+    String(players),
+    ms(toGatewayMs, 1),
+    ms(onwardMs, 1),
+    because,
+  ]);
+  return ["", table(["BY", "PLAYERS", "TO IT", "ON TO HOST", "BECAUSE"], rows)];
 }
 
 /** Cells of rooms that compute. */
