@@ -13,6 +13,13 @@ const ROOT = join(import.meta.dirname, "../..");
 const DEPLOY = join(ROOT, "infra/deploy");
 const read = (path: string): string => readFileSync(join(DEPLOY, path), "utf8");
 
+/** Validators of what the manifests are made of, from the schemas that Kubernetes publishes. */
+const KUBERNETES = {
+  v1: () => import("kubernetes-models/v1"),
+  "apps/v1": () => import("kubernetes-models/apps/v1"),
+  "policy/v1": () => import("kubernetes-models/policy/v1"),
+};
+
 function flagsOf(command: string): Set<string> {
   const help = execFileSync(process.execPath, [join(ROOT, "server/cli/dist/main.js"), command, "--help"], {
     encoding: "utf8",
@@ -86,8 +93,8 @@ describe("commands", () => {
     "in kubernetes/%s.yaml fit the API's published schemas",
     async (name) => {
       for (const document of parseAllDocuments(read(`kubernetes/${name}.yaml`))) {
-        const manifest = document.toJS() as { apiVersion: string; kind: string };
-        const models = (await import(`kubernetes-models/${manifest.apiVersion}`)) as Record<
+        const manifest = document.toJS() as { apiVersion: keyof typeof KUBERNETES; kind: string };
+        const models = (await KUBERNETES[manifest.apiVersion]()) as unknown as Record<
           string,
           new (
             of: object,
