@@ -51,7 +51,7 @@ export function toGatewaysOf(
 }
 
 /** The way by one gateway. @returns undefined unless both halves are known */
-export function wayBy(
+export function gatewayWay(
   { rttsMs }: ToGateways,
   gatewayId: string,
   hostId: string,
@@ -65,7 +65,7 @@ export function wayBy(
 
 /** The present gateway's way, or another's that is worth the change. @returns undefined if the present one is not known */
 export function bestWay(to: ToGateways, hostId: string, legs: OnwardLegs): GatewayWay | undefined {
-  const present = wayBy(to, to.presentId, hostId, legs);
+  const present = gatewayWay(to, to.presentId, hostId, legs);
   if (present === undefined) return undefined;
   const switchMs = Math.max(WORTH_MS, WORTH_SHARE * present.rttMs);
   return nearestWay(to, hostId, legs, switchMs);
@@ -96,7 +96,7 @@ export function nearestWay(
       switchMs,
     },
   );
-  return best?.gatewayId === undefined ? undefined : wayBy(to, best.gatewayId, hostId, legs);
+  return best?.gatewayId === undefined ? undefined : gatewayWay(to, best.gatewayId, hostId, legs);
 }
 
 /**
@@ -115,7 +115,7 @@ export function byShortestWays(
   if (to === undefined || nowMs - to.atMs > STALE_MS) return [...measured];
   const reports = measured.map((report) => {
     const best = bestWay(to, report.hostId, legs);
-    const present = wayBy(to, to.presentId, report.hostId, legs);
+    const present = gatewayWay(to, to.presentId, report.hostId, legs);
     if (best === undefined || present === undefined || best.gatewayId === present.gatewayId) return report;
     const savedMs = present.rttMs - best.rttMs;
     return { ...report, rttsMs: report.rttsMs.map((rttMs) => Math.max(best.onwardMs, rttMs - savedMs)) };

@@ -3,7 +3,7 @@ import type { TakenWay } from "@centroid/protocol";
 import type { RoomEntry } from "../rooms/room-registry.js";
 import type { GatewayLegs } from "./gateway-legs.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
-import { bestWay, type GatewayWay, nearestWay, wayBy } from "./player-ways.js";
+import { bestWay, type GatewayWay, gatewayWay, nearestWay } from "./player-ways.js";
 
 interface TakenWaysOptions {
   players: Pick<PlayerRegistry, "get">;
@@ -27,7 +27,7 @@ export function takenWays(room: RoomEntry, { players, legs }: TakenWaysOptions):
         return { players: members.length, because: "they reach the host at its own address" };
       const measured = members.flatMap((player) => {
         const to = player?.toGateways;
-        const way = to?.presentId === gatewayId ? wayBy(to, gatewayId, hostId, legs) : undefined;
+        const way = to?.presentId === gatewayId ? gatewayWay(to, gatewayId, hostId, legs) : undefined;
         return to === undefined || way === undefined ? [] : [{ to, way }];
       });
       if (measured.length === 0)
