@@ -1,12 +1,14 @@
 /** Colyseus' features one by one: what each does on Colyseus itself, here, after a move of its rooms, and after their host's death. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { CentroidClient } from "@centroid/sdk";
 import { startTestSystem, type TestSystem } from "@centroid/server/testing";
 import { Client } from "@colyseus/sdk";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { type BareColyseus, startBareColyseus } from "../support/bare-colyseus.js";
 import { clientFeatures } from "../support/features/client-features.js";
+import { withoutDeaths, withTable } from "../support/features/feature-table.js";
 import { matchmakingFeatures } from "../support/features/matchmaking-features.js";
 import { roomFeatures } from "../support/features/room-features.js";
 import {
@@ -21,9 +23,12 @@ import { stateFeatures } from "../support/features/state-features.js";
 import { descendants, listener } from "../support/processes.js";
 
 const ROOMS = join(import.meta.dirname, "../fixtures/feature-rooms");
+const PAGE = join(import.meta.dirname, "../../docs/colyseus.md");
 const WANTED = process.env.CENTROID_FEATURES;
+/** `npm run docs:features` */
+const WRITE = process.env.CENTROID_FEATURES_WRITE === "1";
 /** The death of all their hosts takes as long as everything else. */
-const DEATHS = process.env.CENTROID_FEATURES_DEATHS === "1";
+const DEATHS = WRITE || process.env.CENTROID_FEATURES_DEATHS === "1";
 const FEATURES = [...stateFeatures, ...roomFeatures, ...clientFeatures, ...matchmakingFeatures].filter(
   ({ name, area }) => WANTED === undefined || `${area} ${name}`.includes(WANTED),
 );
@@ -175,8 +180,18 @@ it("does what it does on Colyseus, here, after a move and after a death", async 
       Object.assign(rows.get(`${feature.area}: ${feature.name}`) ?? {}, { died });
     }),
   );
-  if (process.env.CENTROID_FEATURES_FILE !== undefined)
-    writeFileSync(process.env.CENTROID_FEATURES_FILE, JSON.stringify([...rows], undefined, 1));
   for (const [name, row] of rows)
     expect.soft(row, name).toEqual({ bare: row.bare, moved: row.bare, ...(DEATHS && { died: row.bare }) });
+  if (WANTED !== undefined) return;
+  const page = readFileSync(PAGE, "utf8");
+  const now = withTable(page, FEATURES, ({ area, name }) => {
+    const row = rows.get(`${area}: ${name}`) ?? {};
+    const differs = (seen: unknown): boolean => !isDeepStrictEqual(seen, row.bare);
+    return { moved: differs(row.moved), died: DEATHS && differs(row.died) };
+  });
+  if (WRITE) writeFileSync(PAGE, now);
+  else {
+    const checked = DEATHS ? (text: string) => text : withoutDeaths;
+    expect(checked(page), "docs/colyseus.md: npm run docs:features writes it").toBe(checked(now));
+  }
 }, 240_000);
