@@ -21,12 +21,18 @@ class CounterRoom extends Room {
   }
 }
 
+class LateRoom extends Room {
+  override autoDispose = false;
+  later(): void {}
+}
+
 /** What was said to rooms elsewhere. */
 const published: [topic: string, data: unknown, id: string][] = [];
 let next = 0;
 let room: MovableRoom & CounterRoom;
 beforeAll(async () => {
-  await RoomTypes.define({ counter: CounterRoom }, new PresenceBus((...said) => published.push(said)));
+  const types = { counter: CounterRoom, late: LateRoom };
+  await RoomTypes.define(types, new PresenceBus((...said) => published.push(said)));
 });
 const make = async (): Promise<void> => {
   room = (await createRoom("counter", {}, `counter-${++next}`)) as never;
@@ -165,6 +171,22 @@ it("a room hears what others publish, while it runs and for as long as it is the
   expect(() => presence.publish("news", "x".repeat(70_000))).toThrow(
     expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
   );
+});
+
+it("what will stand in the way of a move is said when the room does it, once, with what to do", async () => {
+  room = (await createRoom("late", {}, `late-${++next}`)) as never;
+  const said: string[] = [];
+  const adoption = { epoch: 1, mayRun: () => true, playerOf: () => undefined, leftBehind: () => undefined };
+  room.move.adopted({ ...adoption, notice: (line) => said.push(line) });
+  for (let time = 0; time < 2; time++) {
+    room.clock.setTimeout(() => undefined, 600_000);
+    room.onMessage("late", () => undefined);
+  }
+  room.clock.setTimeout((room as unknown as LateRoom).later, 600_000);
+  expect(said).toEqual([
+    expect.stringMatching(/^room late-\d+: a clock timer of 600000 ms .* pass a method of the room/),
+    expect.stringMatching(/^room late-\d+: the handler of message "late" was set up after onCreate\(\)/),
+  ]);
 });
 
 it("a room whose last player leaves right after it has come here ends with that player, not a second later", async () => {

@@ -14,6 +14,10 @@ import {
 } from "@centroid/protocol";
 import { authority, PendingReplies } from "@centroid/protocol/node";
 import { z } from "zod";
+import type { Activity } from "./activity/activity.js";
+import { followOpenHandles } from "./activity/open-handles.js";
+import type { RoomResources } from "./activity/room-resources.js";
+import { ROOM_TIMERS, roomTimers } from "./activity/room-timers.js";
 import { watchThisProcess } from "./activity/watch.js";
 import { watchOptionsSchema } from "./activity/watch-options.js";
 import type { ColyseusProject } from "./bundling/project-exports.js";
@@ -86,6 +90,7 @@ async function end(host: RoomHost | undefined): Promise<void> {
 
 async function main(): Promise<void> {
   let host: RoomHost | undefined;
+  let activity: Activity | undefined;
   process.on("disconnect", () => void end(host));
   // These reach the whole group, from a terminal or a service manager; the agent decides when this process ends.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
@@ -106,6 +111,9 @@ async function main(): Promise<void> {
       import("./connections/transport.js"),
     ],
   );
+  const ownerOf = (): RoomResources | undefined => activity?.owner;
+  Object.defineProperty(globalThis, Symbol.for(ROOM_TIMERS), { value: roomTimers(ownerOf) });
+  followOpenHandles(ownerOf);
   const bundle = (await import(pathToFileURL(config.roomsBundle).href)) as {
     rooms: Record<string, RoomDefinition>;
     app?: ColyseusProject;
@@ -129,7 +137,7 @@ async function main(): Promise<void> {
     });
   // As in every process of a Colyseus deployment: rooms may need what it connects to.
   if (bundle.app !== undefined) await prepareServices(bundle.app.server);
-  const activity = watchThisProcess(config.watch, notice);
+  activity = watchThisProcess(config.watch, notice);
   const types = await RoomTypes.define(bundle.rooms, bus, activity, { address, ask });
   host = new roomHost.RoomHost({
     processId: config.processId,

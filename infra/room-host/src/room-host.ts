@@ -17,7 +17,7 @@ import { CloseCode } from "@colyseus/core";
 import { type Checkpoint, decodeCheckpoint } from "./checkpoint/checkpoint.js";
 import { RestoredRoom } from "./checkpoint/restored-room.js";
 import { listing } from "./colyseus/listing.js";
-import { createRoom, type MovableRoom, movableClients } from "./colyseus/movable-room.js";
+import { type MovableRoom, movableClients } from "./colyseus/movable-room.js";
 import { deliver } from "./colyseus/operator-message.js";
 import {
   type Auth,
@@ -239,7 +239,7 @@ export class RoomHost {
       async () => {
         // Whoever may not come in makes no room either.
         auth = seat && (await authenticate(klass, seat));
-        const made = await createRoom(name, options, roomId);
+        const made = await this.#types.create(name, options, roomId);
         if (this.#rooms.get(made.roomId) !== undefined) return made;
         try {
           made.move.snapshot.assertHooks();

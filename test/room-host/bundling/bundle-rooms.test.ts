@@ -25,7 +25,7 @@ async function install(folder: string): Promise<(roomsDir: string, outDir: strin
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   const dist = join(ROOT, "infra/room-host/dist");
   const bundling = (await readdir(join(dist, "bundling"))).map((name) => `bundling/${name}`);
-  for (const name of [...bundling, "colyseus/room-presence.js"]) {
+  for (const name of [...bundling, "colyseus/room-presence.js", "activity/room-timers.js"]) {
     if (!name.endsWith(".js")) continue;
     const code = await readFile(join(dist, name), "utf8");
     await mkdir(dirname(join(folder, name)), { recursive: true });

@@ -47,6 +47,12 @@ export const roomEventSchema = z.discriminatedUnion("event", [
   }),
   /** A player's copy of the state was not what the room has; it was sent again. */
   z.object({ event: z.literal("diverged"), sessionId: z.string() }),
+  /** Source of a move that is over: how many timers of the room were stopped there, and what of it is still open. */
+  z.object({
+    event: z.literal("left-behind"),
+    timers: z.number().int().nonnegative(),
+    open: z.number().int().nonnegative(),
+  }),
   /** Owner: the connection to the standby broke; the room waits until it is told to go on without. */
   z.object({ event: z.literal("standby-broken"), standbyId: idSchema }),
   /** Standby: the owner's connection broke without a word. */

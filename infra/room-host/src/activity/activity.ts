@@ -4,6 +4,7 @@
  * to the next host.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { RoomResources } from "./room-resources.js";
 
 /** What a room does, for {@link Activity.run}: the type of a message, or a part of the simulation. */
 export type Label = number;
@@ -27,12 +28,30 @@ export interface LabelText {
 export interface Activity {
   /** A name for what the room will do again and again. */
   label(roomId: string, what: string): Label;
-  /** Runs code of a room, on behalf of this session if there is one. */
-  run<T>(label: Label, sessionId: string, code: () => T): T;
+  /**
+   * Runs code of a room, on behalf of this session if there is one.
+   * @param owner whose is what the code opens, then and later
+   */
+  run<T>(label: Label, sessionId: string, code: () => T, owner: RoomResources): T;
+  /** Whose code runs just now. */
+  readonly owner: RoomResources | undefined;
+}
+
+/** Of what a room does that has no name: it is not told apart. */
+export const UNNAMED: Label = 0;
+
+interface Cause {
+  label: Label;
+  sessionId: string;
+  owner: RoomResources;
 }
 
 /** Where nobody watches: in tests. */
-export const unwatched: Activity = { label: () => 0, run: (_label, _sessionId, code) => code() };
+export const unwatched: Activity = {
+  label: () => UNNAMED,
+  run: (_label, _sessionId, code) => code(),
+  owner: undefined,
+};
 
 const encoder = new TextEncoder();
 
@@ -41,7 +60,7 @@ export class SharedActivity implements Activity {
   readonly #words = new Int32Array(this.shared, 0, WORDS);
   readonly #note = new Uint8Array(this.shared, WORDS * Int32Array.BYTES_PER_ELEMENT);
   readonly #onLabel: (label: Label, text: LabelText) => void;
-  readonly #causes = new AsyncLocalStorage<{ label: Label; sessionId: string }>();
+  readonly #causes = new AsyncLocalStorage<Cause>();
   #labels = 0;
 
   constructor(onLabel: (label: Label, text: LabelText) => void) {
@@ -49,25 +68,29 @@ export class SharedActivity implements Activity {
   }
 
   label(roomId: string, what: string): Label {
-    if (this.#labels >= MAX_LABELS) return 0;
+    if (this.#labels >= MAX_LABELS) return UNNAMED;
     this.#onLabel(++this.#labels, { roomId, what: what.slice(0, MAX_TEXT) });
     return this.#labels;
   }
 
-  run<T>(label: Label, sessionId: string, code: () => T): T {
+  run<T>(label: Label, sessionId: string, code: () => T, owner: RoomResources): T {
     const before = this.#words[CURRENT] ?? 0;
     this.#words[NOTE_BYTES] = encoder.encodeInto(sessionId, this.#note).written;
     this.#words[CURRENT] = label;
     try {
-      return this.#causes.run({ label, sessionId }, code);
+      return this.#causes.run({ label, sessionId, owner }, code);
     } finally {
       this.#words[CURRENT] = before;
     }
   }
 
   /** What this code was begun by, timers and promises later too. */
-  get cause(): { label: Label; sessionId: string } | undefined {
+  get cause(): Cause | undefined {
     return this.#causes.getStore();
+  }
+
+  get owner(): RoomResources | undefined {
+    return this.cause?.owner;
   }
 
   /** The event loop turns. */

@@ -10,7 +10,7 @@ import { CentroidError } from "@centroid/protocol";
 import { type BuildFailure, build } from "esbuild";
 import { ENTRY_NAME, type RoomsEntry } from "./entries.js";
 import { presenceKeys } from "./presence-keys.js";
-import { nativePackages, oneCopy, ownPaths } from "./source-plugins.js";
+import { nativePackages, oneCopy, ownPaths, ownTimers } from "./source-plugins.js";
 
 /** A module that exports `rooms`, class or definition by room type, and `app` if a whole project was built. */
 export interface RoomsModule {
@@ -38,12 +38,12 @@ export async function buildRooms({ folder, contents }: RoomsEntry, outDir: strin
       platform: "node",
       target: "node20",
       external: SHARED,
-      plugins: [oneCopy(SHARED), nativePackages(), presenceKeys(), ownPaths()],
+      plugins: [oneCopy(SHARED), nativePackages(), presenceKeys(), ownTimers(), ownPaths()],
       ...ownPaths.options,
       sourcemap: "inline",
       logLevel: "silent",
       banner: {
-        js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+        js: `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url); ${ownTimers.banner}`,
       },
     });
     code = result.outputFiles[0]?.text ?? "";

@@ -8,6 +8,7 @@ import { dirname, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Loader, Plugin } from "esbuild";
 import { z } from "zod";
+import { ROOM_TIMERS } from "../activity/room-timers.js";
 
 const LOADERS: Record<string, Loader> = {
   ".ts": "ts",
@@ -20,21 +21,38 @@ const LOADERS: Record<string, Loader> = {
   ".cjs": "js",
 };
 const URL_NAME = "__sourceFileUrl";
+const TIMERS = ["setTimeout", "setInterval", "setImmediate"] as const;
+/** What they are called in what is bundled; declared for all of it by {@link ownTimers}.banner. */
+const timerName = (name: string): string => `__${name}`;
+/** Those of the room host, which know whose they are; outside of one there are none. */
+const HOST_TIMERS = `globalThis[Symbol.for(${JSON.stringify(ROOM_TIMERS)})]`;
+const PACKAGE = /[\\/]node_modules[\\/]/;
 
-/** `__dirname`, `__filename` and `import.meta.url` are those of the file that says them, as if it was not bundled. */
+/**
+ * `__dirname`, `__filename` and `import.meta.url` are those of the file that says them, as if it was not bundled. Timers of
+ * the project's own files, not of its packages, are the room host's.
+ */
 export function ownPaths(): Plugin {
   return {
     name: "own-paths",
     setup({ onLoad }) {
       onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }) => {
         const contents = (await readFile(path, "utf8")).replace(/^#!.*/, "");
-        if (!/\b__dirname\b|\b__filename\b|\bimport\.meta\b/.test(contents)) return undefined;
+        const paths = /\b__dirname\b|\b__filename\b|\bimport\.meta\b/.test(contents);
+        const timers = !PACKAGE.test(path) && /\bset(?:Timeout|Interval|Immediate)\b/.test(contents);
+        if (!paths && !timers) return undefined;
         const values = Object.entries({
-          __dirname: dirname(path),
-          __filename: path,
-          [URL_NAME]: pathToFileURL(path).href,
+          ...(paths && {
+            __dirname: JSON.stringify(dirname(path)),
+            __filename: JSON.stringify(path),
+            [URL_NAME]: JSON.stringify(pathToFileURL(path).href),
+          }),
+          ...(timers &&
+            Object.fromEntries(
+              TIMERS.map((name) => [timerName(name), `(${HOST_TIMERS} ?? globalThis).${name}`]),
+            )),
         }).filter(([name]) => !declares(contents, name));
-        const names = values.map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join(", ");
+        const names = values.map(([name, value]) => `${name} = ${value}`).join(", ");
         // On the first line: lines keep their numbers.
         return {
           contents: names === "" ? contents : `var ${names};${contents}`,
@@ -49,8 +67,37 @@ ownPaths.options = {
     "import.meta.url": URL_NAME,
     "import.meta.dirname": "__dirname",
     "import.meta.filename": "__filename",
+    ...Object.fromEntries(TIMERS.map((name) => [name, timerName(name)])),
   },
 };
+
+/** `import ... from "node:timers"` and `"node:timers/promises"` in the project's own files get the room host's, too. */
+export function ownTimers(): Plugin {
+  return {
+    name: "own-timers",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^(?:node:)?timers(?:\/promises)?$/ }, ({ path, importer, namespace }) => {
+        if (namespace !== "file" || PACKAGE.test(importer)) return undefined;
+        return { path: path.replace(/^(?!node:)/, "node:"), namespace: "own-timers" };
+      });
+      onLoad({ filter: /.*/, namespace: "own-timers" }, ({ path }) => {
+        const promises = path.endsWith("/promises");
+        const names = promises
+          ? [...TIMERS, "scheduler"]
+          : [...TIMERS, "clearTimeout", "clearInterval", "clearImmediate", "promises"];
+        return {
+          contents: `import nodes from ${JSON.stringify(path)};
+const own = ${HOST_TIMERS}${promises ? "?.promises" : ""} ?? nodes;
+export default own;
+export const { ${names.join(", ")} } = own;`,
+          loader: "js",
+        };
+      });
+    },
+  };
+}
+/** For packages, whose timers stay Node's. */
+ownTimers.banner = `var ${TIMERS.map((name) => `${timerName(name)} = ${name}`).join(", ")};`;
 
 /** Modules make their own `__dirname` from their URL. */
 function declares(contents: string, name: string): boolean {

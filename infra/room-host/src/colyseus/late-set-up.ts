@@ -5,6 +5,7 @@
  */
 import { CentroidError } from "@centroid/protocol";
 import type { Room } from "@colyseus/core";
+import { internals } from "./core-internals.js";
 import { methodName } from "./timers.js";
 
 type Handler = (...args: never[]) => unknown;
@@ -33,6 +34,7 @@ interface SetUp<H> {
 
 export class LateSetUp {
   readonly #room: Room;
+  readonly #onClosure: (explained: string) => void;
   readonly #records = new Set<LateSetUpRecord>();
   /** How to take back what onCreate() set up, in that order. */
   readonly #early: ((() => void) | undefined)[] = [];
@@ -40,8 +42,10 @@ export class LateSetUp {
   readonly #takenBack = new Set<number>();
   #created = false;
 
-  constructor(room: Room) {
+  /** @param onClosure hears of what stands in the way of a move, when it is set up and not at the move */
+  constructor(room: Room, onClosure: (explained: string) => void) {
     this.#room = room;
+    this.#onClosure = onClosure;
   }
 
   /** What comes from now on is late. */
@@ -59,6 +63,7 @@ export class LateSetUp {
     if (isSimulation(record))
       for (const earlier of this.#records) if (isSimulation(earlier)) this.#records.delete(earlier);
     this.#records.add(record);
+    if (isClosure(record) && internals(this.#room).onThaw === undefined) this.#onClosure(explain(record));
     const bound = method === undefined ? handler : (handler.bind(this.#room) as H);
     return { handler: bound, remove: () => void this.#records.delete(record), undoneBy: () => undefined };
   }

@@ -5,7 +5,8 @@
 import { CentroidError, type ErrorCode } from "@centroid/protocol";
 import { HOST_WORKERS, type HostWorkers, type RoomMarks } from "@centroid/room";
 import { type Client, ErrorCode as ColyseusCode, matchMaker, type Rewind, Room } from "@colyseus/core";
-import type { Activity } from "../activity/activity.js";
+import { type Activity, UNNAMED } from "../activity/activity.js";
+import { RoomResources } from "../activity/room-resources.js";
 import type { WorkerPools } from "../workers/worker-pools.js";
 import type { RoomInternals } from "./core-internals.js";
 import type { InputTimeline } from "./inputs.js";
@@ -41,7 +42,7 @@ export function movable(
   const { _timelineMode } = Room.prototype as unknown as RoomInternals;
   const toldOfClass = new Set<string>();
   class Movable extends (Base as unknown as RoomClass) {
-    readonly move = new RoomMove(this, pools, toldOfClass);
+    readonly move = new RoomMove(this, pools, toldOfClass, activity.owner ?? new RoomResources());
 
     constructor() {
       super();
@@ -131,7 +132,7 @@ export function movable(
       let label: number | undefined;
       return (...args) => {
         label ??= activity.label(this.roomId, what);
-        return activity.run(label, "", () => run(...args));
+        return activity.run(label, "", () => run(...args), this.move.resources);
       };
     }
 
@@ -166,7 +167,8 @@ export function movable(
       let label: number | undefined;
       const counted = (a: unknown, b: unknown, c: unknown): unknown => {
         label ??= activity.label(this.roomId, what);
-        return activity.run(label, (a as Client).sessionId, () => move.activity.track(handler(a, b, c)));
+        const handle = (): unknown => move.activity.track(handler(a, b, c));
+        return activity.run(label, (a as Client).sessionId, handle, move.resources);
       };
       return [...args.slice(0, -1), counted];
     }
@@ -186,7 +188,9 @@ export function movable(
     ) => Promise<unknown>;
     Object.defineProperty(Movable.prototype, name, {
       value(this: MovableRoom, client: Client, ...rest: unknown[]): Promise<unknown> {
-        return this.move.activity.trackSession(client.sessionId, original.call(this, client, ...rest));
+        const run = (): Promise<unknown> => original.call(this, client, ...rest);
+        const running = activity.run(UNNAMED, client.sessionId, run, this.move.resources);
+        return this.move.activity.trackSession(client.sessionId, running);
       },
     });
   };

@@ -1,5 +1,6 @@
 /** What a movable room can do beside being a room: stand still, be taken apart, be put together and go on. */
 import { getMessageBytes, Protocol, type Room } from "@colyseus/core";
+import type { LeftBehind, RoomResources } from "../activity/room-resources.js";
 import { CLOSE_ABNORMAL } from "../sockets/server-socket.js";
 import type { WorkerPools } from "../workers/worker-pools.js";
 import { internals, type RoomInternals } from "./core-internals.js";
@@ -25,6 +26,8 @@ interface Adoption {
   playerOf: PlayerOf;
   /** Hears what an operator should know of the room. */
   notice: (line: string) => void;
+  /** Hears, some time after the room has gone on elsewhere, what stayed here. */
+  leftBehind: (left: LeftBehind) => void;
 }
 
 export class RoomMove {
@@ -40,20 +43,29 @@ export class RoomMove {
   readonly work: RoomWork;
   readonly heard: HeardMessages;
   readonly snapshot: RoomSnapshot;
+  readonly resources: RoomResources;
+  readonly #toldOfClass: Set<string>;
 
   #created = false;
   #epoch = 0;
   #notice: (line: string) => void = () => undefined;
+  #leftBehind: (left: LeftBehind) => void = () => undefined;
 
-  /** @param toldOfClass what has been said of rooms of its class, to be said once */
-  constructor(room: Room, pools: WorkerPools, toldOfClass: Set<string>) {
+  /**
+   * @param toldOfClass what has been said of rooms of its class, to be said once
+   * @param resources what its code has opened, its constructor before this is made
+   */
+  constructor(room: Room, pools: WorkerPools, toldOfClass: Set<string>, resources: RoomResources) {
     this.#room = room;
+    this.#toldOfClass = toldOfClass;
+    this.resources = resources;
     this.activity = new RoomActivity(room);
     this.clock = new RoomClock(room);
     this.work = new RoomWork({ room, clock: this.clock, activity: this.activity, pools });
     this.heard = new HeardMessages(() => !this.clock.held);
     this.clock.onResumed(() => this.heard.resumed());
-    this.setUp = new LateSetUp(room);
+    const stays = (closure: string): void => this.#warn(closure);
+    this.setUp = new LateSetUp(room, stays);
     this.inputs = new RoomInputs(room);
     this.backlog = new InputBacklog({
       clock: this.clock,
@@ -74,6 +86,7 @@ export class RoomMove {
       work: this.work,
       heard: this.heard,
       toldOfClass,
+      onLateClosure: stays,
       wire,
     });
   }
@@ -106,8 +119,9 @@ export class RoomMove {
   }
 
   /** The room runs on this host from now on. */
-  adopted({ epoch, mayRun, playerOf, notice }: Adoption): void {
+  adopted({ epoch, mayRun, playerOf, notice, leftBehind }: Adoption): void {
     this.#epoch = epoch;
+    this.#leftBehind = leftBehind;
     this.clock.runsWhile(mayRun);
     this.snapshot.adopted(playerOf, notice);
     this.work.notice = notice;
@@ -174,7 +188,28 @@ export class RoomMove {
     room.clients.length = 0;
     room._events.emit("dispose");
     stopNativeTimers(room);
+    this.resources.leave((left) => this.#stayed(left));
     this.#movedAway(room);
+  }
+
+  #stayed(left: LeftBehind): void {
+    this.#leftBehind(left);
+    const { timers, open } = left;
+    const found = [
+      ...(timers > 0 ? [`${timers} timer${timers === 1 ? "" : "s"}, stopped by now`] : []),
+      ...(open.length > 0 ? [`${open.join(", ")}, still open`] : []),
+    ].join("; ");
+    this.#warn(
+      `it has left behind what its code opened here: ${found}; end it in onMovedAway(), and begin what rooms share when the module loads`,
+      "left behind",
+    );
+  }
+
+  /** Once for rooms of a class. */
+  #warn(what: string, kind = what): void {
+    if (this.#toldOfClass.has(kind)) return;
+    this.#toldOfClass.add(kind);
+    this.#notice(`room ${this.#room.roomId}: ${what}`);
   }
 
   #movedAway(room: RoomInternals & { onDispose?: unknown }): void {

@@ -34,6 +34,8 @@ export interface SnapshotOptions {
   work: RoomWork;
   heard: HeardMessages;
   toldOfClass: Set<string>;
+  /** Hears of a timer that stands in the way of a move, when it is set. */
+  onLateClosure: (explained: string) => void;
   /** What the link of a client says reaches the room from now on. */
   wire: (client: MovableClient) => void;
 }
@@ -52,8 +54,9 @@ export class RoomSnapshot {
   #notice: (line: string) => void = () => undefined;
   readonly #told = new Set<string>();
   readonly #toldOfClass: Set<string>;
+  readonly #onLateClosure: (explained: string) => void;
 
-  constructor({ room, clock, activity, setUp, wire, toldOfClass, ...parts }: SnapshotOptions) {
+  constructor({ room, clock, activity, setUp, wire, toldOfClass, onLateClosure, ...parts }: SnapshotOptions) {
     this.#parts = parts;
     this.#sessions = new SessionRecords({
       activity,
@@ -66,6 +69,7 @@ export class RoomSnapshot {
     this.#setUp = setUp;
     this.#wire = wire;
     this.#toldOfClass = toldOfClass;
+    this.#onLateClosure = onLateClosure;
   }
 
   get encoder(): Encoder<Schema> | undefined {
@@ -75,7 +79,7 @@ export class RoomSnapshot {
   /** To be called when `onCreate` has returned: timers from before move by their order. */
   created(): void {
     this.#declared = [...this.#room.clock.delayed];
-    nameMethodTimers(this.#room);
+    nameMethodTimers(this.#room, this.#onLateClosure);
   }
 
   /** Who its players are from now on, and who hears what is not carried. */

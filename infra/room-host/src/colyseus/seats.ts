@@ -10,7 +10,8 @@ import {
   type Server,
 } from "@colyseus/core";
 import { prepareServices as prepare } from "@colyseus/core/internal";
-import { type Activity, unwatched } from "../activity/activity.js";
+import { type Activity, UNNAMED, unwatched } from "../activity/activity.js";
+import { RoomResources } from "../activity/room-resources.js";
 import { WorkerPools } from "../workers/worker-pools.js";
 import { internals } from "./core-internals.js";
 import {
@@ -29,10 +30,12 @@ export type RoomDefinition = RoomClass | RegisteredHandler;
 export class RoomTypes {
   readonly #classes: Map<string, RoomClass>;
   readonly #rebuilding: Set<string>;
+  readonly #activity: Activity;
 
-  private constructor(classes: Map<string, RoomClass>, rebuilding: Set<string>) {
+  private constructor(classes: Map<string, RoomClass>, rebuilding: Set<string>, activity: Activity) {
     this.#classes = classes;
     this.#rebuilding = rebuilding;
+    this.#activity = activity;
   }
 
   /**
@@ -69,14 +72,19 @@ export class RoomTypes {
       matchMaker.addRoomType(handler);
     }
     await matchMaker.accept();
-    return new RoomTypes(classes, rebuilding);
+    return new RoomTypes(classes, rebuilding, activity);
+  }
+
+  /** Builds a room; what its constructor and its `onCreate` open is its own. */
+  create(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
+    return this.#activity.run(UNNAMED, "", () => createRoom(name, options, roomId), new RoomResources());
   }
 
   /** Builds a room that was elsewhere before: under the id it has, whatever its `onCreate` says. */
   async rebuild(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
     this.#rebuilding.add(roomId);
     try {
-      return await createRoom(name, options, roomId);
+      return await this.create(name, options, roomId);
     } finally {
       this.#rebuilding.delete(roomId);
     }

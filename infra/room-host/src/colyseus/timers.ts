@@ -29,20 +29,29 @@ const INTERVAL = 0;
 const inside = (delayed: Delayed): DelayedInternals => delayed as unknown as DelayedInternals;
 const METHOD = Symbol("method");
 
-/** From now on a timer whose handler is a method of the room is bound to it and remembers its name. */
-export function nameMethodTimers(room: Room): void {
+/**
+ * From now on a timer whose handler is a method of the room is bound to it and remembers its name.
+ * @param onClosure hears of one that is none, while nothing else carries it
+ */
+export function nameMethodTimers(room: Room, onClosure: (explained: string) => void): void {
   const { clock } = room;
   for (const kind of ["setTimeout", "setInterval"] as const) {
     const original = clock[kind].bind(clock);
     clock[kind] = (handler: (...args: unknown[]) => unknown, timeMs: number, ...args: unknown[]): Delayed => {
       const method = methodName(room, handler);
-      if (method === undefined) return original(handler, timeMs, ...args);
+      if (method === undefined) {
+        if ((room as { onFreeze?: unknown }).onFreeze === undefined) onClosure(explain(timeMs));
+        return original(handler, timeMs, ...args);
+      }
       const delayed = original(handler.bind(room), timeMs, ...args);
       Object.defineProperty(delayed, METHOD, { value: method });
       return delayed;
     };
   }
 }
+
+const explain = (timeMs: number): string =>
+  `a clock timer of ${timeMs} ms set after onCreate holds a closure; pass a method of the room with its arguments (clock.setTimeout(this.method, ms, ...args)) or carry it yourself in onFreeze/onThaw`;
 
 /** Of a handler that is a method of the room. */
 export function methodName(room: object, handler: unknown): string | undefined {
@@ -80,10 +89,7 @@ export function exportTimers(room: Room, declared: readonly Delayed[]): PendingT
     const key = ordinal >= 0 ? { ordinal } : typeof method === "string" ? { method } : undefined;
     if (key === undefined) {
       if (typeof (room as { onFreeze?: unknown }).onFreeze === "function") continue;
-      throw new CentroidError(
-        "ROOM_NOT_MOVABLE",
-        `a clock timer of ${timer.time} ms set after onCreate holds a closure; pass a method of the room with its arguments (clock.setTimeout(this.method, ms, ...args)) or carry it yourself in onFreeze/onThaw`,
-      );
+      throw new CentroidError("ROOM_NOT_MOVABLE", explain(timer.time));
     }
     pending.push({
       timer: delayed,

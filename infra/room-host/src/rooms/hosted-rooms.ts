@@ -93,8 +93,14 @@ export class HostedRooms {
     this.#onAdopted(roomId);
     const { mayRun, notice } = this.#options;
     const playerOf = (sessionId: string): Seat | undefined => hosted.seats.get(sessionId);
-    room.move.adopted({ epoch: hosted.epoch, mayRun, playerOf, notice });
     const tell = (change: RoomEvent): void => this.#options.emit(roomId, hosted.epoch, change);
+    room.move.adopted({
+      epoch: hosted.epoch,
+      mayRun,
+      playerOf,
+      notice,
+      leftBehind: ({ timers, open }) => tell({ event: "left-behind", timers, open: open.length }),
+    });
     const { events } = room.move;
     events.on("join", (client: Client) => {
       const playerId = hosted.seats.get(client.sessionId)?.playerId;

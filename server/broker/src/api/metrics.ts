@@ -60,6 +60,12 @@ export class Metrics {
     help: "Players' copies of a state that differed from their room's and were sent again",
     registers: [this.registry],
   });
+  readonly leftBehind = new Counter({
+    name: "centroid_room_left_behind_total",
+    help: "What rooms had opened at hosts that they left: timers, which were stopped, and sockets and the like, still open",
+    labelNames: ["what"] as const,
+    registers: [this.registry],
+  });
   readonly slowSubscribers = new Counter({
     name: "centroid_event_subscribers_dropped_total",
     help: "Subscribers of the event stream dropped because they were too slow",
@@ -68,6 +74,10 @@ export class Metrics {
 
   constructor(events: Emitter<MoveEvents & RoomEvents>) {
     events.on("room.diverged", () => this.diverged.inc());
+    events.on("room.left-behind", ({ timers, open }) => {
+      this.leftBehind.inc({ what: "timers" }, timers);
+      this.leftBehind.inc({ what: "open" }, open);
+    });
     events.on("room.claim-refused", () => this.refusedClaims.inc());
     events.on("move.finished", ({ receipt: { reason, outcome, messagesLost, freezeBeyondTickMs } }) => {
       this.migrations.inc({ reason, outcome });

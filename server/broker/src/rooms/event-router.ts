@@ -71,6 +71,10 @@ export class RoomEventRouter {
       events.emit("move.reported", { hostId, change });
       return;
     }
+    if (change.event === "left-behind") {
+      events.emit("room.left-behind", { timers: change.timers, open: change.open });
+      return;
+    }
     const room = rooms.get(roomId);
     if (room === undefined || room.stage.state === "disposed") return;
     const fromOwner = room.stage.hostId === hostId && epoch === room.epoch;

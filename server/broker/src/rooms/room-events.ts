@@ -35,6 +35,8 @@ export interface RoomEvents {
   "standby.orphaned": { hostId: string; roomId: string; standbyId: string };
   /** A player's copy of the state differed from the room's, and was sent again. */
   "room.diverged": { roomId: string };
+  /** Timers and open sockets that a room had at a host it has left. */
+  "room.left-behind": { timers: number; open: number };
   "move.reported": { hostId: string; change: MoveReport };
   /** A room is found at the destination of its move. */
   "move.arrived": { hostId: string; report: RoomReport };
