@@ -47,24 +47,55 @@ describe("runBots", () => {
 
   test("players come back after they left, in the plaza too", async () => {
     await using stage = await openStage();
+    const enough = new AbortController();
     const report = await runBots({
       ...settings,
       brokerUrl: stage.url,
       scenario: "churn",
       roomType: "plaza",
-      durationMs: 15_000,
+      durationMs: 50_000,
+      signal: enough.signal,
+      onProgress: ({ joins }) => {
+        if (joins.ok > 8) enough.abort();
+      },
     });
     expect(report.joins.ok).toBeGreaterThan(8);
     expect(report.messages).toMatchObject({ lost: 0, duplicated: 0, reordered: 0, corrupted: 0 });
   }, 90_000);
 
+  test("cameras wait for what the room sees in their pictures, and count each answer once", async () => {
+    await using stage = await openStage();
+    const enough = new AbortController();
+    const report = await runBots({
+      ...settings,
+      players: 2,
+      rooms: 1,
+      workers: 1,
+      brokerUrl: stage.url,
+      scenario: "vision",
+      durationMs: 50_000,
+      signal: enough.signal,
+      onProgress: ({ rtt }) => {
+        if (rtt.samples > 5) enough.abort();
+      },
+    });
+    expect(report).toMatchObject({ roomType: "vision", errors: {} });
+    expect(report.messages).toMatchObject({ lost: 0, duplicated: 0, reordered: 0, corrupted: 0 });
+    expect(report.rtt.samples).toBeGreaterThan(5);
+  }, 90_000);
+
   test("finds out a room that drops, doubles and swaps messages", async () => {
     await using stage = await openStage(join(import.meta.dirname, "cheating-rooms"));
+    const enough = new AbortController();
     const { messages } = await runBots({
       ...settings,
       brokerUrl: stage.url,
       scenario: "regional",
-      durationMs: 8_000,
+      durationMs: 50_000,
+      signal: enough.signal,
+      onProgress: ({ messages: { lost, duplicated, reordered } }) => {
+        if (lost > 0 && duplicated > 0 && reordered > 0) enough.abort();
+      },
     });
     expect(messages.lost).toBeGreaterThan(0);
     expect(messages.duplicated).toBeGreaterThan(0);

@@ -1,9 +1,12 @@
-/** The room that sees: it finds faces and knows them again, and what is no picture is refused with words. */
-import { readFile } from "node:fs/promises";
+/** The room that sees: what is no picture is refused with words, and in the page the stream goes on through a move. */
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CentroidClient, type CentroidRoom } from "@centroid/sdk";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { hasChromium, launchChromium } from "../support/chromium.js";
 import { DemoSystem } from "../support/demo-system.js";
+
+const SHOTS = join(import.meta.dirname, "../artifacts");
 
 let system: DemoSystem;
 let client: CentroidClient;
@@ -18,6 +21,9 @@ afterAll(async () => {
   await system?.[Symbol.asyncDispose]();
 });
 
+interface Cameras {
+  players: Map<string, { name: string; picture: number; ledger: { received: number; duplicated: number } }>;
+}
 interface Reply {
   n: number;
   faces: { name: string; width: number }[];
@@ -44,3 +50,64 @@ it("finds two faces and gives them names; what is no picture costs its sender an
   expect((await look(room, 3, picture)).faces).toHaveLength(2);
   await room.leave();
 });
+
+it.skipIf(!hasChromium)(
+  "the page shows faces with names, here and to others, and goes on through a move",
+  async () => {
+    const browser = await launchChromium();
+    try {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+      const errors: string[] = [];
+      const elsewhere: string[] = [];
+      page.on("pageerror", (error) => errors.push(error.message));
+      const unanswered: string[] = [];
+      page.on("console", (line) => {
+        if (line.type() === "warning" && line.text().includes("without an answer"))
+          unanswered.push(line.text());
+      });
+      page.on("request", (request) => {
+        if (!request.url().startsWith(system.url) && !request.url().startsWith("blob:"))
+          elsewhere.push(request.url());
+      });
+      await page.goto(`${system.url}/see/`);
+      const figure = (name: string): Promise<string | null> =>
+        page.locator("dt", { hasText: name }).locator("xpath=following-sibling::dd[1]").textContent();
+      await page.getByText(/the room, in \w+/).waitFor({ timeout: 60_000 });
+      await expect.poll(async () => Number(await figure("answers")), { timeout: 60_000 }).toBeGreaterThan(10);
+      const seen = await system.room("vision");
+      const watching = await client.joinById<Cameras>(seen.roomId);
+      watching.onMessage("*", () => undefined);
+      // It may be on its way to its players already.
+      await vi.waitFor(
+        async () => {
+          const room = await system.room("vision");
+          await system.move(room, room.hostId === "tokyo" ? "frankfurt" : "tokyo");
+        },
+        { timeout: 30_000, interval: 200 },
+      );
+      await expect.poll(() => figure("moves"), { timeout: 60_000 }).toMatch(/^[1-9]\d* \/ 0$/);
+      await expect.poll(() => figure("longest silence"), { timeout: 30_000 }).toMatch(/^\d+ ms$/);
+      expect(await figure("faces")).toBe("Ada, Ben");
+      await page.getByLabel("in this page").check();
+      await page.getByText("this page", { exact: true }).waitFor({ timeout: 30_000 });
+      await page.getByLabel("auto").check();
+      await expect
+        .poll(() => figure("at the edge / in this page"), { timeout: 30_000 })
+        .toMatch(/^\d+ ms \/ \d+ ms$/);
+      await mkdir(SHOTS, { recursive: true });
+      await page.screenshot({ path: join(SHOTS, "see.png") });
+      expect(errors).toEqual([]);
+      expect(elsewhere).toEqual([]);
+      // Each picture has reached the room once, and each was answered; on a full machine one may come too late.
+      expect(unanswered.filter((line) => !/timed? ?out|no answer within/i.test(line))).toEqual([]);
+      const camera = [...watching.state.players.values()].find(({ name }) => name === "camera");
+      expect(camera?.picture).toBeGreaterThan(10);
+      expect(camera?.ledger.duplicated).toBe(0);
+      const missing = (camera?.picture ?? 0) - (camera?.ledger.received ?? 0);
+      expect(missing).toBeLessThanOrEqual(unanswered.length);
+    } finally {
+      await browser.close();
+    }
+  },
+  120_000,
+);

@@ -100,6 +100,14 @@ it("a stock client counts on through a move", async () => {
   await expect.poll(() => Number(/counted to (\d+)\s*$/.exec(player.out)?.[1])).toBeGreaterThan(before);
 });
 
+it("a room that sees goes on seeing through a move", async () => {
+  const url = await up("vision/rooms");
+  const player = play("vision", url);
+  await player.says(/picture \d+: 2 faces/);
+  const name = await moveRoom(url);
+  await player.says(new RegExp(`moved to ${name}, lost 0, doubled 0[\\s\\S]*picture \\d+: 2 faces`));
+}, 60_000);
+
 it(
   "pages show who is in the duel, walk, and follow a move",
   async () => {

@@ -73,6 +73,13 @@ it("a production install of @centroid/broker brings nothing that only rooms, pag
   expect(NOT_FOR_A_BROKER.filter((name) => closure.has(name))).toEqual([]);
 });
 
+it("whoever hosts or writes rooms does not get the model of the demo that sees", () => {
+  const model = ["@vladmandic/face-api", "@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-wasm", "jpeg-js"];
+  expect(Object.keys(packages)).toEqual(expect.arrayContaining(model.map((name) => `node_modules/${name}`)));
+  const closures = ["server", "infra", "client/demo"].map(productionClosure);
+  expect(model.filter((name) => closures.some((closure) => closure.has(name)))).toEqual([]);
+});
+
 it("sees what an agent's install brings", () => {
   expect(productionClosure("infra/agent")).toContain("@colyseus/core");
 });

@@ -16,9 +16,11 @@ export class DemoSystem implements AsyncDisposable {
     this.url = url;
   }
 
-  static async start(): Promise<DemoSystem> {
+  /** @param more options of `centroid up` */
+  static async start(...more: string[]): Promise<DemoSystem> {
     const cli = await Cli.create();
-    const up = cli.start(["up", "--port", "0", "--emulate", "--no-limits"], { CENTROID_TOKEN: ADMIN_TOKEN });
+    const args = ["up", "--port", "0", "--emulate", "--no-limits", ...more];
+    const up = cli.start(args, { CENTROID_TOKEN: ADMIN_TOKEN });
     const [, url = ""] = await up.says(/(http:\S+)/);
     return new DemoSystem(cli, up, url);
   }

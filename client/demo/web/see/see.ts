@@ -150,6 +150,7 @@ class SeeLoop {
       this.#show(answer);
     } catch (cause) {
       this.#failed++;
+      console.warn("a picture without an answer:", cause);
       this.#status.textContent = cause instanceof Error ? cause.message : String(cause);
       this.#figures.set("failed", String(this.#failed));
     } finally {
