@@ -13,6 +13,7 @@ export type GroupName =
   | "peer"
   | "placement"
   | "vision"
+  | "vision-distance"
   | "wan";
 
 /** For groups that can be made smaller or larger; the others know one size. */
@@ -73,6 +74,10 @@ export const GROUPS: Record<GroupName, Group> = {
   vision: {
     about: "what a picture takes at the edge, how late rooms tick beside it, and a stream through moves",
     load: async () => (await import("./vision.js")).vision,
+  },
+  "vision-distance": {
+    about: "time of a picture over distance, in the page, at the edge and auto; draws a graph",
+    load: async () => (await import("./vision-distance.js")).visionDistance,
   },
   wan: {
     about: "silence of moves between hosts 20, 90 and 230 ms apart, direct and by a gateway",

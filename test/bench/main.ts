@@ -21,7 +21,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<number> {
   if (args.includes("--list")) {
-    for (const name of NAMES) console.log(`${name.padEnd(12)} ${GROUPS[name].about}`);
+    for (const name of NAMES) console.log(`${name.padEnd(16)} ${GROUPS[name].about}`);
     return 0;
   }
   const { positionals: asked, values } = parseArgs({
