@@ -1,4 +1,5 @@
 /** What decides about a container's move without any container: offers, versions, predictions, settings, the wire. */
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,14 +8,19 @@ import { afterEach, describe, expect, it } from "vitest";
 import { containerSettingsSchema } from "../../infra/container-carrier/dist/base/config.js";
 import { roomUser } from "../../infra/container-carrier/dist/container/room-user.js";
 import { isRecentEnough } from "../../infra/container-carrier/dist/criu/criu.js";
-import { SentPages } from "../../infra/container-carrier/dist/memory/sent-pages.js";
 import {
-  ImageReceiver,
-  sendFolder,
-  sendPages,
-} from "../../infra/container-carrier/dist/migration/image-files.js";
+  PAGE_BYTES,
+  type PageRun,
+  pagemapName,
+  pagesName,
+  renderPageMap,
+} from "../../infra/container-carrier/dist/criu/page-images.js";
+import { decode } from "../../infra/container-carrier/dist/criu/protobuf.js";
+import { SentPages } from "../../infra/container-carrier/dist/memory/sent-pages.js";
+import { ImageReceiver, sendFolder } from "../../infra/container-carrier/dist/migration/image-files.js";
 import {
   dialDestination,
+  fileOf,
   type ImageWire,
   listenForImages,
   toDestinationSchema,
@@ -134,14 +140,12 @@ describe("the wire between two agents", () => {
     const { port, arrived } = await pair();
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     cleanUp.push(() => source[Symbol.dispose]());
-    const { signal } = new AbortController();
-    const sending = sendFolder(source, join(folder, "from")).then(() => source.send({ type: "restore" }));
+    const sending = sendFolder(source, join(folder, "from")).then(() =>
+      source.send({ type: "restore", ahead: 0 }),
+    );
     const { moveId, wire } = await arrived;
     expect(moveId).toBe("m1");
-    const listed = await wire.receive(toDestinationSchema, signal);
-    if (listed.type !== "images") throw new Error(`${listed.type} came first`);
-    await new ImageReceiver(0).folder(wire, listed, join(folder, "to"), signal);
-    expect(await wire.receive(toDestinationSchema, signal)).toEqual({ type: "restore" });
+    expect(await receiveAll(wire, join(folder, "to"), pages.length)).toBe(0);
     await sending;
     expect((await readdir(join(folder, "to"))).sort()).toEqual(["empty.img", "pages-1.img"]);
     expect((await readFile(join(folder, "to", "pages-1.img"))).equals(pages)).toBe(true);
@@ -152,50 +156,59 @@ describe("the wire between two agents", () => {
     cleanUp.push(() => rm(folder, { recursive: true }));
     await mkdir(join(folder, "from"));
     await mkdir(join(folder, "to"));
-    const page = (content: number): Buffer => Buffer.alloc(4_096, content);
-    // Address, pages; as criu writes them.
-    await writeFile(
-      join(folder, "from", "pagemap-2.img"),
-      pageMap(7, [
-        [16, 3],
-        [64, 2],
-      ]),
-    );
-    const now = [page(1), page(9), page(3), page(5), page(8)];
-    await writeFile(join(folder, "from", "pages-7.img"), Buffer.concat(now));
+    const page = (content: number): Buffer => Buffer.alloc(PAGE_BYTES, content);
+    const run = (firstPage: number, pages: number) => ({ firstPage, pages, inParent: false });
     const { port, arrived } = await pair();
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     cleanUp.push(() => source[Symbol.dispose]());
-    const { signal } = new AbortController();
     const sent = new SentPages();
-    const ahead = [
-      sent.add(2, { firstPage: 16, bytes: Buffer.concat([page(1), page(2), page(3)]) }),
-      sent.add(2, { firstPage: 64, bytes: page(4) }),
-      // It has changed meanwhile, and then no more.
-      sent.add(2, { firstPage: 64, bytes: page(5) }),
-      sent.add(2, { firstPage: 64, bytes: page(5) }),
-    ];
-    expect(ahead.map((bytes) => bytes?.length)).toEqual([3 * 4_096, 4_096, 4_096, undefined]);
-    await sendPages(
-      source,
-      ahead.filter((bytes) => bytes !== undefined),
-    );
+    const rounds = [
+      // The last of these has gone by the next round.
+      [
+        [16, page(1), page(2), page(3)],
+        [64, page(4)],
+        [80, page(6)],
+      ],
+      // One has changed, one is new.
+      [
+        [16, page(1), page(2), page(3)],
+        [64, page(5), page(7)],
+      ],
+    ] as const;
+    for (const [at, runs] of rounds.entries()) {
+      const round = sent.begin();
+      const fresh = runs.map(([firstPage, ...pages]) =>
+        round.add(2, { firstPage, bytes: Buffer.concat(pages as Buffer[]) }),
+      );
+      expect(fresh.map(({ length }) => length / PAGE_BYTES)).toEqual(at === 0 ? [3, 1, 1] : [0, 2]);
+      await source.sendFiles(at + 1, [fileOf(pagesName(2), Buffer.concat(fresh))]);
+      const runsOfRound = round.runs.get(2) ?? [];
+      await source.sendFiles(at + 1, [fileOf(pagemapName(2), renderPageMap({ id: 2, runs: runsOfRound }))]);
+      sent.end(round);
+    }
+    const now = [page(1), page(9), page(3), page(5), page(8), page(6)];
+    const map = { id: 7, runs: [run(16, 3), run(64, 2), run(80, 1)] };
+    await writeFile(join(folder, "from", pagemapName(2)), renderPageMap(map));
+    await writeFile(join(folder, "from", pagesName(7)), Buffer.concat(now));
     const before = source.bytesSent;
     await sendFolder(source, join(folder, "from"), sent);
+    source.send({ type: "restore", ahead: 2 });
     const { wire } = await arrived;
-    const receiver = new ImageReceiver(5 * 4_096);
-    const pages = await wire.receive(toDestinationSchema, signal);
-    if (pages.type !== "pages") throw new Error(`${pages.type} came first`);
-    await receiver.pages(wire, pages, signal);
-    await expect(receiver.pages(wire, { type: "pages", bytes: 4_096 }, signal)).rejects.toMatchObject({
-      code: "BAD_REQUEST",
-    });
-    const listed = await wire.receive(toDestinationSchema, signal);
-    if (listed.type !== "images") throw new Error(`${listed.type} came next`);
-    await receiver.folder(wire, listed, join(folder, "to"), signal);
-    expect((await readFile(join(folder, "to", "pages-7.img"))).equals(Buffer.concat(now))).toBe(true);
-    expect(source.bytesSent - before).toBeGreaterThan(2 * 4_096);
-    expect(source.bytesSent - before).toBeLessThan(3 * 4_096);
+    expect(await receiveAll(wire, join(folder, "to"), 20 * PAGE_BYTES)).toBe(2);
+    expect(readAsCriu(join(folder, "to"), map.runs).equals(Buffer.concat(now))).toBe(true);
+    expect(source.bytesSent - before).toBeGreaterThan(3 * PAGE_BYTES);
+    expect(source.bytesSent - before).toBeLessThan(4 * PAGE_BYTES);
+  });
+
+  it("takes no more memory than a room may have", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "centroid-wire-"));
+    cleanUp.push(() => rm(folder, { recursive: true }));
+    const { port, arrived } = await pair();
+    const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
+    cleanUp.push(() => source[Symbol.dispose]());
+    await source.sendFiles(1, [fileOf(pagesName(2), Buffer.alloc(2 * PAGE_BYTES))]);
+    const { wire } = await arrived;
+    await expect(receiveAll(wire, folder, PAGE_BYTES)).rejects.toMatchObject({ code: "BAD_REQUEST" });
   });
 
   it.each([
@@ -213,7 +226,7 @@ describe("the wire between two agents", () => {
     const stranger = connect(port, "127.0.0.1");
     await new Promise((resolve) => {
       stranger.on("error", () => undefined).once("close", resolve);
-      stranger.write('{"type":"images","files":[]}\n');
+      stranger.write('{"type":"files","round":0,"files":[]}\n');
     });
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     source[Symbol.dispose]();
@@ -222,19 +235,53 @@ describe("the wire between two agents", () => {
 
   it("takes no file whose name leads out of the folder", () => {
     const files = [{ name: "../passwd", bytes: 1 }];
-    expect(toDestinationSchema.safeParse({ type: "images", files }).success).toBe(false);
+    expect(toDestinationSchema.safeParse({ type: "files", round: 0, files }).success).toBe(false);
   });
 });
 
-/** A `pagemap-PID.img` of pages in `pages-ID.img`; numbers below 128 are bytes in protobuf. */
-function pageMap(id: number, runs: readonly (readonly [page: number, count: number])[]): Buffer {
-  const message = (...bytes: number[]): Buffer => Buffer.from([bytes.length, 0, 0, 0, ...bytes]);
-  const magic = Buffer.alloc(8);
-  magic.writeUInt32LE(0x54564319, 0);
-  magic.writeUInt32LE(0x56084025, 4);
-  // Addresses are 4,096 times that: seven bits a byte, lowest first.
-  const entries = runs.map(([page, count]) =>
-    message(0x08, 0x80, 0x80 | ((page << 5) & 127), page >> 2, 0x10, count),
-  );
-  return Buffer.concat([magic, message(0x08, id), ...entries]);
+/** @returns how many rounds of memory came ahead of the last files */
+async function receiveAll(wire: ImageWire, folder: string, mostBytes: number): Promise<number> {
+  const { signal } = new AbortController();
+  using receiver = new ImageReceiver(folder, mostBytes);
+  for (;;) {
+    const said = await wire.receive(toDestinationSchema, signal);
+    if (said.type === "prepare") throw new Error("nothing is to be prepared");
+    if (said.type === "files") await receiver.receive(wire, said, signal);
+    else {
+      receiver.end(said.ahead);
+      return said.ahead;
+    }
+  }
+}
+
+/** Pages of process 2, each from the first folder that has it: this one, the parent it names, and so on. */
+function readAsCriu(folder: string, runs: readonly PageRun[]): Buffer {
+  const pages: Buffer[] = [];
+  for (const { firstPage, pages: count } of runs)
+    for (let page = firstPage; page < firstPage + count; page++) pages.push(pageIn(folder, page));
+  return Buffer.concat(pages);
+}
+
+function pageIn(folder: string, wanted: number): Buffer {
+  const bytes = readFileSync(join(folder, pagemapName(2)));
+  let at = 0;
+  for (const { page, inParent } of pagesOf(bytes)) {
+    if (page === wanted && inParent) return pageIn(join(folder, "parent"), wanted);
+    if (page === wanted) {
+      const content = readFileSync(join(folder, pagesName(folder.endsWith("to") ? 7 : 2)));
+      return content.subarray(at, at + PAGE_BYTES);
+    }
+    if (!inParent) at += PAGE_BYTES;
+  }
+  throw new Error(`${folder} has no page ${wanted}`);
+}
+
+/** Of a `pagemap-PID.img`: two numbers, then messages behind their lengths; the first only names the file of pages. */
+function* pagesOf(bytes: Buffer): Generator<{ page: number; inParent: boolean }> {
+  expect([bytes.readUInt32LE(0), bytes.readUInt32LE(4)]).toEqual([0x54564319, 0x56084025]);
+  for (let at = 8 + 4 + bytes.readUInt32LE(8); at < bytes.length; at += 4 + bytes.readUInt32LE(at)) {
+    const entry = decode(bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at)));
+    for (let page = 0; page < Number(entry.get(5)); page++)
+      yield { page: Number(entry.get(1)) / PAGE_BYTES + page, inParent: entry.get(4) === 1 };
+  }
 }

@@ -5,6 +5,7 @@
 import { readlinkSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { CentroidClient } from "@centroid/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ContainerWorld, containerProblem, TalkingPlayer } from "./container-world.js";
 
@@ -17,7 +18,8 @@ describe.skipIf(problem !== undefined)("rooms in containers", () => {
   let player: TalkingPlayer;
 
   beforeAll(async () => {
-    world = await ContainerWorld.start("rooms");
+    const rooms = join(import.meta.dirname, "../fixtures/container-rooms");
+    world = await ContainerWorld.start("rooms", { rooms });
     player = await TalkingPlayer.join(world.url);
   }, START_TIMEOUT_MS);
   afterAll(async () => {
@@ -89,6 +91,18 @@ describe.skipIf(problem !== undefined)("rooms in containers", () => {
     },
     MOVES_TIMEOUT_MS,
   );
+
+  it("has its workers, wherever it is", async () => {
+    const client = new CentroidClient(world.url, { probing: false });
+    const room = await client.create("calc", { timeoutMs: 60_000 });
+    const square = (n: number): Promise<unknown> =>
+      room.request("square" as never, { n } as never, { timeout: 60_000 });
+    expect(await square(3)).toBe(9);
+    const { to } = await world.endsOf(room.roomId);
+    expect(await world.move(room.roomId, to)).toMatchObject({ outcome: "completed" });
+    expect(await square(4)).toBe(16);
+    client.dispose();
+  }, 120_000);
 
   it("keeps what a room is on its way for nobody else, and ends with its last player", async () => {
     const { roomId } = player.room;

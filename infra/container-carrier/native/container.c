@@ -1,5 +1,5 @@
 /*
- * Starts a room's container and is its first process there; holds network namespaces; starts criu.
+ * Starts a room's container and is its first process there; holds network namespaces.
  * What it can do and how it is called is said above main().
  */
 #define _GNU_SOURCE
@@ -176,17 +176,6 @@ static int run(char **arguments) {
     return 0;
 }
 
-/* Rooms' folders may be in /run/centroid, and stay there. */
-static void replace_run(const char *folder) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/centroid", folder);
-    if (access("/run/centroid", F_OK) == 0) {
-        if (mkdir(path, 0700) < 0 && errno != EEXIST) die(path);
-        check(mount("/run/centroid", path, NULL, MS_BIND | MS_REC, NULL), "bind /run/centroid");
-    }
-    check(mount(folder, "/run", NULL, MS_BIND | MS_REC, NULL), "bind /run");
-}
-
 static int hold_network(void) {
     char byte;
     check(unshare(CLONE_NEWNET), "network namespace");
@@ -206,22 +195,11 @@ static int hold_network(void) {
  *   the container's first process, from its own root: a checkpoint may not need any file of the host
  * container network
  *   prints its process id and holds an empty network namespace until its standard input ends
- * container criu RUN CGROUP_PROCS... -- PROGRAM ARGUMENT...
- *   runs PROGRAM within those control groups, with the folder RUN as its /run: criu keeps what it has found out about
- *   the kernel there, if that is on a tmpfs, and needs a quarter of a second to find out
  */
 int main(int count, char **arguments) {
     if (count > 5 && strcmp(arguments[1], "run") == 0) return run(arguments + 2);
     if (count > 2 && strcmp(arguments[1], "init") == 0) return init(arguments + 2);
     if (count == 2 && strcmp(arguments[1], "network") == 0) return hold_network();
-    if (count > 4 && strcmp(arguments[1], "criu") == 0) {
-        char **program = join_groups(arguments + 3);
-        check(unshare(CLONE_NEWNS), "mount namespace");
-        check(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL), "own mounts");
-        replace_run(arguments[2]);
-        execvp(program[0], program);
-        die(program[0]);
-    }
-    fprintf(stderr, "usage: container run USER ROOT SHARED NAME CGROUP... -- PROGRAM... | network | criu RUN CGROUP... -- PROGRAM...\n");
+    fprintf(stderr, "usage: container run USER ROOT SHARED NAME CGROUP... -- PROGRAM... | network\n");
     return 2;
 }

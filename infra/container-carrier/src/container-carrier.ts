@@ -19,7 +19,7 @@ export function containerCarrier({ config, user, settings, events }: ContainerCa
   const sandboxes = new ContainerSandboxes(containers, settings, events.notice);
   const records = new RoomRecords(config.directory);
   const rooms = new SandboxRooms(records, sandboxes, events);
-  const criu = () => openCriu(containers.launcher);
+  const criu = () => openCriu(containers.criuWorker);
   const moves = new ContainerMoves({ containers, sandboxes, rooms, records, events, criu });
   return new SandboxCarrier({ sandboxes, records, rooms, moves, events });
 }

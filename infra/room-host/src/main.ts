@@ -34,6 +34,8 @@ const configSchema = z.object({
   advertiseHost: z.string(),
   processId: z.string(),
   roomsBundle: z.string(),
+  /** In a sandbox: the folder with copies of the files of rooms' workers. */
+  workerFiles: z.string().optional(),
   /** How often a changing room is saved; 0 is never. */
   checkpointIntervalMs: z.number().nonnegative(),
   /** How often players' copies of a state are compared with the room's; 0 is never. */
@@ -138,7 +140,7 @@ async function main(): Promise<void> {
   // As in every process of a Colyseus deployment: rooms may need what it connects to.
   if (bundle.app !== undefined) await prepareServices(bundle.app.server);
   activity = watchThisProcess(config.watch, notice);
-  const types = await RoomTypes.define(bundle.rooms, bus, activity, { address, ask });
+  const types = await RoomTypes.define(bundle.rooms, bus, activity, { address, ask }, config.workerFiles);
   host = new roomHost.RoomHost({
     processId: config.processId,
     address,

@@ -5,6 +5,7 @@
 import { createServer } from "node:net";
 import type { WatchOptions } from "./activity/watch-options.js";
 import { PULSE_INTERVAL_MS, PULSE_PORT } from "./pulse-port.js";
+import { SANDBOX_FILES } from "./workers/sandbox-files.js";
 
 /** What `main.ts` reads from its environment. */
 export interface SandboxedRoomHostConfig {
@@ -50,7 +51,8 @@ export async function runSandboxed(line: SandboxedLine, config: SandboxedRoomHos
     bindHost: "0.0.0.0",
     // Its agent knows the address.
     advertiseHost: "guest",
-    roomsBundle: "/app/rooms.mjs",
+    roomsBundle: `${SANDBOX_FILES.program}/${SANDBOX_FILES.rooms}`,
+    workerFiles: `${SANDBOX_FILES.program}/${SANDBOX_FILES.workers}`,
   });
   await import("./main.js");
   beat();

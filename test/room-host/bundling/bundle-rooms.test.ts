@@ -25,16 +25,17 @@ async function install(folder: string): Promise<(roomsDir: string, outDir: strin
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   const dist = join(ROOT, "infra/room-host/dist");
   const bundling = (await readdir(join(dist, "bundling"))).map((name) => `bundling/${name}`);
-  for (const name of [...bundling, "colyseus/room-presence.js", "activity/room-timers.js"]) {
+  const others = ["colyseus/room-presence.js", "activity/room-timers.js", "workers/sandbox-files.js"];
+  for (const name of [...bundling, ...others]) {
     if (!name.endsWith(".js")) continue;
     const code = await readFile(join(dist, name), "utf8");
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), code.replace(/^\/\/# sourceMappingURL.*$/m, ""));
   }
   const { buildRooms } = (await import(join(folder, "bundling/build-rooms.js"))) as {
-    buildRooms: typeof bundleRooms;
+    buildRooms: (entry: { folder: string; contents: string }, outDir: string) => Promise<unknown>;
   };
-  return buildRooms;
+  return (roomsDir, outDir) => buildRooms({ folder: roomsDir, contents: "export const rooms = {};" }, outDir);
 }
 
 it("an installation that is gone does not spoil the cache for the next one", async () => {

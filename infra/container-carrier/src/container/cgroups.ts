@@ -20,6 +20,8 @@ export interface Limits {
 /** Where limits are to be set. */
 export interface Controller {
   readonly folder: string;
+  /** Nothing in its groups may run ahead of other work of the host: what is restored enters them when it runs. */
+  readonly isLate: boolean;
   readonly values: (limits: Limits) => Record<string, string>;
 }
 
@@ -42,7 +44,7 @@ const V1: Readonly<Record<string, Controller["values"]>> = {
 
 /** Those that this host has; none where it has none, or they are not this agent's to use. */
 export async function findControllers(): Promise<readonly Controller[]> {
-  if (existsSync(join(PLACE, "cgroup.controllers"))) return [{ folder: PLACE, values: v2 }];
+  if (existsSync(join(PLACE, "cgroup.controllers"))) return [{ folder: PLACE, isLate: false, values: v2 }];
   // Its own trees, like "8:pids:/" and "4:cpu,cpuacct:/"; version 2 has no name.
   const trees = (await readFile("/proc/self/cgroup", "utf8").catch(() => ""))
     .split("\n")
@@ -52,11 +54,11 @@ export async function findControllers(): Promise<readonly Controller[]> {
     const tree = trees.find((names) => names.split(",").includes(name));
     if (tree === undefined) continue;
     const folder = await treeOf("cgroup", name, ["-o", tree]);
-    if (folder !== undefined) found.push({ folder, values });
+    if (folder !== undefined) found.push({ folder, isLate: name === "cpu", values });
   }
   if (found.length > 0) return found;
   const folder = await treeOf("cgroup2", "unified", []);
-  return folder === undefined ? [] : [{ folder, values: v2 }];
+  return folder === undefined ? [] : [{ folder, isLate: false, values: v2 }];
 }
 
 /** Where a tree is, mounted there if need be. */
@@ -79,7 +81,14 @@ export async function nothingLimits(): Promise<boolean> {
   const probe = new ControlGroups(`probe-${process.pid}`, await findControllers());
   const made = await probe.make({ memoryBytes: 2 ** 30, cpus: 1 });
   await probe.remove();
-  return made.length === 0;
+  return made.early.length + made.late.length === 0;
+}
+
+/** The `cgroup.procs` files of a container's control groups. */
+export interface Groups {
+  /** To enter before anything of the container is there. */
+  readonly early: readonly string[];
+  readonly late: readonly string[];
 }
 
 /** A container's control groups. What this host does not have limits nothing. */
@@ -93,10 +102,10 @@ export class ControlGroups {
     this.#controllers = controllers;
   }
 
-  /** @returns the `cgroup.procs` files of the groups that were made */
-  async make(limits: Limits): Promise<string[]> {
-    const made: string[] = [];
-    for (const { folder, values } of this.#controllers) {
+  /** @returns those that were made */
+  async make(limits: Limits): Promise<Groups> {
+    const made = { early: [] as string[], late: [] as string[] };
+    for (const { folder, isLate, values } of this.#controllers) {
       const parent = join(folder, PARENT);
       const group = join(parent, this.#name);
       try {
@@ -108,7 +117,7 @@ export class ControlGroups {
         // Some kernels count no swap; the other limits hold all the same.
         for (const [file, value] of Object.entries(values(limits)))
           await writeFile(join(group, file), value).catch(() => undefined);
-        made.push(join(group, "cgroup.procs"));
+        made[isLate ? "late" : "early"].push(join(group, "cgroup.procs"));
       } catch {
         // Read-only, or not this agent's: nothing can be limited here.
       }

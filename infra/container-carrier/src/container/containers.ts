@@ -8,7 +8,7 @@ import { waitFor } from "@centroid/agent";
 import { CentroidError } from "@centroid/protocol";
 import { CONTAINER_FILES } from "@centroid/room-host";
 import type { ContainerConfig } from "../base/config.js";
-import { ControlGroups, type Controller, findControllers } from "./cgroups.js";
+import { ControlGroups, type Controller, findControllers, type Groups } from "./cgroups.js";
 import { containerId, giveContainerId } from "./container-id.js";
 import {
   CONTAINER_NAME,
@@ -19,8 +19,8 @@ import {
   roomsIn,
   sharedOf,
 } from "./find.js";
-import { addCard, type ContainerAddress, cardOf, plug, removeCard, unplug } from "./network.js";
-import { continuePrograms, isAlive, stopPrograms } from "./processes.js";
+import { addCard, type ContainerAddress, cardOf, plug, removeCard } from "./network.js";
+import { continuePrograms, isAlive } from "./processes.js";
 import { ROOT_FILES } from "./room-root.js";
 
 const exec = promisify(execFile);
@@ -52,6 +52,10 @@ export class Containers {
 
   get launcher(): string {
     return join(this.config.root, ROOT_FILES.launcher);
+  }
+
+  get criuWorker(): string {
+    return join(this.config.root, ROOT_FILES.criuWorker);
   }
 
   /** Everything of one room on this host. */
@@ -90,11 +94,10 @@ export class Containers {
     await giveContainerId(this.folder(roomId));
   }
 
-  /** @returns the `cgroup.procs` files of its control groups */
-  async makeGroups(roomId: string): Promise<string[]> {
+  async makeGroups(roomId: string): Promise<Groups> {
     const { memoryMebibytes, cpus } = this.config;
     const groups = await this.#groups(roomId);
-    return (await groups?.make({ memoryBytes: memoryMebibytes * 2 ** 20, cpus })) ?? [];
+    return (await groups?.make({ memoryBytes: memoryMebibytes * 2 ** 20, cpus })) ?? { early: [], late: [] };
   }
 
   /** True if the kernel has ended something in its container for its memory. */
@@ -117,11 +120,11 @@ export class Containers {
     const config = this.shared(roomId, CONTAINER_FILES.config);
     await writeFile(config, JSON.stringify({ processId: "container", ...settings }), { mode: 0o400 });
     await chown(config, this.user, this.user);
-    const groups = await this.makeGroups(roomId);
+    const { early, late } = await this.makeGroups(roomId);
     const place = [String(this.user), this.config.root, this.shared(roomId), CONTAINER_NAME];
     const heap = `--max-old-space-size=${Math.floor(this.config.memoryMebibytes * HEAP_SHARE)}`;
     const program = ["--", `/${ROOT_FILES.node}`, heap, `/${ROOT_FILES.program}`];
-    const { stdout } = await exec(this.launcher, ["run", ...place, ...groups, ...program]);
+    const { stdout } = await exec(this.launcher, ["run", ...place, ...early, ...late, ...program]);
     const pid = Number(stdout);
     await writeFile(this.pidFile(roomId), String(pid));
     await addCard(await this.card(roomId), pid, address, this.config.bridge);
@@ -166,19 +169,11 @@ export class Containers {
     return roomsIn(this.config.directory);
   }
 
-  /** Nothing of it runs, and nothing reaches it, until it is continued. */
-  async stop(roomId: string): Promise<number> {
-    const pid = await this.require(roomId);
-    // Programs first: what they send to a card without a network waits for TCP's next attempt.
-    await stopPrograms(pid);
-    await unplug(await this.card(roomId));
-    return pid;
-  }
-
+  /** Its card is plugged in, and its programs run. */
   async continue(roomId: string): Promise<void> {
     const pid = await this.require(roomId);
     await plug(await this.card(roomId), this.config.bridge);
-    await continuePrograms(pid);
+    continuePrograms(pid);
   }
 
   /** Ends a room's container at once, and removes what is left of it. */

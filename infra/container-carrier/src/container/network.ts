@@ -34,16 +34,7 @@ export async function addCard(
 }
 
 export async function plug(card: string, bridge: string): Promise<void> {
-  await run("ip", plugCommand(card, bridge).slice(1));
-}
-
-export const plugCommand = (card: string, bridge: string): string[] => [
-  ...["ip", "link", "set", card, "master", bridge],
-];
-
-/** Nothing gets to the container or from it any more. */
-export async function unplug(card: string): Promise<void> {
-  await run("ip", ["link", "set", card, "nomaster"]);
+  await run("ip", ["link", "set", card, "master", bridge]);
 }
 
 export async function removeCard(card: string): Promise<void> {

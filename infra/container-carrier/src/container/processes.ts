@@ -1,4 +1,5 @@
 /** The processes of a container, seen from its host. */
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
 /** A container whose programs start others while they are stopped gets so many more looks. */
@@ -10,17 +11,25 @@ export async function isAlive(pid: number): Promise<boolean> {
 }
 
 /** Process ids of all that runs in a container beside its first process, as its host numbers them. */
-export async function programsOf(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
-  const children = text.split(" ").filter(Boolean).map(Number);
-  return [...children, ...(await Promise.all(children.map(programsOf))).flat()];
+export function programsOf(pid: number): number[] {
+  const children = childrenOf(pid);
+  return [...children, ...children.flatMap(programsOf)];
+}
+
+/** Without waiting for a thread: the container may stand still. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
 }
 
 /** Stops every program of a container but its first process, which only waits for them. */
-export async function stopPrograms(pid: number): Promise<void> {
+export function stopPrograms(pid: number): void {
   const stopped = new Set<number>();
   for (let look = 0; look < MAX_LOOKS; look++) {
-    const fresh = (await programsOf(pid)).filter((program) => !stopped.has(program));
+    const fresh = programsOf(pid).filter((program) => !stopped.has(program));
     if (fresh.length === 0) return;
     for (const program of fresh) {
       sendSignal(program, "SIGSTOP");
@@ -29,8 +38,8 @@ export async function stopPrograms(pid: number): Promise<void> {
   }
 }
 
-export async function continuePrograms(pid: number): Promise<void> {
-  for (const program of await programsOf(pid)) sendSignal(program, "SIGCONT");
+export function continuePrograms(pid: number): void {
+  for (const program of programsOf(pid)) sendSignal(program, "SIGCONT");
 }
 
 export function sendSignal(pid: number, name: NodeJS.Signals): void {
@@ -43,7 +52,7 @@ export function sendSignal(pid: number, name: NodeJS.Signals): void {
 
 /** Memory of its own that a container would have to carry to another host, bytes. */
 export async function privateBytes(pid: number): Promise<number> {
-  const sizes = (await programsOf(pid)).map(async (program) => {
+  const sizes = programsOf(pid).map(async (program) => {
     const rollup = await readFile(`/proc/${program}/smaps_rollup`, "utf8").catch(() => "");
     return Number(/^Private_Dirty:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
   });

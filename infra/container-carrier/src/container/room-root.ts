@@ -6,13 +6,14 @@
 import { createHash } from "node:crypto";
 import { constants, existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileProgram, run } from "@centroid/agent";
 import { CentroidError } from "@centroid/protocol";
 import { bundleGuest, type RoomsBundle } from "@centroid/room-host/bundling";
 
-const SOURCE = fileURLToPath(new URL("../../native/container.c", import.meta.url));
+const nativeSource = (name: string): string =>
+  fileURLToPath(new URL(`../../native/${name}.c`, import.meta.url));
 const HASH_DIGITS = 16;
 /** Name and minor number; all have the major number 1. */
 const DEVICES = { null: 3, zero: 5, full: 7, random: 8, urandom: 9 } as const;
@@ -20,11 +21,16 @@ const DEVICES = { null: 3, zero: 5, full: 7, random: 8, urandom: 9 } as const;
 const RECIPE_VERSION = 1;
 
 /** In a root. */
-export const ROOT_FILES = { launcher: "bin/container", node: "bin/node", program: "app/main.mjs" } as const;
+export const ROOT_FILES = {
+  launcher: "bin/container",
+  criuWorker: "bin/criu-worker",
+  node: "bin/node",
+  program: "app/main.mjs",
+} as const;
 
-/** The program that starts containers, compiled on first use. @throws {CommandError} when cc fails */
-const compileLauncher = (directory: string): Promise<string> =>
-  compileProgram(SOURCE, directory, ["-static", "-s", "-Wl,--build-id=none"]);
+/** A program of this package, compiled on first use. @throws {CommandError} when cc fails */
+const compile = (name: string, directory: string): Promise<string> =>
+  compileProgram(nativeSource(name), directory, ["-static", "-s", "-Wl,--build-id=none"]);
 
 /**
  * Builds the root for these rooms into the folder `directory`, or takes the one that is there.
@@ -50,12 +56,15 @@ export async function buildRoot(program: string, directory: string): Promise<str
   await mkdir(directory, { recursive: true });
   const files = new Map<string, string>([
     [ROOT_FILES.node, process.execPath],
-    [ROOT_FILES.launcher, await compileLauncher(directory)],
+    [ROOT_FILES.launcher, await compile("container", directory)],
+    [ROOT_FILES.criuWorker, await compile("criu-worker", directory)],
   ]);
   const libraries = await run("ldd", [process.execPath]);
   for (const [, path] of libraries.matchAll(/(?:=>\s*|^\s*)(\/\S+)/gm))
     if (path !== undefined) files.set(path.slice(1), path);
-  for (const name of (await readdir(program)).sort()) files.set(`app/${name}`, join(program, name));
+  const entries = await readdir(program, { recursive: true, withFileTypes: true });
+  const names = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const path of names.sort()) files.set(`app/${relative(program, path)}`, path);
 
   const hash = createHash("sha256").update(String(RECIPE_VERSION));
   for (const [path, source] of files) hash.update(path).update(await readFile(source));

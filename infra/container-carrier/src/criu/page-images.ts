@@ -1,92 +1,105 @@
 /**
  * Which memory criu's page images hold, page by page: `pagemap-PID.img` lists runs of addresses, in the order in which
- * their bytes stand in `pages-ID.img`. Its layout is two magic numbers, then protobuf messages, each behind its length
- * (criu's images/pagemap.proto). Whatever is not understood is left out, and is then sent like any other file.
+ * their bytes stand in `pages-ID.img`. A run may be in the folder's `parent` instead, a folder of the same kind. The
+ * layout is two magic numbers, then protobuf messages, each behind its length (criu's images/pagemap.proto).
  */
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { decode, encode, type Field } from "./protobuf.js";
 
 /** On every x86-64 and on most ARM machines; criu's images count in it. */
 export const PAGE_BYTES = 4_096;
+/** In a folder of images: where the pages are that it does not have itself. */
+export const PARENT_LINK = "parent";
 
 const COMMON_MAGIC = 0x54564319;
 const PAGEMAP_MAGIC = 0x56084025;
 const HEADER_BYTES = 8;
 const LENGTH_BYTES = 4;
 const IN_PARENT = 1;
+const PRESENT = 4;
 
-/** A file of pages of one process. */
-export interface PageImage {
-  readonly name: string;
-  /** As the container numbers its processes. */
-  readonly pid: number;
+export const pagemapName = (pid: number): string => `pagemap-${pid}.img`;
+export const pagesName = (id: number): string => `pages-${id}.img`;
+
+export interface PageRun {
+  readonly firstPage: number;
+  pages: number;
+  readonly inParent: boolean;
+}
+
+/** Pages of one process. */
+export interface PageMap {
+  /** Of the file that has their bytes. */
+  readonly id: number;
   readonly runs: readonly PageRun[];
 }
 
-interface PageRun {
-  readonly firstPage: number;
-  readonly pages: number;
+/** Process id in a container of which this is the page map; undefined for any other file. */
+export function pagemapPid(name: string): number | undefined {
+  const [, pid] = /^pagemap-(\d+)\.img$/.exec(name) ?? [];
+  return pid === undefined ? undefined : Number(pid);
 }
 
-export async function readPageImages(folder: string): Promise<PageImage[]> {
-  const images: PageImage[] = [];
-  for (const name of await readdir(folder)) {
-    const [, pid] = /^pagemap-(\d+)\.img$/.exec(name) ?? [];
-    if (pid === undefined) continue;
-    const image = pageImageOf(Number(pid), await readFile(join(folder, name)));
-    if (image !== undefined) images.push(image);
-  }
-  return images;
-}
-
-/** @param bytes of a `pagemap-PID.img` @returns nothing if it is not as expected */
-function pageImageOf(pid: number, bytes: Buffer): PageImage | undefined {
+/** @param bytes of a `pagemap-PID.img` without parents @returns nothing if it is not as expected: then it goes as it is */
+export function parsePageMap(bytes: Buffer): PageMap | undefined {
   if (bytes.length < HEADER_BYTES) return undefined;
   if (bytes.readUInt32LE(0) !== COMMON_MAGIC || bytes.readUInt32LE(4) !== PAGEMAP_MAGIC) return undefined;
-  const [head, ...entries] = messages(bytes.subarray(HEADER_BYTES));
-  const id = head?.get(1);
-  if (id === undefined) return undefined;
-  const runs: PageRun[] = [];
-  for (const entry of entries) {
-    const address = entry.get(1);
-    const pages = entry.get(5) ?? entry.get(2);
-    if (address === undefined || pages === undefined || address % PAGE_BYTES !== 0) return undefined;
-    // Bytes that are elsewhere are not in the file.
-    if (entry.get(3) === 1 || ((entry.get(4) ?? 0) & IN_PARENT) !== 0) return undefined;
-    runs.push({ firstPage: address / PAGE_BYTES, pages });
+  try {
+    const [head, ...entries] = messages(bytes.subarray(HEADER_BYTES));
+    const id = head?.get(1);
+    if (typeof id !== "number") return undefined;
+    const runs: PageRun[] = [];
+    for (const entry of entries) {
+      const [address, pages, flags] = [entry.get(1), entry.get(5) ?? entry.get(2), entry.get(4) ?? 0];
+      if (typeof address !== "number" || typeof pages !== "number" || typeof flags !== "number")
+        return undefined;
+      // Bytes that are elsewhere are not in the file.
+      if (address % PAGE_BYTES !== 0 || entry.get(3) === 1 || (flags & IN_PARENT) !== 0) return undefined;
+      runs.push({ firstPage: address / PAGE_BYTES, pages, inParent: false });
+    }
+    return { id, runs };
+  } catch {
+    return undefined;
   }
-  return { name: `pages-${id}.img`, pid, runs };
 }
 
-/** Numbers of each message by field; there is nothing else in these. */
-function messages(bytes: Buffer): Map<number, number>[] {
-  const found: Map<number, number>[] = [];
+function messages(bytes: Buffer): Map<number, number | Buffer>[] {
+  const found: Map<number, number | Buffer>[] = [];
   for (let at = 0; at + LENGTH_BYTES <= bytes.length; ) {
     const end = at + LENGTH_BYTES + bytes.readUInt32LE(at);
-    found.push(fields(bytes.subarray(at + LENGTH_BYTES, end)));
+    found.push(decode(bytes.subarray(at + LENGTH_BYTES, end)));
     at = end;
   }
   return found;
 }
 
-function fields(message: Buffer): Map<number, number> {
-  const found = new Map<number, number>();
-  for (let at = 0; at < message.length; ) {
-    const key = varint(message, at);
-    const value = varint(message, key.next);
-    found.set(Math.floor(key.value / 8), value.value);
-    at = value.next;
-  }
-  return found;
+/** Bytes of a `pagemap-PID.img`. */
+export function renderPageMap({ id, runs }: PageMap): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt32LE(COMMON_MAGIC, 0);
+  header.writeUInt32LE(PAGEMAP_MAGIC, 4);
+  const parts = [header, message([[1, id]])];
+  for (const { firstPage, pages, inParent } of runs)
+    parts.push(
+      message([
+        [1, firstPage * PAGE_BYTES],
+        [2, pages],
+        [4, inParent ? IN_PARENT : PRESENT],
+        [5, pages],
+      ]),
+    );
+  return Buffer.concat(parts);
 }
 
-function varint(bytes: Buffer, from: number): { value: number; next: number } {
-  let value = 0;
-  let at = from;
-  for (let unit = 1; at < bytes.length; unit *= 128) {
-    const byte = bytes[at++] ?? 0;
-    value += (byte & 127) * unit;
-    if (byte < 128) break;
-  }
-  return { value, next: at };
+function message(fields: readonly Field[]): Buffer {
+  const bytes = encode(fields);
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeUInt32LE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+/** Adds a page to runs that are in the order of their addresses. */
+export function addPage(runs: PageRun[], page: number, inParent: boolean): void {
+  const last = runs.at(-1);
+  if (last !== undefined && last.inParent === inParent && last.firstPage + last.pages === page) last.pages++;
+  else runs.push({ firstPage: page, pages: 1, inParent });
 }

@@ -19,7 +19,8 @@ import {
 import { continuePrograms, stopPrograms } from "../container/processes.js";
 import { buildRoot, ROOT_FILES } from "../container/room-root.js";
 import { roomUser } from "../container/room-user.js";
-import { criuProblem, dump, openCriu, restore } from "../criu/criu.js";
+import { criuProblem, openCriu } from "../criu/criu.js";
+import { CriuWorker } from "../criu/criu-worker.js";
 
 const PROGRAM = fileURLToPath(new URL("../../native/trial.mjs", import.meta.url));
 const ROOM = "trial";
@@ -67,32 +68,23 @@ async function tryIn(folder: string): Promise<void> {
   await waitFor("a small Node in a container", () => answers(control), START_TIMEOUT_MS);
   await waitFor("the end of the question to it", () => existsSync(join(shared, CONTAINER_FILES.alone)));
 
-  const criu = await openCriu(launcher);
-  await stopPrograms(pid);
+  const criu = await openCriu(join(root, ROOT_FILES.criuWorker));
+  stopPrograms(pid);
   const { ino: networkInode } = await stat(`/proc/${pid}/ns/net`);
   const networkFd = openSync(`/proc/${pid}/ns/net`, "r");
   try {
-    await dump(criu, { pid, networkInode, images, work: room });
+    await using dumper = new CriuWorker(criu, { images, work: room });
+    await using restorer = new CriuWorker(criu, { images, work: room, place: { networkFd, groups: [] } });
+    await dumper.dump(pid, networkInode);
     await endContainer(folder, ROOM);
     await rm(control, { force: true });
-    const [pidFile, onSocketsRestored] = [pidFileOf(room), "/bin/true"];
-    await rm(pidFile);
-    await restore(criu, {
-      images,
-      work: room,
-      root,
-      shared,
-      networkFd,
-      groups: [],
-      pidFile,
-      onSocketsRestored,
-    });
+    await writeFile(pidFileOf(room), String(await restorer.restore(root, shared)));
   } finally {
     closeSync(networkFd);
   }
   const restored = await findContainer(dirname(room), ROOM);
   if (restored === undefined) throw new Error("what was restored does not run");
-  await continuePrograms(restored);
+  continuePrograms(restored);
   await waitFor("what was restored", () => answers(control), START_TIMEOUT_MS);
 }
 

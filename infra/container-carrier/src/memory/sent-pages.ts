@@ -1,73 +1,100 @@
 /**
- * What the destination of a move already has of a room's memory, kept at the source in the same order: pages are known
- * by the place in what was sent. Once the room stands still, only what differs has to follow.
+ * What the destination of a move already has of a room's memory, kept at the source: memory is sent in rounds, each with
+ * what differs from the round before, and what criu writes once the room stands still is the last of them.
  */
-import { PAGE_BYTES, type PageImage } from "../criu/page-images.js";
-import { PageLog } from "./page-log.js";
+import { addPage, PAGE_BYTES, type PageMap, type PageRun } from "../criu/page-images.js";
 import type { MemoryRun } from "./process-memory.js";
 
-/** How a file of pages is put together: so many from a place of what was sent, or from `fresh` if there is no place. */
-export interface Recipe {
-  readonly pieces: [place: number | null, pages: number][];
-  readonly fresh: Buffer;
+/** A page as it was sent. */
+interface Page {
+  readonly bytes: Buffer;
+  readonly at: number;
 }
+type Pages = Map<number, Page>;
 
 export class SentPages {
-  /** Places of pages in what was sent, by process and page. */
-  readonly #places = new Map<number, Map<number, number>>();
-  readonly #sent = new PageLog();
+  /** By process: all pages of the last round, wherever their bytes were sent. */
+  #last = new Map<number, Pages>();
 
-  /** Of a process: what of it has to be sent, and counts as sent from now on; undefined if all is known. */
-  add(pid: number, { firstPage, bytes }: MemoryRun): Buffer | undefined {
-    const places = this.#placesOf(pid);
-    const fresh: Buffer[] = [];
-    const pages = bytes.length / PAGE_BYTES;
-    for (let page = 0; page < pages; page++) {
-      const content = bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
-      const place = places.get(firstPage + page);
-      if (place !== undefined && content.equals(this.#sent.page(place))) continue;
-      places.set(firstPage + page, this.#sent.pages + fresh.length);
-      fresh.push(content);
-    }
-    if (fresh.length === 0) return undefined;
-    const sent = fresh.length === pages ? bytes : Buffer.concat(fresh);
-    this.#sent.append(sent);
-    return sent;
+  /** The next round. */
+  begin(): Round {
+    return new Round(this.#last);
   }
 
-  #placesOf(pid: number): Map<number, number> {
-    const known = this.#places.get(pid);
-    if (known !== undefined) return known;
-    const places = new Map<number, number>();
-    this.#places.set(pid, places);
-    return places;
+  /** What was sent in it counts as sent. */
+  end(round: Round): void {
+    this.#last = round.pages;
   }
 
   /**
-   * @param content of the file
+   * What of a file of pages has to follow, and where the rest is.
+   * @param content of the file, in parts of whole pages, each there until the next is asked for
    * @returns nothing if the file is not as its list says
    */
-  recipe(image: PageImage, content: Buffer): Recipe | undefined {
-    const places = this.#placesOf(image.pid);
-    const pieces: [number | null, number][] = [];
+  remainder(
+    pid: number,
+    { id, runs }: PageMap,
+    content: Iterable<Buffer>,
+  ): { map: PageMap; fresh: Buffer } | undefined {
+    const known = this.#last.get(pid);
+    const split: PageRun[] = [];
     const fresh: Buffer[] = [];
-    let at = 0;
-    for (const { firstPage, pages } of image.runs)
-      for (let page = firstPage; page < firstPage + pages; page++, at += PAGE_BYTES) {
-        const bytes = content.subarray(at, at + PAGE_BYTES);
-        const place = places.get(page);
-        const isKnown = place !== undefined && bytes.equals(this.#sent.page(place));
-        if (!isKnown) fresh.push(bytes);
-        add(pieces, isKnown ? place : null);
+    const listed = pagesOf(runs);
+    for (const part of content)
+      for (let at = 0; at < part.length; at += PAGE_BYTES) {
+        const page = listed.next();
+        if (page.done === true || at + PAGE_BYTES > part.length) return undefined;
+        const inParent = isSame(known?.get(page.value), part, at);
+        addPage(split, page.value, inParent);
+        if (!inParent) fresh.push(Buffer.from(part.subarray(at, at + PAGE_BYTES)));
       }
-    return at === content.length ? { pieces, fresh: Buffer.concat(fresh) } : undefined;
+    return listed.next().done === true
+      ? { map: { id, runs: split }, fresh: Buffer.concat(fresh) }
+      : undefined;
   }
 }
 
-/** One more page, as part of the last piece where it follows that. */
-function add(pieces: [number | null, number][], place: number | null): void {
-  const last = pieces.at(-1);
-  const follows = last !== undefined && (last[0] === null ? place === null : place === last[0] + last[1]);
-  if (follows) last[1]++;
-  else pieces.push([place, 1]);
+function* pagesOf(runs: readonly PageRun[]): Generator<number, undefined> {
+  for (const { firstPage, pages } of runs)
+    for (let page = firstPage; page < firstPage + pages; page++) yield page;
+}
+
+export class Round {
+  readonly pages = new Map<number, Pages>();
+  /** By process: where its pages are. */
+  readonly runs = new Map<number, PageRun[]>();
+  readonly #before: ReadonlyMap<number, Pages>;
+
+  constructor(before: ReadonlyMap<number, Pages>) {
+    this.#before = before;
+  }
+
+  /** Of a process: what of it has to be sent; empty if all is known. */
+  add(pid: number, { firstPage, bytes }: MemoryRun): Buffer {
+    const before = this.#before.get(pid);
+    const [pages, runs] = [of(this.pages, pid, () => new Map()), of(this.runs, pid, () => [])];
+    const fresh: { page: number; bytes: Buffer }[] = [];
+    for (let at = 0, page = firstPage; at < bytes.length; at += PAGE_BYTES, page++) {
+      const known = before?.get(page);
+      const inParent = isSame(known, bytes, at);
+      addPage(runs, page, inParent);
+      if (inParent && known !== undefined) pages.set(page, known);
+      else fresh.push({ page, bytes: bytes.subarray(at, at + PAGE_BYTES) });
+    }
+    const sent = Buffer.concat(fresh.map((each) => each.bytes));
+    for (const [index, { page }] of fresh.entries()) pages.set(page, { bytes: sent, at: index * PAGE_BYTES });
+    return sent;
+  }
+}
+
+const isSame = (known: Page | undefined, bytes: Buffer, at: number): boolean =>
+  known !== undefined &&
+  known.bytes.compare(bytes, at, at + PAGE_BYTES, known.at, known.at + PAGE_BYTES) === 0;
+
+function of<V>(map: Map<number, V>, pid: number, make: () => V): V {
+  const known = map.get(pid);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(pid, made);
+  return made;
 }

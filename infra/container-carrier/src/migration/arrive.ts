@@ -1,16 +1,15 @@
 /** One move of a room's container as its destination serves it: a place is made, the images come, the room runs. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
-import { chmod, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { CentroidError } from "@centroid/protocol";
 import type { Containers } from "../container/containers.js";
 import { ImageFolder } from "../container/image-folder.js";
 import { writeMark } from "../container/move-mark.js";
-import { addCard, plugCommand } from "../container/network.js";
-import { continuePrograms } from "../container/processes.js";
-import { type Criu, restore, SOCKETS_RESTORED } from "../criu/criu.js";
+import { addCard } from "../container/network.js";
+import { continuePrograms, programsOf } from "../container/processes.js";
+import type { Criu } from "../criu/criu.js";
+import { CriuWorker } from "../criu/criu-worker.js";
 import { ImageReceiver } from "./image-files.js";
 import { type ImageWire, type ToDestination, toDestinationSchema } from "./image-wire.js";
 
@@ -38,40 +37,45 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   await using network = await holdNetwork(containers.launcher);
   await addCard(await containers.card(roomId), network.pid, address);
   await using images = await ImageFolder.make(containers.config);
+  const networkFd = openSync(`/proc/${network.pid}/ns/net`, "r");
   const groups = await containers.makeGroups(roomId);
-  const hook = await writeHook(containers, roomId);
+  await using worker = new CriuWorker(criu, {
+    images: images.path,
+    work: containers.folder(roomId),
+    card: { name: await containers.card(roomId), bridge: containers.config.bridge },
+    place: { networkFd, groups: groups.early },
+  });
+  closeSync(networkFd);
   wire.send({ type: "prepared" });
 
-  await receive(options, images.path);
-  await expect(options, "restore");
-  const networkFd = openSync(`/proc/${network.pid}/ns/net`, "r");
-  try {
-    await restore(criu, {
-      images: images.path,
-      work: containers.folder(roomId),
-      root: containers.config.root,
-      shared: containers.shared(roomId),
-      networkFd,
-      groups,
-      pidFile: containers.pidFile(roomId),
-      onSocketsRestored: hook,
-    });
-  } finally {
-    closeSync(networkFd);
-  }
+  await receive(options, images.path, worker);
+  const pid = await worker.restore(containers.config.root, containers.shared(roomId));
+  // Whoever called it off ends what is here, and finds it by this.
+  writeFileSync(containers.pidFile(roomId), String(pid));
   signal.throwIfAborted();
-  await continuePrograms(Number(await readFile(containers.pidFile(roomId), "utf8")));
+  continuePrograms(pid);
+  for (const program of [pid, ...programsOf(pid)])
+    for (const group of groups.late) writeFileSync(group, String(program));
 }
 
-/** Memory that comes ahead, as long as it does, and then criu's files. */
-async function receive({ wire, containers, signal }: ArriveOptions, folder: string): Promise<void> {
-  const receiver = new ImageReceiver(MOST_TIMES_ITS_MEMORY * containers.config.memoryMebibytes * 2 ** 20);
+/** Memory that comes ahead, as long as it does, and then criu's files, until the source says that this is all. */
+async function receive(
+  { wire, containers, signal }: ArriveOptions,
+  folder: string,
+  worker: CriuWorker,
+): Promise<void> {
+  using receiver = new ImageReceiver(
+    folder,
+    MOST_TIMES_ITS_MEMORY * containers.config.memoryMebibytes * 2 ** 20,
+  );
   for (;;) {
     const said = await wire.receive(toDestinationSchema, signal);
-    if (isOf(said, "images")) return receiver.folder(wire, said, folder, signal);
-    if (!isOf(said, "pages"))
-      throw new CentroidError("BAD_REQUEST", `the source said ${said.type} where images were expected`);
-    await receiver.pages(wire, said, signal);
+    if (isOf(said, "restore")) return receiver.end(said.ahead);
+    if (!isOf(said, "files"))
+      throw new CentroidError("BAD_REQUEST", `the source said ${said.type} where files were expected`);
+    // The room stands still from now on.
+    if (said.round === 0) worker.hurry();
+    await receiver.receive(wire, said, signal);
   }
 }
 
@@ -88,16 +92,6 @@ const isOf = <T extends ToDestination["type"]>(
   said: ToDestination,
   type: T,
 ): said is Extract<ToDestination, { type: T }> => said.type === type;
-
-/** Plugs the card in between: before, the kernel would reset connections; later, TCP waits a second for its next try. */
-async function writeHook(containers: Containers, roomId: string): Promise<string> {
-  const path = join(containers.folder(roomId), "plug.sh");
-  const { variable, value } = SOCKETS_RESTORED;
-  const command = plugCommand(await containers.card(roomId), containers.config.bridge).join(" ");
-  await writeFile(path, `#!/bin/sh\n[ "$${variable}" = ${value} ] || exit 0\nexec ${command}\n`);
-  await chmod(path, 0o700);
-  return path;
-}
 
 interface HeldNetwork extends AsyncDisposable {
   readonly pid: number;

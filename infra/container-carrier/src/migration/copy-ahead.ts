@@ -1,17 +1,19 @@
 /** Sends a room's memory to the destination of its move while the room runs, then again what has changed meanwhile. */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { CentroidError } from "@centroid/protocol";
 import { programsOf } from "../container/processes.js";
+import { pagemapName, pagesName, renderPageMap } from "../criu/page-images.js";
 import { pidInside, privateMemory } from "../memory/process-memory.js";
 import { SentPages } from "../memory/sent-pages.js";
-import { sendPages } from "./image-files.js";
-import type { ImageWire } from "./image-wire.js";
+import { fileOf, type ImageWire } from "./image-wire.js";
 
 const MAX_ROUNDS = 3;
 /** As little as that follows faster than it is found. */
 const FEW_BYTES = 1 << 20;
 /** A round that leaves more than this share of the one before gains nothing that is worth its time. */
 const WORTH_IT = 0.5;
+/** Each is a message; between two of them the agent does its other work. */
 const BATCH_BYTES = 1 << 20;
 
 export interface Ahead {
@@ -30,43 +32,56 @@ export async function copyAhead(
   wire: ImageWire,
   signal: AbortSignal,
 ): Promise<Ahead | undefined> {
-  try {
-    return await copyRounds(pid, wire, signal);
-  } catch (cause) {
-    if (cause instanceof CentroidError || signal.aborted) throw cause;
-    return undefined;
-  }
-}
-
-async function copyRounds(pid: number, wire: ImageWire, signal: AbortSignal): Promise<Ahead> {
   const sent = new SentPages();
   let before = Number.POSITIVE_INFINITY;
-  for (let rounds = 1; ; rounds++) {
-    const bytes = await copyOnce(pid, sent, wire, signal);
-    if (rounds === MAX_ROUNDS || bytes < FEW_BYTES || bytes > before * WORTH_IT) return { sent, rounds };
+  for (let round = 1; ; round++) {
+    let bytes: number;
+    try {
+      bytes = await copyOnce(pid, round, sent, wire, signal);
+    } catch (cause) {
+      // What came in earlier rounds is of use; what came in this one is not.
+      if (cause instanceof CentroidError || signal.aborted) throw cause;
+      return round > 1 ? { sent, rounds: round - 1 } : undefined;
+    }
+    if (round === MAX_ROUNDS || bytes < FEW_BYTES || bytes > before * WORTH_IT)
+      return { sent, rounds: round };
     before = bytes;
   }
 }
 
-async function copyOnce(pid: number, sent: SentPages, wire: ImageWire, signal: AbortSignal): Promise<number> {
+async function copyOnce(
+  pid: number,
+  number: number,
+  sent: SentPages,
+  wire: ImageWire,
+  signal: AbortSignal,
+): Promise<number> {
+  const round = sent.begin();
   let total = 0;
-  let batch: Buffer[] = [];
-  let batched = 0;
-  for (const program of [pid, ...(await programsOf(pid))]) {
-    const inside = await pidInside(program);
-    for await (const run of privateMemory(program)) {
-      signal.throwIfAborted();
-      const fresh = sent.add(inside, run);
-      if (fresh === undefined) continue;
-      batch.push(fresh);
-      batched += fresh.length;
-      total += fresh.length;
-      if (batched < BATCH_BYTES) continue;
-      await sendPages(wire, batch);
+  for (const program of [pid, ...programsOf(pid)]) {
+    const inside = pidInside(program);
+    const name = pagesName(inside);
+    let batch: Buffer[] = [];
+    let batched = 0;
+    const flush = async (): Promise<void> => {
+      await wire.sendFiles(number, [{ name, bytes: batched, chunks: batch }]);
+      total += batched;
       batch = [];
       batched = 0;
+    };
+    for (const run of privateMemory(program)) {
+      const fresh = round.add(inside, run);
+      batch.push(fresh);
+      batched += fresh.length;
+      if (batched < BATCH_BYTES) continue;
+      await flush();
+      await nextTurn();
+      signal.throwIfAborted();
     }
+    await flush();
   }
-  await sendPages(wire, batch);
+  const maps = [...round.runs].map(([id, runs]) => fileOf(pagemapName(id), renderPageMap({ id, runs })));
+  await wire.sendFiles(number, maps);
+  sent.end(round);
   return total;
 }

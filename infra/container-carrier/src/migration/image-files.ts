@@ -1,106 +1,138 @@
 /** A folder of criu's images on its way, and memory that goes ahead of it while the room still runs. */
-import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { CentroidError } from "@centroid/protocol";
-import { PAGE_BYTES, readPageImages } from "../criu/page-images.js";
-import { PageLog } from "../memory/page-log.js";
-import type { Recipe, SentPages } from "../memory/sent-pages.js";
-import type { ImageWire, ToDestination } from "./image-wire.js";
+import {
+  PAGE_BYTES,
+  PARENT_LINK,
+  pagemapPid,
+  pagesName,
+  parsePageMap,
+  renderPageMap,
+} from "../criu/page-images.js";
+import type { SentPages } from "../memory/sent-pages.js";
+import { type FileToSend, fileOf, type ImageWire, type ToDestination } from "./image-wire.js";
 
-const CHUNK_BYTES = 1 << 20;
-/** A list of more would take longer than the pages. */
-const MAX_PIECES = 20_000;
+/** Whole pages. */
+const CHUNK_BYTES = 256 * PAGE_BYTES;
 
-/** Sends memory ahead. */
-export async function sendPages(wire: ImageWire, chunks: readonly Buffer[]): Promise<void> {
-  const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
-  if (bytes === 0) return;
-  wire.send({ type: "pages", bytes });
-  for (const chunk of chunks) await wire.write(chunk);
-}
-
-/** Sends every file of a folder, after a message that lists them. @param sent what the destination has by now */
+/**
+ * Sends every file of a folder; of pages what the destination does not have. The folder is memory: waiting for a thread
+ * would take longer than reading does. Memory is not taken for all of it at once: that would take longer than copying.
+ */
 export async function sendFolder(wire: ImageWire, folder: string, sent?: SentPages): Promise<void> {
-  const recipes = sent === undefined ? new Map<string, Recipe>() : await recipesOf(folder, sent);
-  const names = (await readdir(folder)).sort();
-  const files = await Promise.all(
-    names.map(async (name) => {
-      const recipe = recipes.get(name);
-      if (recipe !== undefined) return { name, bytes: recipe.fresh.length, pieces: recipe.pieces };
-      return { name, bytes: (await stat(join(folder, name))).size };
-    }),
-  );
-  wire.send({ type: "images", files });
-  for (const { name } of files) {
-    const recipe = recipes.get(name);
-    if (recipe !== undefined) await wire.write(recipe.fresh);
-    else
-      for await (const chunk of createReadStream(join(folder, name), { highWaterMark: CHUNK_BYTES }))
-        await wire.write(chunk);
+  const files = new Map<string, FileToSend>();
+  for (const name of readdirSync(folder)) files.set(name, wholeFile(folder, name));
+  if (sent !== undefined) for (const file of remainders(folder, sent)) files.set(file.name, file);
+  await wire.sendFiles(0, [...files.values()]);
+}
+
+const wholeFile = (folder: string, name: string): FileToSend => ({
+  name,
+  bytes: statSync(join(folder, name)).size,
+  chunks: chunksOf(join(folder, name)),
+});
+
+/** Page maps, and their pages, of which the destination has some. */
+function* remainders(folder: string, sent: SentPages): Generator<FileToSend> {
+  for (const name of readdirSync(folder)) {
+    const pid = pagemapPid(name);
+    const map = pid === undefined ? undefined : parsePageMap(readFileSync(join(folder, name)));
+    if (pid === undefined || map === undefined) continue;
+    const rest = sent.remainder(pid, map, chunksOf(join(folder, pagesName(map.id))));
+    if (rest === undefined) continue;
+    yield fileOf(name, renderPageMap(rest.map));
+    yield fileOf(pagesName(map.id), rest.fresh);
   }
 }
 
-async function recipesOf(folder: string, sent: SentPages): Promise<Map<string, Recipe>> {
-  const recipes = new Map<string, Recipe>();
-  for (const image of await readPageImages(folder)) {
-    const recipe = sent.recipe(image, await readFile(join(folder, image.name)));
-    if (recipe !== undefined && recipe.pieces.length <= MAX_PIECES) recipes.set(image.name, recipe);
+/** Of a file, each in the place of the one before. */
+function* chunksOf(path: string): Generator<Buffer> {
+  const file = openSync(path, "r");
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  try {
+    for (;;) {
+      const bytes = readSync(file, buffer);
+      if (bytes === 0) return;
+      yield buffer.subarray(0, bytes);
+    }
+  } finally {
+    closeSync(file);
   }
-  return recipes;
 }
 
-/** Takes what was sent ahead until the files come. @param mostBytes more is refused */
-export class ImageReceiver {
-  readonly #pages = new PageLog();
-  readonly #mostBytes: number;
+/** Writes what comes into folders as criu wants them: the last round refers to the one before, and so on. */
+export class ImageReceiver implements Disposable {
+  readonly #folder: string;
+  readonly #open = new Map<string, number>();
+  #rounds = 0;
+  #bytesLeft: number;
 
-  constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes;
+  /** @param mostBytes more is refused */
+  constructor(folder: string, mostBytes: number) {
+    this.#folder = folder;
+    this.#bytesLeft = mostBytes;
   }
 
-  async pages(
+  /** Appends what a message announces to its files. */
+  async receive(
     wire: ImageWire,
-    { bytes }: Extract<ToDestination, { type: "pages" }>,
+    { round, files }: Extract<ToDestination, { type: "files" }>,
     signal: AbortSignal,
   ): Promise<void> {
-    if (this.#pages.pages * PAGE_BYTES + bytes > this.#mostBytes)
-      throw new CentroidError("BAD_REQUEST", "more memory came ahead than a room of this host may have");
-    const chunk = Buffer.allocUnsafe(bytes);
-    let at = 0;
-    await wire.read(
-      bytes,
-      (part) => {
-        at += part.copy(chunk, at);
-      },
-      signal,
-    );
-    this.#pages.append(chunk);
-  }
-
-  /** Writes the files of a message into a folder. */
-  async folder(
-    wire: ImageWire,
-    { files }: Extract<ToDestination, { type: "images" }>,
-    folder: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const { name, bytes, pieces } of files) {
-      const file = openSync(join(folder, name), "wx", 0o600);
+    if (round > this.#rounds + 1) throw new CentroidError("BAD_REQUEST", "memory comes in the wrong order");
+    if (round > this.#rounds) this.#begin(round);
+    for (const { name, bytes } of files) {
+      this.#bytesLeft -= bytes;
+      if (this.#bytesLeft < 0)
+        throw new CentroidError("BAD_REQUEST", "more memory comes than a room of this host may have");
+      const file = this.#file(join(this.#folderOf(round), name));
       // The folder is memory: waiting for a thread would take longer than writing does.
-      const put = (chunk: Buffer): void => writeAll(file, chunk);
-      try {
-        if (pieces === undefined) await wire.read(bytes, put, signal);
-        else
-          for (const [place, count] of pieces)
-            if (place === null) await wire.read(count * PAGE_BYTES, put, signal);
-            else for (const slice of this.#pages.slices(place, count)) put(slice);
-      } finally {
-        closeSync(file);
-      }
+      await wire.read(bytes, (chunk) => writeAll(file, chunk), signal);
     }
   }
+
+  #begin(round: number): void {
+    mkdirSync(this.#folderOf(round), { mode: 0o700 });
+    if (round > 1) symlinkSync(`../${roundName(round - 1)}`, join(this.#folderOf(round), PARENT_LINK));
+    this.#rounds = round;
+  }
+
+  #folderOf(round: number): string {
+    return round === 0 ? this.#folder : join(this.#folder, roundName(round));
+  }
+
+  #file(path: string): number {
+    const known = this.#open.get(path);
+    if (known !== undefined) return known;
+    const file = openSync(path, "ax", 0o600);
+    this.#open.set(path, file);
+    return file;
+  }
+
+  /** All is there. @param rounds that were sent completely */
+  end(rounds: number): void {
+    if (rounds > 0) symlinkSync(roundName(rounds), join(this.#folder, PARENT_LINK));
+    this[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    for (const file of this.#open.values()) closeSync(file);
+    this.#open.clear();
+  }
 }
+
+const roundName = (round: number): string => `ahead-${round}`;
 
 function writeAll(file: number, chunk: Buffer): void {
   for (let written = 0; written < chunk.length; )

@@ -5,7 +5,6 @@
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import { CentroidError } from "@centroid/protocol";
 import { z } from "zod";
-import { PAGE_BYTES } from "../criu/page-images.js";
 
 /** Pre-shared keys with forward secrecy: no certificates, and a key that becomes known later opens nothing. */
 const CIPHERS = "ECDHE-PSK-CHACHA20-POLY1305";
@@ -15,19 +14,18 @@ const MAX_LINE_BYTES = 1 << 20;
 const MAX_WAITING_BYTES = 8 << 20;
 const NEWLINE = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Copied, and not waited for. */
+const FEW_BYTES = 1 << 16;
 /** A room stands still meanwhile. */
 const STALL_MS = 3_000;
-
-/** So many pages from a place of what came before, or from what follows if there is no place. */
-const pieceSchema = z.tuple([z.number().int().nonnegative().nullable(), z.number().int().positive()]);
+/** Copying ahead takes as many as are worth it; this is what a destination bears. */
+const MAX_ROUNDS = 10;
 
 /** Of criu's: the name is a file's, never a path. */
 const fileSchema = z.object({
   name: z.string().regex(/^[\w.-]{1,100}$/),
-  /** That follow. */
+  /** That follow, after those of the files before it. */
   bytes: z.number().int().nonnegative(),
-  /** How it is put together, where parts of it came before. */
-  pieces: z.array(pieceSchema).max(100_000).optional(),
 });
 
 export const toDestinationSchema = z.discriminatedUnion("type", [
@@ -40,11 +38,18 @@ export const toDestinationSchema = z.discriminatedUnion("type", [
       gateway: z.ipv4().optional(),
     }),
   }),
-  /** Memory of the room as it was a moment ago, in whole pages. */
-  z.object({ type: z.literal("pages"), bytes: z.number().int().positive().multipleOf(PAGE_BYTES) }),
-  z.object({ type: z.literal("images"), files: z.array(fileSchema).max(10_000) }),
+  /** Files of one round, or the next parts of them: from 1 on memory as it was a moment ago; 0 is all that is left then. */
+  z.object({
+    type: z.literal("files"),
+    round: z.number().int().min(0).max(MAX_ROUNDS),
+    files: z.array(fileSchema).max(10_000),
+  }),
   /** Everything has been sent: from here on the source cannot know who has the room until it is answered. */
-  z.object({ type: z.literal("restore") }),
+  z.object({
+    type: z.literal("restore"),
+    /** How many rounds of memory ahead count. */
+    ahead: z.number().int().min(0).max(MAX_ROUNDS),
+  }),
 ]);
 export type ToDestination = z.output<typeof toDestinationSchema>;
 
@@ -57,13 +62,25 @@ export const toSourceSchema = z.discriminatedUnion("type", [
 ]);
 export type ToSource = z.output<typeof toSourceSchema>;
 
+export interface FileToSend {
+  readonly name: string;
+  readonly bytes: number;
+  /** Each is there until the next is asked for. */
+  readonly chunks: Iterable<Buffer>;
+}
+
+export const fileOf = (name: string, content: Buffer): FileToSend => ({
+  name,
+  bytes: content.length,
+  chunks: [content],
+});
+
 /** One connection: lines and files in the order they were sent. */
 export class ImageWire implements Disposable {
   readonly #socket: TLSSocket;
   readonly #received: Buffer[] = [];
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
-  #drained: (() => void) | undefined;
   #ended = false;
 
   constructor(socket: TLSSocket) {
@@ -73,9 +90,7 @@ export class ImageWire implements Disposable {
     socket.on("close", () => {
       this.#ended = true;
       this.#wake?.();
-      this.#drained?.();
     });
-    socket.on("drain", () => this.#drained?.());
     socket.on("data", (data) => {
       this.#received.push(data);
       this.#waitingBytes += data.length;
@@ -145,19 +160,24 @@ export class ImageWire implements Disposable {
     }
   }
 
-  /** @throws CentroidError HOST_LOST when the connection ends */
-  async write(chunk: Buffer): Promise<void> {
-    if (!this.#ended && this.#socket.write(chunk)) return;
-    if (!this.#ended)
-      await new Promise<void>((resolve) => {
-        // A link that is cut says nothing.
-        const stalled = setTimeout(() => this.#socket.destroy(), STALL_MS);
-        this.#drained = () => {
-          clearTimeout(stalled);
-          resolve();
-        };
-      });
-    if (this.#ended) throw hungUp();
+  /** Announces files, or the next parts of them, and writes them. @throws CentroidError HOST_LOST when the connection ends */
+  async sendFiles(round: number, files: readonly FileToSend[]): Promise<void> {
+    this.send({ type: "files", round, files: files.map(({ name, bytes }) => ({ name, bytes })) });
+    for (const { chunks } of files)
+      for (const chunk of chunks)
+        if (chunk.length < FEW_BYTES) this.#socket.write(Buffer.from(chunk));
+        else await this.#write(chunk);
+  }
+
+  /** Resolves when the chunk is no longer needed. */
+  async #write(chunk: Buffer): Promise<void> {
+    // A link that is cut says nothing.
+    const stalled = setTimeout(() => this.#socket.destroy(), STALL_MS);
+    const error = await new Promise<Error | null | undefined>((resolve) => {
+      this.#socket.write(chunk, resolve);
+    });
+    clearTimeout(stalled);
+    if (error || this.#ended) throw hungUp();
   }
 
   /** Hands so many bytes of what comes to `put`, in order. */

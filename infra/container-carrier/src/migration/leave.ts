@@ -16,8 +16,9 @@ import type { RoomMoveRequest } from "@centroid/room-host";
 import type { Containers } from "../container/containers.js";
 import { ImageFolder } from "../container/image-folder.js";
 import { removeMark, writeMark } from "../container/move-mark.js";
-import { privateBytes } from "../container/processes.js";
-import { type Criu, dump } from "../criu/criu.js";
+import { privateBytes, stopPrograms } from "../container/processes.js";
+import type { Criu } from "../criu/criu.js";
+import { CriuWorker } from "../criu/criu-worker.js";
 import { copyAhead } from "./copy-ahead.js";
 import { sendFolder } from "./image-files.js";
 import { dialDestination, type ImageWire, toSourceSchema } from "./image-wire.js";
@@ -101,8 +102,8 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   const { roomId, migrationId } = request;
   const { config } = containers;
   const [ip = ""] = address.split(":");
-  const running = await containers.require(roomId);
-  const ownBytes = await privateBytes(running);
+  const pid = await containers.require(roomId);
+  const ownBytes = await privateBytes(pid);
   const wanted = mechanismOf(request.mechanism) ?? predictor.choose(ownBytes);
   const { prefixBits } = networkOf(config.network);
   const { gateway } = config;
@@ -110,32 +111,40 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   wire.send({ type: "prepare", address: { ip, mac, prefixBits, ...(gateway !== undefined && { gateway }) } });
   await answer(wire, "prepared", signal, progress);
   await using images = await ImageFolder.make(config);
+  await using criuWorker = new CriuWorker(criu, {
+    images: images.path,
+    work: containers.folder(roomId),
+    card: { name: await containers.card(roomId), bridge: config.bridge },
+  });
   using silence = await SandboxSilenceMeter.open(ip);
   // A silence is measured from a beat on; one that begins before the first is not seen.
   await silence?.beatsAgain(BEAT_AGAIN_MS);
 
-  const ahead = wanted === "precopy" ? await copyAhead(running, wire, signal) : undefined;
+  const ahead = wanted === "precopy" ? await copyAhead(pid, wire, signal) : undefined;
   const mechanism = ahead === undefined ? "stop-and-copy" : wanted;
   const predicted = predictor.predict(mechanism, ownBytes);
   const report = await options.report();
-
-  enter(options, progress, "frozen");
-  const startedAtMs = performance.now();
   await writeMark(containers.folder(roomId), { state: "leaving", migrationId, report });
   progress.stopped = true;
   await options.hangUp();
-  const pid = await containers.stop(roomId);
-  signal.throwIfAborted();
   const { ino: networkInode } = await stat(`/proc/${pid}/ns/net`);
-  await dump(criu, { pid, networkInode, images: images.path, work: containers.folder(roomId) });
+  signal.throwIfAborted();
+
+  enter(options, progress, "frozen");
+  const startedAtMs = performance.now();
+  criuWorker.hurry();
+  // Programs first: what they send to a card without a network waits for TCP's next attempt.
+  stopPrograms(pid);
+  await criuWorker.dump(pid, networkInode);
   signal.throwIfAborted();
   enter(options, progress, "copying");
   await sendFolder(wire, images.path, ahead?.sent);
   signal.throwIfAborted();
   progress.shipped = report;
   enter(options, progress, "switching", wire.bytesSent);
-  wire.send({ type: "restore" });
+  wire.send({ type: "restore", ahead: ahead?.rounds ?? 0 });
   await answer(wire, "accepted", signal, progress);
+  await criuWorker[Symbol.asyncDispose]();
   const tookMs = performance.now() - startedAtMs;
   const bytes = wire.bytesSent;
 

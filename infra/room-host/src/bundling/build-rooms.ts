@@ -3,7 +3,7 @@
  * hosts run the same rooms, and a moved room finds its class on the other side.
  */
 import { createHash } from "node:crypto";
-import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, relative, resolve } from "node:path";
 import { CentroidError } from "@centroid/protocol";
@@ -11,11 +11,14 @@ import { type BuildFailure, build } from "esbuild";
 import { ENTRY_NAME, type RoomsEntry } from "./entries.js";
 import { presenceKeys } from "./presence-keys.js";
 import { nativePackages, oneCopy, ownPaths, ownTimers } from "./source-plugins.js";
+import { workersIn } from "./worker-files.js";
 
 /** A module that exports `rooms`, class or definition by room type, and `app` if a whole project was built. */
 export interface RoomsModule {
   path: string;
   hash: string;
+  /** Files that rooms give to `workersOf`, absolute; they are not in the module. */
+  workers: string[];
 }
 
 /** Rooms must share these with the room host: a second copy would have its own match maker and type tables. */
@@ -27,6 +30,7 @@ const SHARED = ["@colyseus/core", "@colyseus/schema"];
  */
 export async function buildRooms({ folder, contents }: RoomsEntry, outDir: string): Promise<RoomsModule> {
   let code: string;
+  let sources: string[];
   try {
     const result = await build({
       stdin: { contents, resolveDir: folder, sourcefile: ENTRY_NAME, loader: "ts" },
@@ -41,12 +45,14 @@ export async function buildRooms({ folder, contents }: RoomsEntry, outDir: strin
       plugins: [oneCopy(SHARED), nativePackages(), presenceKeys(), ownTimers(), ownPaths()],
       ...ownPaths.options,
       sourcemap: "inline",
+      metafile: true,
       logLevel: "silent",
       banner: {
         js: `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url); ${ownTimers.banner}`,
       },
     });
     code = result.outputFiles[0]?.text ?? "";
+    sources = Object.keys(result.metafile.inputs).map((name) => join(folder, name));
   } catch (cause) {
     const [first] = (cause as Partial<BuildFailure>).errors ?? [];
     const at = first?.location;
@@ -72,7 +78,12 @@ export async function buildRooms({ folder, contents }: RoomsEntry, outDir: strin
   const fresh = `${path}.${process.pid}`;
   await writeFile(fresh, code);
   await rename(fresh, path);
-  return { path, hash };
+  return { path, hash, workers: await workersOfAll(sources) };
+}
+
+async function workersOfAll(sources: readonly string[]): Promise<string[]> {
+  const named = sources.map(async (path) => workersIn(path, await readFile(path, "utf8").catch(() => "")));
+  return [...new Set((await Promise.all(named)).flat())].sort();
 }
 
 /** Where the room host's own copy of a package is. */

@@ -1,9 +1,11 @@
 /** The program of a room's VM or container: room host and rooms in one folder of modules that need nothing else. */
-import { mkdir, rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { copyFile, mkdir, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { SANDBOX_FILES } from "../workers/sandbox-files.js";
 import type { RoomsBundle } from "./bundle-rooms.js";
+import { filesOfWorkers } from "./worker-files.js";
 
 /** Paths get into the code: the same rooms give the same image wherever the program is started. */
 const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
@@ -11,8 +13,11 @@ const MAINS = {
   guest: fileURLToPath(new URL("../guest-main.js", import.meta.url)),
   container: fileURLToPath(new URL("../container-main.js", import.meta.url)),
 } as const;
-/** Runs beside it, by its name. */
-const WATCH_THREAD = fileURLToPath(new URL("../activity/watch-thread.js", import.meta.url));
+/** Run beside it, by their names. */
+const THREADS = {
+  "watch-thread": fileURLToPath(new URL("../activity/watch-thread.js", import.meta.url)),
+  "worker-main": fileURLToPath(new URL("../workers/worker-main.js", import.meta.url)),
+};
 
 /** Written to `outDir`; `main.mjs` is what runs. Both parts share one copy of Colyseus. */
 export async function bundleGuest(
@@ -25,7 +30,7 @@ export async function bundleGuest(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await build({
-    entryPoints: { main: MAINS[kind], rooms: rooms.path, "watch-thread": WATCH_THREAD },
+    entryPoints: { main: MAINS[kind], rooms: rooms.path, ...THREADS },
     absWorkingDir: PACKAGE,
     outdir: folder,
     outExtension: { ".js": ".mjs" },
@@ -42,5 +47,15 @@ export async function bundleGuest(
       js: 'import { createRequire as __guestRequire } from "node:module"; const require = __guestRequire(import.meta.url);',
     },
   });
+  // A machine has its files in its memory, which would move with it.
+  if (kind === "container") await copyWorkers(rooms.workers, join(folder, SANDBOX_FILES.workers));
   return folder;
+}
+
+/** Where they are within the folder says where they were: so they find each other, and packages. */
+async function copyWorkers(workers: readonly string[], folder: string): Promise<void> {
+  for (const path of await filesOfWorkers(workers)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await copyFile(path, join(folder, path));
+  }
 }

@@ -41,12 +41,14 @@ export class RoomTypes {
   /**
    * Sets the match maker of this process up and defines the author's room types, each made movable.
    * @param deployment where rooms find those of other processes; without it they find their own only
+   * @param workerFiles in a sandbox, where copies of workers' files are
    */
   static async define(
     types: Record<string, RoomDefinition>,
     bus: PresenceBus,
     activity: Activity = unwatched,
     deployment?: DeploymentAccess,
+    workerFiles?: string,
   ): Promise<RoomTypes> {
     matchMaker.setHealthChecksEnabled(false);
     if (deployment === undefined) await matchMaker.setup(new LocalPresence(), new LocalDriver());
@@ -59,7 +61,7 @@ export class RoomTypes {
       );
     const classes = new Map<string, RoomClass>();
     const rebuilding = new Set<string>();
-    const pools = new WorkerPools();
+    const pools = new WorkerPools(workerFiles);
     for (const [name, definition] of Object.entries(types)) {
       const handler =
         definition instanceof RegisteredHandler

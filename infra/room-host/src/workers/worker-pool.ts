@@ -2,12 +2,12 @@
  * Threads with one worker file, and the queue before them. A thread that crashes or takes too long is replaced and its
  * request answered with an error; one that does not even start is tried again now and then, not all the time.
  */
-import { fileURLToPath } from "node:url";
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { CentroidError } from "@centroid/protocol";
 import type { FromWorker } from "./worker-wire.js";
 
-const WORKER_MAIN = fileURLToPath(new URL("./worker-main.js", import.meta.url));
+const WORKER_MAIN = new URL(`./worker-main${extname(import.meta.url)}`, import.meta.url);
 /** Loading a model takes a second, on a busy machine several. */
 const START_TIMEOUT_MS = 30_000;
 /** A file that does not load is not loaded again before this; requests fail at once meanwhile. */

@@ -1,4 +1,8 @@
 /** The worker threads of a process: rooms with the same worker file share them, and a model is in memory once. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { CentroidError } from "@centroid/protocol";
 import { WorkerPool } from "./worker-pool.js";
 
 /** A room that comes right after the last one has left finds the threads as they were. */
@@ -16,11 +20,24 @@ export interface PoolLease extends Disposable {
 
 export class WorkerPools {
   readonly #byFile = new Map<string, Shared>();
+  readonly #copies: string | undefined;
 
-  /** Starts the threads if they are not there. Given back by disposing of the lease. */
+  /** @param copies in a sandbox, the folder that has copies of all workers' files below it */
+  constructor(copies?: string) {
+    this.#copies = copies;
+  }
+
+  /**
+   * Starts the threads if they are not there. Given back by disposing of the lease.
+   * @throws CentroidError CARRIER_UNAVAILABLE in a sandbox that does not have the file
+   */
   lease(file: URL, threads: number, notice: (line: string) => void): PoolLease {
     const known = this.#byFile.get(file.href);
-    const shared = known ?? { pool: new WorkerPool(file, threads, notice), rooms: 0, ending: undefined };
+    const shared = known ?? {
+      pool: new WorkerPool(this.#here(file), threads, notice),
+      rooms: 0,
+      ending: undefined,
+    };
     this.#byFile.set(file.href, shared);
     clearTimeout(shared.ending);
     shared.rooms++;
@@ -38,5 +55,18 @@ export class WorkerPools {
         shared.ending.unref();
       },
     };
+  }
+
+  #here(file: URL): URL {
+    if (this.#copies === undefined) return file;
+    const path = join(this.#copies, fileURLToPath(file));
+    if (!existsSync(path))
+      throw new CentroidError(
+        "CARRIER_UNAVAILABLE",
+        `the worker ${file.pathname} is not in this room's sandbox: containers have those that are named in the call, as in workersOf(this, new URL("../worker/name.mjs", import.meta.url)), machines have none; use the carrier process`,
+      );
+    const copy = pathToFileURL(path);
+    copy.search = file.search;
+    return copy;
   }
 }
