@@ -18,7 +18,7 @@ const RTT_MS = 10;
 const STEADY_S = 15;
 const CAMERAS = 8;
 const TICK_MS = 50;
-const MOVES = 30;
+const MOVES = 100;
 
 interface Answer {
   queueMs: number;

@@ -89,7 +89,7 @@ class SeeLoop {
   #moves = 0;
   #wrong = 0;
   readonly #silence = new AnswerSilence((longestMs) => {
-    this.#figures.set("longest silence in the last move", ms(longestMs));
+    this.#figures.set("longest silence, last move", ms(longestMs));
   });
 
   constructor(room: VisionRoom, status: HTMLElement) {
@@ -102,7 +102,7 @@ class SeeLoop {
       this.#chooser.forgetEdge();
       this.#moves++;
       this.#wrong += lost + duplicated;
-      this.#figures.set("moves / messages lost or doubled", `${this.#moves} / ${this.#wrong}`);
+      this.#figures.set("moves / lost or doubled", `${this.#moves} / ${this.#wrong}`);
       this.#status.textContent = `The room came to ${to.name}.`;
     });
     room.onMessage("echo", () => undefined);
@@ -177,15 +177,15 @@ class SeeLoop {
       "at the edge / in this page",
       `${ms(this.#chooser.meanMs("edge"))} / ${ms(this.#chooser.meanMs("local"))}`,
     );
-    if (spanMs > 0)
-      this.#figures.set("pictures a second", ((1000 * (this.#recent.length - 1)) / spanMs).toFixed(1));
+    const perSecond = (1000 * (this.#recent.length - 1)) / spanMs;
+    this.#figures.set("pictures a second", spanMs > 0 ? perSecond.toFixed(1) : "–");
     this.#figures.set("answers", String(this.#answers));
     this.#figures.set("failed", String(this.#failed));
     const names = answer.faces.map(({ name }) => name || "?").sort();
     this.#figures.set("faces", names.join(", ") || "none");
     if (this.#answers === 1) {
-      this.#figures.set("moves / messages lost or doubled", "0 / 0");
-      this.#figures.set("longest silence in the last move", "–");
+      this.#figures.set("moves / lost or doubled", "0 / 0");
+      this.#figures.set("longest silence, last move", "–");
     }
   }
 }

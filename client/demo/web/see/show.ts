@@ -86,8 +86,8 @@ export class TimeBar {
   }
 
   show({ parts, totalMs }: Answer): void {
-    // Grows at once, shrinks slowly: lengths stay comparable from picture to picture.
-    this.#fullMs = Math.max(BAR_MIN_MS, totalMs * 1.1, this.#fullMs * 0.98);
+    // Grows at once, shrinks in a second or two: lengths stay comparable from picture to picture.
+    this.#fullMs = Math.max(BAR_MIN_MS, totalMs * 1.1, this.#fullMs * 0.9);
     for (const [part] of PARTS) {
       const shown = this.#pieces.get(part);
       if (shown === undefined) continue;

@@ -72,7 +72,8 @@ export class InputBacklog {
   }
 
   get #active(): boolean {
-    return this.#options.now() < this.#untilMs;
+    // Asked for each frame, and hardly ever so: no clock is read for nothing.
+    return this.#untilMs !== Number.NEGATIVE_INFINITY && this.#options.now() < this.#untilMs;
   }
 
   #waits(client: MovableClient): boolean {
