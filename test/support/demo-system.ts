@@ -1,4 +1,5 @@
 /** `centroid up --emulate` with the demo's rooms and pages, and orders to it. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Room } from "@centroid/protocol";
 import type { RunningCli } from "./run-cli.js";
 import { Cli } from "./run-cli.js";
@@ -33,14 +34,30 @@ export class DemoSystem implements AsyncDisposable {
     return room;
   }
 
-  /** Orders the room to another host. */
-  async move({ roomId }: Room, hostId: string): Promise<void> {
-    const response = await fetch(`${this.url}/api/v1/rooms/${roomId}/move`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN_TOKEN}` },
-      body: JSON.stringify({ hostId }),
-    });
-    if (!response.ok) throw new Error(await response.text());
+  /**
+   * Orders the only room of that kind to whichever of the two hosts it is not at, again if it was just moving by
+   * itself.
+   * @returns where it came from and goes to
+   */
+  async moveAway(name: string, hosts: readonly [string, string]): Promise<{ from: string; to: string }> {
+    const order = async (): Promise<{ from: string; to: string } | undefined> => {
+      const { roomId, hostId: from } = await this.room(name);
+      const to = from === hosts[0] ? hosts[1] : hosts[0];
+      const response = await fetch(`${this.url}/api/v1/rooms/${roomId}/move`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN_TOKEN}` },
+        body: JSON.stringify({ hostId: to }),
+      });
+      if (response.ok) return { from, to };
+      const refusal = await response.text();
+      if (!refusal.includes("ROOM_MOVING")) throw new Error(refusal);
+      return undefined;
+    };
+    for (;;) {
+      const done = await order();
+      if (done !== undefined) return done;
+      await delay(200);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
