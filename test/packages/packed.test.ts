@@ -167,10 +167,11 @@ describe("create-centroid", () => {
         .filter({ hasText: /^\d+ ms$/ })
         .first()
         .waitFor();
-      // On a busy machine first measurements may have put it elsewhere, even into Tokyo.
+      // On a busy machine first measurements may have put it elsewhere, even into Tokyo. There frozen moves are long,
+      // and a room that came as far as Singapore rightly does not risk another one.
       await page.locator("centroid-hud dd").filter({ hasText: "FRANKFURT" }).waitFor({ timeout: 150_000 });
       await page.getByLabel("I am in").selectOption("tokyo");
-      await page.getByText(/the room came from .+ to Tokyo/).waitFor({ timeout: 150_000 });
+      await page.getByText(/the room came from .+ to (Tokyo|Singapore)/).waitFor({ timeout: 150_000 });
     } finally {
       await browser.close();
     }
