@@ -31,6 +31,8 @@ export {
   probeResponseSchema,
   type SeatReservation,
   seatReservationSchema,
+  TRAVEL_MESSAGE,
+  travelSeatSchema,
   type Way,
   type Where,
   whereSchema,

@@ -1,6 +1,18 @@
-/** What room authors import: hooks that carry what is not in the schema, marks of a room class, threads for heavy work. */
+/**
+ * What room authors import: hooks that carry what is not in the schema, marks of a room class, threads for heavy
+ * work, players who travel to another room.
+ */
 import type { Work } from "./workers.js";
 
+export {
+  HOST_TRAVEL,
+  type HostTravel,
+  type Travelled,
+  type Traveller,
+  type TravelOptions,
+  type TravelTarget,
+  travelTo,
+} from "./travel.js";
 export {
   HOST_WORKERS,
   type HostWorkers,

@@ -9,7 +9,9 @@ import {
   MEASURE_FIRST_STATUS,
   PROTOCOL_VERSION,
   type ProbeReport,
+  readWire,
   seatReservationSchema,
+  travelSeatSchema,
   tryRead,
 } from "@centroid/protocol";
 import {
@@ -303,6 +305,20 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     );
   }
 
+  /** A room has sent one of its players to another, where the broker knows it as the same. */
+  #travel(message: unknown, { playerId }: { playerId?: string | undefined }): Promise<CentroidRoom> {
+    return this.#join(async (client) => {
+      const seat = readWire(travelSeatSchema, message, "PROTOCOL_VERSION", "the room's message");
+      const found = await this.#found(seat as never);
+      const playerToken = playerId === undefined ? undefined : this.#tokens.get(playerId);
+      const player = { ...(playerToken !== undefined && { playerId, playerToken }) };
+      return client.consumeSeatReservation({
+        ...found,
+        centroid: { ...Object(found).centroid, ...player },
+      } as never);
+    });
+  }
+
   /** A room that makes a seat knows neither how this client reaches hosts nor where the room is when the seat is taken. */
   async #found(reservation: ColyseusReservation): Promise<ColyseusReservation> {
     if ("centroid" in reservation) return reservation;
@@ -410,7 +426,9 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
         makeRoom: (name, schema, { roomId, centroid }) => {
           const { ways: own, ...paths } = this.#paths(roomId, url, centroid);
           ways = own;
-          return new CentroidRoom(name, schema as never, centroid, paths);
+          return new CentroidRoom(name, schema as never, centroid, paths, (next) =>
+            this.#travel(next, centroid),
+          );
         },
         onSeat: (reservation) => {
           seat = reservation;

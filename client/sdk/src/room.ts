@@ -4,8 +4,8 @@
  *
  * This is the only file that touches the inside of @colyseus/sdk (0.18.4); its contract test names that version.
  */
-import type { HostSummary } from "@centroid/protocol";
-import { Protocol, Room } from "@colyseus/sdk";
+import { type HostSummary, TRAVEL_MESSAGE } from "@centroid/protocol";
+import { ErrorCode, type MatchMakeError, Protocol, Room } from "@colyseus/sdk";
 import {
   MigratingTransport,
   type Move,
@@ -44,6 +44,11 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
   readonly onMoving: Signal<HostSummary> = signal();
   /** After each round of measurements. */
   readonly onStats: Signal<RoomStats> = signal();
+  /**
+   * The room has sent this player to another (`travelTo()`), which is joined by then; this one is left once the listener is
+   * through. Without a listener the player stays.
+   */
+  readonly onTravel: Signal<CentroidRoom>;
   #host: HostSummary;
   #movingTo: HostSummary | undefined;
   #window = new RttWindow();
@@ -54,9 +59,11 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
     rootSchema: never,
     at: { host: HostSummary; epoch: number },
     paths: SessionPaths,
+    travel: (seat: unknown) => Promise<CentroidRoom>,
   ) {
     super(name, rootSchema);
     this.#host = at.host;
+    this.onTravel = this.#travels(travel);
     // Moves are exact; a plain broken connection may also happen in the first seconds.
     this.reconnection.minUptime = 0;
     // Colyseus would drop all but the last ten. How long it tries bounds what can gather.
@@ -108,6 +115,35 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
         current = connection;
       },
     });
+  }
+
+  /** Colyseus warns of messages that nobody listens to, and so it does of this one. */
+  #travels(travel: (seat: unknown) => Promise<CentroidRoom>): Signal<CentroidRoom> {
+    const arrived = signal<CentroidRoom>();
+    let listens = false;
+    const listen = (): void => {
+      if (listens) return;
+      listens = true;
+      this.onMessage(
+        TRAVEL_MESSAGE as never,
+        (async (seat: unknown) => {
+          try {
+            arrived.emit(await travel(seat));
+            await this.leave();
+          } catch (cause) {
+            const { code, message } = cause as MatchMakeError;
+            this.onError.invoke(typeof code === "number" ? code : ErrorCode.APPLICATION_ERROR, message);
+          }
+        }) as never,
+      );
+    };
+    return Object.assign(
+      (listener: (next: CentroidRoom) => void): (() => void) => {
+        listen();
+        return arrived(listener);
+      },
+      { emit: arrived.emit },
+    );
   }
 
   /** Bytes instead of MessagePack. Colyseus 0.18.4 puts off a view of its own buffer, which the next message overwrites. */

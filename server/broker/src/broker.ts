@@ -41,6 +41,7 @@ import { PlayerIdentity } from "./seats/player-identity.js";
 import { PlayerTokens } from "./seats/player-tokens.js";
 import { RoomFactory } from "./seats/room-factory.js";
 import { RoomQuestions } from "./seats/room-questions.js";
+import { Travel } from "./seats/travel.js";
 import { FolderLock } from "./store/folder-lock.js";
 import { GuardedStore } from "./store/guarded-store.js";
 import { LmdbStore } from "./store/lmdb-store.js";
@@ -176,7 +177,7 @@ async function start(
     onHeartbeat: (hostId, heartbeat) => liveness.heartbeat(hostId, heartbeat),
     onRoom: (hostId, message) => router.route(hostId, message),
     onCheckpoint: (hostId, saved) => router.checkpoint(hostId, saved),
-    onAsked: (question) => questions.answer(question),
+    onAsked: (question, hostId) => questions.answer(question, hostId),
     onClosed: (link) => liveness.closed(link),
   });
   const stopping = new AbortController();
@@ -201,7 +202,9 @@ async function start(
     addressAllowance: ofAddress,
     playerAllowance: ofPlayer,
   });
-  const questions = new RoomQuestions({ ...core, factory, dialled: dialledBy(options) });
+  const dialled = dialledBy(options);
+  const travel = new Travel({ ...core, factory, dialled });
+  const questions = new RoomQuestions({ ...core, factory, dialled, travel });
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
   const directoryFor = (gatewayId: string): RegistryDirectory =>
     new RegistryDirectory({ ...core, agentToken }, gatewayId);

@@ -26,6 +26,8 @@ const seatRequestSchema = z.object({
   network: networkSchema.optional(),
   options: z.unknown(),
   authToken: z.string().optional(),
+  /** Another room sends this player, with what it knows as `client.auth`; onAuth is not asked. */
+  sent: z.object({ auth: z.unknown().optional() }).optional(),
   /** The request for this seat as the broker received it, for the room's static onAuth. */
   request: z.object({ headers: z.record(z.string(), z.string()), address: z.string() }).optional(),
 });

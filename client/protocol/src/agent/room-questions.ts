@@ -28,6 +28,23 @@ export const roomQuestionSchema = z.discriminatedUnion("method", [
     member: z.string(),
     args: z.array(z.unknown()).optional(),
   }),
+  /** Players of a room go to another: a new one of that name, placed for them, or one that is there. */
+  z.object({
+    method: z.literal("travel"),
+    /** Where they are. */
+    roomId: idSchema,
+    to: z.union([z.object({ roomId: z.string() }), z.object({ name: z.string() })]),
+    options: z.unknown(),
+    players: z
+      .array(
+        z.object({
+          sessionId: z.string(),
+          /** Its `client.auth`, which goes along. */
+          auth: z.unknown().optional(),
+        }),
+      )
+      .min(1),
+  }),
 ]);
 export type RoomQuestion = z.infer<typeof roomQuestionSchema>;
 
@@ -47,6 +64,28 @@ export const roomRowSchema = z.object({
   createdAtMs: z.number(),
 });
 export type RoomRow = z.infer<typeof roomRowSchema>;
+
+/** What became of players who travel: a seat as Colyseus reserves one, or why there is none. */
+export const travelAnswerSchema = z.object({
+  roomId: idSchema,
+  seats: z.array(
+    z.object({
+      /** Of the room that it comes from. */
+      sessionId: z.string(),
+      seat: z
+        .object({
+          name: z.string(),
+          sessionId: z.string(),
+          roomId: idSchema,
+          processId: z.string(),
+          publicAddress: address.optional(),
+        })
+        .optional(),
+      error: z.optional(wireErrorSchema),
+    }),
+  ),
+});
+export type TravelAnswer = z.infer<typeof travelAnswerSchema>;
 
 export const roomAskedSchema = z.object({
   type: z.literal("asked"),

@@ -3,16 +3,18 @@
  * elsewhere and resumed there, without the author's code knowing.
  */
 import { CentroidError, type ErrorCode } from "@centroid/protocol";
-import { HOST_WORKERS, type HostWorkers, type RoomMarks } from "@centroid/room";
+import { HOST_TRAVEL, HOST_WORKERS, type HostTravel, type HostWorkers, type RoomMarks } from "@centroid/room";
 import { type Client, ErrorCode as ColyseusCode, matchMaker, type Rewind, Room } from "@colyseus/core";
 import { type Activity, UNNAMED } from "../activity/activity.js";
 import { RoomResources } from "../activity/room-resources.js";
 import type { WorkerPools } from "../workers/worker-pools.js";
 import type { RoomInternals } from "./core-internals.js";
+import type { DeploymentAccess } from "./deployment-matchmaker.js";
 import type { InputTimeline } from "./inputs.js";
 import type { MovableClient } from "./movable-client.js";
 import { RoomMove } from "./room-move.js";
 import { type PresenceBus, roomPresence } from "./room-presence.js";
+import { RoomTravel } from "./room-travel.js";
 
 export const isReplicated = (room: Room): boolean => (room.constructor as RoomMarks).replicated === true;
 
@@ -25,16 +27,21 @@ export interface MovableRoom extends Room {
   readonly move: RoomMove;
 }
 
-/**
- * Wraps an author's class. The author's `instanceof`, statics and methods stay as they are.
- * @param rebuilding ids of rooms that are being built again: `onCreate` may not give those another
- */
+/** What the rooms of a process have in common. */
+export interface MovableOptions {
+  bus: PresenceBus;
+  activity: Activity;
+  /** Ids of rooms that are being built again: `onCreate` may not give those another. */
+  rebuilding: ReadonlySet<string>;
+  pools: WorkerPools;
+  /** Asks the whole deployment, if there is more than this process. */
+  ask: DeploymentAccess["ask"] | undefined;
+}
+
+/** Wraps an author's class. The author's `instanceof`, statics and methods stay as they are. */
 export function movable(
   author: RoomClass,
-  bus: PresenceBus,
-  activity: Activity,
-  rebuilding: ReadonlySet<string>,
-  pools: WorkerPools,
+  { bus, activity, rebuilding, pools, ask }: MovableOptions,
 ): RoomClass {
   const Base = author as unknown as new () => Room &
     RoomInternals &
@@ -59,6 +66,10 @@ export function movable(
 
     get [HOST_WORKERS](): HostWorkers {
       return this.move.work;
+    }
+
+    get [HOST_TRAVEL](): HostTravel {
+      return new RoomTravel(this, this.move.activity, ask);
     }
 
     override get roomId(): string {

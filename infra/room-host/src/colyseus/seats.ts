@@ -70,7 +70,7 @@ export class RoomTypes {
       const klass = roomClass(name, handler.klass);
       classes.set(name, klass);
       handler.name = name;
-      handler.klass = movable(klass, bus, activity, rebuilding, pools) as never;
+      handler.klass = movable(klass, { bus, activity, rebuilding, pools, ask: deployment?.ask }) as never;
       matchMaker.addRoomType(handler);
     }
     await matchMaker.accept();
@@ -124,8 +124,9 @@ function roomClass(name: string, value: unknown): RoomClass {
 /** What the author's static onAuth says of a player: `true` if there is none. */
 export type Auth = unknown;
 
-/** Asks the author's static onAuth. @throws CentroidError UNAUTHORIZED */
+/** Asks the author's static onAuth, unless another room answers for the player. @throws CentroidError UNAUTHORIZED */
 export async function authenticate(klass: RoomClass, seat: SeatRequest): Promise<Auth> {
+  if (seat.sent !== undefined) return seat.sent.auth ?? true;
   const { onAuth } = klass as unknown as typeof Room;
   if (onAuth === Room.onAuth) return true;
   const { authToken: token = "", options, request } = seat;

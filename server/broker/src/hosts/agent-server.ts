@@ -53,7 +53,7 @@ export interface AgentServerOptions {
   /** Resolves when it is durable. */
   onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
   /** A room of the host asks something of the whole deployment. @throws CentroidError */
-  onAsked: (question: RoomQuestion) => Promise<unknown>;
+  onAsked: (question: RoomQuestion, hostId: string) => Promise<unknown>;
   onClosed: (link: AgentLink) => void;
 }
 
@@ -186,7 +186,7 @@ export class AgentServer implements Disposable {
         return;
       case "asked": {
         const { requestId, question } = message;
-        this.#options.onAsked(question).then(
+        this.#options.onAsked(question, link.hostId).then(
           (result) => link.send({ type: "answered", requestId, result }),
           (cause: unknown) =>
             link.send({ type: "answered", requestId, error: CentroidError.from(cause).toWire() }),

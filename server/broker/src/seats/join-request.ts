@@ -19,6 +19,8 @@ export interface Caller {
   authToken: string | undefined;
   /** The request's headers and the address it came from; unknown if the seat was not asked for over HTTP. */
   request: SeatRequest["request"];
+  /** Another room, which answers for the player. */
+  sent?: SeatRequest["sent"];
 }
 
 export interface Joiner {
@@ -56,12 +58,13 @@ export function readJoin(body: unknown): { options: Record<string, unknown>; hin
 /** What a host needs to know of a joiner. */
 export function seatRequest({ player, options, caller }: Joiner): Omit<SeatRequest, "sessionId"> {
   const { playerId, network } = player;
-  const { authToken, request } = caller;
+  const { authToken, request, sent } = caller;
   return {
     playerId,
     options,
     ...(network !== undefined && { network }),
     ...(authToken !== undefined && { authToken }),
     ...(request !== undefined && { request }),
+    ...(sent !== undefined && { sent }),
   };
 }

@@ -6,6 +6,7 @@ import type { Migrator } from "../moves/migrator.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 import { askOwner } from "./ask-owner.js";
 import type { RoomFactory } from "./room-factory.js";
+import type { Travel } from "./travel.js";
 
 export interface RoomQuestionsOptions {
   hosts: HostRegistry;
@@ -13,6 +14,7 @@ export interface RoomQuestionsOptions {
   factory: RoomFactory;
   /** Where players dial to get to a process at that address, as far as this broker can say. */
   dialled: (address: string) => string | undefined;
+  travel: Travel;
   migrator: Migrator;
   clock: Clock;
 }
@@ -24,8 +26,11 @@ export class RoomQuestions {
     this.#options = options;
   }
 
-  /** @throws CentroidError */
-  async answer(question: RoomQuestion): Promise<unknown> {
+  /**
+   * @param hostId whose room asks
+   * @throws CentroidError
+   */
+  async answer(question: RoomQuestion, hostId: string): Promise<unknown> {
     const { rooms, hosts, factory } = this.#options;
     switch (question.method) {
       case "rooms": {
@@ -48,6 +53,8 @@ export class RoomQuestions {
         );
         return value;
       }
+      case "travel":
+        return this.#options.travel.start(question, hostId);
       default: {
         const never: never = question;
         throw new TypeError(JSON.stringify(never));

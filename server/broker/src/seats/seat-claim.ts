@@ -57,14 +57,24 @@ export class SeatClaim {
 
   /**
    * Has the host grant a seat that was taken here; gives it back if the host refuses.
-   * @param via how the joiner came to the room
+   * @param via how the joiner came to the room; undefined for one whom another room sends, and who may come if it is locked
    * @throws CentroidError
    */
-  async grant({ session, at }: TakenSeat, joiner: Joiner, via: "search" | "id"): Promise<RoomAddress> {
+  async grant(
+    { session, at }: TakenSeat,
+    joiner: Joiner,
+    via: "search" | "id" | undefined,
+  ): Promise<RoomAddress> {
     const { rooms, hosts, seats } = this.#options;
     const { roomId, sessionId } = session;
     const room = rooms.require(roomId);
-    const seat = { method: "reserveSeat", roomId, via, sessionId, ...seatRequest(joiner) } as const;
+    const seat = {
+      method: "reserveSeat",
+      roomId,
+      ...(via !== undefined && { via }),
+      sessionId,
+      ...seatRequest(joiner),
+    } as const;
     try {
       const granted =
         at ?? (await askOwner(this.#options, room, (hostId) => peerOf(hosts.require(hostId)).request(seat)));
