@@ -1,7 +1,7 @@
 /** How fast this machine is: measured once, by whoever is first, and kept for all agents of the user. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -34,6 +34,24 @@ it("is measured once by agents that start together, and read after that", async 
   // What cannot be read is measured anew.
   await writeFile(join(folder, file), '{"oneCore":');
   expect((await hostSpeed(never, folder)).cores).toBe(availableParallelism());
+}, 30_000);
+
+it("leaves the lock of another agent alone, and clears away one that was given up", async () => {
+  const measuring = hostSpeed(never, folder);
+  const lock = async (): Promise<string | undefined> =>
+    (await readdir(folder)).find((name) => name.endsWith(".lock"));
+  await expect.poll(lock, { interval: 5 }).toBeDefined();
+  const path = join(folder, (await lock()) ?? "");
+  // This one was slow, so the other began as well.
+  await writeFile(path, "another agent");
+  await measuring;
+  expect(await readFile(path, "utf8")).toBe("another agent");
+  const file = path.slice(folder.length + 1, -".lock".length);
+  await rm(join(folder, file));
+  const longAgo = new Date(Date.now() - 60_000);
+  await utimes(path, longAgo, longAgo);
+  await hostSpeed(never, folder);
+  expect(await readdir(folder)).toEqual([file]);
 }, 30_000);
 
 it("is the same while other programs want the cores", async () => {

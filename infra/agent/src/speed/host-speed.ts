@@ -2,8 +2,8 @@
  * How fast this machine computes: one core alone, then all at once, each for a tenth of a second in threads of their
  * own. Measured once per machine: the result is kept in a file that all agents of the user share.
  */
-import { createHash } from "node:crypto";
-import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -38,10 +38,11 @@ const messageSchema = z.discriminatedUnion("type", [
 export async function hostSpeed(signal: AbortSignal, folder = tmpdir()): Promise<MeasuredSpeed> {
   const path = join(folder, `centroid-speed-${userInfo().uid}-${machineId()}.json`);
   const lock = `${path}.lock`;
+  const owner = randomUUID();
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const known = await cached(path);
     if (known !== undefined) return known;
-    if (await taken(lock)) break;
+    if (await lockedBy(owner, lock)) break;
     await sleep(RETRY_MS, undefined, { signal });
   }
   try {
@@ -54,7 +55,8 @@ export async function hostSpeed(signal: AbortSignal, folder = tmpdir()): Promise
     );
     return speed;
   } finally {
-    await rm(lock, { force: true });
+    // Whoever measures without having got the lock, or has lost it by being slow, leaves it to its owner.
+    if ((await ownerOf(lock)) === owner) await rm(lock, { force: true });
   }
 }
 
@@ -127,16 +129,22 @@ async function cached(path: string): Promise<MeasuredSpeed | undefined> {
 }
 
 /** @returns true if nobody else measures, or nobody else can be waited for */
-async function taken(lock: string): Promise<boolean> {
+async function lockedBy(owner: string, lock: string): Promise<boolean> {
   try {
-    await (await open(lock, "wx", 0o600)).close();
+    await writeFile(lock, owner, { flag: "wx", mode: 0o600 });
     return true;
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) return true;
+    const before = await ownerOf(lock);
     const since = await stat(lock).catch(() => undefined);
-    return since !== undefined && Date.now() - since.mtimeMs > STALE_MS;
+    if (since === undefined || Date.now() - since.mtimeMs <= STALE_MS) return false;
+    // Given up; the next attempt takes it.
+    if ((await ownerOf(lock)) === before) await rm(lock, { force: true });
+    return false;
   }
 }
+
+const ownerOf = (lock: string): Promise<string | undefined> => readFile(lock, "utf8").catch(() => undefined);
 
 /** Another processor, or another engine under the same code, is another machine. */
 function machineId(): string {
