@@ -40,3 +40,28 @@ it("stands still when its lease is over, refuses to move, and goes on with all t
   expect(room.state.entries.get(room.sessionId)?.disorder).toBe(0);
   await room.leave();
 });
+
+it("builds no room by an order that waited until its lease was over, whether or not that was renewed since (FAIL-6)", async () => {
+  const { b } = pair.carriers;
+  const from = { kind: "checkpoint", data: "" } as const;
+  const order = {
+    method: "restoreRoom",
+    migrationId: "m",
+    roomId: "waits",
+    name: "ledger",
+    carrier: "process",
+    epoch: 2,
+    from,
+  } as const;
+  b.renewLease(60_000);
+  // Its process has to be waited for.
+  const early = b.handle(order);
+  b.renewLease(-1);
+  b.renewLease(60_000);
+  await expect(early).rejects.toMatchObject({ code: "HOST_LOST" });
+  b.renewLease(-1);
+  await expect(b.handle(order)).rejects.toMatchObject({ code: "HOST_LOST" });
+  b.renewLease(60_000);
+  // In time, it is looked at.
+  await expect(b.handle(order)).rejects.not.toMatchObject({ code: "HOST_LOST" });
+});

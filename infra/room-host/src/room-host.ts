@@ -192,6 +192,7 @@ export class RoomHost {
   /** This host may not run its rooms just now: another may have them already. */
   pause(): void {
     this.#moves.callOffCopies();
+    this.#builds.callOffAll();
     for (const { stage } of this.#rooms.values())
       if (stage.name === "running") this.#pauses.hold(stage.room, "lease");
   }
@@ -312,6 +313,7 @@ export class RoomHost {
           this.#types.rebuild(name, options, roomId),
         ),
       ({ room }) => room.move.release(),
+      () => void this.#mayRun(),
     );
     const { room } = restored;
     const seats = new Map<string, Seat>();

@@ -11,7 +11,7 @@ import {
   type Published,
   type RoomReport,
 } from "@centroid/protocol";
-import type { LastWords } from "@centroid/room-host";
+import { type LastWords, monotonicMs } from "@centroid/room-host";
 import { blameOf } from "./blame.js";
 import type { Carrier, CarrierEvents } from "./carrier.js";
 import { chooseProcess, type Isolation, maxProcesses, type ProcessLoad } from "./choose-process.js";
@@ -41,6 +41,10 @@ export class ProcessCarrier implements Carrier {
   /** Where each room is, standbys and what is on its way included. */
   readonly #places = new Map<string, RoomProcess>();
   #nextProcess = 1;
+  /** Until when this host may run rooms, once it has been told; on {@link monotonicMs}. */
+  #leaseUntilMs: number | undefined;
+  /** How often the lease was over before it was renewed. */
+  #lapses = 0;
   #disposed = false;
 
   constructor(options: ProcessCarrierOptions) {
@@ -85,6 +89,8 @@ export class ProcessCarrier implements Carrier {
   }
 
   renewLease(forMs: number): void {
+    if (this.#isLapsed()) this.#lapses++;
+    this.#leaseUntilMs = monotonicMs() + forMs;
     for (const process of this.#processes) process.renewLease(forMs);
   }
 
@@ -115,10 +121,14 @@ export class ProcessCarrier implements Carrier {
     const starts = STARTS.has(method);
     const takes = starts || method === "standBy";
     const known = this.#places.get(roomId);
+    const restores = method === "restoreRoom";
+    const lapses = this.#lapses;
+    if (restores && this.#isLapsed()) throw tooLate(roomId);
     const process = known ?? (takes ? this.#choose(roomId) : this.#only());
     if (process === undefined) return notHere(request);
     try {
       await process.ready;
+      if (restores && (this.#isLapsed() || this.#lapses !== lapses)) throw tooLate(roomId);
       if (starts && "epoch" in request) process.rooms.set(roomId, request.epoch);
       const answer = await process.ask({ request });
       if (ENDS.has(method)) this.#left(roomId, process);
@@ -130,6 +140,10 @@ export class ProcessCarrier implements Carrier {
       if (takes && known === undefined) this.#left(roomId, process);
       throw error;
     }
+  }
+
+  #isLapsed(): boolean {
+    return this.#leaseUntilMs !== undefined && monotonicMs() >= this.#leaseUntilMs;
   }
 
   /** For a room that comes here. */
@@ -179,6 +193,8 @@ export class ProcessCarrier implements Carrier {
       onEnd: (error, lastWords) => void this.#ended(process, error, lastWords),
     });
     this.#processes.add(process);
+    // An order may wait until it has loaded; if the lease is over by then, another host may have the room.
+    if (this.#leaseUntilMs !== undefined) process.renewLease(this.#leaseUntilMs - monotonicMs());
     return process;
   }
 
@@ -223,6 +239,10 @@ export class ProcessCarrier implements Carrier {
     await Promise.all([...this.#processes].map((process) => process[Symbol.asyncDispose]()));
   }
 }
+
+/** The order waited while this agent stood still, or while the rooms' process started: another host may have one, too. */
+const tooLate = (roomId: string): CentroidError =>
+  new CentroidError("HOST_LOST", `room ${roomId} was ordered under a lease that is over; ask another host`);
 
 /** What a room host answers of a room that it does not know. */
 function notHere({ method, roomId }: RoomRequest): unknown {

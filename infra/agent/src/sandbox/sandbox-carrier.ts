@@ -72,7 +72,7 @@ export class SandboxCarrier implements Carrier {
   }
 
   renewLease(forMs: number): void {
-    for (const { stage } of this.#rooms.values()) if ("host" in stage) stage.host.renewLease(forMs);
+    this.#rooms.renewLease(forMs);
   }
 
   usage(): { cpuMicros: number; rssBytes: number } {

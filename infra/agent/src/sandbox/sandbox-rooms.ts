@@ -7,7 +7,7 @@ import {
   type RoomReport,
   roomReportSchema,
 } from "@centroid/protocol";
-import type { LastWords } from "@centroid/room-host";
+import { type LastWords, monotonicMs } from "@centroid/room-host";
 import { z } from "zod";
 import { blameOf } from "../carrier/blame.js";
 import type { CarrierEvents } from "../carrier/carrier.js";
@@ -21,6 +21,8 @@ export const REPLY_TIMEOUT_MS = 8_000;
 const PROOF_OF_LIFE_MS = 20_000;
 /** Who runs the sandboxes sees one end when we do; if that has died too, a loss is noticed this much later. */
 const HOW_ENDED_MS = 1_000;
+/** Over at once. */
+const LEAST_LEASE_MS = 1;
 /** Its players' connections end properly before the sandbox does. */
 const FAREWELL_MS = 1_500;
 
@@ -56,12 +58,19 @@ export class SandboxRooms {
   readonly #events: CarrierEvents;
   /** Sandboxes that are being ended: the same room may begin here anew only afterwards. */
   readonly #ending = new Map<string, Promise<void>>();
+  /** Until when this host may run rooms, once it has been told; on {@link monotonicMs}. */
+  #leaseUntilMs: number | undefined;
   #disposed = false;
 
   constructor(records: RoomRecords, sandboxes: Sandboxes, events: CarrierEvents) {
     this.#records = records;
     this.#sandboxes = sandboxes;
     this.#events = events;
+  }
+
+  renewLease(forMs: number): void {
+    this.#leaseUntilMs = monotonicMs() + forMs;
+    for (const { stage } of this.#rooms.values()) if ("host" in stage) stage.host.renewLease(forMs);
   }
 
   get(roomId: string): SandboxRoom | undefined {
@@ -136,6 +145,9 @@ export class SandboxRooms {
       () => void this.#lineClosed(hosted),
     );
     hosted.stage = { state: "running", host };
+    // It took its time to start; if the lease is over by now, another host may have the room.
+    if (this.#leaseUntilMs !== undefined)
+      host.renewLease(Math.max(LEAST_LEASE_MS, this.#leaseUntilMs - monotonicMs()));
     return host;
   }
 

@@ -147,6 +147,7 @@ export class HostedRooms {
   /** What a player's SDK reports of its session goes to the broker. */
   listen(roomId: string, hosted: Hosted, client: MovableClient): void {
     const { link, sessionId } = client;
+    link.beforeFrame = () => void this.#options.mayRun();
     if (hosted.protection !== undefined) link.acknowledge = "checkpoint";
     link.on("control", (message) => {
       if (message.type === "diverged") hosted.comparison?.diverged(client, message);

@@ -9,6 +9,7 @@ export class RoomBuilds {
 
   /**
    * @param end undoes what was built
+   * @param look asked when it is built: whether it was called off shows there at the latest
    * @throws CentroidError BAD_REQUEST if it is being built already; STALE_EPOCH if it was called off meanwhile
    */
   async build<T>(
@@ -16,6 +17,7 @@ export class RoomBuilds {
     epoch: number,
     build: () => Promise<T>,
     end: (built: T) => void | Promise<void>,
+    look: () => void = () => undefined,
   ): Promise<T> {
     if (this.#building.has(roomId))
       throw new CentroidError("BAD_REQUEST", `room ${roomId} is being built here already`);
@@ -24,6 +26,7 @@ export class RoomBuilds {
     let built: T;
     try {
       built = await build();
+      look();
     } finally {
       this.#building.delete(roomId);
     }
@@ -36,5 +39,10 @@ export class RoomBuilds {
   callOff(roomId: string, epoch: number): void {
     const building = this.#building.get(roomId);
     if (building !== undefined && epoch >= building.epoch) building.calledOff = true;
+  }
+
+  /** This host may not run rooms just now: whoever ordered one has to have it built elsewhere. */
+  callOffAll(): void {
+    for (const building of this.#building.values()) building.calledOff = true;
   }
 }

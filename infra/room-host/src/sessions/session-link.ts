@@ -41,6 +41,8 @@ export class SessionLink extends EventEmitter {
   acknowledge: "receipt" | "checkpoint" = "receipt";
   /** The client can compare its state with the room's. */
   compares = false;
+  /** Asked before each frame: a process that stood still for long finds out here that it may not run the room, and freezes it. */
+  beforeFrame: () => void = () => undefined;
   sent: number;
   received: number;
   #socket: ServerSocket | undefined;
@@ -248,6 +250,7 @@ export class SessionLink extends EventEmitter {
       else this.emit("control", message);
       return;
     }
+    this.beforeFrame();
     if (this.#late === undefined) {
       this.#deliver(frame);
       return;
