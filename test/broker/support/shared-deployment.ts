@@ -49,6 +49,7 @@ export class SharedDeployment {
       ownerOf: () => (this.#owns ? undefined : OTHER),
       tokenOf: () => (this.#owns ? "token" : "-"),
       members: () => (this.#owns ? [] : [OTHER]),
+      reachable: () => true,
       publish: () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     };

@@ -55,6 +55,8 @@ export interface Cluster extends AsyncDisposable {
   /** Fencing token of the shard as this broker holds it: that of one grant, never given again. Empty if it does not. */
   tokenOf(roomId: string): string;
   members(): readonly Member[];
+  /** True while what this broker asks of the others gets to them, as far as it can know. */
+  reachable(): boolean;
   /** To all other brokers, as soon as possible, at most once. */
   publish(kind: ClusterMessage["kind"], body: unknown): void;
 }

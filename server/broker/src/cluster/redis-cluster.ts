@@ -104,6 +104,10 @@ export class RedisCluster implements Cluster {
     return this.#members;
   }
 
+  reachable(): boolean {
+    return this.#redis.isReady && this.#now() < this.#heldUntilMs;
+  }
+
   publish(kind: ClusterMessage["kind"], body: unknown): void {
     const from = this.#self?.brokerId ?? "";
     const { commands } = this.#redis;

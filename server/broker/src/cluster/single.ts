@@ -26,6 +26,10 @@ export class SingleBroker implements Cluster {
     return this.#self === undefined ? [] : [this.#self];
   }
 
+  reachable(): boolean {
+    return true;
+  }
+
   publish(_kind: ClusterMessage["kind"], _body: unknown): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {}

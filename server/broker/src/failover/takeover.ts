@@ -38,8 +38,17 @@ export interface TakeoverOptions {
   logger: Logger;
 }
 
+/** What the store has of rooms and moves. */
+interface Left {
+  records: RoomRecord[];
+  open: JournalEntry[];
+}
+
 export class Takeover {
   readonly #options: TakeoverOptions;
+  /** Shards whose rooms have not been read yet. */
+  readonly #unread = new Set<number>();
+  #reading = false;
 
   constructor(options: TakeoverOptions) {
     this.#options = options;
@@ -69,10 +78,25 @@ export class Takeover {
 
   /** Rooms that this broker decides about from now on: whatever another left open is ended here. */
   async takeOver(shards: readonly number[], signal: AbortSignal): Promise<void> {
+    for (const shard of shards) this.#unread.add(shard);
+    // One read at a time, also of a store that is slow to answer: it is for all shards that came meanwhile.
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (this.#unread.size > 0 && !signal.aborted) {
+        const taken = new Set(this.#unread);
+        // One that is given up and taken again meanwhile is read again: others may have decided in between.
+        this.#unread.clear();
+        const left = await this.#read(signal);
+        if (left !== undefined) this.#takeOver(taken, left);
+      }
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #takeOver(taken: ReadonlySet<number>, left: Left): void {
     const { rooms, records, events, openMoves, loop, owns, logger } = this.#options;
-    const taken = new Set(shards);
-    const left = await this.#read(signal);
-    if (left === undefined) return;
     const recorded = new Map(left.records.map((record) => [record.roomId, record]));
     const open = left.open.filter(({ roomId }) => taken.has(shardOf(roomId)));
     const undecided = new Set(open.map(({ roomId }) => roomId));
@@ -99,7 +123,7 @@ export class Takeover {
   }
 
   /** Nobody else ends what is open in these shards, so a store that does not answer is asked again until it does. */
-  async #read(signal: AbortSignal): Promise<{ records: RoomRecord[]; open: JournalEntry[] } | undefined> {
+  async #read(signal: AbortSignal): Promise<Left | undefined> {
     const { store, clock, logger } = this.#options;
     while (!signal.aborted) {
       try {

@@ -16,12 +16,12 @@ const STOOD_STILL_SHARE = 1 / 4;
 /** Of it again: more than a heartbeat may well be late. */
 const SUSPECT_SHARE = 1 / 2;
 /** A clock may run so much slower than another. */
-const CLOCK_MARGIN = 1.05;
+export const CLOCK_MARGIN = 1.05;
 
 export interface HostLivenessOptions {
   hosts: HostRegistry;
   events: Emitter<HostEvents>;
-  cluster: Pick<Cluster, "publish">;
+  cluster: Pick<Cluster, "publish" | "reachable">;
   clock: Clock;
   logger: Logger;
   lostAfterMs: number;
@@ -37,6 +37,7 @@ export class HostLiveness {
   readonly #options: HostLivenessOptions;
   #stopped = false;
   #sweptAtMs: number;
+  /** Silence counts from then on. */
   #awakeSinceMs = 0;
   /** Hosts that are silent, with the time of their last heartbeat. */
   readonly #suspected = new WeakMap<HostEntry, number>();
@@ -121,11 +122,13 @@ export class HostLiveness {
 
   /** To be called a dozen times in the time after which a silent host is lost. */
   sweep(): void {
-    const { hosts, clock, lostAfterMs, leaseMs, forgetAfterMs } = this.#options;
+    const { hosts, clock, cluster, lostAfterMs, leaseMs, forgetAfterMs } = this.#options;
     if (this.#stopped) return;
     const now = clock.now();
     // A broker that stood still has not read yet what hosts sent meanwhile: silence counts from when it woke up.
     if (now - this.#sweptAtMs > lostAfterMs * STOOD_STILL_SHARE) this.#awakeSinceMs = now;
+    // Nor can others say which hosts they hear: silence counts from when they can be asked (FAIL-2).
+    if (!cluster.reachable()) this.#awakeSinceMs = now;
     this.#sweptAtMs = now;
     for (const host of [...hosts.values()]) {
       const elsewhereMs = this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY;
