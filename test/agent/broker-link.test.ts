@@ -76,6 +76,30 @@ describe("a lease (OWN-9)", () => {
     expect(link.leaseLeftMs(performance.now())).toBeLessThan(1_000 - 150);
   });
 
+  it("that is over is renewed by the first answer, not by the welcome: what to let go of comes between", async () => {
+    await using server = await Broker.listen();
+    let later = (): void => undefined;
+    const next = (): Promise<void> =>
+      new Promise((resolve) => {
+        later = resolve;
+      });
+    const hello = () => Promise.resolve({ type: "hello" } as never);
+    await using link = linkTo(server, hello, () => later());
+    link.connect();
+    await server.accept();
+    await server.next();
+    const welcomed = next();
+    server.welcome();
+    server.publish();
+    await welcomed;
+    expect(link.leaseLeftMs(performance.now())).toBe(0);
+    const answered = next();
+    server.heard();
+    server.publish();
+    await answered;
+    expect(link.leaseLeftMs(performance.now())).toBeGreaterThan(0);
+  });
+
   it("goes on when its connection breaks, which is no proof that the broker has ended; a port that refuses is", async () => {
     const server = await Broker.listen();
     await using link = linkTo(server, () => Promise.resolve({ type: "hello" } as never));
@@ -84,6 +108,7 @@ describe("a lease (OWN-9)", () => {
     await server.next();
     server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
     await server.next();
+    server.heard();
     server.drop();
     await server.accept();
     await server.next();
@@ -91,6 +116,51 @@ describe("a lease (OWN-9)", () => {
     expect(link.absenceLeftMs(performance.now())).toBe(0);
     await server[Symbol.asyncDispose]();
     await expect.poll(() => link.absenceLeftMs(performance.now()), { timeout: 5_000 }).toBeGreaterThan(0);
+  });
+});
+
+describe("a broker that says goodbye (OWN-10)", () => {
+  it("leaves a lease from the last heartbeat that it answered, which the next hello cuts short", async () => {
+    await using server = await Broker.listen();
+    let later = (): void => undefined;
+    const through = new Promise<void>((resolve) => {
+      later = resolve;
+    });
+    const hello = () => Promise.resolve({ type: "hello" } as never);
+    await using link = linkTo(server, hello, () => later());
+    link.connect();
+    await server.accept();
+    await server.next();
+    server.welcome({ heartbeatIntervalMs: 20, leaseMs: 1_000 });
+    for (let beats = 0; beats < 10; ) if ((await server.next()).type === "heartbeat") beats++;
+    server.heard();
+    server.goodbye(30_000);
+    server.publish();
+    await through;
+    const leftMs = link.leaseLeftMs(performance.now());
+    expect(leftMs).toBeLessThan(30_000 - 150);
+    expect(leftMs).toBeGreaterThan(1_000);
+    server.drop();
+    await server.accept();
+    await server.next();
+    expect(link.leaseLeftMs(performance.now())).toBeLessThanOrEqual(1_000);
+  });
+
+  it("and that a port refused counts only until the next hello", async () => {
+    const server = await Broker.listen();
+    const { port } = new URL(server.url);
+    await using link = linkTo(server, () => Promise.resolve({ type: "hello" } as never));
+    link.connect();
+    await server.accept();
+    await server.next();
+    server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
+    await server.next();
+    await server[Symbol.asyncDispose]();
+    await expect.poll(() => link.absenceLeftMs(performance.now()), { timeout: 5_000 }).toBeGreaterThan(0);
+    await using again = await Broker.listen(Number(port));
+    await again.accept();
+    await again.next();
+    expect(link.absenceLeftMs(performance.now())).toBe(0);
   });
 });
 
@@ -126,8 +196,8 @@ class Broker implements AsyncDisposable {
     this.#server = server;
   }
 
-  static async listen(): Promise<Broker> {
-    const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  static async listen(port = 0): Promise<Broker> {
+    const server = new WebSocketServer({ host: "127.0.0.1", port });
     await once(server, "listening");
     return new Broker(server);
   }
@@ -159,6 +229,10 @@ class Broker implements AsyncDisposable {
   /** Answers one heartbeat. */
   heard(): void {
     this.#say({ type: "heard" });
+  }
+
+  goodbye(leaseMs: number): void {
+    this.#say({ type: "goodbye", leaseMs });
   }
 
   publish(): void {

@@ -123,6 +123,17 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
       expect(await store.secret("other", () => "x")).toBe("x");
     }));
 
+  it("keeps small values by name until they are taken back", () =>
+    withStore(async (store) => {
+      expect([...(await store.values())]).toEqual([]);
+      await store.putValue("one", "1");
+      await store.putValue("other", "2");
+      await store.putValue("one", "3");
+      await store.putValue("other", undefined);
+      await store.putValue("never there", undefined);
+      expect([...(await store.values())]).toEqual([["one", "3"]]);
+    }));
+
   it("keeps rooms, and refuses an owner that is over", () =>
     withStore(async (store) => {
       await store.putRoom(room());

@@ -21,6 +21,7 @@ export type Call =
 export class BrokerNode {
   readonly process = new SimProcess("broker", "broker");
   served: Served | undefined;
+  #broker: AsyncDisposable | undefined;
   readonly #program: Program;
   readonly #scheduler: Scheduler;
   readonly #network: Network;
@@ -65,6 +66,9 @@ export class BrokerNode {
             })
           : undefined,
       )
+      .then((broker) => {
+        if (process.life === life) this.#broker = broker;
+      })
       .catch((cause: unknown) => {
         if (process.life !== life) return;
         this.#note(`broker does not start: ${String(cause)}`);
@@ -74,9 +78,21 @@ export class BrokerNode {
       });
   }
 
+  /** As told to, by a signal; what it still has to do then it does within moments. */
+  end(): void {
+    const { process } = this;
+    const { life } = process;
+    if (!process.alive || this.#broker === undefined) return;
+    const broker = this.#broker;
+    void broker[Symbol.asyncDispose]().then(() => {
+      if (process.life === life) this.crash();
+    });
+  }
+
   crash(): void {
     if (!this.process.alive) return;
     this.served = undefined;
+    this.#broker = undefined;
     this.#network.ended(this.process, false);
     this.#scheduler.end(this.process);
     this.#disk.crashed();

@@ -4,7 +4,7 @@ import type { Ending, Entry } from "./history.js";
 export function check(history: readonly Entry[], ending: Ending): string[] {
   return [
     ...oneOwnerPerEpoch(history),
-    ...oneHostTicks(history),
+    ...oneHostRuns(history),
     ...noLivingRoomIsUndone(history),
     ...acknowledgedIsDurable(history, ending),
     ...appliedOnceInOrder(history, ending),
@@ -37,18 +37,19 @@ export function oneOwnerPerEpoch(history: readonly Entry[]): string[] {
   return broken;
 }
 
-/** A room's time goes on in one place only: the ticks of two lives never mix. */
-export function oneHostTicks(history: readonly Entry[]): string[] {
+/** A room runs in one place only: what two lives of it do, ticks or messages, never mixes. */
+export function oneHostRuns(history: readonly Entry[]): string[] {
   const current = new Map<string, string>();
   const over = new Set<string>();
   const broken = new Set<string>();
-  for (const tick of all(history, "tick")) {
-    const life = lifeOf(tick);
-    const last = current.get(tick.roomId);
+  for (const entry of history) {
+    if (entry.type !== "tick" && entry.type !== "applied") continue;
+    const life = lifeOf(entry);
+    const last = current.get(entry.roomId);
     if (last === life) continue;
-    if (over.has(life)) broken.add(`two at once: ${life} ticks again after ${last} has begun`);
+    if (over.has(life)) broken.add(`two at once: ${life} runs on after ${last} has begun (${entry.type})`);
     if (last !== undefined) over.add(last);
-    current.set(tick.roomId, life);
+    current.set(entry.roomId, life);
   }
   return [...broken];
 }

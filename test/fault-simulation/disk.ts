@@ -55,6 +55,8 @@ export class Disk {
         this.#durable.push((store) => store.secret(name, () => secret).then(() => undefined));
         return secret;
       },
+      values: () => memory.values(),
+      putValue: (name, value) => keep((store) => store.putValue(name, value)),
       rooms: () => memory.rooms(),
       checkpoint: (roomId) => memory.checkpoint(roomId),
       openMigrations: () => memory.openMigrations(),

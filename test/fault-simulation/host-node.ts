@@ -155,6 +155,7 @@ export class HostNode {
 
   #fork(env: Record<string, string>): Child {
     this.#scheduler.start(this.rooms);
+    this.#early = [];
     const { life } = this.rooms;
     const deliver = (message: unknown): void => {
       this.#scheduler.after(PIPE_MS, this.rooms, () => this.#hear(message, tell));
@@ -244,9 +245,12 @@ export class HostNode {
     );
     this.#every(ALIVE_INTERVAL_MS, () => host.keepAlive());
     this.#every(USAGE_INTERVAL_MS, () => tell({ type: "usage", cpuMicros: 0, rssBytes: 0 }));
+    for (const message of this.#early.splice(0)) this.#hear(message, tell);
     tell({ type: "ready", address, transport: "ws", roomTypes: types.names });
   }
 
+  /** What the agent said before the room host had loaded: a pipe keeps it. */
+  #early: unknown[] = [];
   #lease: InstanceType<Program["product"]["Lease"]> | undefined;
 
   #every(ms: number, run: () => void): void {
@@ -258,7 +262,10 @@ export class HostNode {
 
   #hear(raw: unknown, tell: (message: unknown) => void): void {
     const host = this.roomHost;
-    if (host === undefined) return;
+    if (host === undefined) {
+      this.#early.push(raw);
+      return;
+    }
     const message = raw as {
       leaseUntilMs?: number;
       checkpointed?: { roomId: string; epoch: number; seq: number };

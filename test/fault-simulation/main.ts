@@ -1,7 +1,8 @@
 /**
  * `npm run simulate-faults -- --minutes 10 --seed S`: seed after seed until the time is over or a promise is broken;
  * then the fewest actions that break it, and their history. `--once` runs that seed only and prints all of it,
- * `--keep-going` counts broken promises, `--disk` has the broker's store fail as well.
+ * `--keep-going` counts broken promises, `--disk` has the broker's store fail as well, `--endings` ends brokers as an
+ * operator does and lets their port go dark.
  */
 import { parseArgs } from "node:util";
 import { HOSTS, PLAYERS } from "./plan.js";
@@ -20,13 +21,16 @@ const { values } = parseArgs({
     seed: { type: "string" },
     once: { type: "boolean", default: false },
     disk: { type: "boolean", default: false },
+    endings: { type: "boolean", default: false },
     "keep-going": { type: "boolean", default: false },
   },
 });
 const first = Number(values.seed ?? Math.floor(Math.random() * 1e9));
 const minutes = Number(values.minutes);
 if (!Number.isSafeInteger(first) || !(minutes > 0)) {
-  console.error("use: npm run simulate-faults -- --minutes 10 --seed 1 [--disk] [--once] [--keep-going]");
+  console.error(
+    "use: npm run simulate-faults -- --minutes 10 --seed 1 [--disk] [--endings] [--once] [--keep-going]",
+  );
   process.exit(2);
 }
 const world = programs(await bundleProduct(), HOSTS.length, PLAYERS.length);
@@ -36,7 +40,7 @@ let runs = 0;
 let broken = 0;
 let simulatedMs = 0;
 for (let seed = first; runs === 0 || (!values.once && performance.now() < endsAtMs); seed++) {
-  const run = await simulate(world, seed, { disk: values.disk });
+  const run = await simulate(world, seed, { disk: values.disk, endings: values.endings });
   runs++;
   simulatedMs += run.simulatedMs;
   const breaks = run.violations.length > 0;

@@ -15,6 +15,8 @@ const JITTER_MS = 2;
 const RETRANSMIT_MS = { least: 200, most: 900 };
 /** Nobody answers a dial to a machine that is off. */
 const DEAD_PEER_MS = 20_000;
+/** Whoever dials does not wait for longer. */
+const DIAL_TIMEOUT_MS = 2_000;
 
 type OnConnection = (socket: SimSocket, url: URL) => void;
 
@@ -28,6 +30,8 @@ export class Network {
   readonly #cuts = new Map<string, number>();
   #held: { way: string; carry: () => void }[] = [];
   readonly #open = new Set<SimSocket>();
+  /** Machines whose ports neither answer nor refuse while nobody listens there. */
+  readonly #dark = new Set<string>();
 
   constructor(scheduler: Scheduler, draw: Draw, buggify: Buggify) {
     this.#scheduler = scheduler;
@@ -49,7 +53,8 @@ export class Network {
     this.carry(near, undefined, () => {
       const listener = this.#listeners.get(target.host);
       if (listener === undefined || listener.process.life !== listener.life) {
-        this.carry(far, process, () => near.refused());
+        if (this.#dark.has(target.hostname)) this.later(DIAL_TIMEOUT_MS, process, () => near.broke());
+        else this.carry(far, process, () => near.refused());
         return;
       }
       far.own(listener.process);
@@ -61,6 +66,15 @@ export class Network {
       });
     });
     return near;
+  }
+
+  /** From now on a dial to this machine is not refused where nobody listens: it is off, or a proxy answers for it. */
+  darken(machine: string): void {
+    this.#dark.add(machine);
+  }
+
+  lighten(machine: string): void {
+    this.#dark.delete(machine);
   }
 
   /** Brings what one end sends to the other: behind all that it sent before, later if the way is cut. */
@@ -77,7 +91,7 @@ export class Network {
     const { nowMs } = this.#scheduler;
     const arrivesAtMs = Math.max(nowMs + this.#delayMs(from.machine, from.peer.machine), from.arrivesAtMs);
     from.arrivesAtMs = arrivesAtMs;
-    this.#scheduler.after(arrivesAtMs - nowMs, to, arrive);
+    this.#scheduler.after(arrivesAtMs - nowMs, to, arrive, true);
   }
 
   #delayMs(from: string, to: string): number {

@@ -14,6 +14,8 @@ export const END_MS = BEGIN_MS + SPAN_MS + 3_000;
 export type Action = { atMs: number } & (
   | { type: "move"; room: number; toHostId: string }
   | { type: "crash broker"; forMs: number }
+  /** Meanwhile its port does not refuse: the machine is off, or a proxy answers for it. */
+  | { type: "end broker"; forMs: number }
   | { type: "crash host"; hostId: string; forMs: number; silent: boolean }
   | { type: "crash room host"; hostId: string }
   | { type: "stop"; machine: string; what: "agent" | "rooms" | "both"; forMs: number }
@@ -27,8 +29,14 @@ const CLOCK_JUMP_MS = 3_600_000;
 /** So soon after an order most of a move's phases are under way. */
 const IN_A_MOVE_MS = 600;
 
-/** @param disk with a store that fails, too */
-export function plan(seed: number, disk: boolean): Action[] {
+/** A machine that is started anew takes longer than any lease; most brokers are back sooner. */
+const AWAY_MS = { least: 20, most: 8_000 };
+
+/**
+ * @param disk with a store that fails, too
+ * @param endings with a broker that is ended and comes back later, too
+ */
+export function plan(seed: number, { disk = false, endings = false }: Surroundings = {}): Action[] {
   const draw = new Draw(seed);
   const some = (least: number, most: number): number => least + draw.unit() * (most - least);
   const moves: Action[] = Array.from({ length: 2 + draw.below(5) }, () => ({
@@ -42,7 +50,25 @@ export function plan(seed: number, disk: boolean): Action[] {
     const atMs = inMove ? draw.of(moves).atMs + some(0, IN_A_MOVE_MS) : some(BEGIN_MS, BEGIN_MS + SPAN_MS);
     return { atMs, ...fault(draw, some, disk) };
   });
-  return [...moves, ...faults].sort((a, b) => a.atMs - b.atMs);
+  const ends = endings ? brokerEnds(new Draw(seed ^ 0x2545f491), moves) : [];
+  return [...moves, ...faults, ...ends].sort((a, b) => a.atMs - b.atMs);
+}
+
+/** What can go wrong beside hosts, links and clocks. */
+export interface Surroundings {
+  disk?: boolean;
+  /** Brokers are ended, too, and processes that were stopped read before their timers run. */
+  endings?: boolean;
+}
+
+/** Drawn apart, so that a seed has the same other faults with and without them. */
+function brokerEnds(draw: Draw, moves: readonly Action[]): Action[] {
+  return Array.from({ length: 1 + draw.below(2) }, () => ({
+    atMs:
+      draw.unit() < 0.5 ? draw.of(moves).atMs + draw.unit() * IN_A_MOVE_MS : BEGIN_MS + draw.unit() * SPAN_MS,
+    type: "end broker",
+    forMs: AWAY_MS.least + draw.unit() * (AWAY_MS.most - AWAY_MS.least),
+  }));
 }
 
 type Fault = Action extends infer A ? (A extends { atMs: number } ? Omit<A, "atMs"> : never) : never;

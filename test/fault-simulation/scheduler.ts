@@ -25,6 +25,8 @@ export class SimProcess {
 
 interface Event {
   atMs: number;
+  /** It came over the network. */
+  read: boolean;
   order: number;
   process: SimProcess | undefined;
   life: number;
@@ -34,6 +36,8 @@ interface Event {
 
 export class Scheduler {
   nowMs = 0;
+  /** A process that was stopped reads what has come before its timers run: it stood still while it waited for that. */
+  readsFirst = false;
   /** Events run so far. */
   count = 0;
   /** Whose event runs just now. */
@@ -47,11 +51,13 @@ export class Scheduler {
 
   /**
    * @param process whose event it is: dropped when that ends, put off while it is stopped
+   * @param read whether it comes over the network
    * @returns what cancels it
    */
-  after(delayMs: number, process: SimProcess | undefined, run: () => void): () => void {
+  after(delayMs: number, process: SimProcess | undefined, run: () => void, read = false): () => void {
     const atMs = this.nowMs + Math.max(0, delayMs);
-    const event = { atMs, order: this.#order++, process, life: process?.life ?? 0, run, cancelled: false };
+    const order = this.#order++;
+    const event = { atMs, order, process, life: process?.life ?? 0, run, cancelled: false, read };
     this.#push(event);
     return () => {
       event.cancelled = true;
@@ -80,7 +86,9 @@ export class Scheduler {
   /** SIGCONT: everything that was due happens now, in order. */
   goOn(process: SimProcess): void {
     process.stopped = false;
-    for (const event of process.waiting.splice(0)) {
+    const waiting = process.waiting.splice(0);
+    const read = this.readsFirst ? waiting.filter((event) => event.read) : [];
+    for (const event of [...read, ...waiting.filter((event) => !read.includes(event))]) {
       event.atMs = this.nowMs;
       event.order = this.#order++;
       this.#push(event);

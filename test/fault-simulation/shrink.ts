@@ -12,7 +12,7 @@ export async function shrink(programs: Programs, found: Simulated): Promise<Simu
   let best = found;
   for (let at = best.actions.length - 1; at >= 0; at--) {
     const fewer = best.actions.filter((_, index) => index !== at);
-    const again = await simulate(programs, found.seed, { actions: fewer, disk: found.disk });
+    const again = await simulate(programs, found.seed, { actions: fewer, ...found.surroundings });
     if (again.violations.some((violation) => kindOf(violation) === kind)) best = again;
   }
   let shorter = true;
@@ -23,7 +23,7 @@ export async function shrink(programs: Programs, found: Simulated): Promise<Simu
       if (half === undefined) continue;
       const again = await simulate(programs, found.seed, {
         actions: best.actions.with(at, half),
-        disk: found.disk,
+        ...found.surroundings,
       });
       if (!again.violations.some((violation) => kindOf(violation) === kind)) continue;
       best = again;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { check } from "./check.js";
 import type { Ending, Entry } from "./history.js";
-import { type Action, BEGIN_MS, END_MS, plan } from "./plan.js";
+import { type Action, BEGIN_MS, END_MS, plan, type Surroundings } from "./plan.js";
 import type { Programs } from "./program.js";
 import { World } from "./world.js";
 
@@ -15,7 +15,7 @@ const AFTERMATH_MS = 1_500;
 
 export interface Simulated {
   seed: number;
-  disk: boolean;
+  surroundings: Surroundings;
   actions: Action[];
   history: Entry[];
   ending: Ending;
@@ -27,30 +27,33 @@ export interface Simulated {
   simulatedMs: number;
 }
 
-export interface Conditions {
+export interface Conditions extends Surroundings {
   /** In place of those that the seed gives. */
   actions?: Action[];
-  /** With a store that fails, too. */
-  disk?: boolean;
 }
 
 export async function simulate(
   programs: Programs,
   seed: number,
-  { disk = false, actions = plan(seed, disk) }: Conditions = {},
+  { actions, ...surroundings }: Conditions = {},
 ): Promise<Simulated> {
   const others = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
   try {
-    return await run(programs, seed, actions, disk);
+    return await run(programs, seed, actions ?? plan(seed, surroundings), surroundings);
   } finally {
     process.removeAllListeners("unhandledRejection");
     for (const listener of others) process.on("unhandledRejection", listener);
   }
 }
 
-async function run(programs: Programs, seed: number, actions: Action[], disk: boolean): Promise<Simulated> {
-  const world = new World(programs, seed, disk);
+async function run(
+  programs: Programs,
+  seed: number,
+  actions: Action[],
+  surroundings: Surroundings,
+): Promise<Simulated> {
+  const world = new World(programs, seed, surroundings);
   const { scheduler } = world;
   process.on("unhandledRejection", (cause) => scheduler.onError(scheduler.current, cause));
   await world.begin(1_000);
@@ -75,7 +78,7 @@ async function run(programs: Programs, seed: number, actions: Action[], disk: bo
   if (world.players.some(({ joined }) => !joined)) violations.unshift("not everybody got in");
   return {
     seed,
-    disk,
+    surroundings,
     actions,
     history,
     ending,

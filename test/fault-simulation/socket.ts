@@ -64,7 +64,8 @@ export class SimSocket extends EventEmitter {
     this.#process = process;
   }
 
-  send(data: Data): void {
+  send(data: Data, done?: () => void): void {
+    if (done !== undefined) this.#network.later(0, this.#process, done);
     if (this.readyState !== this.OPEN) return;
     const copy = typeof data === "string" ? data : new Uint8Array(data);
     const { peer } = this;

@@ -6,7 +6,7 @@ import { Disk } from "./disk.js";
 import type { Ending, Entry, Happening } from "./history.js";
 import { HostNode } from "./host-node.js";
 import { Network } from "./network.js";
-import { type Action, describe, HOSTS, PLAYERS, ROOMS } from "./plan.js";
+import { type Action, describe, HOSTS, PLAYERS, ROOMS, type Surroundings } from "./plan.js";
 import { Player } from "./player.js";
 import type { Programs } from "./program.js";
 import { Scheduler, SimProcess } from "./scheduler.js";
@@ -36,8 +36,9 @@ export class World {
   readonly #operator = new SimProcess("operator", "operator");
   readonly #troubledAtMs = new Map<string, number>();
 
-  constructor(programs: Programs, seed: number, disk: boolean) {
+  constructor(programs: Programs, seed: number, { disk = false, endings = false }: Surroundings) {
     const { scheduler } = this;
+    scheduler.readsFirst = endings;
     const draw = new Draw(seed ^ 0x5bd1e995);
     const happens = buggify(draw);
     this.#network = new Network(scheduler, draw, happens);
@@ -177,6 +178,14 @@ export class World {
       case "crash broker":
         this.broker.crash();
         this.#fault(text, ["broker"], action.forMs, () => {
+          if (!this.broker.process.alive) this.broker.start();
+        });
+        return;
+      case "end broker":
+        this.#network.darken("broker");
+        this.broker.end();
+        this.#fault(text, ["broker"], action.forMs, () => {
+          this.#network.lighten("broker");
           if (!this.broker.process.alive) this.broker.start();
         });
         return;

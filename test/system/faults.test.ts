@@ -1,4 +1,5 @@
 /** Parts of the whole die or come back: rooms go on, and only those concerned notice. */
+import { createServer } from "node:net";
 import type { MigrateEvent } from "@centroid/sdk";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
@@ -20,6 +21,27 @@ const ticking = (room: LedgerRoom): Promise<void> =>
     };
     room.onStateChange(check);
   });
+
+it("rooms go on while the only broker is away and something else answers at its port (OWN-10)", async () => {
+  const client = await live.player("ada", "frankfurt");
+  const room = (await client.create<LedgerState>("ledger")) as LedgerRoom;
+  const { port } = live.broker;
+  const before = await live.rooms();
+  await live.stopBroker();
+  // As a proxy does whose upstream is away.
+  const proxy = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => proxy.listen(port, "127.0.0.1", resolve));
+  const from = room.state.tick;
+  // Longer than any lease, and than a port that refused could count for. A tick is 50 ms.
+  await expect.poll(() => room.state.tick - from, { timeout: 60_000 }).toBeGreaterThan(90);
+  await new Promise((resolve) => proxy.close(resolve));
+  await live.startBroker(port);
+  await live.broker.ready;
+  const [now] = await live.rooms();
+  expect(now).toMatchObject({ roomId: room.roomId, hostId: "frankfurt", epoch: before[0]?.epoch });
+  await ticking(room);
+  await room.leave();
+});
 
 it("a broker that restarts finds its rooms again; players never notice", async () => {
   const client = await live.player("ada", "frankfurt");

@@ -223,7 +223,9 @@ export class Agent implements AsyncDisposable {
     const answeredMs = Math.max(...this.#links.map((link) => link.leaseLeftMs(now)));
     const lapsed = now >= this.#leaseUntilMs;
     const absentMs = lapsed ? 0 : Math.min(...this.#links.map((link) => link.absenceLeftMs(now)));
-    const forMs = Math.max(answeredMs, absentMs);
+    // No further ahead than a lease: a hello cuts short what a broker left that has ended.
+    const aheadMs = Math.max(...this.#links.map(({ leaseMs }) => leaseMs));
+    const forMs = Math.min(aheadMs, Math.max(answeredMs, absentMs));
     if (forMs <= 0) return;
     this.#leaseUntilMs = now + forMs;
     for (const carrier of this.#carriers) carrier.renewLease(forMs);

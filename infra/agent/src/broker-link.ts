@@ -22,6 +22,8 @@ const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 1_000;
 /** A broker that starts again waits for its hosts for longer than this before it gives their rooms to others. */
 const ABSENCE_COUNTS_MS = 2_400;
+/** A port that neither answers nor refuses is dialled anew, so that a broker that is back is found within its grace. */
+const DIAL_TIMEOUT_MS = 2_000;
 /** A refusal is not over within a second; these stay below the rate at which brokers stop listening to guesses. */
 const FIRST_REFUSED_RETRY_MS = 500;
 const MAX_REFUSED_RETRY_MS = 15_000;
@@ -76,6 +78,8 @@ export class BrokerLink implements AsyncDisposable {
   #dialledAtMs = 0;
   /** When the last hello was sent. */
   #saidHelloAtMs = 0;
+  /** When the last heartbeat that was answered was sent; the hello, if none was. */
+  #answeredAtMs = 0;
   /** Nobody, or somebody who is no broker, listened there at that time or later. */
   #absentAtMs = Number.NEGATIVE_INFINITY;
   /** What is being signed on this connection. */
@@ -103,6 +107,7 @@ export class BrokerLink implements AsyncDisposable {
     if (this.#closed) return;
     const socket = new WebSocket(`${this.#options.url}/agent`, {
       perMessageDeflate: false,
+      handshakeTimeout: DIAL_TIMEOUT_MS,
       ...this.#certificate(),
     });
     this.#socket = socket;
@@ -173,6 +178,11 @@ export class BrokerLink implements AsyncDisposable {
     else if (UNREPEATED.has(message.change.event)) this.#unsent.push(message);
   }
 
+  /** As its last welcome said; 0 before the first. */
+  get leaseMs(): number {
+    return this.#leaseMs;
+  }
+
   /** How long this broker cannot have counted the host as lost, by what it has answered; 0 if it may have. */
   leaseLeftMs(nowMs: number): number {
     return Math.max(0, this.#leaseUntilMs - nowMs);
@@ -228,9 +238,21 @@ export class BrokerLink implements AsyncDisposable {
     this.#sinceHello = [];
     void hello().then((said) => {
       if (socket.readyState !== WebSocket.OPEN) return;
-      this.#saidHelloAtMs = performance.now();
+      this.#renounce();
       socket.send(JSON.stringify(said));
     });
+  }
+
+  /**
+   * From this hello on the broker counts the host's silence anew: what another one left it, and that none was there,
+   * counts no longer than a lease does.
+   */
+  #renounce(): void {
+    const now = performance.now();
+    const leftMs = Math.max(this.leaseLeftMs(now), this.absenceLeftMs(now));
+    this.#leaseUntilMs = now + Math.min(leftMs, this.#leaseMs);
+    this.#absentAtMs = Number.NEGATIVE_INFINITY;
+    this.#saidHelloAtMs = now;
   }
 
   #beat(): void {
@@ -241,7 +263,9 @@ export class BrokerLink implements AsyncDisposable {
   /** Each heartbeat is answered, in order; the lease counts from when that one was sent, however late the answer is. */
   #heard(): void {
     const sentAtMs = this.#beatsAtMs.shift();
-    if (sentAtMs !== undefined) this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentAtMs + this.#leaseMs);
+    if (sentAtMs === undefined) return;
+    this.#answeredAtMs = sentAtMs;
+    this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentAtMs + this.#leaseMs);
   }
 
   #send(message: AgentToBroker): void {
@@ -281,7 +305,10 @@ export class BrokerLink implements AsyncDisposable {
         this.#heartbeat = setInterval(() => this.#beat(), message.heartbeatIntervalMs);
         this.#leaseMs = message.leaseMs;
         // For the broker the host has been there since it heard the hello, which was later than this.
-        this.#leaseUntilMs = this.#saidHelloAtMs + message.leaseMs;
+        // One that is over is renewed by the first answer: what the host must let go of it hears before that.
+        if (this.#leaseUntilMs > performance.now())
+          this.#leaseUntilMs = this.#saidHelloAtMs + message.leaseMs;
+        this.#answeredAtMs = this.#saidHelloAtMs;
         this.#beat();
         for (const unsent of [...this.#unsent.splice(0), ...(this.#sinceHello ?? [])]) this.#send(unsent);
         this.#sinceHello = undefined;
@@ -289,6 +316,9 @@ export class BrokerLink implements AsyncDisposable {
         return;
       case "heard":
         this.#heard();
+        return;
+      case "goodbye":
+        this.#leaseUntilMs = Math.max(this.#leaseUntilMs, this.#answeredAtMs + message.leaseMs);
         return;
       case "checkpointed":
         this.#options.onCheckpointed(message);

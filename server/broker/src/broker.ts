@@ -160,6 +160,7 @@ async function start(
   });
   const { clock, hosts, migrator, loop, liveness, router, logger, players } = core;
   const { hub } = core.feed;
+  await core.farewell.recall();
   const tokens = new PlayerTokens(playerKey, clock, newId, options.playerTokenLifeMs);
   const identity = new PlayerIdentity({ tokens, players, store, clock, logger });
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
@@ -255,7 +256,7 @@ async function start(
     tls?.[Symbol.dispose]();
     await closed;
   });
-  teardown.defer(() => {
+  teardown.defer(async () => {
     clearInterval(listen);
     clearInterval(sweep);
     stopping.abort();
@@ -265,6 +266,9 @@ async function start(
     core.standbys.stop();
     loop[Symbol.dispose]();
     core.scheduler[Symbol.dispose]();
+    // Others on the same store could give the rooms away.
+    if (options.cluster === undefined)
+      await core.farewell.say((hostId, leaseMs) => agents.goodbye(hostId, leaseMs));
   });
 
   const bindHost = options.bindHost ?? DEFAULT_BIND_HOST;
@@ -278,6 +282,7 @@ async function start(
     );
   });
   listens();
+  core.farewell.begin();
   const { port } = app.server.address() as AddressInfo;
   const shown = bindHost === "0.0.0.0" || bindHost === "::" ? "127.0.0.1" : bindHost;
   const url = `http://${authority(shown, port)}`;

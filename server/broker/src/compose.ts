@@ -13,6 +13,7 @@ import { FallbackWarmer } from "./failover/fallback-warmer.js";
 import { Standbys } from "./failover/standbys.js";
 import { Takeover } from "./failover/takeover.js";
 import { directAddresses } from "./hosts/address-book.js";
+import { Farewell } from "./hosts/farewell.js";
 import type { HostEvents } from "./hosts/host-events.js";
 import { HostOrders } from "./hosts/host-orders.js";
 import { HostRegistry } from "./hosts/host-registry.js";
@@ -27,6 +28,7 @@ import { DEFAULT_MIGRATION_TIMES } from "./moves/times.js";
 import {
   type BrokerOptions,
   DEFAULT_AGENT_RESTART_MS,
+  DEFAULT_FAREWELL_LEASE_MS,
   DEFAULT_FORGET_AFTER_MS,
   DEFAULT_LOST_AFTER_MS,
   DEFAULT_REJOIN_GRACE_MS,
@@ -100,8 +102,16 @@ export function assemble(o: CoreOptions) {
 
   const fallbackWarmer = new FallbackWarmer({ hosts, rooms, engine, events, clock, logger, carrier });
   const crashes = new Crashes();
+  const farewell = new Farewell({
+    store,
+    hosts,
+    clock,
+    logger,
+    leaseMs: o.farewellLeaseMs ?? DEFAULT_FAREWELL_LEASE_MS,
+  });
   const failover = new Failover({
     hosts,
+    farewell,
     rooms,
     records,
     events,
@@ -130,6 +140,7 @@ export function assemble(o: CoreOptions) {
   });
   const migrator = new Migrator({
     hosts,
+    farewell,
     rooms,
     records,
     events,
@@ -248,6 +259,7 @@ export function assemble(o: CoreOptions) {
     hostOrders,
     hosts,
     leaseMs,
+    farewell,
     legs,
     liveness,
     logger,

@@ -71,6 +71,11 @@ export interface BrokerOptions {
   forgetAfterMs?: number;
   /** After a restart, joins wait at most so long for hosts that had rooms. */
   rejoinGraceMs?: number;
+  /**
+   * How long hosts may run their rooms after a broker that is alone on its store has ended as told to; the next one waits
+   * as long before it gives the rooms of a host that does not come back to others. 0: hosts are told nothing.
+   */
+  farewellLeaseMs?: number;
   /** Per client address and player; {@link DEFAULT_LIMITS} where not given, `false` for none. */
   limits?: false | Partial<BrokerLimits>;
   /**
@@ -101,3 +106,5 @@ export const DEFAULT_AGENT_RESTART_MS = 6_000;
 export const DEFAULT_FORGET_AFTER_MS = 120_000;
 /** Agents redial every second, and run their rooms for 2.4 s after a port has refused them. */
 export const DEFAULT_REJOIN_GRACE_MS = 3_000;
+/** A machine is up again within this; so long, rooms of a host that died meanwhile wait for it. */
+export const DEFAULT_FAREWELL_LEASE_MS = 60_000;

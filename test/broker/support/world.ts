@@ -24,6 +24,8 @@ export const QUICK: BrokerOptions = {
   heartbeatIntervalMs: 50,
   lostAfterMs: 400,
   rejoinGraceMs: 2_000,
+  // As after a crash; what is left to hosts by a broker that ends is farewell.test.ts.
+  farewellLeaseMs: 0,
   migration: { deadlineMs: 3_000, prepareMs: 1_000, reportWindowMs: 200, settleRetryMs: 20 },
 };
 

@@ -36,6 +36,11 @@ export const brokerToAgentSchema = z.discriminatedUnion("type", [
   }),
   /** Answers a heartbeat. */
   z.object({ type: z.literal("heard") }),
+  /**
+   * The broker ends, and gives no room to anybody: the host may run what it has for so long from when it sent the last
+   * heartbeat that was answered.
+   */
+  z.object({ type: z.literal("goodbye"), leaseMs: z.number().positive() }),
   z.object({ type: z.literal("refused"), error: wireErrorSchema }),
   z.object({
     type: z.literal("request"),

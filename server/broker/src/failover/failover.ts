@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
+import type { Farewell } from "../hosts/farewell.js";
 import type { HostEvents } from "../hosts/host-events.js";
 import { AUTHOR_TIMEOUT_MS, type HostEntry, type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
@@ -44,6 +45,8 @@ const REPORT_WINDOW_MS = 5_000;
 export interface FailoverOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
+  /** Knows which hosts may still run the rooms that they had. */
+  farewell: Pick<Farewell, "mayRun">;
   records: OwnerRecords;
   events: Emitter<HostEvents & RoomEvents & MoveEvents & PlacementEvents>;
   store: Store;
@@ -169,12 +172,13 @@ export class Failover implements Rescues {
    * else would begin anew.
    */
   async #run(room: RoomEntry, rescue: Rescue, without: WithoutCheckpoint): Promise<void> {
-    const { owns, rooms, clock, logger } = this.#options;
+    const { owns, rooms, farewell, clock, logger } = this.#options;
     const { roomId } = room;
     const startedAtMs = clock.now();
     let attempts = 0;
     for (let pauseMs = RETRY_MS; this.#goesOn(room, rescue); pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)) {
-      if (owns(roomId)) {
+      // Its host may run it, and come back with it (OWN-10).
+      if (owns(roomId) && !farewell.mayRun(room.stage.hostId)) {
         try {
           if (await this.#attempt(room, rescue, without, startedAtMs)) return;
           attempts++;
@@ -238,6 +242,7 @@ export class Failover implements Rescues {
   async #letGo(room: RoomEntry, rescue: Rescue, hostId: string | undefined): Promise<boolean> {
     const host = hostId === undefined ? undefined : this.#options.hosts.get(hostId);
     // Its lease is over, and when it comes back it hears first that the room is elsewhere.
+    if (hostId !== undefined && this.#options.farewell.mayRun(hostId)) return false;
     if (host === undefined || host.stage.state === "lost") return true;
     if (host.peer === undefined) return false;
     const { roomId } = room;

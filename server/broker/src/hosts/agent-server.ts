@@ -210,6 +210,11 @@ export class AgentServer implements Disposable {
     }
   }
 
+  /** Tells this host that the broker ends, and for how long it may run its rooms. */
+  goodbye(hostId: string, leaseMs: number): Promise<void> {
+    return this.#links.get(hostId)?.goodbye(leaseMs) ?? Promise.resolve();
+  }
+
   #refuse(socket: WebSocket, address: string, error: WireError): void {
     this.#refusedAgents.refused(address, error);
     send(socket, { type: "refused", error });

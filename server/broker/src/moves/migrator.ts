@@ -16,6 +16,7 @@ import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
 import type { AddressBook } from "../hosts/address-book.js";
+import type { Farewell } from "../hosts/farewell.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { OwnerRecords } from "../rooms/owner-records.js";
 import type { RoomEvents } from "../rooms/room-events.js";
@@ -36,6 +37,8 @@ const REPLY_SLACK_MS = 2_000;
 export interface MigratorOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
+  /** Knows which hosts may still run the rooms that they had. */
+  farewell: Pick<Farewell, "mayRun">;
   records: OwnerRecords;
   events: Emitter<RoomEvents & MoveEvents>;
   store: Store;
@@ -62,7 +65,7 @@ export class Migrator {
   constructor(options: MigratorOptions) {
     this.#options = options;
     this.#active = new ActiveMoves(options);
-    this.#participants = new MoveParticipants(options.hosts, options.logger);
+    this.#participants = new MoveParticipants(options.hosts, options.farewell, options.logger);
     this.#resolver = new MoveResolver(options, this.#participants, {
       commit: (migration, room) => this.#commit(migration, room),
       close: (...end) => this.#close(...end),

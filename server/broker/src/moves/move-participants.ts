@@ -1,5 +1,6 @@
 /** Talks to the two hosts of a move about who has the room. All of it may be repeated. */
 import type { Logger } from "../base/logger.js";
+import type { Farewell } from "../hosts/farewell.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { MoveOrder } from "./migration.js";
 import { type OwnerResolution, resolveOwner, type SideStatus } from "./resolve-owner.js";
@@ -9,10 +10,12 @@ const STATUS_TIMEOUT_MS = 2_000;
 
 export class MoveParticipants {
   readonly #hosts: HostRegistry;
+  readonly #farewell: Pick<Farewell, "mayRun">;
   readonly #logger: Logger;
 
-  constructor(hosts: HostRegistry, logger: Logger) {
+  constructor(hosts: HostRegistry, farewell: Pick<Farewell, "mayRun">, logger: Logger) {
     this.#hosts = hosts;
+    this.#farewell = farewell;
     this.#logger = logger;
   }
 
@@ -28,7 +31,7 @@ export class MoveParticipants {
   async status(hostId: string, plan: MoveOrder): Promise<SideStatus> {
     const { migrationId, roomId } = plan;
     const host = this.#hosts.get(hostId);
-    if (host === undefined) return "gone";
+    if (host === undefined) return this.#farewell.mayRun(hostId) ? "unreachable" : "gone";
     if (host.stage.state === "lost") return "lost";
     try {
       const { role } = await peerOf(host).request(
@@ -45,7 +48,7 @@ export class MoveParticipants {
   /** @returns false if the side could not be told, or has the room and keeps it; a destination that is forgotten has nothing */
   async abort(hostId: string, plan: MoveOrder): Promise<boolean> {
     const { migrationId, roomId, toHostId } = plan;
-    if (hostId === toHostId && this.#hosts.get(hostId) === undefined) return true;
+    if (hostId === toHostId && this.#hosts.get(hostId) === undefined) return !this.#farewell.mayRun(hostId);
     try {
       const host = this.#hosts.require(hostId);
       const { aborted } = await peerOf(host).request(

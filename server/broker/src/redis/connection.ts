@@ -13,6 +13,7 @@ export interface RedisCommands {
   hGetAll(key: string): Promise<Record<string, string>>;
   hmGet(key: string, fields: string[]): Promise<(string | null)[]>;
   hSetNX(key: string, field: string, value: string): Promise<number>;
+  hSet(key: string, field: string, value: string): Promise<number>;
   hVals(key: string): Promise<string[]>;
   publish(channel: string, message: string): Promise<number>;
   set(

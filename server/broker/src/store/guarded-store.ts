@@ -96,6 +96,14 @@ export class GuardedStore implements Store {
     return this.#mustWrite(() => this.#options.inner.secret(name, create));
   }
 
+  values(): Promise<ReadonlyMap<string, string>> {
+    return this.#options.inner.values();
+  }
+
+  putValue(name: string, value: string | undefined): Promise<void> {
+    return this.#mustWrite(() => this.#options.inner.putValue(name, value));
+  }
+
   /** @throws CentroidError STORE_UNAVAILABLE if it is shared and not written; what is right then is written later */
   async putRoom(room: RoomRecord): Promise<void> {
     const refusal = await this.#writeOrOwe(

@@ -33,6 +33,7 @@ export class LmdbDatabase {
   readonly #path: string;
   readonly #root: RootDatabase;
   readonly #secrets: Database<string, string>;
+  readonly #values: Database<string, string>;
   readonly #rooms: Database<RoomRecord, string>;
   readonly #epochs: Database<number, string>;
   readonly #open: Database<JournalEntry, string>;
@@ -52,6 +53,7 @@ export class LmdbDatabase {
       if (existsSync(name)) chmodSync(name, FILE_MODE);
     }
     this.#secrets = this.#root.openDB({ name: "secrets" });
+    this.#values = this.#root.openDB({ name: "values" });
     this.#rooms = this.#root.openDB({ name: "rooms" });
     this.#epochs = this.#root.openDB({ name: "epochs" });
     this.#open = this.#root.openDB({ name: "journal" });
@@ -83,6 +85,15 @@ export class LmdbDatabase {
     if (known !== undefined) return known;
     this.#secrets.putSync(name, fresh);
     return fresh;
+  }
+
+  values(): ReadonlyMap<string, string> {
+    return new Map([...this.#values.getRange()].map(({ key, value }) => [key, value]));
+  }
+
+  putValue(name: string, value: string | undefined): void {
+    if (value === undefined) this.#values.removeSync(name);
+    else this.#values.putSync(name, value);
   }
 
   putRoom(room: RoomRecord): void {

@@ -39,6 +39,14 @@ export class LmdbStore implements Store {
     return this.#call("secret", name, create());
   }
 
+  values(): Promise<ReadonlyMap<string, string>> {
+    return this.#call("values");
+  }
+
+  putValue(name: string, value: string | undefined): Promise<void> {
+    return this.#call("putValue", name, value);
+  }
+
   putRoom(room: RoomRecord): Promise<void> {
     return this.#call("putRoom", room);
   }

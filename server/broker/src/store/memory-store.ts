@@ -15,6 +15,7 @@ import {
 /** Forgets everything when its process ends. */
 export class MemoryStore implements Store {
   readonly #secrets = new Map<string, string>();
+  readonly #values = new Map<string, string>();
   readonly #rooms = new Map<string, RoomRecord>();
   readonly #epochs = new Map<string, number>();
   readonly #open = new Map<string, JournalEntry>();
@@ -32,6 +33,15 @@ export class MemoryStore implements Store {
       this.#secrets.set(name, secret);
     }
     return secret;
+  }
+
+  async values(): Promise<ReadonlyMap<string, string>> {
+    return new Map(this.#values);
+  }
+
+  async putValue(name: string, value: string | undefined): Promise<void> {
+    if (value === undefined) this.#values.delete(name);
+    else this.#values.set(name, value);
   }
 
   async putRoom(room: RoomRecord): Promise<void> {

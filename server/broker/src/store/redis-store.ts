@@ -64,6 +64,16 @@ export class RedisStore implements Store {
     return secret;
   }
 
+  async values(): Promise<ReadonlyMap<string, string>> {
+    return new Map(Object.entries(await this.#redis.commands.hGetAll(this.#key("values"))));
+  }
+
+  async putValue(name: string, value: string | undefined): Promise<void> {
+    const { commands } = this.#redis;
+    if (value === undefined) await commands.hDel(this.#key("values"), name);
+    else await commands.hSet(this.#key("values"), name, value);
+  }
+
   async putRoom(room: RoomRecord): Promise<void> {
     const { roomId, epoch } = room;
     const newer = await this.#fenced(

@@ -68,6 +68,10 @@ export function isNewer(
 export interface Store extends AsyncDisposable {
   /** A secret of that name; made by `create` and kept the first time somebody asks. */
   secret(name: string, create: () => string): Promise<string>;
+  /** All that {@link putValue} put. */
+  values(): Promise<ReadonlyMap<string, string>>;
+  /** Keeps a small value by name, or forgets it. Resolves when that is durable. */
+  putValue(name: string, value: string | undefined): Promise<void>;
   /** @throws CentroidError STALE_EPOCH if the store has a newer owner of this room */
   putRoom(room: RoomRecord): Promise<void>;
   /**
