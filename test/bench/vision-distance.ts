@@ -10,6 +10,7 @@ import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "../support/chromium.js";
 import { DemoSystem } from "../support/demo-system.js";
 import { type Curve, distancePage } from "./distance-page.js";
+import type { BenchOptions } from "./groups.js";
 import type { Row } from "./row.js";
 
 /** The only host, where the room stays. */
@@ -22,17 +23,16 @@ const CLIENTS = [
   { name: "fast client", slowdown: 1 },
   { name: "slow client", slowdown: 6 },
 ] as const;
-/** What the page takes its median over. */
-const ANSWERS = 30;
-/** Pictures in which "auto" finds out that something has changed. */
-const SETTLING = 8;
+/** For each point; the page takes the median of its last 30 answers. */
+const SECONDS = 8;
+const MIN_ANSWERS = 3;
 const PATIENCE_MS = 120_000;
 
 type Way = (typeof WAYS)[number];
 /** Median of each way, ms, by city. */
 type Measured = Record<string, Record<Way, number>>;
 
-export async function visionDistance(): Promise<Row[]> {
+export async function visionDistance({ seconds = SECONDS }: BenchOptions): Promise<Row[]> {
   await using system = await DemoSystem.start("--hosts", "1");
   const browser = await launchChromium();
   try {
@@ -41,7 +41,7 @@ export async function visionDistance(): Promise<Row[]> {
     const curves: Curve[] = [];
     const rows: Row[] = [];
     for (const { name, slowdown } of CLIENTS) {
-      const measured = await ofClient(browser, system.url, slowdown);
+      const measured = await ofClient(browser, system.url, slowdown, seconds);
       for (const way of WAYS)
         curves.push({
           client: name,
@@ -58,7 +58,7 @@ export async function visionDistance(): Promise<Row[]> {
 }
 
 /** One page stays open for all of it, as a player does who travels. */
-async function ofClient(browser: Browser, url: string, slowdown: number): Promise<Measured> {
+async function ofClient(browser: Browser, url: string, slowdown: number, seconds: number): Promise<Measured> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
   try {
     await page.goto(`${url}/see/?city=${HOST}`);
@@ -70,7 +70,8 @@ async function ofClient(browser: Browser, url: string, slowdown: number): Promis
     await tools.send("Emulation.setCPUThrottlingRate", { rate: slowdown });
     const median = async (way: Way): Promise<number> => {
       await choose(page, way);
-      await answers(page, ANSWERS + SETTLING);
+      await page.waitForTimeout(seconds * 1_000);
+      await answers(page, MIN_ANSWERS);
       return Number.parseFloat((await figure(page, "from light to box, median")) ?? "");
     };
     // Distance is nothing to the page: once before and once after the rest.
