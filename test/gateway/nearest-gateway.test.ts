@@ -15,9 +15,11 @@ import {
 } from "../../server/broker/dist/probes/player-ways.js";
 import { until } from "../broker/support/world.js";
 import { SdkPlayer } from "./sdk-player.js";
-import { GatewayWorld, PATIENCE_MS } from "./support.js";
+import { GatewayWorld } from "./support.js";
 
 const DELAY_MS = 60;
+/** Of a machine on which several other things run. */
+const LONG_MS = 90_000;
 
 /** What goes through it is so late, in either direction. */
 async function slowWayTo(port: () => number): Promise<Server> {
@@ -58,19 +60,19 @@ it("chooses host and gateway together: nothing lost, doubled or out of order, an
     expect(world.gatewayOf(me.room.roomId)).toBe("gateway-0");
     me.talk();
     await world.system.post("/hosts/virginia/activate");
-    await until(() => me.room.host.hostId === "virginia", PATIENCE_MS);
-    await until(() => world.gatewayOf(me.room.roomId) === "gateway-1", PATIENCE_MS);
+    await until(() => me.room.host.hostId === "virginia", LONG_MS);
+    await until(() => world.gatewayOf(me.room.roomId) === "gateway-1", LONG_MS);
     // Operators see it in the decision and in the receipt, the player in the overlay.
     let way: TakenWay | undefined;
     await until(async () => {
       const [decision] = await world.system.get<Decision[]>(`/api/v1/rooms/${me.room.roomId}/decisions`);
       way = decision?.ways?.[0];
       return way?.gatewayId === "gateway-1" && way.onwardMs !== undefined;
-    }, PATIENCE_MS);
+    }, LONG_MS);
     expect(way).toMatchObject({ players: 1, because: "the nearest of those measured" });
     const [receipt] = await world.system.get<Receipt[]>("/api/v1/receipts");
     expect(receipt?.ways).toMatchObject([{ players: 1, gatewayId: expect.stringMatching(/^gateway-[01]$/) }]);
-    await until(() => me.room.stats?.gatewayId === "gateway-1", PATIENCE_MS);
+    await until(() => me.room.stats?.gatewayId === "gateway-1", LONG_MS);
     await me.more(10);
     await me.hush();
     expect(me.entry).toMatchObject({ count: me.sent, disorder: 0, connected: true });
@@ -79,7 +81,7 @@ it("chooses host and gateway together: nothing lost, doubled or out of order, an
   } finally {
     slow.close();
   }
-}, 120_000);
+}, 400_000);
 
 describe("ways", () => {
   const random = seededRandom(7);
@@ -137,7 +139,7 @@ describe("ways", () => {
     ]);
     // Later reports without gateways add nothing; one that is old, or names no present gateway, changes nothing.
     expect(byShortestWays(measured, ["c"], to, onward, 8)).toHaveLength(2);
-    expect(byShortestWays(measured, ["c"], to, onward, 200_000)).toEqual(measured);
+    expect(byShortestWays(measured, ["c"], to, onward, 900_000)).toEqual(measured);
     expect(toGatewaysOf("g2", gateways, 7)).toBeUndefined();
     expect(byShortestWays(measured, ["c"], undefined, onward, 7)).toEqual(measured);
   });

@@ -8,8 +8,9 @@ import type { Ways } from "./ways.js";
 
 /** Only so many are compared. */
 const MAX_COMPARED = 4;
-/** In one round of so many. */
+/** In one round of so many, and in a session's first rounds: gateways begin to measure hosts when somebody comes. */
 const COMPARE_EVERY = 3;
+const FIRST_ROUNDS = 3;
 const IN_A_ROW = 2;
 
 /** What a report says of gateways. */
@@ -49,7 +50,8 @@ export class GatewayChoice {
     const [present] = origins;
     if (present === undefined) return {};
     const gateways: GatewayReport[] = [];
-    if (this.#rounds++ % COMPARE_EVERY === 0 || this.isPending) {
+    const round = this.#rounds++;
+    if (round < FIRST_ROUNDS || round % COMPARE_EVERY === 0 || this.isPending) {
       for (const { origin, ...report } of await this.#prober.measureGateways(
         origins.slice(0, MAX_COMPARED),
       )) {

@@ -5,12 +5,14 @@
 import type { GatewayDirectory, HostBeacon, ProbeReport } from "@centroid/protocol";
 import { Prober } from "@centroid/sdk/session";
 
+/** A player that stays put measures its gateways less often than once a minute. */
+const WANTED_FOR_MS = 5 * 60_000;
 /** Paths between machines are steady; the connections to beacons are kept from one round to the next. */
 const ROUND_MS = 10_000;
 
 export interface HostMeterOptions {
   directory: Pick<GatewayDirectory, "measured">;
-  /** Somebody is here, or measures the way here. */
+  /** Somebody is here. */
   wanted: () => boolean;
 }
 
@@ -20,14 +22,16 @@ export class HostMeter implements Disposable {
   #hosts: readonly HostBeacon[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running = false;
+  #cameAtMs = 0;
   #disposed = false;
 
   constructor(options: HostMeterOptions) {
     this.#options = options;
   }
 
-  /** Somebody has come. */
+  /** Somebody has come, to play or to measure the way here. */
   soon(): void {
+    this.#cameAtMs = performance.now();
     if (this.#timer === undefined && !this.#running) this.#schedule(0);
   }
 
@@ -39,7 +43,7 @@ export class HostMeter implements Disposable {
 
   async #round(): Promise<void> {
     this.#timer = undefined;
-    if (!this.#options.wanted()) return;
+    if (!this.#options.wanted() && performance.now() - this.#cameAtMs > WANTED_FOR_MS) return;
     this.#running = true;
     const asked = this.#hosts;
     try {

@@ -12,7 +12,7 @@ import { medianOf } from "./gateway-legs.js";
 const WORTH_MS = 10;
 const WORTH_SHARE = 0.2;
 /** A player that has not measured gateways since then is judged by what it measures of hosts alone. */
-const STALE_MS = 120_000;
+const STALE_MS = 5 * 60_000;
 /** Ways that are told of at the same time, as many as one report may hold. */
 const MAX_PROBES = 64;
 
