@@ -24,6 +24,7 @@ import {
   type ImageWire,
   listenForImages,
   toDestinationSchema,
+  toSourceSchema,
 } from "../../infra/container-carrier/dist/migration/image-wire.js";
 import {
   containerMisfit,
@@ -209,6 +210,18 @@ describe("the wire between two agents", () => {
     await source.sendFiles(1, [fileOf(pagesName(2), Buffer.alloc(2 * PAGE_BYTES))]);
     const { wire } = await arrived;
     await expect(receiveAll(wire, folder, PAGE_BYTES)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  });
+
+  it("ends at once for a source whose destination has refused", async () => {
+    const { port, arrived } = await pair();
+    const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
+    cleanUp.push(() => source[Symbol.dispose]());
+    const { wire } = await arrived;
+    wire.end({ type: "refused", message: "no space" });
+    const { signal } = new AbortController();
+    expect(await source.receive(toSourceSchema, signal)).toEqual({ type: "refused", message: "no space" });
+    const more = source.sendFiles(1, [fileOf("pages-1.img", Buffer.alloc(64 << 20))]);
+    await expect(more).rejects.toMatchObject({ code: "HOST_LOST" });
   });
 
   it.each([

@@ -126,7 +126,7 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
       const { message } = CentroidError.from(cause);
       events.notice(`room ${roomId} did not arrive: ${message}`);
       await rooms.remove(hosted);
-      wire.send({ type: "refused", message });
+      wire.end({ type: "refused", message });
     } finally {
       this.#arrivals.delete(migrationId);
     }

@@ -18,6 +18,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const FEW_BYTES = 1 << 16;
 /** A room stands still meanwhile. */
 const STALL_MS = 3_000;
+/** It runs meanwhile: a crowded host may take its time. */
+const AHEAD_STALL_MS = 15_000;
 /** Copying ahead takes as many as are worth it; this is what a destination bears. */
 const MAX_ROUNDS = 10;
 
@@ -82,6 +84,7 @@ export class ImageWire implements Disposable {
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
   #ended = false;
+  #over = false;
 
   constructor(socket: TLSSocket) {
     this.#socket = socket;
@@ -92,6 +95,7 @@ export class ImageWire implements Disposable {
       this.#wake?.();
     });
     socket.on("data", (data) => {
+      if (this.#over) return;
       this.#received.push(data);
       this.#waitingBytes += data.length;
       if (this.#waitingBytes > MAX_WAITING_BYTES) socket.pause();
@@ -166,13 +170,13 @@ export class ImageWire implements Disposable {
     for (const { chunks } of files)
       for (const chunk of chunks)
         if (chunk.length < FEW_BYTES) this.#socket.write(Buffer.from(chunk));
-        else await this.#write(chunk);
+        else await this.#write(chunk, round === 0 ? STALL_MS : AHEAD_STALL_MS);
   }
 
   /** Resolves when the chunk is no longer needed. */
-  async #write(chunk: Buffer): Promise<void> {
+  async #write(chunk: Buffer, stallMs: number): Promise<void> {
     // A link that is cut says nothing.
-    const stalled = setTimeout(() => this.#socket.destroy(), STALL_MS);
+    const stalled = setTimeout(() => this.#socket.destroy(), stallMs);
     const error = await new Promise<Error | null | undefined>((resolve) => {
       this.#socket.write(chunk, resolve);
     });
@@ -190,6 +194,13 @@ export class ImageWire implements Disposable {
         left -= chunk.length;
       }
     }
+  }
+
+  /** Says the last word: whatever still comes is of no use. */
+  end(message: ToSource): void {
+    this.#over = true;
+    this.#socket.end(`${JSON.stringify(message)}\n`);
+    this.#socket.resume();
   }
 
   [Symbol.dispose](): void {
