@@ -69,13 +69,13 @@ ${drawn.join("\n")}</svg>
 `;
 }
 
-/** The same heights, moved apart downwards where they are too near. */
+/** The same heights, moved apart upwards where they are too near: below is the axis. */
 function apart(heights: readonly number[]): number[] {
   const placed: number[] = [];
-  const order = heights.map((height, i) => ({ height, i })).sort((a, b) => a.height - b.height);
-  let last = Number.NEGATIVE_INFINITY;
+  const order = heights.map((height, i) => ({ height, i })).sort((a, b) => b.height - a.height);
+  let last = Number.POSITIVE_INFINITY;
   for (const { height, i } of order) {
-    last = Math.max(height, last + LABEL_GAP);
+    last = Math.min(height, last - LABEL_GAP);
     placed[i] = last;
   }
   return placed;
