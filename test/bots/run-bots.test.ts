@@ -86,16 +86,11 @@ describe("runBots", () => {
 
   test("finds out a room that drops, doubles and swaps messages", async () => {
     await using stage = await openStage(join(import.meta.dirname, "cheating-rooms"));
-    const enough = new AbortController();
     const { messages } = await runBots({
       ...settings,
       brokerUrl: stage.url,
       scenario: "regional",
-      durationMs: 50_000,
-      signal: enough.signal,
-      onProgress: ({ messages: { lost, duplicated, reordered } }) => {
-        if (lost > 0 && duplicated > 0 && reordered > 0) enough.abort();
-      },
+      durationMs: 8_000,
     });
     expect(messages.lost).toBeGreaterThan(0);
     expect(messages.duplicated).toBeGreaterThan(0);
