@@ -7,6 +7,7 @@ export type GroupName =
   | "failover"
   | "distributed"
   | "gateway"
+  | "in-step"
   | "memory"
   | "migrate"
   | "message-cpu"
@@ -49,6 +50,11 @@ export const GROUPS: Record<GroupName, Group> = {
   gateway: {
     about: "what a gateway adds to a round trip, its CPU per message, memory of an idle socket",
     load: async () => (await import("./gateway.js")).gateway,
+  },
+  "in-step": {
+    about:
+      "moves of a deterministic room beside ordinary ones over 230 ms: silence, and what became of inputs",
+    load: async () => (await import("./in-step.js")).inStep,
   },
   memory: {
     about: "what a room and a player cost in the broker and in a room host",

@@ -5,6 +5,7 @@ import { Room as ServerRoom } from "@colyseus/core";
 import { $refId, Decoder, Encoder, schema, t } from "@colyseus/schema";
 import { Room as ClientRoom } from "@colyseus/sdk";
 import { describe, expect, it, vi } from "vitest";
+import { RoomClock } from "../../infra/room-host/dist/colyseus/room-clock.js";
 import { digestOptions } from "../../infra/room-host/dist/colyseus/schema/full-state.js";
 
 interface InputController {
@@ -109,6 +110,23 @@ describe("contracts with pinned packages", () => {
     } finally {
       clearInterval((room as unknown as { _simulationInterval: NodeJS.Timeout })._simulationInterval);
       vi.useRealTimers();
+    }
+  });
+
+  it("@colyseus/core 0.18.17 and Node: a turn of fixed steps that is called is one step", () => {
+    const room = new ServerRoom();
+    room.clock.start();
+    const steps: [tick: number, elapsedMs: number][] = [];
+    room.setFixedTimestep(({ tick }) => void steps.push([tick, room.clock.elapsedTime]), 60);
+    const clock = new RoomClock(room);
+    clock.simulate({ stepMs: 1000 / 60, arm: () => undefined });
+    clock.driveInSteps();
+    try {
+      for (let turn = 0; turn < 200; turn++) clock.turn();
+      expect(steps.map(([tick]) => tick)).toEqual(Array.from({ length: 200 }, (_, at) => at));
+      expect(steps[2]?.[1]).toBe(1000 / 60 + 1000 / 60 + 1000 / 60);
+    } finally {
+      clearInterval((room as unknown as { _simulationInterval: NodeJS.Timeout })._simulationInterval);
     }
   });
 

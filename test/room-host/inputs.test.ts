@@ -1,11 +1,14 @@
 /**
  * Rooms with defineInput(), fixed steps and rewind buffers, the same script on bare Colyseus and here, where the room moves
- * and its host dies: no input is lost, doubled or reordered, acknowledgements and tick numbers go on.
+ * and its host dies: no input is lost, doubled or reordered, acknowledgements and tick numbers go on. A deterministic room
+ * is handed over in step.
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Transfer } from "@centroid/protocol";
 import { Client, type Room } from "@colyseus/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { assertDeterministic } from "../../infra/room-host/dist/colyseus/deterministic.js";
 import { type BareColyseus, startBareColyseus } from "../support/bare-colyseus.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 
@@ -243,5 +246,156 @@ describe("rooms with defineInput()", () => {
     await expect.poll(() => again.input.lastProcessed, { timeout: 10_000 }).toBe(7);
     expect(again.body).toMatchObject({ taken: 12, disorder: 0, held: "from the start" });
     await again.room.leave();
+  });
+});
+
+/** What a player hears and sees: messages in order, and numbers of steps, each once. */
+class Witness {
+  readonly said: string[] = [];
+  readonly ticks: number[] = [];
+
+  constructor(room: Arena) {
+    room.onMessage("said", (text: string) => void this.said.push(text));
+    room.onStateChange(({ tick }) => void this.ticks.push(tick));
+  }
+}
+
+/** Six players play and talk, `happens` goes on until it is content, and everybody has had everything. */
+async function duel(join: () => Promise<Player>, happens: () => Promise<unknown>): Promise<object> {
+  const players: Player[] = [];
+  for (let count = 0; count < 6; count++) players.push(await join());
+  const witnesses = players.map(({ room }) => new Witness(room));
+  let playing = true;
+  let said = 0;
+  const played = players.map(async (player) => {
+    while (playing) {
+      await player.play(3);
+      if (player === players[0]) player.room.send("say", `${++said}`);
+    }
+  });
+  try {
+    await happens();
+  } finally {
+    playing = false;
+    await Promise.all(played);
+  }
+  const outcomes = (await Promise.all(players.map((player) => player.settled()))) as Record<
+    string,
+    unknown
+  >[];
+  await expect
+    .poll(() => witnesses.map((witness) => witness.said.length), { timeout: 60_000 })
+    .toEqual(players.map(() => said));
+  for (const witness of witnesses) {
+    expect(witness.said).toEqual(Array.from({ length: said }, (_, at) => `${at + 1}`));
+    // A patch may come without a step, and never one with an older step.
+    expect(witness.ticks).toEqual([...witness.ticks].sort((one, other) => one - other));
+  }
+  await Promise.all(players.map(({ room }) => room.leave()));
+  return outcomes.map((outcome, at) => {
+    const { sent } = players[at]!;
+    const all = {
+      taken: sent,
+      last: sent,
+      x: sent,
+      sentCount: sent,
+      lastProcessed: sent,
+      consumedCount: sent,
+    };
+    expect(outcome).toMatchObject({ ...all, latest: { n: sent, held: "from the start" } });
+    const {
+      taken: _t,
+      last: _l,
+      x: _x,
+      sentCount: _s,
+      lastProcessed: _p,
+      consumedCount: _c,
+      ...rest
+    } = outcome;
+    return { ...rest, latest: undefined };
+  });
+}
+
+describe("a deterministic room", () => {
+  /** Moves until it has moved so: a machine that is busy may not keep up. */
+  async function moveUntil(roomId: string, done: (transfer: Transfer) => boolean): Promise<Transfer> {
+    for (;;) {
+      const transfer = await pair.move(roomId);
+      expect(transfer.stateHashAfter).toBe(transfer.stateHashBefore);
+      if (done(transfer)) return transfer;
+    }
+  }
+  const bareDuel = async (): Promise<object> => {
+    const { roomId } = await new Client(bare.url).create("duel", {});
+    return duel(
+      () => enter(new Client(bare.url), roomId),
+      () => sleep(300),
+    );
+  };
+
+  it("is handed over in step while six players play, as if it had not moved", {
+    timeout: 120_000,
+  }, async () => {
+    const roomId = await pair.create("duel");
+    const here = await duel(
+      () => enter(pair.client(), roomId),
+      async () => {
+        for (let move = 0; move < 2; move++) {
+          const { inStep, phases } = await moveUntil(roomId, (it) => it.inStep?.outcome === "taken-over");
+          expect(inStep).toMatchObject({ agreed: expect.any(Number), steps: expect.any(Number) });
+          expect(phases.map(({ phase }) => phase)).not.toContain("frozen");
+        }
+      },
+    );
+    expect(here).toEqual(await bareDuel());
+  });
+
+  it("moves as others do if it turns out to be another at the destination", {
+    timeout: 120_000,
+  }, async () => {
+    const roomId = await pair.create("duel", { throwsDice: true });
+    const here = await duel(
+      () => enter(pair.client(), roomId),
+      async () => {
+        const { inStep } = await moveUntil(roomId, (it) => JSON.stringify(it.inStep).includes("differed"));
+        expect(inStep).toMatchObject({
+          outcome: "fell-back",
+          reason: expect.stringMatching(/^state differed/),
+        });
+      },
+    );
+    expect(here).toEqual(await bareDuel());
+  });
+
+  it("moves with who joins in the middle of it", { timeout: 120_000 }, async () => {
+    const roomId = await pair.create("duel");
+    const players: Player[] = [await enter(pair.client(), roomId)];
+    const moved = pair.move(roomId);
+    players.push(await enter(pair.client(), roomId));
+    await moved;
+    for (const player of players) {
+      await player.play(5);
+      expect(await player.settled()).toMatchObject({ taken: 5, disorder: 0, pendingCount: 0 });
+    }
+    await Promise.all(players.map(({ room }) => room.leave()));
+  });
+
+  it("is refused when it is made if it cannot be", async () => {
+    await expect(pair.create("dice")).rejects.toMatchObject({
+      code: "ROOM_NOT_MOVABLE",
+      message: expect.stringContaining("step() uses Math.random"),
+    });
+    const room = (lacks: object) =>
+      ({ move: { clock: { stepMs: 20 }, inputs: { api: {} }, work: { used: false }, ...lacks } }) as never;
+    class Author {
+      step(): void {}
+    }
+    assertDeterministic(room({}), Author as never);
+    for (const [lacks, why] of [
+      [{ clock: {} }, "no fixed steps"],
+      [{ inputs: {} }, "no inputs"],
+      [{ work: { used: true } }, "workers"],
+    ] as const)
+      expect(() => assertDeterministic(room(lacks), Author as never)).toThrow(why);
   });
 });

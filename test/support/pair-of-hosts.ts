@@ -36,6 +36,8 @@ export class PairOfHosts implements AsyncDisposable {
   readonly #types = new Map<string, string>();
   /** Where players are told to go instead of a host's own address. */
   via: (address: string, hostId: HostId) => string = (address) => address;
+  /** The same for a host that brings a room. */
+  between: (address: string, hostId: HostId) => string = (address, hostId) => this.via(address, hostId);
   readonly #folder: string;
   #next = 1;
 
@@ -182,7 +184,7 @@ export class PairOfHosts implements AsyncDisposable {
       destination: {
         ...host(to),
         processId,
-        transferUrl: change.transferUrl ?? transferUrl.replace(address, this.via(address, to)),
+        transferUrl: change.transferUrl ?? transferUrl.replace(address, this.between(address, to)),
         ticket,
         addresses: change.addresses ?? { "": this.via(address, to) },
       },

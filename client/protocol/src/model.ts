@@ -198,6 +198,15 @@ export type MigrationPhase = z.infer<typeof migrationPhaseSchema>;
 /** What a machine's move was expected to take, and why it was made in this way. */
 export const predictedMoveSchema = z.object({ totalMs: z.number(), bytes: z.number(), because: z.string() });
 
+/** Of a room that declares itself deterministic: whether the destination stepped along and took over without a freeze. */
+export const inStepSchema = z.discriminatedUnion("outcome", [
+  /** So many of its steps were taken at both hosts, and its digests agreed so often. */
+  z.object({ outcome: z.literal("taken-over"), steps: z.number().int(), agreed: z.number().int() }),
+  /** The room moved by the ordinary hand-off. */
+  z.object({ outcome: z.literal("fell-back"), reason: z.string() }),
+]);
+export type InStep = z.infer<typeof inStepSchema>;
+
 /** The record of one finished migration. */
 export const receiptSchema = z.object({
   migrationId: idSchema,
@@ -229,6 +238,7 @@ export const receiptSchema = z.object({
   messagesUndone: z.number().int().optional(),
   stateHashBefore: z.string().optional(),
   stateHashAfter: z.string().optional(),
+  inStep: inStepSchema.optional(),
   /** Of a `restore`: how old the checkpoint was when the host's loss was noticed; at most this is undone. */
   checkpointAgeMs: z.number().optional(),
 });

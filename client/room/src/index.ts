@@ -42,6 +42,12 @@ export interface RoomMarks {
   /** The room keeps a warm standby on the second-best host; its host's death costs its players a blink. */
   replicated?: boolean;
   /**
+   * The same steps with the same inputs in the same order give the same room: it uses no random numbers and no time but
+   * that of its steps and its clock, and does nothing outside of itself. Such a room moves without a freeze. It needs
+   * `setFixedTimestep()` and `defineInput()`.
+   */
+  deterministic?: boolean;
+  /**
    * What its heavy work is expected to cost in all, on a core of the reference machine, until that has been measured. The
    * room runs where network, queue and work together take least.
    */

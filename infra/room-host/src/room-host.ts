@@ -16,8 +16,9 @@ import {
 import { CloseCode } from "@colyseus/core";
 import { type Checkpoint, decodeCheckpoint } from "./checkpoint/checkpoint.js";
 import { RestoredRoom } from "./checkpoint/restored-room.js";
+import { assertDeterministic } from "./colyseus/deterministic.js";
 import { listing } from "./colyseus/listing.js";
-import { type MovableRoom, movableClients } from "./colyseus/movable-room.js";
+import { isDeterministic, type MovableRoom, movableClients } from "./colyseus/movable-room.js";
 import { deliver } from "./colyseus/operator-message.js";
 import {
   type Auth,
@@ -244,6 +245,7 @@ export class RoomHost {
         if (this.#rooms.get(made.roomId) !== undefined) return made;
         try {
           made.move.snapshot.assertHooks();
+          if (isDeterministic(made)) assertDeterministic(made, klass);
         } catch (cause) {
           await disposeRoom(made);
           throw cause;

@@ -4,6 +4,7 @@ import { operatorMessageSchema } from "../api.js";
 import {
   carrierKindSchema,
   idSchema,
+  inStepSchema,
   latitudeSchema,
   longitudeSchema,
   mechanismSchema,
@@ -176,6 +177,7 @@ export const transferSchema = z.object({
   predicted: predictedMoveSchema.optional(),
   stateHashBefore: z.string().optional(),
   stateHashAfter: z.string().optional(),
+  inStep: inStepSchema.optional(),
 });
 export type Transfer = z.infer<typeof transferSchema>;
 

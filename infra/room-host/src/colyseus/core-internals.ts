@@ -24,6 +24,8 @@ export interface RoomInternals extends MoveHooks {
   _reservedSeatTimeouts: Record<string, NodeJS.Timeout>;
   _reconnections: Record<string, [sessionId: string, deferred: unknown]>;
   _autoDisposeTimeout: NodeJS.Timeout | undefined;
+  /** The timer of the simulation, and what it calls at each of its turns (Node's own field). */
+  _simulationInterval: (NodeJS.Timeout & { _onTimeout(): void }) | undefined;
   _inputController: InputController | undefined;
   /** Asked once, when the time stamps of inputs are settled. */
   _timelineMode(): InputTimeline | undefined;

@@ -46,6 +46,13 @@ export class InputBacklog {
     clock.catchUp(() => this.#extraSteps());
   }
 
+  /** Nothing is owed any more, if nothing waits. @returns false if something does */
+  endIdle(): boolean {
+    if (this.#queues.size > 0) return false;
+    this.#end();
+    return true;
+  }
+
   /** A frame of a client reaches the room, now or when there is room for it. */
   take(client: MovableClient, frame: Buffer, deliver: Deliver): void {
     const queue = this.#queues.get(client);

@@ -17,6 +17,8 @@ import { type PresenceBus, roomPresence } from "./room-presence.js";
 import { RoomTravel } from "./room-travel.js";
 
 export const isReplicated = (room: Room): boolean => (room.constructor as RoomMarks).replicated === true;
+export const isDeterministic = (room: Room): boolean =>
+  (room.constructor as RoomMarks).deterministic === true;
 
 type RoomClass = new () => Room;
 /** Colyseus' default for setFixedTimestep (1000 / 16.6 ms, rounded). */
@@ -58,6 +60,7 @@ export function movable(
         bus,
         this.move.heard,
         (run) => this.move.events.once("dispose", run),
+        () => !this.move.follows,
         (topic, callback) => this.move.setUp.add({ kind: "subscription", name: topic }, callback),
       );
       // Colyseus gives it one of this process when the room is made.

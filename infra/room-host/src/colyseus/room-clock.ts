@@ -23,6 +23,9 @@ export class RoomClock {
   #simulation: Simulation | undefined;
   #mayRun: () => boolean = () => true;
   #held = false;
+  /** Who drives the room from outside, while it is held, goes on now. */
+  #driving = 0;
+  #inStep = false;
   readonly #resumed = new Set<() => void>();
   /** Asked at each turn of fixed steps, while something is to be caught up with: steps wanted beside the one that is due. */
   #extraSteps: (() => number) | undefined;
@@ -55,7 +58,63 @@ export class RoomClock {
 
   /** True if the room may not take its next step. */
   standsStill(): boolean {
-    return this.#held || !this.#mayRun();
+    return this.#driving === 0 && (this.#held || !this.#mayRun());
+  }
+
+  get mayRun(): boolean {
+    return this.#mayRun();
+  }
+
+  /** Held, and driven step by step from outside until it is resumed. */
+  get inStep(): boolean {
+    return this.#inStep;
+  }
+
+  /** Holds the room, to be driven from outside: its steps begin anew with what had passed of the next one. */
+  driveInSteps(): void {
+    const { tick, passedMs } = this.steps;
+    this.hold();
+    this.#inStep = true;
+    this.#simulation?.arm();
+    this.steps.begun(tick, passedMs);
+  }
+
+  /** What the room does in here it does as if it were not held. */
+  drive<T>(run: () => T): T {
+    this.#driving++;
+    try {
+      return run();
+    } finally {
+      this.#driving--;
+    }
+  }
+
+  /** One turn of the simulation's timer, in which one whole step has passed: of more, rounding might leave one over. */
+  turn(): void {
+    const { clock } = this.#room;
+    const { _simulationInterval: simulation } = internals(this.#room);
+    const passedMs = this.stepMs ?? 0;
+    const held = clock.tick;
+    clock.tick = () => {
+      Reflect.deleteProperty(clock, "tick");
+      const inside = clock as unknown as { now: () => number };
+      const { now } = inside;
+      // By what is on it, and not by a difference of large numbers: it has to be the same everywhere.
+      inside.now = () => passedMs;
+      clock.currentTime = 0;
+      try {
+        clock.tick();
+      } finally {
+        inside.now = now;
+        clock.currentTime = now();
+        clock.tick = held;
+      }
+    };
+    try {
+      this.drive(() => simulation?._onTimeout());
+    } finally {
+      clock.tick = held;
+    }
   }
 
   export(): ClockRecord {
@@ -90,6 +149,7 @@ export class RoomClock {
   resume(firstTickInMs?: number): void {
     const { clock } = this.#room;
     this.#held = false;
+    this.#inStep = false;
     this.#tickWhole();
     clock.currentTime = (clock as unknown as { now(): number }).now();
     for (const listener of this.#resumed) listener();

@@ -46,6 +46,8 @@ export class RoomMove {
   readonly resources: RoomResources;
   readonly #toldOfClass: Set<string>;
 
+  /** Another host runs the room, and this one does the same after it. */
+  follows = false;
   #created = false;
   #epoch = 0;
   #notice: (line: string) => void = () => undefined;
@@ -139,7 +141,9 @@ export class RoomMove {
     const onLeave = room._onLeave.bind(room, client.asClient());
     client.ref.onleave = onLeave;
     client.ref.once("close", onLeave);
-    const deliver = room._onMessage.bind(room, client.asClient());
+    const onMessage = room._onMessage.bind(room, client.asClient());
+    const deliver = (frame: Buffer): void =>
+      this.clock.inStep ? this.clock.drive(() => onMessage(frame)) : onMessage(frame);
     client.ref.on("message", (frame: Buffer) => this.backlog.take(client, frame, deliver));
     client.ref.once("close", () => this.backlog.forget(client));
   }

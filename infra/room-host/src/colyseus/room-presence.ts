@@ -143,12 +143,14 @@ export class HeardMessages {
 
 /**
  * @param onEnd runs its argument when the room has ended here
+ * @param speaks false while another host runs the room and this one only follows it
  * @param onSubscribe the callback to call in place of this one, and what to do when it is taken back
  */
 export function roomPresence(
   bus: PresenceBus,
   messages: HeardMessages,
   onEnd: (run: () => void) => void,
+  speaks: () => boolean,
   onSubscribe: (
     topic: string,
     callback: Callback,
@@ -179,7 +181,7 @@ export function roomPresence(
       return presence;
     },
     publish(topic: string, data: unknown) {
-      bus.publish(topic, data);
+      if (speaks()) bus.publish(topic, data);
       return presence;
     },
     async channels() {

@@ -107,6 +107,11 @@ export class RoomWork implements HostWorkers {
     }
   }
 
+  /** The room has asked for threads. */
+  get used(): boolean {
+    return this.#leases.length > 0;
+  }
+
   /** Measured, else as its class declares it; undefined of a room that has no workers and declares nothing. */
   get report(): MeasuredWork | undefined {
     const measured = this.#meter.measured();

@@ -66,7 +66,10 @@ export class StateComparison implements Disposable {
   /** The client's copy is not what the room has. */
   diverged(client: MovableClient, { number, nodes }: Extract<ClientControl, { type: "diverged" }>): void {
     const compared = this.#last;
+    const { room, notice, onDiverged } = this.#options;
     const reading = this.#read();
+    // On its way to another host it says nothing that is not counted there.
+    if (room.move.clock.held) return;
     // Too late to say where, or it is away by now.
     if (compared?.number !== number || reading === undefined || !this.#compares(client)) return;
     const { encoder, options } = reading;
@@ -79,7 +82,6 @@ export class StateComparison implements Disposable {
     const before = this.#healed.get(client);
     if (before !== undefined && [...differing].every((refId) => before.has(refId))) return;
     this.#healed.set(client, new Set([...(before ?? []), ...differing]));
-    const { room, notice, onDiverged } = this.#options;
     const named = pathsOf(encoder.state, differing, options);
     const where = named.slice(0, MAX_NAMED).join(", ") || "a node that is not among its first";
     const more = named.length > MAX_NAMED ? ` and ${named.length - MAX_NAMED} more` : "";

@@ -10,8 +10,9 @@ import {
 } from "./handoff-wire.js";
 
 /** What the destination says on its own accord. */
-export type Unasked = Extract<FromDestination, { type: "attached" | "replay" }>;
-type Awaited = Exclude<FromDestination["type"], "attached" | "replay" | "refused">;
+export type Unasked = Extract<FromDestination, { type: UnaskedType }>;
+type UnaskedType = "attached" | "replay" | "agreed" | "differs";
+type Awaited = Exclude<FromDestination["type"], UnaskedType | "refused">;
 type AwaitedMessage = Extract<FromDestination, { type: Awaited }>;
 
 export interface DestinationLineOptions {
@@ -136,6 +137,8 @@ export class DestinationLine {
     switch (message.type) {
       case "attached":
       case "replay":
+      case "agreed":
+      case "differs":
         this.#options.onUnasked(message);
         return;
       case "refused":

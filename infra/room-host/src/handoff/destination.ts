@@ -7,9 +7,12 @@ import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import type { SessionRecord } from "../colyseus/room-record.js";
+import type { StepFollower } from "../in-step/follower.js";
 import { CLOSE_FRAME } from "../sessions/session-link.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 import { ReceivedState } from "../transfer/received-state.js";
+import { digestRoom, type RoomDigest } from "../transfer/room-digest.js";
+import { followRoom } from "./follow-room.js";
 import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./handoff-wire.js";
 
 /** A player who has not connected here this long after the switch has lost its connection. */
@@ -41,9 +44,19 @@ export interface DestinationOptions {
   now: () => number;
 }
 
+type Following = Extract<State, { name: "following" }>;
+type StepEvents = Extract<FromSource, { type: "log" }>["events"];
 type State =
   | { name: "waiting" }
   | { name: "building"; room: MovableRoom; received: ReceivedState }
+  /** What drives the room at its source is done here after it. */
+  | {
+      name: "following";
+      room: MovableRoom;
+      clients: Map<string, MovableClient>;
+      sessions: readonly SessionRecord[];
+      follower: StepFollower<RoomDigest>;
+    }
   | { name: "owner"; room: MovableRoom; clients: Map<string, MovableClient> }
   | { name: "ended" };
 
@@ -105,8 +118,9 @@ export class HandoffDestination {
         this.#end(CentroidError.from(cause));
         return;
       }
+      const arrivedAtMs = this.#options.now();
       this.#work = this.#work
-        .then(() => this.#handle(message, this.#options.now()))
+        .then(() => this.#handle(message, arrivedAtMs))
         .catch((cause: unknown) => this.#refuse(cause));
     });
     socket.onClose(() => {
@@ -178,7 +192,9 @@ export class HandoffDestination {
     if (state.name === "ended") return;
     switch (message.type) {
       case "begin": {
-        if (state.name !== "waiting") throw new CentroidError("FRAME_INVALID", "begin twice");
+        // The source has given up that it follows.
+        if (state.name === "following") this.#unfollow(state);
+        else if (state.name !== "waiting") throw new CentroidError("FRAME_INVALID", "begin twice");
         const room = await this.#options.createRoom(message.options);
         room.move.clock.hold();
         room.autoDispose = false;
@@ -217,6 +233,16 @@ export class HandoffDestination {
         if (state.name !== "building") throw new CentroidError("FRAME_INVALID", "freeze before begin");
         await this.#take(state, message, arrivedAtMs);
         return;
+      case "follow":
+        if (state.name !== "building") throw new CentroidError("FRAME_INVALID", "follow before begin");
+        await this.#follow(state, message);
+        return;
+      case "log":
+        if (state.name === "following") await this.#followed(state, message.events);
+        return;
+      case "take-over":
+        if (state.name === "following") await this.#takeOver(state, message, arrivedAtMs);
+        return;
       case "replayed":
         this.#replayed(message.sessionId, message.frames);
         return;
@@ -248,13 +274,36 @@ export class HandoffDestination {
     message: Extract<FromSource, { type: "freeze" }>,
     arrivedAtMs: number,
   ): Promise<void> {
-    const { room, received } = state;
-    // A broker that has lost this host may have given the room to a third by the time it is here.
-    if (!this.#options.mayRun())
-      throw new CentroidError(
-        "ROOM_ERROR",
-        "the destination has lost contact with every broker; move the room later",
-      );
+    const { room } = state;
+    this.#assertMayRun();
+    const { clients, stateHash } = await this.#complete(state, message);
+    if (this.state === "ended") return;
+    this.#own(room, clients, message.room.sessions, stateHash);
+    const patchRateMs = room.patchRate ?? 0;
+    const stoodStillMs = message.sinceTickMs + this.#options.now() - arrivedAtMs;
+    room.move.backlog.begin(stoodStillMs);
+    room.move.clock.resume(patchRateMs - stoodStillMs);
+    this.#options.onResumed(room);
+    for (const session of message.room.sessions) {
+      const client = clients.get(session.sessionId);
+      if (client !== undefined && session.dropped) room.move.dropAgain(client, session);
+    }
+  }
+
+  /** A broker that has lost this host may have given the room to a third by the time it is here. */
+  #assertMayRun(): void {
+    if (this.#options.mayRun()) return;
+    throw new CentroidError(
+      "ROOM_ERROR",
+      "the destination has lost contact with every broker; move the room later",
+    );
+  }
+
+  /** Puts what was missing in place. @throws CentroidError */
+  async #complete(
+    { room, received }: Extract<State, { name: "building" }>,
+    message: Extract<FromSource, { type: "freeze" | "follow" }>,
+  ): Promise<{ clients: Map<string, MovableClient>; stateHash: string }> {
     const stateHash = received.finish(message);
     if (stateHash !== message.stateHash)
       throw new CentroidError(
@@ -264,29 +313,29 @@ export class HandoffDestination {
     this.#options.onSessions([...message.room.sessions, ...message.room.seats]);
     const clients = await room.move.snapshot.import(message.room);
     room.move.snapshot.assertWhole(message.room);
-    if (this.state === "ended") return;
+    return { clients, stateHash };
+  }
+
+  /** From here on the room is this host's. */
+  #own(
+    room: MovableRoom,
+    clients: Map<string, MovableClient>,
+    sessions: readonly SessionRecord[],
+    stateHash: string,
+  ): void {
     clearTimeout(this.#deadline);
     this.#state = { name: "owner", room, clients };
     this.#send({ type: "accepted", stateHash });
     for (const client of clients.values()) {
       this.#counters.set(client.sessionId, { sent: client.link.sent, received: client.link.received });
     }
-    this.#options.onOwned(room, clients, this.#awaited(message.room.sessions, room, clients));
+    this.#options.onOwned(room, clients, this.#awaited(sessions, room, clients));
     const arrivals = [...this.#arrivals];
     this.#arrivals.clear();
     for (const [sessionId, arrival] of arrivals) {
       const client = clients.get(sessionId);
-      if (client === undefined) arrival.socket.close(CLOSE_NORMAL, "left");
+      if (client === undefined || client.link.closed) arrival.socket.close(CLOSE_NORMAL, "left");
       else this.#connect(client, arrival);
-    }
-    const patchRateMs = room.patchRate ?? 0;
-    const stoodStillMs = message.sinceTickMs + this.#options.now() - arrivedAtMs;
-    room.move.backlog.begin(stoodStillMs);
-    room.move.clock.resume(patchRateMs - stoodStillMs);
-    this.#options.onResumed(room);
-    for (const session of message.room.sessions) {
-      const client = clients.get(session.sessionId);
-      if (client !== undefined && session.dropped) room.move.dropAgain(client, session);
     }
     setTimeout(() => {
       for (const client of clients.values())
@@ -297,6 +346,59 @@ export class HandoffDestination {
         )
           client.link.abandon();
     }, ATTACH_GRACE_MS).unref();
+  }
+
+  /** The room is whole here and goes on at its source: it does the same here, a little later. */
+  async #follow(
+    state: Extract<State, { name: "building" }>,
+    message: Extract<FromSource, { type: "follow" }>,
+  ): Promise<void> {
+    const { room } = state;
+    const { clients } = await this.#complete(state, message);
+    if (this.state === "ended") return;
+    room.move.follows = true;
+    for (const { link } of clients.values()) link.mirrors = true;
+    const follower = followRoom(room, (number) => this.#send({ type: "agreed", number }));
+    this.#state = { name: "following", room, clients, sessions: message.room.sessions, follower };
+  }
+
+  /** @returns false if the room is another here, and given up */
+  async #followed(state: Following, events: StepEvents): Promise<boolean> {
+    const difference = await state.follower.follow(events);
+    if (difference === undefined) return this.state === "following";
+    if (this.state === "following") {
+      this.#unfollow(state);
+      this.#send({ type: "differs", ...difference });
+    }
+    return false;
+  }
+
+  #unfollow({ room }: Following): void {
+    this.#state = { name: "waiting" };
+    room.move.release();
+  }
+
+  async #takeOver(
+    state: Following,
+    { events, dueInMs, withoutInputMs }: Extract<FromSource, { type: "take-over" }>,
+    arrivedAtMs: number,
+  ): Promise<void> {
+    const { room, clients, sessions } = state;
+    this.#assertMayRun();
+    if (!(await this.#followed(state, events))) return;
+    const { state: stateHash } = digestRoom(room);
+    room.move.follows = false;
+    for (const { link } of clients.values()) link.mirrors = false;
+    this.#own(room, clients, sessions, stateHash);
+    const resume = (): void => {
+      const lateMs = Math.max(0, this.#options.now() - arrivedAtMs - dueInMs);
+      room.move.backlog.begin(withoutInputMs + lateMs);
+      room.move.clock.resume((room.patchRate ?? 0) - lateMs);
+      this.#options.onResumed(room);
+    };
+    const waitMs = arrivedAtMs + dueInMs - this.#options.now();
+    if (waitMs > 0) setTimeout(resume, waitMs);
+    else resume();
   }
 
   /** Players who were still to come back when the room left: they are waited for here. */
@@ -386,7 +488,7 @@ export class HandoffDestination {
     clearTimeout(this.#deadline);
     if (state.name === "ended" || state.name === "owner") return;
     this.#state = { name: "ended" };
-    if (state.name === "building") state.room.move.release();
+    if (state.name === "building" || state.name === "following") state.room.move.release();
     for (const { socket } of this.#arrivals.values())
       socket.close(CLOSE_CANCELLED, "the move was called off");
     this.#arrivals.clear();

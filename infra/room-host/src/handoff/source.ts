@@ -10,17 +10,20 @@ import {
   CentroidError,
   CLOSE_ROOM_MOVED,
   type Destination,
+  type InStep,
   type MigrationPhase,
   type Transfer,
 } from "@centroid/protocol";
+import { whyNotInStep } from "../colyseus/lockstep.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
-import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
+import { isDeterministic, type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
 import { playerUrl } from "../sessions/player-url.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 import { StateCopy } from "../transfer/state-copy.js";
 import { DestinationLine, type Unasked } from "./destination-line.js";
 import { forwardStockClient } from "./forward.js";
+import { HandOverInStep, type Hashes } from "./hand-over-in-step.js";
 
 /** The first pass yields to the room after this long, so that players notice nothing. */
 const COPY_SLICE_MS = 1.5;
@@ -63,9 +66,11 @@ export class HandoffSource {
   readonly #tickets = new Map<string, string>();
   readonly #attached = new Set<string>();
   readonly #phases: Transfer["phases"] = [];
-  readonly #copied: StateCopy;
+  #copied: StateCopy;
   readonly #moved = new Map<string, MovableClient>();
   readonly #line: DestinationLine;
+  /** Of a deterministic room, while the destination steps along. */
+  #handOver: HandOverInStep | undefined;
   /** Wakes whoever waits for players to arrive. */
   #attachedChanged: (() => void) | undefined;
   #rounds = 0;
@@ -83,7 +88,10 @@ export class HandoffSource {
       deadlineMs,
       now,
       onUnasked: (message) => this.#hear(message),
-      onFailed: () => this.#attachedChanged?.(),
+      onFailed: () => {
+        this.#attachedChanged?.();
+        this.#handOver?.fail();
+      },
     });
   }
 
@@ -117,15 +125,16 @@ export class HandoffSource {
       await this.#playersConnected();
       await this.#copyDirty();
       await this.#untilQuiet();
-      const accepted = await this.#freeze();
+      const handedOver = isDeterministic(room) ? await this.#handOverInStep() : undefined;
+      const hashes = handedOver?.hashes ?? (await this.#freeze());
       this.#phase("releasing");
       this.release();
       return {
         bytes: this.#line.bytes,
         rounds: this.#rounds,
         phases: this.#endPhase(),
-        stateHashBefore: this.#copied.hash,
-        stateHashAfter: accepted,
+        ...hashes,
+        ...(handedOver !== undefined && { inStep: handedOver.inStep }),
       };
     } catch (cause) {
       const error = CentroidError.from(cause);
@@ -145,6 +154,7 @@ export class HandoffSource {
     const wasHeld = this.#options.room.move.clock.held;
     this.#state = { name: "rolled-back" };
     this.#line.settle();
+    this.#handOver?.end();
     this.#unwatch();
     this.#line.trySend({ type: "abort" });
     this.#line.close();
@@ -164,6 +174,7 @@ export class HandoffSource {
     if (this.#state.name === "released" || this.#state.name === "rolled-back") return;
     this.#state = { name: "released" };
     this.#line.settle();
+    this.#handOver?.end();
     this.#unwatch();
     const sockets: ServerSocket[] = [];
     for (const client of movableClients(this.#options.room)) {
@@ -319,8 +330,45 @@ export class HandoffSource {
     } while (room.move.activity.busy);
   }
 
+  /**
+   * The destination steps along and takes over at an agreed step.
+   * @returns why not, if it does not: then the room goes on here as before
+   */
+  async #handOverInStep(): Promise<{ inStep: InStep; hashes?: Hashes }> {
+    const { room, now, migrationId, epoch } = this.#options;
+    const reason = whyNotInStep(room);
+    if (reason !== undefined) return { inStep: { outcome: "fell-back", reason } };
+    const handOver = new HandOverInStep({
+      ...{ room, now, migrationId, epoch, line: this.#line, copied: this.#copied },
+      onHandingOver: () => {
+        this.#phase("switching");
+        this.#state = { name: "frozen" };
+      },
+    });
+    this.#handOver = handOver;
+    const inStep = await handOver.run();
+    this.#line.check();
+    this.#handOver = undefined;
+    if (inStep.outcome === "taken-over") return { inStep, hashes: handOver.hashes };
+    this.#state = { name: "copying" };
+    await this.#copyAgain();
+    return { inStep };
+  }
+
+  /** From the beginning, for a destination that has given up what it had. */
+  async #copyAgain(): Promise<void> {
+    this.#copied[Symbol.dispose]();
+    this.#copied = new StateCopy(this.#options.room);
+    this.#phase("copying");
+    this.#line.send({ type: "begin", options: this.#options.options, hasState: this.#copied.hasState });
+    await this.#line.receive("ready");
+    await this.#copy();
+    await this.#copyDirty();
+    await this.#untilQuiet();
+  }
+
   /** Everything in here up to the send is one synchronous step: no message and no tick can come between. */
-  async #freeze(): Promise<string> {
+  async #freeze(): Promise<Hashes> {
     const { room } = this.#options;
     room.broadcastPatch();
     this.#copied.assertCurrent();
@@ -350,7 +398,7 @@ export class HandoffSource {
     }
     this.#phase("switching");
     const accepted = await this.#line.receive("accepted");
-    return accepted.stateHash;
+    return { stateHashBefore: this.#copied.hash, stateHashAfter: accepted.stateHash };
   }
 
   #hear(message: Unasked): void {
@@ -365,6 +413,12 @@ export class HandoffSource {
         this.#line.trySend({ type: "replayed", sessionId: message.sessionId, frames });
         return;
       }
+      case "agreed":
+        this.#handOver?.agreed(message.number);
+        return;
+      case "differs":
+        this.#handOver?.differs(message);
+        return;
       default: {
         const never: never = message;
         throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);

@@ -58,6 +58,8 @@ export class SessionLink extends EventEmitter {
   /** Until the client has said something on this socket it may not have got it: its next one brings all of this again. */
   #unproven: { frames: Uint8Array[]; bytes: number; onBroken: () => void } | undefined;
   #closed = false;
+  /** While another host says the same to the client. */
+  #mirrors = false;
   /** Confirmed to the client so far. */
   #confirmed = 0;
 
@@ -137,6 +139,7 @@ export class SessionLink extends EventEmitter {
   send(frame: Uint8Array): void {
     if (this.#closed) return;
     this.sent++;
+    if (this.#mirrors) return;
     if (this.#retained !== undefined) this.#retained.push(Buffer.from(frame));
     this.#unconfirmed?.push(frame);
     if (this.#unproven !== undefined) {
@@ -153,6 +156,16 @@ export class SessionLink extends EventEmitter {
     this.#heldBytes += frame.byteLength;
     if (this.#heldBytes > MAX_HELD_BYTES) this.#end(CLOSE_ABNORMAL);
     else this.#held.push(Buffer.from(frame));
+  }
+
+  /** Frames are only counted while it is on: another host, which does the same, says them. */
+  set mirrors(on: boolean) {
+    this.#mirrors = on;
+  }
+
+  /** A data frame that the client has said at another host. */
+  mirror(frame: Buffer): void {
+    this.#deliver(frame);
   }
 
   /** Frames that were counted before, over the socket of now. */

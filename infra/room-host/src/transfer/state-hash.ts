@@ -37,12 +37,21 @@ export class StateHash {
   }
 
   toString(): string {
-    return this.#high.toString(16).padStart(8, "0") + this.#low.toString(16).padStart(8, "0");
+    return hexOf(this.#low, this.#high);
   }
 }
 
-function hashNode(record: NodeRecord): readonly [number, number] {
-  const bytes = packr.pack(record);
+const hexOf = (low: number, high: number): string =>
+  high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
+
+/** Of anything that is bytes already. */
+export function hashBytes(bytes: Uint8Array): string {
+  return hexOf(...hashOf(bytes));
+}
+
+const hashNode = (record: NodeRecord): readonly [number, number] => hashOf(packr.pack(record));
+
+function hashOf(bytes: Uint8Array): readonly [number, number] {
   let low = FNV_OFFSET;
   let high = SECOND_OFFSET;
   for (let index = 0; index < bytes.length; index++) {

@@ -130,6 +130,7 @@ export class Migration {
       ...freeze,
       ...(transfer?.stateHashBefore !== undefined && { stateHashBefore: transfer.stateHashBefore }),
       ...(transfer?.stateHashAfter !== undefined && { stateHashAfter: transfer.stateHashAfter }),
+      ...(transfer?.inStep !== undefined && { inStep: transfer.inStep }),
     };
   }
 }

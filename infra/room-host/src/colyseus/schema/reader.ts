@@ -32,16 +32,23 @@ import type { FieldValue, NodeRecord } from "./records.js";
 
 export class StateReader {
   readonly #root: Root;
+  readonly #state: Ref;
   readonly #context: TypeContext;
   readonly #fields = new FieldsOfClasses();
 
   constructor(encoder: Encoder) {
     this.#root = encoder.root;
+    this.#state = encoder.state as unknown as Ref;
     this.#context = encoder.context;
   }
 
   refIds(): number[] {
     return Object.keys(this.#root.changeTrees).map(Number);
+  }
+
+  /** Where the state begins. */
+  get rootRefId(): number {
+    return refIdOf(this.#state);
   }
 
   has(refId: number): boolean {
