@@ -10,7 +10,7 @@ import {
 import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
 import { MovableClient } from "../colyseus/movable-client.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
-import type { Returning } from "../handoff/destination.js";
+import type { Returning } from "../handoff/arriving-players.js";
 import type { Hosted } from "../rooms/hosted.js";
 import type { HostedRooms } from "../rooms/hosted-rooms.js";
 import type { StandbyManager } from "../rooms/standby-manager.js";

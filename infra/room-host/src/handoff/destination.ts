@@ -2,24 +2,21 @@
  * The side of a hand-off that gets the room: builds it passive under the same id, applies what the source
  * copies, and runs it from the moment the rest has arrived and its hash agrees.
  */
-import { CentroidError, type ClientControl, decodeClientControl, isControl } from "@centroid/protocol";
+import { CentroidError } from "@centroid/protocol";
 import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
-import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
+import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { SessionRecord } from "../colyseus/room-record.js";
 import type { StepFollower } from "../in-step/follower.js";
-import { CLOSE_FRAME } from "../sessions/session-link.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 import { ReceivedState } from "../transfer/received-state.js";
 import { digestRoom, type RoomDigest } from "../transfer/room-digest.js";
+import { ArrivingPlayers, CLOSE_CANCELLED, type Returning } from "./arriving-players.js";
 import { followRoom } from "./follow-room.js";
 import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./handoff-wire.js";
 
-/** A player who has not connected here this long after the switch has lost its connection. */
-const ATTACH_GRACE_MS = 10_000;
-/** WebSocket codes: normal end, and ours for a player whose move was called off. */
+/** WebSocket's code of a normal end. */
 const CLOSE_NORMAL = 1000;
-const CLOSE_CANCELLED = 4013;
 
 export interface DestinationOptions {
   migrationId: string;
@@ -60,37 +57,27 @@ type State =
   | { name: "owner"; room: MovableRoom; clients: Map<string, MovableClient> }
   | { name: "ended" };
 
-interface Arrival {
-  socket: ServerSocket;
-  /** Frames it has, if its old connection broke before the end. */
-  replayFrom: number | undefined;
-}
-
-/** A player who comes back without the ticket of a move, which it was never told. */
-export interface Returning {
-  sessionId: string;
-  /** By which its host knows it again. */
-  token: string;
-  /** Data frames that it has had, if its old connection brings no more. */
-  received: number | undefined;
-}
-
 export class HandoffDestination {
   readonly #options: DestinationOptions;
-  readonly #tickets = new Map<string, string>();
-  readonly #arrivals = new Map<string, Arrival>();
-  /** Players who have asked for what their old connection lost. */
-  readonly #asked = new Set<string>();
-  /** Those among them whom the source has not answered. */
-  readonly #unanswered = new Set<string>();
+  readonly #players: ArrivingPlayers;
   #state: State = { name: "waiting" };
   readonly #deadline: NodeJS.Timeout;
   #source: ServerSocket | undefined;
   #work: Promise<void> = Promise.resolve();
-  #counters = new Map<string, { sent: number; received: number }>();
 
   constructor(options: DestinationOptions) {
     this.#options = options;
+    const { migrationId, epoch } = options;
+    this.#players = new ArrivingPlayers({
+      migrationId,
+      epoch,
+      onAttached: (sessionId) => this.#send({ type: "attached", sessionId }),
+      askSource: (sessionId, received) => {
+        if (this.#source === undefined) return false;
+        this.#send({ type: "replay", sessionId, received });
+        return true;
+      },
+    });
     this.#deadline = setTimeout(
       () => this.#end(new CentroidError("MIGRATION_TIMEOUT", "the source did not bring the room in time")),
       options.deadlineMs,
@@ -126,7 +113,7 @@ export class HandoffDestination {
     socket.onClose(() => {
       this.#source = undefined;
       this.#work = this.#work.then(() => {
-        if (this.#state.name === "owner") this.#nothingMore();
+        if (this.#state.name === "owner") this.#players.nothingMore();
         else this.#end(new CentroidError("HOST_LOST", "the source went away before the switch"));
       });
     });
@@ -134,39 +121,12 @@ export class HandoffDestination {
 
   /** A player's socket with the ticket from its invitation. False if it is not expected here. */
   acceptPlayer(socket: ServerSocket, sessionId: string, ticket: string): boolean {
-    if (this.#tickets.get(sessionId) !== ticket || this.#state.name === "ended") return false;
-    if (this.#state.name === "owner") {
-      const client = this.#state.clients.get(sessionId);
-      if (client === undefined || client.link.closed || client.link.connected) return false;
-      this.#connect(client, { socket, replayFrom: undefined });
-      return true;
-    }
-    const arrival: Arrival = { socket, replayFrom: undefined };
-    this.#arrivals.get(sessionId)?.socket.close(CLOSE_CANCELLED, "another connection took over");
-    this.#arrivals.set(sessionId, arrival);
-    socket.onMessage((frame) => this.#early(arrival, frame));
-    socket.onClose(() => {
-      if (this.#arrivals.get(sessionId) === arrival) this.#arrivals.delete(sessionId);
-    });
-    this.#send({ type: "attached", sessionId });
-    return true;
+    return this.#state.name !== "ended" && this.#players.accept(socket, sessionId, ticket);
   }
 
   /** A player whose gateway was lost with the invitation. False if it is not expected here. */
-  acceptReturn(socket: ServerSocket, { sessionId, token, received }: Returning): boolean {
-    const client = this.#state.name === "owner" ? this.#state.clients.get(sessionId) : undefined;
-    if (received === undefined || client === undefined || client.reconnectionToken !== token) return false;
-    const { link } = client;
-    if (link.closed || link.connected || this.#asked.has(sessionId)) return false;
-    // One whose connection had broken before the room left is away here, too: nothing it says would reach the room.
-    if (this.#isAway(client)) return false;
-    const sent = this.#counters.get(sessionId)?.sent ?? link.sent;
-    this.#connect(client, { socket, replayFrom: received < sent ? received : undefined });
-    return true;
-  }
-
-  #isAway(client: MovableClient): boolean {
-    return this.#state.name === "owner" && !movableClients(this.#state.room).includes(client);
+  acceptReturn(socket: ServerSocket, returning: Returning): boolean {
+    return this.#players.acceptReturn(socket, returning);
   }
 
   /** @returns false if the room already runs here. */
@@ -174,17 +134,6 @@ export class HandoffDestination {
     if (this.#state.name === "owner") return false;
     this.#end(new CentroidError("MIGRATION_FAILED", "the move was called off"));
     return true;
-  }
-
-  /** Before the switch a player may only say that its old connection broke. */
-  #early(arrival: Arrival, frame: Buffer): void {
-    try {
-      if (!isControl(frame)) throw new CentroidError("FRAME_INVALID", "data before the switch");
-      const message = decodeClientControl(frame);
-      if (message.type === "replay") arrival.replayFrom = message.received;
-    } catch {
-      arrival.socket.close(CLOSE_FRAME, "invalid frame");
-    }
   }
 
   async #handle(message: FromSource, arrivedAtMs: number): Promise<void> {
@@ -215,11 +164,10 @@ export class HandoffDestination {
         return;
       }
       case "invite":
-        for (const { sessionId, ticket } of message.invitations) this.#tickets.set(sessionId, ticket);
+        this.#players.invite(message.invitations);
         return;
       case "uninvite":
-        this.#tickets.delete(message.sessionId);
-        this.#arrivals.get(message.sessionId)?.socket.close(CLOSE_NORMAL, "left");
+        this.#players.uninvite(message.sessionId);
         return;
       case "nodes":
         if (state.name === "building") state.received.write(message.nodes);
@@ -244,7 +192,7 @@ export class HandoffDestination {
         if (state.name === "following") await this.#takeOver(state, message, arrivedAtMs);
         return;
       case "replayed":
-        this.#replayed(message.sessionId, message.frames);
+        this.#players.replayed(message.sessionId, message.frames);
         return;
       case "released":
         return;
@@ -326,26 +274,9 @@ export class HandoffDestination {
     clearTimeout(this.#deadline);
     this.#state = { name: "owner", room, clients };
     this.#send({ type: "accepted", stateHash });
-    for (const client of clients.values()) {
-      this.#counters.set(client.sessionId, { sent: client.link.sent, received: client.link.received });
-    }
+    this.#players.count(clients);
     this.#options.onOwned(room, clients, this.#awaited(sessions, room, clients));
-    const arrivals = [...this.#arrivals];
-    this.#arrivals.clear();
-    for (const [sessionId, arrival] of arrivals) {
-      const client = clients.get(sessionId);
-      if (client === undefined || client.link.closed) arrival.socket.close(CLOSE_NORMAL, "left");
-      else this.#connect(client, arrival);
-    }
-    setTimeout(() => {
-      for (const client of clients.values())
-        if (
-          !client.link.connected &&
-          !client.link.closed &&
-          !room.move.activity.awaited.has(client.sessionId)
-        )
-          client.link.abandon();
-    }, ATTACH_GRACE_MS).unref();
+    this.#players.settle(room, clients);
   }
 
   /** The room is whole here and goes on at its source: it does the same here, a little later. */
@@ -417,62 +348,6 @@ export class HandoffDestination {
     return new AwaitedPlayers(room, awaited, { epoch: this.#options.epoch }, longestMs);
   }
 
-  #connect(client: MovableClient, arrival: Arrival): void {
-    if (arrival.replayFrom !== undefined) {
-      this.#arrivals.set(client.sessionId, arrival);
-      this.#ask(client.sessionId, arrival.replayFrom);
-      return;
-    }
-    const sent = this.#counters.get(client.sessionId)?.sent ?? client.link.sent;
-    this.#attach(client, arrival.socket, sent, []);
-  }
-
-  /** A player that goes on here already finds that its old connection broke before the last frame. */
-  #askLate(client: MovableClient, received: number): void {
-    if (!this.#asked.has(client.sessionId)) this.#ask(client.sessionId, received);
-  }
-
-  #ask(sessionId: string, received: number): void {
-    this.#asked.add(sessionId);
-    this.#unanswered.add(sessionId);
-    if (this.#source === undefined) this.#replayed(sessionId, undefined);
-    else this.#send({ type: "replay", sessionId, received });
-  }
-
-  /** The source has gone with what it had kept: whoever waits for that goes on without, and counts it as lost. */
-  #nothingMore(): void {
-    for (const sessionId of [...this.#unanswered]) this.#replayed(sessionId, undefined);
-  }
-
-  /** What the source had kept for a player whose old connection broke; the rest follows behind it. */
-  #replayed(sessionId: string, frames: readonly Uint8Array[] | undefined): void {
-    if (!this.#unanswered.delete(sessionId)) return;
-    const arrival = this.#arrivals.get(sessionId);
-    const client = this.#state.name === "owner" ? this.#state.clients.get(sessionId) : undefined;
-    if (client === undefined) return;
-    if (arrival === undefined) {
-      client.link.resend(frames ?? []);
-      return;
-    }
-    this.#arrivals.delete(sessionId);
-    const sent = this.#counters.get(sessionId)?.sent ?? 0;
-    this.#attach(client, arrival.socket, frames === undefined ? sent : sent - frames.length, frames ?? []);
-    // It has asked, and hears that this is all.
-    if (frames === undefined) client.link.resend([]);
-  }
-
-  #attach(client: MovableClient, socket: ServerSocket, sent: number, before: readonly Uint8Array[]): void {
-    const received = this.#counters.get(client.sessionId)?.received ?? client.link.received;
-    const patchRateMs = (this.#state.name === "owner" ? this.#state.room.patchRate : undefined) ?? 0;
-    const { epoch, migrationId } = this.#options;
-    const resumed = { type: "resumed", epoch, received, sent, patchRateMs, migrationId } as const;
-    client.link.on("control", (message: ClientControl) => {
-      if (message.type === "replay") this.#askLate(client, message.received);
-    });
-    client.link.attach(socket, client.link.centroid ? resumed : undefined, before);
-  }
-
-  /** Hashes what is really in the instances here, not what was received. */
   #refuse(cause: unknown): void {
     const error = CentroidError.from(cause);
     if (this.#state.name === "owner" || this.#state.name === "ended") return;
@@ -489,9 +364,7 @@ export class HandoffDestination {
     if (state.name === "ended" || state.name === "owner") return;
     this.#state = { name: "ended" };
     if (state.name === "building" || state.name === "following") state.room.move.release();
-    for (const { socket } of this.#arrivals.values())
-      socket.close(CLOSE_CANCELLED, "the move was called off");
-    this.#arrivals.clear();
+    this.#players.dismiss();
     this.#source?.close(CLOSE_NORMAL, "");
     this.#options.onEnded(error);
   }
