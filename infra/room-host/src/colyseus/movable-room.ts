@@ -72,7 +72,12 @@ export function movable(
     }
 
     get [HOST_TRAVEL](): HostTravel {
-      return new RoomTravel(this, this.move.activity, ask);
+      return new RoomTravel({
+        room: this,
+        activity: this.move.activity,
+        ask,
+        speaks: () => !this.move.follows,
+      });
     }
 
     override get roomId(): string {

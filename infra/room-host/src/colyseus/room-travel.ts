@@ -11,42 +11,50 @@ import type { Client, Room } from "@colyseus/core";
 import type { DeploymentAccess } from "./deployment-matchmaker.js";
 import type { RoomActivity } from "./room-activity.js";
 
-export class RoomTravel implements HostTravel {
-  readonly #room: Room;
-  readonly #activity: RoomActivity;
-  readonly #ask: DeploymentAccess["ask"] | undefined;
+export interface RoomTravelOptions {
+  room: Room;
+  activity: RoomActivity;
+  /** None if there is no more than this process. */
+  ask: DeploymentAccess["ask"] | undefined;
+  /** False while another host runs the room and this one only follows it. */
+  speaks: () => boolean;
+}
 
-  constructor(room: Room, activity: RoomActivity, ask: DeploymentAccess["ask"] | undefined) {
-    this.#room = room;
-    this.#activity = activity;
-    this.#ask = ask;
+export class RoomTravel implements HostTravel {
+  readonly #options: RoomTravelOptions;
+
+  constructor(options: RoomTravelOptions) {
+    this.#options = options;
   }
 
   travelTo(target: TravelTarget, options: TravelOptions): Promise<Travelled> {
     // The room does not move in the middle of it: its players would not hear of their seats.
-    return this.#activity.track(this.#go(target, options)) as Promise<Travelled>;
+    return this.#options.activity.track(this.#go(target, options)) as Promise<Travelled>;
   }
 
   async #go(target: TravelTarget, { clients, options }: TravelOptions): Promise<Travelled> {
-    if (this.#ask === undefined)
+    const { room, ask, speaks } = this.#options;
+    if (!speaks())
+      throw new CentroidError("ROOM_MOVING", "the room is on its way; its players go from where it is");
+    if (ask === undefined)
       throw new CentroidError("CARRIER_UNAVAILABLE", "this process has no broker to ask for another room");
     const going = this.#present(clients);
     const question: RoomQuestion = {
       method: "travel",
-      roomId: this.#room.roomId,
+      roomId: room.roomId,
       to: typeof target === "string" ? { name: target } : { roomId: target.roomId },
       options: options ?? {},
       players: going.map(({ sessionId, auth }) => ({ sessionId, ...(auth !== undefined && { auth }) })),
     };
     const { roomId, seats } = readWire(
       travelAnswerSchema,
-      await this.#ask(question),
+      await ask(question),
       "PROTOCOL_VERSION",
       "the broker's answer",
     );
     const refused: Travelled["refused"][number][] = [];
     for (const { sessionId, seat, error } of seats) {
-      const client = this.#room.clients.getById(sessionId);
+      const client = room.clients.getById(sessionId);
       if (seat !== undefined) client?.send(TRAVEL_MESSAGE, seat);
       else if (error !== undefined) refused.push({ sessionId, code: error.code, message: error.message });
     }
@@ -55,7 +63,7 @@ export class RoomTravel implements HostTravel {
 
   /** @throws CentroidError SESSION_NOT_FOUND */
   #present(chosen: TravelOptions["clients"]): Client[] {
-    const { clients, roomId } = this.#room;
+    const { clients, roomId } = this.#options.room;
     const going = [...(chosen ?? clients)].map(({ sessionId }) => {
       const client = clients.getById(sessionId);
       if (client !== undefined) return client;
