@@ -5,7 +5,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { seededRandom } from "@centroid/placement";
-import type { Decision, Receipt, TakenWay } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
 import {
   bestWay,
@@ -37,41 +36,24 @@ async function slowWayTo(port: () => number): Promise<Server> {
   return server;
 }
 
-it("chooses host and gateway together: nothing lost, doubled or out of order, and nobody dropped", async () => {
-  // By the far gateway 120 ms, and 4 on to Frankfurt or 90 to Virginia; by the near one 220 to Frankfurt, 20 to Virginia.
-  // Another gateway alone would make it worse, and so would another host alone.
-  const rttMs = {
-    frankfurt: { frankfurt: 4, virginia: 90, tokyo: 220 },
-    virginia: { frankfurt: 90, virginia: 4, tokyo: 20 },
-    tokyo: { frankfurt: 220, virginia: 20, tokyo: 4 },
-  };
-  await using world = await GatewayWorld.start({ emulated: false, autoMove: true }, rttMs);
-  await world.system.emulator.setSite("gateway:gateway-0", "frankfurt");
-  await world.system.emulator.setSite("gateway:gateway-1", "tokyo");
+it("a player goes over to a gateway that is nearer: nothing lost, doubled or out of order, nobody dropped", async () => {
+  await using world = await GatewayWorld.start();
   let port = 0;
   const slow = await slowWayTo(() => port);
   try {
     const far = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
     port = (await world.gateway(0, far)).port;
     await world.gateway(0, true);
-    await world.system.post("/hosts/virginia/drain");
     const me = await SdkPlayer.join(far, { probing: { intervalMs: 200 } });
-    expect(me.room.host.hostId).toBe("frankfurt");
+    const rttMs = async (): Promise<number> => {
+      const askedMs = performance.now();
+      await me.room.request("echo", 1);
+      return performance.now() - askedMs;
+    };
+    expect(await rttMs()).toBeGreaterThan(2 * DELAY_MS - 5);
     expect(world.gatewayOf(me.room.roomId)).toBe("gateway-0");
     me.talk();
-    await world.system.post("/hosts/virginia/activate");
-    await until(() => me.room.host.hostId === "virginia", LONG_MS);
     await until(() => world.gatewayOf(me.room.roomId) === "gateway-1", LONG_MS);
-    // Operators see it in the decision and in the receipt, the player in the overlay.
-    let way: TakenWay | undefined;
-    await until(async () => {
-      const [decision] = await world.system.get<Decision[]>(`/api/v1/rooms/${me.room.roomId}/decisions`);
-      way = decision?.ways?.[0];
-      return way?.gatewayId === "gateway-1" && way.because === "the nearest of those measured";
-    }, LONG_MS);
-    expect(way).toMatchObject({ players: 1, onwardMs: expect.any(Number) });
-    const [receipt] = await world.system.get<Receipt[]>("/api/v1/receipts");
-    expect(receipt?.ways).toMatchObject([{ players: 1, gatewayId: expect.stringMatching(/^gateway-[01]$/) }]);
     await until(() => me.room.stats?.gatewayId === "gateway-1", LONG_MS);
     await me.more(10);
     await me.hush();
@@ -81,7 +63,7 @@ it("chooses host and gateway together: nothing lost, doubled or out of order, an
   } finally {
     slow.close();
   }
-}, 400_000);
+}, 300_000);
 
 describe("ways", () => {
   const random = seededRandom(7);
