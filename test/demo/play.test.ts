@@ -11,7 +11,7 @@ it.skipIf(!hasChromium)(
   "the overlay shows the distance, the move, and the distance falling",
   async () => {
     await using cli = await Cli.create();
-    const up = cli.start(["up", "--port", "0", "--emulate"]);
+    const up = cli.start(["up", "--port", "0", "--emulate", "--hosts", "4"]);
     const [, url = ""] = await up.says(/(http:\S+)/);
     const browser = await launchChromium();
     try {
@@ -26,12 +26,11 @@ it.skipIf(!hasChromium)(
         huds.nth(1).locator("dd").nth(index).textContent();
       const ping = async (): Promise<number> => Number.parseFloat((await shown(1)) ?? "");
       // First measurements may have put the room anywhere.
-      await expect.poll(() => shown(0), { timeout: 150_000 }).not.toMatch(/TOKYO|SINGAPORE|SYDNEY/);
+      await expect.poll(() => shown(0), { timeout: 150_000 }).not.toBe("TOKYO");
       await expect.poll(ping, { timeout: 60_000 }).toBeGreaterThan(0);
       for (const name of ["Ana", "Ben"]) await page.getByLabel(`${name} is in`).selectOption("tokyo");
       await expect.poll(ping, { timeout: 60_000 }).toBeGreaterThan(90);
-      // A busy machine has long freezes, and a room that came as far as Singapore rightly does not risk another one.
-      await expect.poll(() => shown(0), { timeout: 150_000 }).toMatch(/TOKYO|SINGAPORE/);
+      await expect.poll(() => shown(0), { timeout: 150_000 }).toBe("TOKYO");
       await expect.poll(ping, { timeout: 60_000 }).toBeLessThan(90);
       // What it sees now is nearly what is: it hits by itself, in the second window too.
       await page

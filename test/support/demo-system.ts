@@ -20,7 +20,7 @@ export class DemoSystem implements AsyncDisposable {
   /** @param more options of `centroid up` */
   static async start(...more: string[]): Promise<DemoSystem> {
     const cli = await Cli.create();
-    const args = ["up", "--port", "0", "--emulate", "--no-limits", ...more];
+    const args = ["up", "--port", "0", "--emulate", "--hosts", "4", "--no-limits", ...more];
     const up = cli.start(args, { CENTROID_TOKEN: ADMIN_TOKEN });
     const [, url = ""] = await up.says(/(http:\S+)/);
     return new DemoSystem(cli, up, url);
