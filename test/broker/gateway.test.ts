@@ -1,5 +1,5 @@
 /** Players' sockets through the broker: where they go, what a room's host is told, and who is refused how. */
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import type { BeaconList, RoomRow, SeatReservation, Where } from "@centroid/protocol";
@@ -10,8 +10,12 @@ import type { ClusterEvents, ClusterMessage, Member } from "../../server/broker/
 import { SingleBroker } from "../../server/broker/dist/cluster/single.js";
 import { World } from "./support/world.js";
 
+/** Where the gateway measures how far the hosts are. */
+const BEACON = "/";
+
 /** Stands for the hosts' side: echoes, and remembers what it was asked. */
 class Upstream implements AsyncDisposable {
+  readonly sessions = new EventEmitter<{ opened: [socket: WebSocket] }>();
   readonly asked: { url: string; headers: IncomingHttpHeaders }[] = [];
   readonly #server = createServer();
   readonly wss = new WebSocketServer({ server: this.#server });
@@ -19,9 +23,11 @@ class Upstream implements AsyncDisposable {
   static async start(): Promise<Upstream> {
     const upstream = new Upstream();
     upstream.wss.on("connection", (socket, { url = "", headers }) => {
-      upstream.asked.push({ url, headers });
       socket.on("error", () => undefined);
       socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
+      if (url === BEACON) return;
+      upstream.asked.push({ url, headers });
+      upstream.sessions.emit("opened", socket);
     });
     upstream.#server.listen(0, "127.0.0.1");
     await once(upstream.#server, "listening");
@@ -126,7 +132,7 @@ describe("a room's socket", () => {
     const seat = await world.match("create", "arena");
     const [chunk, chunks] = [Buffer.alloc(1024 * 1024), 64];
     const socket = new WebSocket(`${socketUrl(world)}${pathOf(seat)}`);
-    const [[server]] = (await Promise.all([once(upstream.wss, "connection"), once(socket, "open")])) as [
+    const [[server]] = (await Promise.all([once(upstream.sessions, "opened"), once(socket, "open")])) as [
       [WebSocket],
       unknown,
     ];
@@ -162,7 +168,7 @@ describe("a room's socket", () => {
     const open = async () => {
       const socket = new WebSocket(url);
       socket.on("error", () => undefined);
-      const [[server]] = (await Promise.all([once(upstream.wss, "connection"), once(socket, "open")])) as [
+      const [[server]] = (await Promise.all([once(upstream.sessions, "opened"), once(socket, "open")])) as [
         [WebSocket],
         unknown,
       ];
