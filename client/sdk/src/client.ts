@@ -18,7 +18,7 @@ import type { SessionPaths } from "./migrating-transport.js";
 import { ProbeLoop } from "./probe-loop.js";
 import { Prober } from "./prober.js";
 import { CentroidRoom } from "./room.js";
-import { mustMeasure, type Seat, StockClient, unreached } from "./stock-client.js";
+import { mustMeasure, type SdkSeat, StockClient, unreached } from "./stock-client.js";
 import type {
   IfNamed,
   Joined as JoinedRoom,
@@ -351,7 +351,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       ...(this.#options.network !== undefined && { network: this.#options.network }),
       ...(this.#location !== undefined && { location: this.#location }),
     };
-    let seat: Seat | undefined;
+    let seat: SdkSeat | undefined;
     let ways: Ways | undefined;
     let first: Promise<ProbeReport[]> | undefined;
     let settings = this.#colyseus.settings;
@@ -447,7 +447,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   }
 
   /** How a session finds its room, and follows it. */
-  #paths(roomId: string, origin: string, seat: Seat["centroid"]): SessionPaths & { ways: Ways } {
+  #paths(roomId: string, origin: string, seat: SdkSeat["centroid"]): SessionPaths & { ways: Ways } {
     let named = seat.gateways ?? [];
     const ways = new Ways(wayBy(origin, seat.way), origin, () => [...named, ...this.#api.bases]);
     const route = (url: string): string => ways.route(url);

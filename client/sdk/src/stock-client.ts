@@ -6,22 +6,22 @@ import type { CentroidRoom } from "./room.js";
 import { wayBy } from "./way.js";
 
 interface StockClientHooks {
-  makeRoom: (name: string, schema: unknown, seat: Seat) => CentroidRoom;
+  makeRoom: (name: string, schema: unknown, seat: SdkSeat) => CentroidRoom;
   /** A seat is there, and the connection to its room begins. */
-  onSeat: (seat: Seat) => void;
+  onSeat: (seat: SdkSeat) => void;
 }
 
 /** A broker's seat says whose it is; one that a room made does not. */
 const seatSchema = z.extend(seatReservationSchema, {
   centroid: z.partial(seatReservationSchema.shape.centroid, { playerId: true, playerToken: true }),
 });
-export type Seat = z.infer<typeof seatSchema>;
+export type SdkSeat = z.infer<typeof seatSchema>;
 
 /** Colyseus' client with our room and our options; everything else is stock. */
 export class StockClient extends Client {
   readonly #url: string;
   readonly #hooks: StockClientHooks;
-  #reservation: Seat | undefined;
+  #reservation: SdkSeat | undefined;
 
   constructor(url: string, options: ClientOptions, hooks: StockClientHooks) {
     super(url, options);
