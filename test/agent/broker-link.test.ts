@@ -40,10 +40,8 @@ it("nothing that happens between hello and welcome is left out, or told before t
 
 it("what can only be told once outlives a connection that breaks before its welcome", async () => {
   await using server = await Broker.listen();
-  await using link = linkTo(server, () => Promise.resolve({ type: "hello" } as never));
-  link.connect();
-  await server.accept();
-  await server.next();
+  await using met = await meet(server);
+  const { link } = met;
   link.room(event("room", { event: "joined", sessionId: "ann" }));
   link.room(event("room", { event: "standby-orphaned", standbyId: "s" }));
   server.drop();
@@ -58,54 +56,32 @@ it("what can only be told once outlives a connection that breaks before its welc
 describe("a lease (OWN-9)", () => {
   it("counts from when the heartbeat was sent that is answered, however late that is", async () => {
     await using server = await Broker.listen();
-    let later = (): void => undefined;
-    const through = new Promise<void>((resolve) => {
-      later = resolve;
-    });
-    const hello = () => Promise.resolve({ type: "hello" } as never);
-    await using link = linkTo(server, hello, () => later());
-    link.connect();
-    await server.accept();
-    await server.next();
+    await using met = await meet(server);
+    const { link } = met;
     server.welcome({ heartbeatIntervalMs: 20, leaseMs: 1_000 });
     for (let beats = 0; beats < 10; ) if ((await server.next()).type === "heartbeat") beats++;
     // Ten have been sent since; this is the answer to the first.
     server.heard();
-    server.publish();
-    await through;
+    await met.hasHeardAll();
     expect(link.leaseLeftMs(performance.now())).toBeLessThan(1_000 - 150);
   });
 
   it("that is over is renewed by the first answer, not by the welcome: what to let go of comes between", async () => {
     await using server = await Broker.listen();
-    let later = (): void => undefined;
-    const next = (): Promise<void> =>
-      new Promise((resolve) => {
-        later = resolve;
-      });
-    const hello = () => Promise.resolve({ type: "hello" } as never);
-    await using link = linkTo(server, hello, () => later());
-    link.connect();
-    await server.accept();
-    await server.next();
-    const welcomed = next();
+    await using met = await meet(server);
+    const { link } = met;
     server.welcome();
-    server.publish();
-    await welcomed;
+    await met.hasHeardAll();
     expect(link.leaseLeftMs(performance.now())).toBe(0);
-    const answered = next();
     server.heard();
-    server.publish();
-    await answered;
+    await met.hasHeardAll();
     expect(link.leaseLeftMs(performance.now())).toBeGreaterThan(0);
   });
 
   it("goes on when its connection breaks, which is no proof that the broker has ended; a port that refuses is", async () => {
     const server = await Broker.listen();
-    await using link = linkTo(server, () => Promise.resolve({ type: "hello" } as never));
-    link.connect();
-    await server.accept();
-    await server.next();
+    await using met = await meet(server);
+    const { link } = met;
     server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
     await server.next();
     server.heard();
@@ -122,21 +98,13 @@ describe("a lease (OWN-9)", () => {
 describe("a broker that says goodbye (OWN-10)", () => {
   it("leaves a lease from the last heartbeat that it answered, which the next hello cuts short", async () => {
     await using server = await Broker.listen();
-    let later = (): void => undefined;
-    const through = new Promise<void>((resolve) => {
-      later = resolve;
-    });
-    const hello = () => Promise.resolve({ type: "hello" } as never);
-    await using link = linkTo(server, hello, () => later());
-    link.connect();
-    await server.accept();
-    await server.next();
+    await using met = await meet(server);
+    const { link } = met;
     server.welcome({ heartbeatIntervalMs: 20, leaseMs: 1_000 });
     for (let beats = 0; beats < 10; ) if ((await server.next()).type === "heartbeat") beats++;
     server.heard();
     server.goodbye(30_000);
-    server.publish();
-    await through;
+    await met.hasHeardAll();
     const leftMs = link.leaseLeftMs(performance.now());
     expect(leftMs).toBeLessThan(30_000 - 150);
     expect(leftMs).toBeGreaterThan(1_000);
@@ -149,10 +117,8 @@ describe("a broker that says goodbye (OWN-10)", () => {
   it("and that a port refused counts only until the next hello", async () => {
     const server = await Broker.listen();
     const { port } = new URL(server.url);
-    await using link = linkTo(server, () => Promise.resolve({ type: "hello" } as never));
-    link.connect();
-    await server.accept();
-    await server.next();
+    await using met = await meet(server);
+    const { link } = met;
     server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
     await server.next();
     await server[Symbol.asyncDispose]();
@@ -165,6 +131,34 @@ describe("a broker that says goodbye (OWN-10)", () => {
 });
 
 const event = (roomId: string, change: RoomEvent) => ({ type: "room", roomId, epoch: 1, change }) as const;
+
+interface Met extends AsyncDisposable {
+  link: BrokerLink;
+  /** Resolves when the link has taken in whatever the broker has said so far. */
+  hasHeardAll: () => Promise<void>;
+}
+
+/** A link that has said hello to this broker, and was not welcomed yet. */
+async function meet(server: Broker): Promise<Met> {
+  let heard = (): void => undefined;
+  const link = linkTo(
+    server,
+    () => Promise.resolve({ type: "hello" } as never),
+    () => heard(),
+  );
+  link.connect();
+  await server.accept();
+  await server.next();
+  return {
+    link,
+    hasHeardAll: () =>
+      new Promise((resolve) => {
+        heard = resolve;
+        server.publish();
+      }),
+    [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+  };
+}
 
 function linkTo(
   { url }: Broker,

@@ -3,12 +3,12 @@
 import { execFile, spawn } from "node:child_process";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Room } from "@centroid/protocol";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { codeBlocks } from "../support/markdown.js";
+import { orderMove } from "../support/order-move.js";
 import { Cli, RunningCli } from "../support/run-cli.js";
 import { context3d, launch3d, picture } from "../support/three-d.js";
 
@@ -63,20 +63,15 @@ function play(example: string, url: string): RunningCli {
 
 /** Moves the only room to the other host, again if it was just moving by itself. @returns that host's name */
 async function moveRoom(url: string): Promise<string> {
-  const api = `${url}/api/v1`;
-  const [room] = (await (await fetch(`${api}/rooms`)).json()) as [Room];
-  const hosts = (await (await fetch(`${api}/hosts`)).json()) as { hostId: string; name: string }[];
-  const other = hosts.find(({ hostId }) => hostId !== room.hostId)!;
-  const response = await fetch(`${api}/rooms/${room.roomId}/move`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${TOKEN}` },
-    body: JSON.stringify({ hostId: other.hostId }),
+  const read = async <T>(what: string): Promise<T> =>
+    (await (await fetch(`${url}/api/v1/${what}`)).json()) as T;
+  const { name } = await orderMove(url, TOKEN, async () => {
+    const [room] = await read<[Room]>("rooms");
+    const hosts = await read<{ hostId: string; name: string }[]>("hosts");
+    const { hostId, name } = hosts.find((host) => host.hostId !== room.hostId)!;
+    return { roomId: room.roomId, hostId, name };
   });
-  if (response.ok) return other.name;
-  const refusal = await response.text();
-  if (!refusal.includes("ROOM_MOVING")) throw new Error(refusal);
-  await delay(200);
-  return moveRoom(url);
+  return name;
 }
 
 it("every folder is in the list and says how it is run", async () => {

@@ -70,6 +70,8 @@ const toAndFro = [0, 1, 2, 3].flatMap((round) =>
 );
 const crashBroker = (afterMs: number): Action => ({ atMs: at(afterMs), type: "crash broker", forMs: 1_500 });
 const eachHost = (action: (hostId: string) => Action): Action[] => HOSTS.map(action);
+/** The host that new rooms come to, all of it. */
+const standsStill: Action[] = [{ atMs: at(500), type: "stop", machine: "h0", what: "both", forMs: 3_500 }];
 /** Of the host that new rooms come to. */
 const crashRooms: Action[] = [{ atMs: at(2_000), type: "crash room host", hostId: "h0" }];
 
@@ -114,25 +116,13 @@ const mistakes: Mistake[] = [
     promise: "two at once",
     mistake: "a lease never runs out",
     mutation: { from: /this\.#expired = true;\s+this\.#events\.onExpired\(\);/, to: "" },
-    actions: eachHost((machine) => ({
-      atMs: at(500),
-      type: "stop",
-      machine,
-      what: "both",
-      forMs: 3_500,
-    })).slice(0, 1),
+    actions: standsStill,
   },
   {
     promise: "two at once",
     mistake: "a host that stood still hears its players before it looks at its lease",
     mutation: { from: /this\.beforeFrame\(\);/, to: "" },
-    actions: eachHost((machine) => ({
-      atMs: at(500),
-      type: "stop",
-      machine,
-      what: "both",
-      forMs: 3_500,
-    })).slice(0, 1),
+    actions: standsStill,
     endings: true,
   },
   {

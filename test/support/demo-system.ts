@@ -1,6 +1,6 @@
 /** `centroid up --emulate` with the demo's rooms and pages, and orders to it. */
-import { setTimeout as delay } from "node:timers/promises";
 import type { Room } from "@centroid/protocol";
+import { orderMove } from "./order-move.js";
 import type { RunningCli } from "./run-cli.js";
 import { Cli } from "./run-cli.js";
 
@@ -40,24 +40,11 @@ export class DemoSystem implements AsyncDisposable {
    * @returns where it came from and goes to
    */
   async moveAway(name: string, hosts: readonly [string, string]): Promise<{ from: string; to: string }> {
-    const order = async (): Promise<{ from: string; to: string } | undefined> => {
+    const { from, hostId: to } = await orderMove(this.url, ADMIN_TOKEN, async () => {
       const { roomId, hostId: from } = await this.room(name);
-      const to = from === hosts[0] ? hosts[1] : hosts[0];
-      const response = await fetch(`${this.url}/api/v1/rooms/${roomId}/move`, {
-        method: "POST",
-        headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN_TOKEN}` },
-        body: JSON.stringify({ hostId: to }),
-      });
-      if (response.ok) return { from, to };
-      const refusal = await response.text();
-      if (!refusal.includes("ROOM_MOVING")) throw new Error(refusal);
-      return undefined;
-    };
-    for (;;) {
-      const done = await order();
-      if (done !== undefined) return done;
-      await delay(200);
-    }
+      return { roomId, from, hostId: from === hosts[0] ? hosts[1] : hosts[0] };
+    });
+    return { from, to };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

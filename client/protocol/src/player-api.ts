@@ -114,12 +114,12 @@ export const seatReservationSchema = z.object({
     beacons: z.optional(z.array(beaconSchema)),
   }),
 });
+export type SeatReservation = z.infer<typeof seatReservationSchema>;
+
 /** Type of the message by which a room tells a player of its seat in another room: a Colyseus seat reservation. */
 export const TRAVEL_MESSAGE = "centroid:travel";
 /** What such a message holds; everything else in it is Colyseus' own. */
 export const travelSeatSchema = z.looseObject({ roomId: id, sessionId: z.string() });
-
-export type SeatReservation = z.infer<typeof seatReservationSchema>;
 
 /** `GET /centroid/v1/beacons`: the few hosts a newcomer measures to get its place in latency space. */
 export const beaconListSchema = z.object({ protocol: z.int(), beacons: z.array(beaconSchema) });

@@ -243,22 +243,24 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   #travel(message: unknown, { playerId }: { playerId?: string | undefined }): Promise<CentroidRoom> {
     return this.#join(async (client) => {
       const seat = readWire(travelSeatSchema, message, "PROTOCOL_VERSION", "the room's message");
-      const found = await this.#found(seat as never);
       const playerToken = playerId === undefined ? undefined : this.#tokens.get(playerId);
       const player = { ...(playerToken !== undefined && { playerId, playerToken }) };
-      return client.consumeSeatReservation({
-        ...found,
-        centroid: { ...Object(found).centroid, ...player },
-      } as never);
+      return client.consumeSeatReservation(await this.#found(seat as never, player));
     });
   }
 
   /** A room that makes a seat knows neither how this client reaches hosts nor where the room is when the seat is taken. */
-  async #found(reservation: ColyseusReservation): Promise<ColyseusReservation> {
+  async #found(reservation: ColyseusReservation, player: object = {}): Promise<ColyseusReservation> {
     if ("centroid" in reservation) return reservation;
     const { processId, publicAddress, way, epoch, host } = await this.#api.where(reservation.roomId);
     const { publicAddress: _, ...seat } = reservation;
-    const centroid = { protocol: PROTOCOL_VERSION, host, epoch, ...(way !== undefined && { way }) };
+    const centroid = {
+      protocol: PROTOCOL_VERSION,
+      host,
+      epoch,
+      ...(way !== undefined && { way }),
+      ...player,
+    };
     return {
       ...seat,
       processId,

@@ -63,7 +63,10 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
   ) {
     super(name, rootSchema);
     this.#host = at.host;
-    this.onTravel = this.#travels(travel);
+    // Not before: Colyseus warns of messages that nobody listens to, and so it does of this one.
+    this.onTravel = signal(() => {
+      this.onMessage(TRAVEL_MESSAGE as never, ((seat: unknown) => this.#goTo(travel(seat))) as never);
+    });
     // Moves are exact; a plain broken connection may also happen in the first seconds.
     this.reconnection.minUptime = 0;
     // Colyseus would drop all but the last ten. How long it tries bounds what can gather.
@@ -117,33 +120,14 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
     });
   }
 
-  /** Colyseus warns of messages that nobody listens to, and so it does of this one. */
-  #travels(travel: (seat: unknown) => Promise<CentroidRoom>): Signal<CentroidRoom> {
-    const arrived = signal<CentroidRoom>();
-    let listens = false;
-    const listen = (): void => {
-      if (listens) return;
-      listens = true;
-      this.onMessage(
-        TRAVEL_MESSAGE as never,
-        (async (seat: unknown) => {
-          try {
-            arrived.emit(await travel(seat));
-            await this.leave();
-          } catch (cause) {
-            const { code, message } = cause as MatchMakeError;
-            this.onError.invoke(typeof code === "number" ? code : ErrorCode.APPLICATION_ERROR, message);
-          }
-        }) as never,
-      );
-    };
-    return Object.assign(
-      (listener: (next: CentroidRoom) => void): (() => void) => {
-        listen();
-        return arrived(listener);
-      },
-      { emit: arrived.emit },
-    );
+  async #goTo(next: Promise<CentroidRoom>): Promise<void> {
+    try {
+      this.onTravel.emit(await next);
+      await this.leave();
+    } catch (cause) {
+      const { code, message } = cause as MatchMakeError;
+      this.onError.invoke(typeof code === "number" ? code : ErrorCode.APPLICATION_ERROR, message);
+    }
   }
 
   /** Bytes instead of MessagePack. Colyseus 0.18.4 puts off a view of its own buffer, which the next message overwrites. */

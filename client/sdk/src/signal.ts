@@ -4,9 +4,13 @@ export interface Signal<T> {
   emit(value: T): void;
 }
 
-export function signal<T>(): Signal<T> {
+/** @param onFirst called before the first listener is added */
+export function signal<T>(onFirst?: () => void): Signal<T> {
   const listeners = new Set<(value: T) => void>();
+  let first = onFirst;
   const add = (listener: (value: T) => void): (() => void) => {
+    first?.();
+    first = undefined;
     listeners.add(listener);
     return () => listeners.delete(listener);
   };

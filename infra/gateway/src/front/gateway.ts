@@ -1,8 +1,8 @@
 /**
  * Takes players' sockets: `/PROCESS/ROOM` is carried to the room, wherever that is and goes; `/centroid/v1/beacon/HOST`
- * to the host's beacon, byte by byte, since a beacon measures the way; `/centroid/v1/beacon/` ends here. What a request says is looked up and never
- * dialled, so nobody reaches through a gateway what players cannot reach anyway. Limits on what a player sends are the
- * room host's; here only connections are counted.
+ * to the host's beacon, byte by byte, since a beacon measures the way; `/centroid/v1/beacon/` ends here. What a request
+ * says is looked up and never dialled, so nobody reaches through a gateway what players cannot reach anyway. Limits on
+ * what a player sends are the room host's; here only connections are counted.
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";

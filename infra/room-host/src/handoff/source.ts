@@ -339,7 +339,12 @@ export class HandoffSource {
     const reason = whyNotInStep(room);
     if (reason !== undefined) return { inStep: { outcome: "fell-back", reason } };
     const handOver = new HandOverInStep({
-      ...{ room, now, migrationId, epoch, line: this.#line, copied: this.#copied },
+      room,
+      now,
+      migrationId,
+      epoch,
+      line: this.#line,
+      copied: this.#copied,
       onHandingOver: () => {
         this.#phase("switching");
         this.#state = { name: "frozen" };

@@ -50,7 +50,7 @@ export class GatewayLegs {
       this.#legs.set(gatewayId, legs);
     }
     for (const { hostId, rttsMs } of hosts) {
-      const usable = rttsMs.filter((rttMs) => Number.isFinite(rttMs) && rttMs >= 0);
+      const usable = usableRtts(rttsMs);
       if (usable.length === 0) continue;
       const before = legs.get(hostId)?.rttsMs ?? [];
       legs.set(hostId, { rttsMs: [...before, ...usable].slice(-KEPT_RTTS), atMs });
@@ -88,6 +88,10 @@ export class GatewayLegs {
     }
   }
 }
+
+/** A stranger may say anything. */
+export const usableRtts = (rttsMs: readonly number[]): number[] =>
+  rttsMs.filter((rttMs) => Number.isFinite(rttMs) && rttMs >= 0);
 
 /** @returns undefined of nothing */
 export function medianOf(values: readonly number[]): number | undefined {

@@ -5,8 +5,7 @@
  */
 import { shortestWay } from "@centroid/placement";
 import type { GatewayReport, ProbeReport } from "@centroid/protocol";
-import type { GatewayLegs } from "./gateway-legs.js";
-import { medianOf } from "./gateway-legs.js";
+import { type GatewayLegs, medianOf, usableRtts } from "./gateway-legs.js";
 
 /** A change of the gateway costs a few round trips of silence: another way has to be shorter by both. */
 const WORTH_MS = 10;
@@ -42,11 +41,11 @@ export function toGatewaysOf(
   atMs: number,
 ): ToGateways | undefined {
   if (presentId === undefined || gateways === undefined) return undefined;
-  const usable = gateways.flatMap(({ gatewayId, rttsMs }) => {
-    const finite = rttsMs.filter((rttMs) => Number.isFinite(rttMs) && rttMs >= 0);
-    return finite.length === 0 ? [] : [[gatewayId, finite] as const];
+  const measured = gateways.flatMap(({ gatewayId, rttsMs }) => {
+    const usable = usableRtts(rttsMs);
+    return usable.length === 0 ? [] : [[gatewayId, usable] as const];
   });
-  const rttsMs = new Map(usable);
+  const rttsMs = new Map(measured);
   return rttsMs.has(presentId) ? { presentId, rttsMs, atMs } : undefined;
 }
 

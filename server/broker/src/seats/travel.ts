@@ -52,12 +52,12 @@ export class Travel {
     const waiting = going.map(({ joiner: { player } }) => player);
     for (const player of waiting) player.joining++;
     try {
-      const target = "roomId" in to ? this.#options.rooms.require(to.roomId) : undefined;
-      const room =
-        target ?? (await this.#make("name" in to ? to.name : "", first, others.map(playerOf), seats));
-      const rest = target === undefined ? others : going;
-      seats.push(...(await Promise.all(rest.map((one) => this.#seat(room, one)))));
-      return { roomId: room.roomId, seats };
+      if ("roomId" in to) {
+        const room = this.#options.rooms.require(to.roomId);
+        return { roomId: to.roomId, seats: [...seats, ...(await this.#seatAll(room, going))] };
+      }
+      const { room, seat } = await this.#make(to.name, first, others.map(playerOf));
+      return { roomId: room.roomId, seats: [...seats, seat, ...(await this.#seatAll(room, others))] };
     } finally {
       for (const player of waiting) {
         player.joining--;
@@ -76,13 +76,15 @@ export class Travel {
     name: string,
     { sessionId, joiner }: Going,
     party: readonly PlayerEntry[],
-    seats: SeatOf[],
-  ): Promise<RoomEntry> {
+  ): Promise<{ room: RoomEntry; seat: SeatOf }> {
     const taken = await this.#claim.take({ type: "new", name }, { ...joiner, party });
     const room = this.#options.rooms.require(taken.session.roomId);
     const at = await this.#claim.grant(taken, joiner, undefined);
-    seats.push({ sessionId, seat: this.#row(room, taken.session.sessionId, at) });
-    return room;
+    return { room, seat: { sessionId, seat: this.#row(room, taken.session.sessionId, at) } };
+  }
+
+  #seatAll(room: RoomEntry, going: readonly Going[]): Promise<SeatOf[]> {
+    return Promise.all(going.map((one) => this.#seat(room, one)));
   }
 
   async #seat(room: RoomEntry, { sessionId, joiner }: Going): Promise<SeatOf> {
