@@ -11,10 +11,11 @@ import {
   type Published,
   type RoomReport,
 } from "@centroid/protocol";
-import { type LastWords, monotonicMs } from "@centroid/room-host";
+import type { LastWords } from "@centroid/room-host";
 import { blameOf } from "./blame.js";
 import type { Carrier, CarrierEvents } from "./carrier.js";
 import { chooseProcess, type Isolation, maxProcesses, type ProcessLoad } from "./choose-process.js";
+import { HeldLease } from "./held-lease.js";
 import { RoomProcess, type RoomProcessSettings } from "./room-process.js";
 
 export interface ProcessCarrierOptions extends RoomProcessSettings {
@@ -41,10 +42,7 @@ export class ProcessCarrier implements Carrier {
   /** Where each room is, standbys and what is on its way included. */
   readonly #places = new Map<string, RoomProcess>();
   #nextProcess = 1;
-  /** Until when this host may run rooms, once it has been told; on {@link monotonicMs}. */
-  #leaseUntilMs: number | undefined;
-  /** How often the lease was over before it was renewed. */
-  #lapses = 0;
+  readonly #lease = new HeldLease();
   #disposed = false;
 
   constructor(options: ProcessCarrierOptions) {
@@ -89,8 +87,7 @@ export class ProcessCarrier implements Carrier {
   }
 
   renewLease(forMs: number): void {
-    if (this.#isLapsed()) this.#lapses++;
-    this.#leaseUntilMs = monotonicMs() + forMs;
+    this.#lease.renew(forMs);
     for (const process of this.#processes) process.renewLease(forMs);
   }
 
@@ -122,13 +119,13 @@ export class ProcessCarrier implements Carrier {
     const takes = starts || method === "standBy";
     const known = this.#places.get(roomId);
     const restores = method === "restoreRoom";
-    const lapses = this.#lapses;
-    if (restores && this.#isLapsed()) throw tooLate(roomId);
+    const { lapses } = this.#lease;
+    if (restores && this.#lease.isOver) throw tooLate(roomId);
     const process = known ?? (takes ? this.#choose(roomId) : this.#only());
     if (process === undefined) return notHere(request);
     try {
       await process.ready;
-      if (restores && (this.#isLapsed() || this.#lapses !== lapses)) throw tooLate(roomId);
+      if (restores && (this.#lease.isOver || this.#lease.lapses !== lapses)) throw tooLate(roomId);
       if (starts && "epoch" in request) process.rooms.set(roomId, request.epoch);
       const answer = await process.ask({ request });
       if (ENDS.has(method)) this.#left(roomId, process);
@@ -140,10 +137,6 @@ export class ProcessCarrier implements Carrier {
       if (takes && known === undefined) this.#left(roomId, process);
       throw error;
     }
-  }
-
-  #isLapsed(): boolean {
-    return this.#leaseUntilMs !== undefined && monotonicMs() >= this.#leaseUntilMs;
   }
 
   /** For a room that comes here. */
@@ -194,7 +187,8 @@ export class ProcessCarrier implements Carrier {
     });
     this.#processes.add(process);
     // An order may wait until it has loaded; if the lease is over by then, another host may have the room.
-    if (this.#leaseUntilMs !== undefined) process.renewLease(this.#leaseUntilMs - monotonicMs());
+    const { leftMs } = this.#lease;
+    if (leftMs !== undefined) process.renewLease(leftMs);
     return process;
   }
 

@@ -7,10 +7,11 @@ import {
   type RoomReport,
   roomReportSchema,
 } from "@centroid/protocol";
-import { type LastWords, monotonicMs } from "@centroid/room-host";
+import type { LastWords } from "@centroid/room-host";
 import { z } from "zod";
 import { blameOf } from "../carrier/blame.js";
 import type { CarrierEvents } from "../carrier/carrier.js";
+import { HeldLease } from "../carrier/held-lease.js";
 import type { RoomRecords, SandboxRecord } from "./room-records.js";
 import { SandboxedRoomHost, type SandboxMessage } from "./sandboxed-room-host.js";
 import type { LeftSandbox, Sandboxes } from "./sandboxes.js";
@@ -58,8 +59,7 @@ export class SandboxRooms {
   readonly #events: CarrierEvents;
   /** Sandboxes that are being ended: the same room may begin here anew only afterwards. */
   readonly #ending = new Map<string, Promise<void>>();
-  /** Until when this host may run rooms, once it has been told; on {@link monotonicMs}. */
-  #leaseUntilMs: number | undefined;
+  readonly #lease = new HeldLease();
   #disposed = false;
 
   constructor(records: RoomRecords, sandboxes: Sandboxes, events: CarrierEvents) {
@@ -69,7 +69,7 @@ export class SandboxRooms {
   }
 
   renewLease(forMs: number): void {
-    this.#leaseUntilMs = monotonicMs() + forMs;
+    this.#lease.renew(forMs);
     for (const { stage } of this.#rooms.values()) if ("host" in stage) stage.host.renewLease(forMs);
   }
 
@@ -146,8 +146,8 @@ export class SandboxRooms {
     );
     hosted.stage = { state: "running", host };
     // It took its time to start; if the lease is over by now, another host may have the room.
-    if (this.#leaseUntilMs !== undefined)
-      host.renewLease(Math.max(LEAST_LEASE_MS, this.#leaseUntilMs - monotonicMs()));
+    const { leftMs } = this.#lease;
+    if (leftMs !== undefined) host.renewLease(Math.max(LEAST_LEASE_MS, leftMs));
     return host;
   }
 
