@@ -18,7 +18,7 @@ export function followOpenHandles(ownerOf: () => RoomResources | undefined): voi
     owner.opened(resource, () => describe(resource));
     resource.once(ends, () => owner.closed(resource));
   };
-  // Node's channel for sockets leaves those of TLS out.
+  // On Node 20 the channel for sockets leaves those of TLS out; on Node 24 it has them.
   const { connect } = Socket.prototype as { connect: (...args: unknown[]) => Socket };
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]): Socket {
     follow(
