@@ -5,7 +5,9 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { seededRandom } from "@centroid/placement";
-import { describe, expect, it } from "vitest";
+import type { Decision } from "@centroid/protocol";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mayReach } from "../../server/broker/dist/gateway/direct-way.js";
 import {
   bestWay,
   byShortestWays,
@@ -36,18 +38,30 @@ async function slowWayTo(port: () => number): Promise<Server> {
   return server;
 }
 
-it("a player goes over to a gateway that is nearer: nothing lost, doubled or out of order, nobody dropped", async () => {
-  // Gateways of emulated worlds are not measured: nothing delays their own bytes.
-  await using world = await GatewayWorld.start({ emulated: false });
-  // Hosts are reached by the emulator all the same, which has to know where those who dial are.
-  for (const at of [0, 1]) await world.system.emulator.setSite(`gateway:gateway-${at}`, "frankfurt");
-  let port = 0;
-  const slow = await slowWayTo(() => port);
-  try {
-    const far = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+describe("a player who came by a gateway that is far away", () => {
+  let world: GatewayWorld;
+  let slow: Server;
+  let far = "";
+
+  beforeAll(async () => {
+    // Gateways of emulated worlds are not measured: nothing delays their own bytes.
+    world = await GatewayWorld.start({ emulated: false });
+    // Hosts are reached by the emulator all the same, which has to know where those who dial are.
+    for (const at of [0, 1]) await world.system.emulator.setSite(`gateway:gateway-${at}`, "frankfurt");
+    let port = 0;
+    slow = await slowWayTo(() => port);
+    far = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
     port = (await world.gateway(0, far)).port;
     await world.gateway(0, true);
-    const me = await SdkPlayer.join(far, { probing: { intervalMs: 200 } });
+  }, LONG_MS);
+
+  afterAll(async () => {
+    slow?.close();
+    await world?.[Symbol.asyncDispose]();
+  });
+
+  it("goes over to one that is nearer: nothing lost, doubled or out of order, nobody dropped", async () => {
+    const me = await SdkPlayer.join(far, { probing: { intervalMs: 200 }, direct: false });
     const rttMs = async (): Promise<number> => {
       const askedMs = performance.now();
       await me.room.request("echo", 1);
@@ -63,10 +77,45 @@ it("a player goes over to a gateway that is nearer: nothing lost, doubled or out
     expect(me.entry).toMatchObject({ count: me.sent, disorder: 0, connected: true });
     expect(me.wrong).toEqual([]);
     await me.room.leave();
-  } finally {
-    slow.close();
-  }
-}, 300_000);
+  }, 300_000);
+
+  it("goes to the host itself where no hop is gained, and by a gateway while the room moves", async () => {
+    const me = await SdkPlayer.join(far, { probing: { intervalMs: 200 } });
+    const { roomId } = me.room;
+    const isDirect = (): boolean =>
+      world.gatewayOf(roomId) === undefined &&
+      me.room.stats?.gatewayId === undefined &&
+      me.room.pingMs < DELAY_MS;
+    expect(world.gatewayOf(roomId)).toBe("gateway-0");
+    me.talk();
+    await until(isDirect, LONG_MS);
+    await until(async () => {
+      const decisions = await world.system.get<Decision[]>(`/api/v1/rooms/${roomId}/decisions`);
+      return decisions.some(({ ways }) => ways?.[0]?.because.includes("no farther") === true);
+    }, LONG_MS);
+    const before = me.room.host.hostId;
+    await world.moveAway(roomId);
+    await until(() => me.room.host.hostId !== before, LONG_MS);
+    await until(isDirect, LONG_MS);
+    await me.more(10);
+    await me.hush();
+    expect(me.entry).toMatchObject({ count: me.sent, disorder: 0, connected: true });
+    expect(me.wrong).toEqual([]);
+    await me.room.leave();
+  }, 300_000);
+});
+
+it("offers a host's own address only where it can mean the same machine to the player", () => {
+  expect(mayReach("127.0.0.1", "127.0.0.1:4000")).toBe(true);
+  expect(mayReach("::1", "localhost:4000/beacon")).toBe(true);
+  expect(mayReach("203.0.113.7", "198.51.100.1:4000")).toBe(true);
+  expect(mayReach("192.168.1.4", "[2001:db8::1]:4000")).toBe(true);
+  expect(mayReach("192.168.1.4", "10.0.0.3:4000")).toBe(true);
+  expect(mayReach("203.0.113.7", "host.example:4000")).toBe(true);
+  for (const host of ["127.0.0.1:1", "10.0.0.3:1", "[fd00::1]:1", "100.64.0.9:1", "169.254.1.1:1"])
+    expect(mayReach("203.0.113.7", host), host).toBe(false);
+  expect(mayReach("192.168.1.4", "127.0.0.1:4000")).toBe(false);
+});
 
 describe("ways", () => {
   const random = seededRandom(7);

@@ -30,6 +30,13 @@ export const probeReportSchema = z.object({
 });
 export type ProbeReport = z.infer<typeof probeReportSchema>;
 
+/**
+ * How a player's sockets reach rooms and beacons: at the hosts' own addresses (if nothing is said), or through the
+ * broker, at the origin by which the player reached it.
+ */
+const waySchema = z.enum(["direct", "gateway"]);
+export type Way = z.infer<typeof waySchema>;
+
 /** A player names so many gateways at most in a report. */
 export const MAX_COMPARED_GATEWAYS = 8;
 
@@ -44,6 +51,8 @@ export const probeRequestSchema = z.object({
   network: z.optional(playerNetworkSchema),
   location: z.optional(location),
   probes: z.array(probeReportSchema).check(z.maxLength(64)),
+  /** `direct`: this player has measured its room's host at the host's own address, and goes there now. */
+  way: z.optional(waySchema),
   /** By which gateway this player's session comes; none if it goes to the hosts themselves. */
   gatewayId: z.optional(id),
   /** Gateways that could carry it, if they were measured. */
@@ -65,13 +74,6 @@ export type HostSummary = z.infer<typeof hostSummarySchema>;
 
 /** A player is told of so many gateways at most. */
 export const MAX_GATEWAYS = 16;
-
-/**
- * How a player's sockets reach rooms and beacons: at the hosts' own addresses (if nothing is said), or through the
- * broker, at the origin by which the player reached it.
- */
-const waySchema = z.enum(["direct", "gateway"]);
-export type Way = z.infer<typeof waySchema>;
 
 /** `http(s)://host[:port][/path]` of gateways, any of which carries the session. */
 const gatewaysSchema = z.array(z.string().check(z.maxLength(200))).check(z.maxLength(MAX_GATEWAYS));
@@ -132,6 +134,8 @@ export const probeResponseSchema = z.object({
   intervalMs: z.number(),
   /** By this one the room's host is clearly nearer. */
   gatewayId: z.optional(id),
+  /** The room's host at its own address, which this player may be able to reach without a gateway. */
+  direct: z.optional(beaconSchema),
   /** Reports not used, with the reason. */
   rejected: z.array(z.object({ hostId: id, reason: z.string() })),
   /** In place of the player's token, once that has half its life behind it. */

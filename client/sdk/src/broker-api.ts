@@ -104,8 +104,10 @@ export class BrokerApi {
     return this.#call(playerRoutes.rooms, { query: name === undefined ? {} : { name } });
   }
 
-  where(roomId: string): Promise<Where> {
-    return this.#call(playerRoutes.where, { params: { roomId }, query: this.#query() });
+  /** @param direct the host's own address is wanted */
+  where(roomId: string, direct = false): Promise<Where> {
+    const query = { ...this.#query(), ...(direct && { direct: "1" as const }) };
+    return this.#call(playerRoutes.where, { params: { roomId }, query });
   }
 
   #query(): { network?: string } {

@@ -42,6 +42,8 @@ export interface CentroidClientOptions extends Pick<ClientOptions, "headers" | "
   network?: string;
   /** Coarse place, if the player shares it: a better first guess before anything is measured. */
   location?: Location;
+  /** `false`: stay with gateways, where there are any, also when a room's host can be reached without. */
+  direct?: false;
   /** `false`: never measure; the room is placed by the others. */
   probing?: false | { intervalMs?: number };
   /**
@@ -428,6 +430,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       prober: this.#prober,
       room,
       ways,
+      direct: this.#options.direct !== false,
       identity: () => ({
         playerId,
         playerToken: this.#tokens.get(playerId) ?? playerToken,
@@ -464,13 +467,15 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
         return left !== undefined;
       },
       locate: async (url) => {
-        const found = await this.#api.where(roomId);
+        const found = await this.#api.where(roomId, ways.wantsDirect);
         const { publicAddress, processId, epoch, host, way, restoring = false } = found;
         named = found.gateways ?? named;
-        ways.way = wayBy(this.#api.base, way);
         const { protocol, host: here, search } = new URL(url);
+        const there = `${protocol}//${publicAddress ?? here}/${processId}/${roomId}${search}`;
+        const isDirect = ways.directTo(host.hostId, way === undefined ? publicAddress : undefined);
+        if (!isDirect) ways.way = wayBy(this.#api.base, way);
         return {
-          url: route(`${protocol}//${publicAddress ?? here}/${processId}/${roomId}${search}`),
+          url: isDirect ? there : route(there),
           epoch,
           host,
           restoring,

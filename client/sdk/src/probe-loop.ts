@@ -18,6 +18,8 @@ export interface ProbeLoopOptions {
   prober: Prober;
   room: CentroidRoom;
   ways: Ways;
+  /** Hosts may be reached without a gateway. */
+  direct: boolean;
   identity: () => Omit<ProbeRequest, "probes">;
   /** The broker gave this player a token in place of the one that it has. */
   onRenewed: (playerToken: string) => void;
@@ -37,7 +39,7 @@ export class ProbeLoop {
 
   constructor(options: ProbeLoopOptions) {
     this.#options = options;
-    this.#gateways = new GatewayChoice(options.ways, options.prober);
+    this.#gateways = new GatewayChoice(options);
   }
 
   /** @param first what is being measured already */
@@ -73,16 +75,16 @@ export class ProbeLoop {
       const [reports, gateways] = await Promise.all([
         measured ??
           this.#beacons([current, ...this.#wanted]).then((near) => this.#options.prober.measure(near)),
-        this.#gateways.measure(),
+        this.#gateways.measure(current),
       ]);
       if (this.#stopped) return;
       this.#options.onMeasured(reports);
       const own = reports.find(({ hostId }) => hostId === current);
       if (own !== undefined && this.#options.room.host.hostId === current)
-        this.#options.room.measured(own.rttsMs, own.lost, this.#gateways.presentId);
-      const { next, intervalMs, playerToken, gatewayId } = await this.#options.api.probes({
+        this.#options.room.measured(own.rttsMs, own.lost, this.#gateways.presentId(current));
+      const { next, intervalMs, playerToken, gatewayId, direct } = await this.#options.api.probes({
         ...this.#options.identity(),
-        ...gateways,
+        ...gateways.said,
         probes: reports,
       });
       if (playerToken !== undefined) this.#options.onRenewed(playerToken);
@@ -90,7 +92,8 @@ export class ProbeLoop {
       this.#wanted = next.map(({ hostId }) => hostId);
       nextMs = this.#options.intervalMs ?? intervalMs;
       if (this.#stopped) return;
-      const chosen = this.#gateways.answered(gateways, gatewayId);
+      if (this.#gateways.offered(current, direct, gateways, own)) return;
+      const chosen = this.#gateways.answered(current, gateways, gatewayId);
       if (chosen !== undefined) this.#comesBy(chosen);
       else if (this.#gateways.isPending) nextMs = Math.min(nextMs, CONFIRM_MS);
     } catch {
@@ -114,6 +117,8 @@ export class ProbeLoop {
       const { beacons } = await this.#options.api.beacons(unknown);
       for (const beacon of beacons) this.#options.beacons.set(beacon.hostId, beacon);
     }
-    return wanted.flatMap((hostId) => this.#options.beacons.get(hostId) ?? []);
+    return wanted.flatMap(
+      (hostId) => this.#gateways.directBeacon(hostId) ?? this.#options.beacons.get(hostId) ?? [],
+    );
   }
 }

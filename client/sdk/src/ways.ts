@@ -12,6 +12,10 @@ export class Ways {
   #way: Way;
   /** The one that is dialled now. */
   #origin: string;
+  /** The host that is dialled without any, and where it is once that is known. */
+  #direct: { hostId: string; authority: string | undefined } | undefined;
+  /** A way that broke once is not taken again. */
+  #directBroke = false;
 
   /**
    * @param origin by which the session came
@@ -28,8 +32,39 @@ export class Ways {
   }
 
   /** All gateways that could carry the session, the one that does first; none if it goes to the hosts themselves. */
-  get origins(): readonly string[] {
-    return this.#way === "direct" ? [] : [...new Set([this.#origin, ...this.#candidates()])];
+  origins(hostId: string): readonly string[] {
+    if (this.#way === "direct" || this.isDirect(hostId)) return [];
+    return [...new Set([this.#origin, ...this.#candidates()])];
+  }
+
+  /** That host is dialled at its own address, though the session came by a gateway. */
+  isDirect(hostId: string): boolean {
+    return this.#direct?.hostId === hostId;
+  }
+
+  /** That host, its room's, is reached without a gateway, and no later. @returns false if it cannot be just now */
+  chooseDirect(hostId: string): boolean {
+    if (this.#directBroke) return false;
+    this.#direct = { hostId, authority: undefined };
+    if (this.#goOver?.() === true) return true;
+    this.#direct = undefined;
+    return false;
+  }
+
+  /**
+   * The host's own address, if the session is to go there.
+   * @param address as a broker names it that was asked for it
+   */
+  directTo(hostId: string, address: string | undefined): boolean {
+    if (this.#direct === undefined) return false;
+    this.#direct.authority = this.#direct.hostId === hostId ? address : undefined;
+    if (this.#direct.authority === undefined) this.#direct = undefined;
+    return this.#direct !== undefined;
+  }
+
+  /** A broker is to be asked for the host's own address. */
+  get wantsDirect(): boolean {
+    return this.#direct !== undefined;
   }
 
   /** Whoever carries the session is told when it is to go over to another gateway. */
@@ -63,6 +98,11 @@ export class Ways {
 
   /** Nobody has said goodbye there: the next one, unless it is the next one already. */
   #broke(url: string): void {
+    if (this.#direct?.authority !== undefined && url.startsWith(`ws://${this.#direct.authority}/`)) {
+      this.#direct = undefined;
+      this.#directBroke = true;
+      return;
+    }
     if (url.startsWith(`${socketOrigin(this.#origin)}/`)) this.#toNext();
   }
 

@@ -51,7 +51,11 @@ export const playerRoutes = {
     path: "/centroid/v1/where/:roomId",
     summary: "Where a player whose connection broke finds its room now",
     params: z.object({ roomId: playerSideIdSchema }),
-    query: z.object({ network }),
+    query: z.object({
+      network,
+      /** The host's own address, if the caller may be able to reach it. */
+      direct: z.optional(z.literal("1")),
+    }),
     answer: whereSchema,
   },
 } as const satisfies Record<string, ApiRoute>;

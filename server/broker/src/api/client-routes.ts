@@ -16,7 +16,8 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Clock } from "../base/clock.js";
 import { RateLimiter } from "../base/rate-limit.js";
-import { type WayFields, wayFields, wayOf } from "../gateway/way.js";
+import { mayReach } from "../gateway/direct-way.js";
+import { byPlainGateway, type WayFields, wayFields, wayOf } from "../gateway/way.js";
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
@@ -90,8 +91,23 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
   const reporters = new RateLimiter(REPORTS, o.clock);
   const wayFor = ({ headers, raw: { socket } }: FastifyRequest): Way =>
     wayOf(o.publicUrl, { headers, encrypted: "encrypted" in socket, localPort: socket.localPort });
+  /** The host's own address instead of the gateway that the request came by. */
+  const isDirect = ({ headers, raw: { socket }, ip }: FastifyRequest, address: string): boolean =>
+    byPlainGateway(o.publicUrl, {
+      headers,
+      encrypted: "encrypted" in socket,
+      localPort: socket.localPort,
+    }) && mayReach(ip, address);
   const reached = (request: FastifyRequest, address: string | undefined): WayFields =>
     wayFields(wayFor(request), o.publicUrl, address);
+
+  /** Of the room's host, if the player may be able to do without its gateway. */
+  const directBeacon = (roomId: string, network: string | undefined, request: FastifyRequest) => {
+    const host = o.hosts.get(o.rooms.get(roomId)?.stage.hostId ?? "");
+    if (host === undefined) return undefined;
+    const found = beacon(o.addresses, host, network, "direct");
+    return isDirect(request, new URL(found.url).host) ? found : undefined;
+  };
 
   /** Any of them carries a session whose own gateway is lost. */
   const gatewaysFor = (way: Way | undefined): { gateways?: string[] } => {
@@ -152,7 +168,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
   });
 
   serveRoute(app, playerRoutes.probes, async ({ body }, request) => {
-    const { playerId, playerToken, network, location, probes, gatewayId, gateways } = body;
+    const { playerId, playerToken, network, location, probes, gatewayId, gateways, way } = body;
     const renewed = await o.identity.renew(playerId, playerToken);
     if (renewed === undefined)
       throw new CentroidError(
@@ -167,8 +183,10 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     const player = o.players.get(playerId);
     if (player === undefined)
       throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
-    const rejected = o.probeIntake.report({ player, location, network, probes, gatewayId, gateways });
+    const rejected = o.probeIntake.report({ player, location, network, probes, way, gatewayId, gateways });
     const nearer = gateways && o.probeIntake.betterGateway(player, (id) => o.rooms.get(id)?.stage.hostId);
+    const room = gateways === undefined ? undefined : [...player.sessions.values()][0]?.roomId;
+    const direct = room === undefined ? undefined : directBeacon(room, player.network, request);
     o.players.measuredAt(player, neighbourhoodOf(request.ip, player.network));
     o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
     o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
@@ -180,6 +198,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       next,
       intervalMs: player.intervalMs,
       ...(nearer !== undefined && { gatewayId: nearer }),
+      ...(direct !== undefined && { direct }),
       rejected,
       ...(renewed !== playerToken && { playerToken: renewed }),
     };
@@ -207,7 +226,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     };
   });
 
-  serveRoute(app, playerRoutes.where, async ({ params, query: { network } }, request) => {
+  serveRoute(app, playerRoutes.where, async ({ params, query: { network, direct } }, request) => {
     const wanted = params.roomId;
     o.crashes.check(wanted);
     const room = o.rooms.require(wanted);
@@ -215,12 +234,16 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     if (stage.state === "creating" || stage.state === "disposed")
       throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not running (${stage.state})`);
     const host = o.hosts.require(stage.hostId);
-    const way = reached(request, o.addresses.translate(stage.at.address, stage.hostId, network));
+    const address = o.addresses.translate(stage.at.address, stage.hostId, network);
+    const way =
+      direct !== undefined && isDirect(request, address)
+        ? { publicAddress: address }
+        : reached(request, address);
     return {
       roomId,
       processId: stage.at.processId,
       ...way,
-      ...gatewaysFor(way.way),
+      ...gatewaysFor("way" in way ? way.way : undefined),
       epoch,
       host: hostSummary(host),
       ...(stage.state === "restoring" && { restoring: true }),

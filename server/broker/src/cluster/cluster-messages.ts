@@ -34,7 +34,12 @@ const legsSchema = z.object({
   hosts: z.array(probeReportSchema).max(MAX_MEASURED_HOSTS),
 });
 type LegsBody = z.infer<typeof legsSchema>;
-const sessionWaySchema = z.object({ roomId: idSchema, sessionId: z.string().max(128), gatewayId: idSchema });
+const sessionWaySchema = z.object({
+  roomId: idSchema,
+  sessionId: z.string().max(128),
+  /** None: it goes to its room's host directly. */
+  gatewayId: idSchema.optional(),
+});
 type SessionWayBody = z.infer<typeof sessionWaySchema>;
 
 /** Who acts on which message. */
@@ -51,7 +56,7 @@ export interface ClusterMessageHandlers {
   onPlace: (body: PlaceBody) => void;
   /** A gateway of another broker has measured hosts. */
   onGatewayLegs: (body: LegsBody) => void;
-  /** A gateway of another broker carries that session. */
+  /** A gateway of another broker carries that session, or none any more. */
   onSessionWay: (body: SessionWayBody) => void;
   logger: Logger;
 }

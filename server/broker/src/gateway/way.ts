@@ -33,6 +33,12 @@ export function wayOf(publicUrl: URL | undefined, approach: Approach): Way {
   return port === undefined || port === localPort ? "direct" : "gateway";
 }
 
+/** It came through a gateway in the clear: nothing but that stands between its sender and hosts. */
+export function byPlainGateway(publicUrl: URL | undefined, { headers, encrypted }: Approach): boolean {
+  const isPlain = publicUrl === undefined && !encrypted && forwardedScheme(headers) !== "https";
+  return isPlain && headers.via?.includes(GATEWAY_PSEUDONYM) === true;
+}
+
 /** Without a public URL no address is named: clients then dial where they asked, whatever name that has. */
 export function wayFields(way: Way, publicUrl: URL | undefined, hostAddress: string | undefined): WayFields {
   if (way === "direct") return hostAddress === undefined ? {} : { publicAddress: hostAddress };

@@ -13,6 +13,8 @@ export interface PlayerEntry {
   network: string | undefined;
   /** If its sockets come by a gateway and it has measured those. */
   toGateways: ToGateways | undefined;
+  /** It came by a gateway, and found its room's host no farther without. */
+  chosenDirect: boolean;
   /** Pause before its next report, ms; grows while nothing changes. */
   intervalMs: number;
   readonly sessions: Map<string, RoomSession>;
@@ -56,6 +58,7 @@ export class PlayerRegistry {
         location: undefined,
         network: undefined,
         toGateways: undefined,
+        chosenDirect: false,
         intervalMs: 0,
         sessions: new Map(),
         joining: 0,

@@ -2,7 +2,7 @@
  * A player reported probes: one use case, whether the report came by itself, with a request to join, or from another
  * broker. What is not believed is never used.
  */
-import type { GatewayReport, JoinHints, Location, ProbeReport, ProbeResponse } from "@centroid/protocol";
+import type { GatewayReport, JoinHints, Location, ProbeReport, ProbeResponse, Way } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Cluster } from "../cluster/cluster.js";
@@ -34,6 +34,8 @@ export interface PlayerReport {
   location?: Location | undefined;
   network?: string | undefined;
   probes: readonly ProbeReport[];
+  /** `direct`: it has found its room's host no farther without a gateway. */
+  way?: Way | undefined;
   /** By which gateway it comes. */
   gatewayId?: string | undefined;
   gateways?: readonly GatewayReport[] | undefined;
@@ -60,6 +62,8 @@ export class ProbeIntake {
   /** A player of this broker reported. @returns what was not used and why */
   report(report: PlayerReport): ProbeResponse["rejected"] {
     const { player, location, network } = report;
+    player.chosenDirect = report.way === "direct";
+    if (player.chosenDirect) this.#leavesGateways(player);
     const probes = this.#byGateways(report);
     const body: ProbesBody = {
       playerId: player.playerId,
@@ -79,6 +83,16 @@ export class ProbeIntake {
     if (toGateways === undefined || hostId === undefined) return undefined;
     const best = bestWay(toGateways, hostId, legs)?.gatewayId;
     return best === toGateways.presentId ? undefined : best;
+  }
+
+  /** No gateway asks for such a session, which would say so. */
+  #leavesGateways({ sessions }: PlayerEntry): void {
+    for (const session of sessions.values()) {
+      if (session.gatewayId === undefined) continue;
+      session.gatewayId = undefined;
+      const { roomId, sessionId } = session;
+      this.#options.cluster.publish("session-way", { roomId, sessionId });
+    }
   }
 
   /** Placement is for the ways that players will take; other brokers are told of these too. */

@@ -23,8 +23,7 @@ export function takenWays(room: RoomEntry, { players, legs }: TakenWaysOptions):
   const { hostId } = room.stage;
   return [...groups]
     .map(([gatewayId, members]): TakenWay => {
-      if (gatewayId === undefined)
-        return { players: members.length, because: "they reach the host at its own address" };
+      if (gatewayId === undefined) return { players: members.length, because: whyDirect(members) };
       const measured = members.flatMap((player) => {
         const to = player?.toGateways;
         const way = to?.presentId === gatewayId ? gatewayWay(to, gatewayId, hostId, legs) : undefined;
@@ -46,6 +45,12 @@ export function takenWays(room: RoomEntry, { players, legs }: TakenWaysOptions):
       };
     })
     .sort((a, b) => b.players - a.players);
+}
+
+function whyDirect(members: readonly (PlayerEntry | undefined)[]): string {
+  const chosen = members.filter((player) => player?.chosenDirect === true).length;
+  const own = "they reach the host at its own address";
+  return chosen === 0 ? own : `${own}, which ${chosen} of them measured to be no farther than by a gateway`;
 }
 
 function reason(way: GatewayWay, best: GatewayWay | undefined, nearest: GatewayWay | undefined): string[] {
