@@ -13,7 +13,7 @@ import {
 } from "@centroid/broker";
 import type { AuditEntry, Receipt } from "@centroid/protocol";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { TestRedis } from "../support/redis.js";
 import { ClusteredRedis, WatchedRedis } from "../support/redis-groups.js";
 
@@ -103,6 +103,55 @@ const audited = (more: Partial<AuditEntry> = {}): AuditEntry => ({
   ...more,
 });
 
+/** In order. */
+const PRESENCE: [command: string, reply: unknown][] = [
+  ["get none", null],
+  ["exists none", 0],
+  ["set a 5", "OK"],
+  ["incr a", 6],
+  ["decr b", -1],
+  ["get a", "6"],
+  ["hget a x", "BAD_REQUEST"],
+  ["sadd a x", "BAD_REQUEST"],
+  ["set word x", "OK"],
+  ["incr word", "BAD_REQUEST"],
+  ["setex word y 0", "BAD_REQUEST"],
+  ["expire word 100", 1],
+  ["expire none 100", 0],
+  ["expire word 0", 1],
+  ["exists word", 0],
+  ["sadd s x y x", 2],
+  ["sadd s y", 0],
+  ["scard s", 2],
+  ["sismember s y", 1],
+  ["sadd other y z", 2],
+  ["sinter s other", ["y"]],
+  ["sinter s none", []],
+  ["srem s x y none", 2],
+  ["exists s", 0],
+  ["hset h f 1", 1],
+  ["hset h f 2", 0],
+  ["hincrby h f 40", 42],
+  ["hincrby h g -1", -1],
+  ["hincrby h f 0.5", "BAD_REQUEST"],
+  ["hgetall h", ["f", "42", "g", "-1"]],
+  ["hgetall none", []],
+  ["hlen h", 2],
+  ["hdel h f", 1],
+  ["hdel h f", 0],
+  ["hincrbyex h g 3 100", 2],
+  ["rpush l b c", 2],
+  ["lpush l a z", 4],
+  ["lindex l 0", "z"],
+  ["lindex l -1", "c"],
+  ["lpop l", "z"],
+  ["rpop l", "c"],
+  ["llen l", 2],
+  ["rpop none", null],
+  ["del l", 1],
+  ["del l", 0],
+];
+
 describe.each(kinds)("a $name store", ({ open, durable }) => {
   const withStore = async (use: (store: Store, place: string) => Promise<void>): Promise<void> => {
     const place = await mkdtemp(join(tmpdir(), "centroid-store-"));
@@ -132,6 +181,28 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
       await store.putValue("other", undefined);
       await store.putValue("never there", undefined);
       expect([...(await store.values())]).toEqual([["one", "3"]]);
+    }));
+
+  it("carries out what rooms do with keys that they share, as Redis does", () =>
+    withStore(async (store) => {
+      const nowMs = Date.now();
+      const run = (text: string, atMs = nowMs): Promise<unknown> => {
+        const [name = "", key = "", ...args] = text.split(" ");
+        return store.presence({ name: name as never, key, args }, atMs).catch(({ code }) => code);
+      };
+      for (const [command, reply] of PRESENCE)
+        expect([command, await run(command)]).toEqual([command, reply]);
+      expect(await run(`set large ${"x".repeat(60_000)}`)).toBe("OK");
+      await run("setex brief x 0.05");
+      await run("sadd soon x");
+      await run("expire soon 0.05");
+      await vi.waitFor(async () => {
+        const laterMs = Date.now();
+        expect([await run("exists brief", laterMs), await run("scard soon", laterMs)]).toEqual([0, 0]);
+      }, 10_000);
+      // All of them count.
+      await Promise.all(Array.from({ length: 50 }, () => run("hincrby many n 1")));
+      expect(await run("hget many n")).toBe("50");
     }));
 
   it("keeps rooms, and refuses an owner that is over", () =>

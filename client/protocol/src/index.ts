@@ -1,5 +1,6 @@
 /** Wire schemas shared by client, agent and broker. Everything that crosses a process boundary is here. */
 export * from "./agent/link.js";
+export * from "./agent/presence-commands.js";
 export * from "./agent/requests.js";
 export * from "./agent/room-events.js";
 export * from "./agent/room-questions.js";

@@ -26,6 +26,11 @@ export const CLOSE_REFUSED = 4014;
 export const CLOSE_TOO_FAST = 4015;
 /** Close code of the SDK to a gateway: the session goes on by another one, so the room is not to take it for gone. */
 export const CLOSE_GOING_OVER = 4016;
+/**
+ * Close code: the room has dropped this player without a code (`client.leave()`). To Colyseus' client that is a broken
+ * connection; to the SDK it is one that need not be looked for elsewhere.
+ */
+export const CLOSE_DROPPED = 4017;
 /** Close code of the SDK: the room was ended for good. Colyseus' own for "with an error" (CloseCode.WITH_ERROR). */
 export const CLOSE_ROOM_ENDED = 4002;
 /** URL query with the reconnection token of a session whose host was lost. */

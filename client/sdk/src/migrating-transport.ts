@@ -6,6 +6,7 @@
  * (protocol/session.ts), so none is lost, none is applied twice and their order stays.
  */
 import {
+  CLOSE_DROPPED,
   CLOSE_GOING_OVER,
   CLOSE_ROOM_ENDED,
   CLOSE_ROOM_MOVED,
@@ -423,6 +424,12 @@ export class MigratingTransport {
     this.#socket = undefined;
     this.#watchdog.stop();
     this.#trust();
+    if (code === CLOSE_DROPPED) {
+      this.#dropNext();
+      this.#dropStandby();
+      this.#ended({ code: CLOSE_ABNORMAL, reason: "" });
+      return;
+    }
     const next = this.#next;
     if (next === undefined) {
       // The room left between the seat and the connection; the seat went with it.

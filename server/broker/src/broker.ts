@@ -205,7 +205,7 @@ async function start(
   });
   const dialled = dialledBy(options);
   const travel = new Travel({ ...core, factory, dialled });
-  const questions = new RoomQuestions({ ...core, factory, dialled, travel });
+  const questions = new RoomQuestions({ ...core, factory, dialled, travel, store });
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
   const directoryFor = (gatewayId: string): RegistryDirectory =>
     new RegistryDirectory({ ...core, agentToken }, gatewayId);

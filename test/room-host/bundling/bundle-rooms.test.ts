@@ -25,7 +25,7 @@ async function install(folder: string): Promise<(roomsDir: string, outDir: strin
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   const dist = join(ROOT, "infra/room-host/dist");
   const bundling = (await readdir(join(dist, "bundling"))).map((name) => `bundling/${name}`);
-  const others = ["colyseus/room-presence.js", "activity/room-timers.js", "workers/sandbox-files.js"];
+  const others = ["activity/room-timers.js", "workers/sandbox-files.js"];
   for (const name of [...bundling, ...others]) {
     if (!name.endsWith(".js")) continue;
     const code = await readFile(join(dist, name), "utf8");

@@ -144,17 +144,6 @@ describe("what is wrong is said at the start, with the file", () => {
       },
       /do not load: .*rooms\/rules\.ts:1: /,
     ],
-    [
-      "keeps something in presence",
-      {
-        "rooms/duel.ts": `${ROOM}export default class extends Room {
-  // this.presence.get("not this")
-  async onCreate() { await this.presence.subscribe("news", () => 0); await this.presence.hset("a", "b", "c"); }
-  async score() { return this.presence.get("score"); }
-}`,
-      },
-      /rooms\/duel\.ts:4: presence\.hset\(\) in line 4, presence\.get\(\) in line 5: keys .* not shared/,
-    ],
     ["ends the process", { "rooms/duel.ts": "process.exit(3);" }, /do not load: .*code 3/],
     [
       "has no room",

@@ -166,6 +166,30 @@ export const clientFeatures: Feature[] = [
   },
   {
     area,
+    name: "`client.leave()` without a code: `onDrop()` with 1006, and the player comes back",
+    async play(t) {
+      const hooks: Record<string, InRoom> = {
+        ...named,
+        drop: (r, c, code) => {
+          r.log.push(`drop ${c.userData} ${code}`);
+          r.allowReconnection(c, 60);
+        },
+        reconnect: (r, c) => void r.log.push(`back ${c.userData}`),
+      };
+      const room = await t.create({ hooks });
+      const other = await t.join(room, { name: "b" });
+      await t.disturb(room, other);
+      other.reconnection.minUptime = 0;
+      const seen: unknown[] = [];
+      other.onDrop((code) => seen.push(code));
+      await t.run(room, (r) => r.clients[1].leave());
+      await until(async () => (await log(t, room)).includes("back b"), 20_000);
+      await t.answers(other);
+      return [seen, await log(t, room)];
+    },
+  },
+  {
+    area,
     name: "`room.disconnect(code)`: everybody hears it, the room is gone",
     async play(t) {
       const room = await t.create({ hooks: named });

@@ -1,6 +1,6 @@
 /** What a room has beside its state: fields, settings, timers, handlers, messages. */
 import type { Room } from "@colyseus/sdk";
-import { type Feature, outcome, until } from "./stage.js";
+import { type Feature, type InRoom, outcome, until } from "./stage.js";
 
 const area = "room";
 
@@ -224,6 +224,54 @@ export const roomFeatures: Feature[] = [
       const replied = next(room, "replied");
       room.send("later", 5);
       return [await replied, await outcome(room.request("ask")), await outcome(room.request("gone"))];
+    },
+  },
+  {
+    area,
+    name: "`presence`: counters, hashes, sets, lists, shared by all rooms; changed once by `onCreate()`",
+    async play(t) {
+      const hooks: Record<string, InRoom> = {
+        create: async (r) => {
+          r.at = `rooms of ${r.roomId}`;
+          r.number = await r.presence.incr(r.at);
+          await r.presence.sadd(`${r.at} names`, r.roomName);
+        },
+      };
+      const room = await t.create({ hooks });
+      const other = await t.create();
+      const change: InRoom = async ({ presence }, _c, at) => [
+        await presence.hincrby(`${at} score`, "ann", 3),
+        await presence.hset(`${at} score`, "ben", "7"),
+        await presence.rpush(`${at} queue`, "a", "b", "c"),
+        await presence.setex(`${at} brief`, "x", 3_600),
+        await presence.sadd(`${at} names`, "chess"),
+        await presence.lpop(`${at} queue`),
+      ];
+      const at = await t.run<string>(room, (r) => r.at);
+      const before = await t.run(room, change, at);
+      await t.disturb(room, other);
+      const read: InRoom = async ({ presence, number }, _c, key, { matchMaker }) => [
+        number,
+        Number(await presence.get(key)),
+        Number(await matchMaker.presence.get(key)),
+        Object.entries(await presence.hgetall(`${key} score`)).map(([name, n]) => [name, Number(n)]),
+        await presence.hdel(`${key} score`, "ben"),
+        await presence.hlen(`${key} score`),
+        await presence.smembers(`${key} names`),
+        await presence.sismember(`${key} names`, "go"),
+        (await presence.brpop(`${key} queue`, 1))[1],
+        await presence.llen(`${key} queue`),
+        await presence.exists(`${key} brief`),
+        await presence.del(`${key} brief`),
+        await presence.exists(`${key} brief`),
+        (await presence.get(`${key} brief`)) ?? "none",
+        await presence.decr(key),
+      ];
+      return [
+        before,
+        await t.run(room, read, at),
+        await t.run(other, (r, _c, key) => r.presence.hget(key, "ann").then(Number), `${at} score`),
+      ];
     },
   },
   {

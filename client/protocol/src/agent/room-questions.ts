@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { wireErrorSchema } from "../errors.js";
 import { idSchema } from "../model.js";
+import { presenceCommandSchema } from "./presence-commands.js";
 import { addressSchema as address } from "./room-report.js";
 
 /** What a room says to whichever rooms listen, wherever they are: passed on at most once. */
@@ -28,6 +29,8 @@ export const roomQuestionSchema = z.discriminatedUnion("method", [
     member: z.string(),
     args: z.array(z.unknown()).optional(),
   }),
+  /** Reads or changes a key that all rooms share; answered by a `PresenceReply`. */
+  z.object({ method: z.literal("presence"), command: presenceCommandSchema }),
   /** Players of a room go to another: a new one of that name, placed for them, or one that is there. */
   z.object({
     method: z.literal("travel"),

@@ -9,7 +9,6 @@ import { join, relative, resolve } from "node:path";
 import { CentroidError } from "@centroid/protocol";
 import { type BuildFailure, build } from "esbuild";
 import { ENTRY_NAME, type RoomsEntry } from "./entries.js";
-import { presenceKeys } from "./presence-keys.js";
 import { nativePackages, oneCopy, ownPaths, ownTimers } from "./source-plugins.js";
 import { workersIn } from "./worker-files.js";
 
@@ -42,7 +41,7 @@ export async function buildRooms({ folder, contents }: RoomsEntry, outDir: strin
       platform: "node",
       target: "node20",
       external: SHARED,
-      plugins: [oneCopy(SHARED), nativePackages(), presenceKeys(), ownTimers(), ownPaths()],
+      plugins: [oneCopy(SHARED), nativePackages(), ownTimers(), ownPaths()],
       ...ownPaths.options,
       sourcemap: "inline",
       metafile: true,

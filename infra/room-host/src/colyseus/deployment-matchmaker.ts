@@ -11,6 +11,7 @@ import {
   type SortOptions,
 } from "@colyseus/core";
 import { z } from "zod";
+import { presenceKeys } from "./presence-keys.js";
 import type { PresenceBus } from "./room-presence.js";
 
 /** How this process reaches the others. */
@@ -102,6 +103,9 @@ function asCache({ maxClients, createdAtMs, ...row }: RoomRow): IRoomCache {
   } as IRoomCache;
 }
 
+/** Keys that Colyseus itself, and its package for accounts, keeps per process. */
+const OWN_KEYS = /^(roomcount$|roomhistory$|ch:|swept:|colyseus:|reset-password:)/;
+
 /** What one Colyseus process asks of another goes to the broker; the lobby's news to all processes. */
 export class DeploymentPresence extends LocalPresence {
   readonly #deployment: DeploymentAccess;
@@ -111,6 +115,13 @@ export class DeploymentPresence extends LocalPresence {
     super();
     this.#deployment = deployment;
     this.#bus = bus;
+    const shared = presenceKeys({ ask: deployment.ask, mayChange: () => true });
+    for (const [name, ask] of Object.entries(shared) as [string, (...args: unknown[]) => unknown][]) {
+      const own = Reflect.get(this, name) as typeof ask;
+      const either = (...args: unknown[]): unknown =>
+        OWN_KEYS.test(String(args[0])) ? own.apply(this, args) : ask(...args);
+      Object.defineProperty(this, name, { value: either });
+    }
   }
 
   override async subscribe(topic: string, callback: (data: unknown) => void): Promise<Awaited<this>> {

@@ -10,6 +10,7 @@ import {
 } from "@colyseus/core";
 import type { StateView } from "@colyseus/schema";
 import { SessionLink } from "../sessions/session-link.js";
+import { CLOSE_ABNORMAL } from "../sockets/server-socket.js";
 import type { SessionRecord } from "./room-record.js";
 
 /** `readyState` as Colyseus reads it, from the WebSocket standard. */
@@ -79,10 +80,11 @@ export class MovableClient {
     if (done !== undefined) process.nextTick(done);
   }
 
+  /** Without a code the connection breaks, as with Colyseus' transport on uWebSockets.js. */
   leave(code?: number, reason?: string): void {
     if (this.readyState !== OPEN) return;
     this.readyState = CLOSING;
-    this.#link.close(code ?? 1000, reason ?? "");
+    this.#link.close(code ?? CLOSE_ABNORMAL, reason ?? "");
   }
 
   close(code?: number, reason?: string): void {

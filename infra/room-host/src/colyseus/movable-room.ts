@@ -12,6 +12,7 @@ import type { RoomInternals } from "./core-internals.js";
 import type { DeploymentAccess } from "./deployment-matchmaker.js";
 import type { InputTimeline } from "./inputs.js";
 import type { MovableClient } from "./movable-client.js";
+import { presenceKeys } from "./presence-keys.js";
 import { RoomMove } from "./room-move.js";
 import { type PresenceBus, roomPresence } from "./room-presence.js";
 import { RoomTravel } from "./room-travel.js";
@@ -56,11 +57,13 @@ export function movable(
     constructor() {
       super();
       if (_timelineMode.call(this as never) !== undefined) this.allowRewindState();
+      const runs = (): boolean => !rebuilding.has(super.roomId) && !this.move.follows && !this.move.passive;
       const presence = roomPresence(
         bus,
         this.move.heard,
         (run) => this.move.events.once("dispose", run),
-        () => !this.move.follows,
+        runs,
+        presenceKeys({ ask, mayChange: runs }),
         (topic, callback) => this.move.setUp.add({ kind: "subscription", name: topic }, callback),
       );
       // Colyseus gives it one of this process when the room is made.

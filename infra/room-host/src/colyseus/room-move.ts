@@ -48,6 +48,8 @@ export class RoomMove {
 
   /** Another host runs the room, and this one does the same after it. */
   follows = false;
+  /** It has been built again and does not run here yet. */
+  passive = false;
   #created = false;
   #epoch = 0;
   #notice: (line: string) => void = () => undefined;
@@ -122,6 +124,7 @@ export class RoomMove {
 
   /** The room runs on this host from now on. */
   adopted({ epoch, mayRun, playerOf, notice, leftBehind }: Adoption): void {
+    this.passive = false;
     this.#epoch = epoch;
     this.#leftBehind = leftBehind;
     this.clock.runsWhile(mayRun);

@@ -1,7 +1,6 @@
 /**
  * What `this.presence` is in a room: publish and subscribe between all rooms of the deployment, on whatever hosts they
- * are. What Colyseus' presence keeps beside (keys, hashes, lists) would be a host's own here, so it is refused: where the
- * code says so plainly at the start, else when it is called.
+ * are, beside the keys that they share.
  */
 import { CentroidError } from "@centroid/protocol";
 import type { Presence } from "@colyseus/core";
@@ -15,37 +14,6 @@ const MAX_BYTES = 64 * 1024;
 const MAX_WAITING = 10_000;
 /** So many of the messages that a room has heard last are known to it: those that may still be on their way to another host. */
 const MAX_REMEMBERED = 1_000;
-/** What of Colyseus' presence a room has not got. */
-export const REFUSED_PRESENCE = [
-  "exists",
-  "set",
-  "setex",
-  "expire",
-  "get",
-  "del",
-  "sadd",
-  "smembers",
-  "sismember",
-  "srem",
-  "scard",
-  "sinter",
-  "hset",
-  "hincrby",
-  "hincrbyex",
-  "hget",
-  "hgetall",
-  "hdel",
-  "hlen",
-  "incr",
-  "decr",
-  "llen",
-  "rpush",
-  "lpush",
-  "rpop",
-  "lpop",
-  "brpop",
-] as const satisfies readonly (keyof Presence)[];
-
 /** Who listens to what in this process. */
 export class PresenceBus {
   readonly #byTopic = new Map<string, Set<Listener>>();
@@ -143,7 +111,7 @@ export class HeardMessages {
 
 /**
  * @param onEnd runs its argument when the room has ended here
- * @param speaks false while another host runs the room and this one only follows it
+ * @param speaks false while another host runs the room: this one only follows it, or builds it again
  * @param onSubscribe the callback to call in place of this one, and what to do when it is taken back
  */
 export function roomPresence(
@@ -151,6 +119,7 @@ export function roomPresence(
   messages: HeardMessages,
   onEnd: (run: () => void) => void,
   speaks: () => boolean,
+  keys: object,
   onSubscribe: (
     topic: string,
     callback: Callback,
@@ -190,16 +159,5 @@ export function roomPresence(
     setMaxListeners: () => undefined,
     shutdown: () => undefined,
   };
-  const refused = Object.fromEntries(
-    REFUSED_PRESENCE.map((name) => [
-      name,
-      () => {
-        throw new CentroidError(
-          "ROOM_ERROR",
-          `presence.${name}() is not shared between hosts; keep it in the room's state, in a database, or publish it`,
-        );
-      },
-    ]),
-  );
-  return { ...refused, ...presence } as unknown as Presence;
+  return { ...keys, ...presence } as unknown as Presence;
 }

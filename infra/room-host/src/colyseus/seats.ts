@@ -86,7 +86,9 @@ export class RoomTypes {
   async rebuild(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
     this.#rebuilding.add(roomId);
     try {
-      return await this.create(name, options, roomId);
+      const room = await this.create(name, options, roomId);
+      room.move.passive = true;
+      return room;
     } finally {
       this.#rebuilding.delete(roomId);
     }

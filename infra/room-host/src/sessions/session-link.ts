@@ -6,6 +6,7 @@
  */
 import { EventEmitter } from "node:events";
 import {
+  CLOSE_DROPPED,
   CLOSE_TOO_FAST,
   type ClientControl,
   decodeClientControl,
@@ -241,7 +242,7 @@ export class SessionLink extends EventEmitter {
   close(code: number, reason: string): void {
     const socket = this.#socket;
     this.#end(code);
-    socket?.close(code, reason);
+    socket?.close(code === CLOSE_ABNORMAL && this.centroid ? CLOSE_DROPPED : code, reason);
   }
 
   /** The player did not come within its grace: as if the connection broke. */

@@ -1,6 +1,7 @@
 /** One accepted WebSocket, whatever library carries it. */
 export interface ServerSocket {
   send(frame: Uint8Array): void;
+  /** With {@link CLOSE_ABNORMAL}, which may not be sent, it breaks instead of being closed. */
   close(code: number, reason: string): void;
   /** One listener; frames that came before are given to it first. A frame is valid until the listener returns. */
   onMessage(listener: (frame: Buffer) => void): void;
@@ -41,9 +42,7 @@ export interface RunningServer extends Disposable {
   readonly port: number;
 }
 
-/** Closes that may not be sent on the wire (RFC 6455, 7.4.1) are sent as "going away". */
-export const sendable = (code: number): number => (code === CLOSE_ABNORMAL ? CLOSE_GOING_AWAY : code);
+/** Of a connection that broke (RFC 6455, 7.4.1). */
 export const CLOSE_ABNORMAL = 1006;
-const CLOSE_GOING_AWAY = 1001;
 /** RFC 6455, 7.4.1: message too big. */
 export const CLOSE_TOO_LARGE = 1009;

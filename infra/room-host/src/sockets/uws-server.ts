@@ -8,7 +8,6 @@ import {
   type OnAccepted,
   type RunningServer,
   type ServerSocket,
-  sendable,
 } from "./server-socket.js";
 
 interface UserData {
@@ -36,7 +35,8 @@ class UwsSocket implements ServerSocket {
 
   close(code: number, reason: string): void {
     this.#frames.end();
-    this.#ws?.end(sendable(code), reason);
+    if (code === CLOSE_ABNORMAL) this.#ws?.close();
+    else this.#ws?.end(code, reason);
   }
 
   onMessage(listener: (frame: Buffer) => void): void {

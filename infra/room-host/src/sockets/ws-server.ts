@@ -5,12 +5,12 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { EarlyFrames } from "./early-frames.js";
 import {
   type Accepted,
+  CLOSE_ABNORMAL,
   CLOSE_TOO_LARGE,
   type ListenOptions,
   type OnAccepted,
   type RunningServer,
   type ServerSocket,
-  sendable,
 } from "./server-socket.js";
 
 /** A head that has not come by then is not waited for, and a body is not wanted at all. */
@@ -68,7 +68,8 @@ function accepted(
   const { path, query } = requestTarget(request.url);
   const close = (code: number, reason: string): void => {
     frames.end();
-    client.close(sendable(code), reason);
+    if (code === CLOSE_ABNORMAL) client.terminate();
+    else client.close(code, reason);
   };
   const frames = new EarlyFrames(maxFrameBytes, () => close(CLOSE_TOO_LARGE, "too much too early"));
   client.binaryType = "nodebuffer";

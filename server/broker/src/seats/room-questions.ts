@@ -1,9 +1,10 @@
-/** What rooms ask of the whole deployment through Colyseus' match maker: which rooms there are, a new one, a call. */
+/** What rooms ask of the whole deployment through Colyseus: which rooms there are, a new one, a call, keys that they share. */
 import type { RoomQuestion, RoomRow } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { Migrator } from "../moves/migrator.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import type { Store } from "../store/store.js";
 import { askOwner } from "./ask-owner.js";
 import type { RoomFactory } from "./room-factory.js";
 import type { Travel } from "./travel.js";
@@ -17,6 +18,7 @@ export interface RoomQuestionsOptions {
   travel: Travel;
   migrator: Migrator;
   clock: Clock;
+  store: Pick<Store, "presence">;
 }
 
 export class RoomQuestions {
@@ -53,6 +55,8 @@ export class RoomQuestions {
         );
         return value;
       }
+      case "presence":
+        return this.#options.store.presence(question.command, this.#options.clock.now());
       case "travel":
         return this.#options.travel.start(question, hostId);
       default: {

@@ -6,7 +6,14 @@
  * A broker alone on its store does not even try meanwhile: its memory holds what the store should. Among others each
  * write is tried, since another broker may have to go on from it, and only what can wait is owed.
  */
-import { type AuditEntry, CentroidError, type Receipt } from "@centroid/protocol";
+import {
+  type AuditEntry,
+  CentroidError,
+  type PresenceCommand,
+  type PresenceReply,
+  presenceReads,
+  type Receipt,
+} from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import {
@@ -191,6 +198,12 @@ export class GuardedStore implements Store {
 
   audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]> {
     return this.#options.inner.audit(filter);
+  }
+
+  presence(command: PresenceCommand, nowMs: number): Promise<PresenceReply> {
+    const { inner } = this.#options;
+    if (presenceReads(command)) return inner.presence(command, nowMs);
+    return this.#mustWrite(() => inner.presence(command, nowMs));
   }
 
   /** It stays its owner's to close. */

@@ -4,10 +4,11 @@
  */
 import { accessSync, chmodSync, constants, existsSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import type { AuditEntry, Receipt } from "@centroid/protocol";
+import type { AuditEntry, PresenceCommand, PresenceReply, Receipt } from "@centroid/protocol";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { z } from "zod";
 import { assertNotStale } from "./memory-store.js";
+import { carryOut, type PresenceEntry } from "./presence-keys.js";
 import {
   isNewer,
   type JournalEntry,
@@ -43,6 +44,7 @@ export class LmdbDatabase {
   /** With until when each is given out. */
   readonly #playerIds: Database<number, string>;
   #playerIdsTaken = 0;
+  readonly #presence: Database<PresenceEntry, string>;
 
   /** @param path directory; made if it does not exist */
   constructor(path: string) {
@@ -61,6 +63,7 @@ export class LmdbDatabase {
     this.#audit = this.#root.openDB({ name: "audit" });
     this.#checkpoints = this.#root.openDB({ name: "checkpoints" });
     this.#playerIds = this.#root.openDB({ name: "player-ids" });
+    this.#presence = this.#root.openDB({ name: "presence" });
   }
 
   /**
@@ -174,6 +177,26 @@ export class LmdbDatabase {
 
   extendPlayerId(playerId: string, untilMs: number): void {
     if ((this.#playerIds.get(playerId) ?? 0) < untilMs) this.#playerIds.putSync(playerId, untilMs);
+  }
+
+  presence(command: PresenceCommand, nowMs: number): PresenceReply {
+    const keys = this.#presence;
+    return carryOut(
+      {
+        get: (key) => keys.get(key),
+        set: (key, entry) => keys.putSync(key, entry),
+        remove: (key) => keys.removeSync(key),
+        all: () => keys.getRange().map(({ key, value }) => [key, value] as const),
+        count: () => countOf(keys),
+      },
+      command,
+      nowMs,
+    );
+  }
+
+  /** The same of a command that changes nothing, which needs no transaction. */
+  readPresence(command: PresenceCommand, nowMs: number): PresenceReply {
+    return this.presence(command, nowMs);
   }
 
   close(): Promise<void> {

@@ -1,6 +1,14 @@
 /** The embedded store: lmdb in a directory of the broker's own, behind a thread that waits for the disk. */
 import { Worker } from "node:worker_threads";
-import { type AuditEntry, CentroidError, type Receipt, type WireError } from "@centroid/protocol";
+import {
+  type AuditEntry,
+  CentroidError,
+  type PresenceCommand,
+  type PresenceReply,
+  presenceReads,
+  type Receipt,
+  type WireError,
+} from "@centroid/protocol";
 import type { LmdbDatabase } from "./lmdb-database.js";
 import type { JournalEntry, RoomRecord, Store, StoredCheckpoint } from "./store.js";
 
@@ -101,6 +109,10 @@ export class LmdbStore implements Store {
 
   extendPlayerId(playerId: string, untilMs: number): Promise<void> {
     return this.#call("extendPlayerId", playerId, untilMs);
+  }
+
+  presence(command: PresenceCommand, nowMs: number): Promise<PresenceReply> {
+    return this.#call(presenceReads(command) ? "readPresence" : "presence", command, nowMs);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -12,6 +12,7 @@ const READS: ReadonlySet<Call["method"]> = new Set([
   "openMigrations",
   "receipts",
   "audit",
+  "readPresence",
 ]);
 
 const port = parentPort;

@@ -1,5 +1,12 @@
 /** A store for one process' lifetime. */
-import { type AuditEntry, CentroidError, type Receipt } from "@centroid/protocol";
+import {
+  type AuditEntry,
+  CentroidError,
+  type PresenceCommand,
+  type PresenceReply,
+  type Receipt,
+} from "@centroid/protocol";
+import { carryOut, type PresenceEntry } from "./presence-keys.js";
 import {
   isNewer,
   type JournalEntry,
@@ -25,6 +32,7 @@ export class MemoryStore implements Store {
   /** With until when each is given out. */
   readonly #playerIds = new Map<string, number>();
   #taken = 0;
+  readonly #presence = new Map<string, PresenceEntry>();
 
   async secret(name: string, create: () => string): Promise<string> {
     let secret = this.#secrets.get(name);
@@ -118,6 +126,20 @@ export class MemoryStore implements Store {
 
   async extendPlayerId(playerId: string, untilMs: number): Promise<void> {
     this.#playerIds.set(playerId, Math.max(untilMs, this.#playerIds.get(playerId) ?? 0));
+  }
+
+  async presence(command: PresenceCommand, nowMs: number): Promise<PresenceReply> {
+    return carryOut(
+      {
+        get: (key) => this.#presence.get(key),
+        set: (key, entry) => this.#presence.set(key, entry),
+        remove: (key) => this.#presence.delete(key),
+        all: () => this.#presence,
+        count: () => this.#presence.size,
+      },
+      command,
+      nowMs,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -75,3 +75,17 @@ end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', ARGV[2], 'takenAtMs', ARGV[3], 'data', ARGV[4])
 return 1
 `;
+
+/** KEYS: of presence. ARGV: command, ms after which the first key ends or "", arguments behind the keys. */
+export const PRESENCE = `
+local call = {ARGV[1]}
+for _, key in ipairs(KEYS) do call[#call + 1] = key end
+for at = 3, #ARGV do call[#call + 1] = ARGV[at] end
+local reply = redis.pcall(unpack(call))
+if type(reply) == 'table' then
+  if reply.err then return {'error', reply.err} end
+  if reply.ok then reply = reply.ok end
+end
+if ARGV[2] ~= '' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return {'ok', reply}
+`;

@@ -3,6 +3,9 @@ import {
   type AuditEntry,
   auditEntrySchema,
   CentroidError,
+  type PresenceCommand,
+  type PresenceReply,
+  presenceReplySchema,
   type Receipt,
   receiptSchema,
 } from "@centroid/protocol";
@@ -10,11 +13,13 @@ import { z } from "zod";
 import { type Cluster, shardOf } from "../cluster/cluster.js";
 import type { RedisConnection } from "../redis/connection.js";
 import { assertNotStale } from "./memory-store.js";
+import { numberOf } from "./presence-keys.js";
 import {
   CLOSE_MIGRATION,
   FENCED,
   JOURNAL,
   NEXT_EPOCH,
+  PRESENCE,
   PUT_CHECKPOINT,
   PUT_ROOM,
 } from "./redis-store-scripts.js";
@@ -38,6 +43,30 @@ const checkpointSchema = z.object({
   takenAtMs: z.coerce.number(),
   data: z.string(),
 });
+
+const presenceAnswerSchema = z.tuple([z.enum(["ok", "error"]), presenceReplySchema]);
+
+/** Colyseus' command as Redis has it: name, arguments behind the keys, and in how many seconds the key ends. */
+function asRedis(
+  name: PresenceCommand["name"],
+  args: readonly string[],
+): [command: string, args: readonly string[], seconds?: string | undefined] {
+  switch (name) {
+    case "sinter":
+      return ["SINTER", []];
+    case "setex":
+      return ["PSETEX", [msOf(args[1]), args[0] ?? ""]];
+    case "expire":
+      return ["PEXPIRE", [msOf(args[0])]];
+    case "hincrbyex":
+      return ["HINCRBY", args.slice(0, 2), args[2]];
+    default:
+      return [name.toUpperCase(), args];
+  }
+}
+
+/** @throws CentroidError BAD_REQUEST */
+const msOf = (seconds: string | undefined): string => String(Math.round(1000 * numberOf(seconds)));
 
 /** A store in Redis, shared by several brokers. */
 export class RedisStore implements Store {
@@ -196,6 +225,19 @@ export class RedisStore implements Store {
   async extendPlayerId(playerId: string, untilMs: number, nowMs: number): Promise<void> {
     const expiration = { type: "PX", value: Math.max(1, Math.ceil(untilMs - nowMs)) } as const;
     await this.#redis.commands.set(this.#key(`player:${playerId}`), "1", { expiration });
+  }
+
+  async presence({ name, key, args }: PresenceCommand): Promise<PresenceReply> {
+    const keys = name === "sinter" ? [key, ...args] : [key];
+    const [command, given, seconds] = asRedis(name, args);
+    const answer = await this.#redis.script({
+      script: PRESENCE,
+      keys: keys.map((one) => this.#redis.key(this.#prefix, `presence:${one}`, "presence")),
+      args: [command, seconds === undefined ? "" : msOf(seconds), ...given],
+    });
+    const [outcome, reply] = presenceAnswerSchema.parse(answer);
+    if (outcome === "error") throw new CentroidError("BAD_REQUEST", `presence: ${String(reply)}`);
+    return reply;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

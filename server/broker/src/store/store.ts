@@ -8,6 +8,8 @@ import {
   idSchema,
   migrationPhaseSchema,
   moveReasonSchema,
+  type PresenceCommand,
+  type PresenceReply,
   type Receipt,
 } from "@centroid/protocol";
 import { z } from "zod";
@@ -110,6 +112,11 @@ export interface Store extends AsyncDisposable {
   takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean>;
   /** It stays whose it is for longer. */
   extendPlayerId(playerId: string, untilMs: number, nowMs: number): Promise<void>;
+  /**
+   * Reads or changes a key that rooms share, in one step. Resolves when that is durable.
+   * @throws CentroidError BAD_REQUEST if the key holds something else, or too much
+   */
+  presence(command: PresenceCommand, nowMs: number): Promise<PresenceReply>;
   /** Newest first. `beforeMs`: only entries from earlier than that. */
   audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]>;
 }
