@@ -3,6 +3,7 @@
  * which it was made. A crash loses what is not durable yet; a full disk refuses.
  */
 import { MemoryStore, type Store } from "@centroid/broker";
+import type { PresenceReply } from "@centroid/protocol";
 import type { Draw } from "../support/draw.js";
 import type { Buggify } from "./buggify.js";
 import type { Scheduler, SimProcess } from "./scheduler.js";
@@ -79,6 +80,11 @@ export class Disk {
       journal: (entry) => keep((store) => store.journal(entry)),
       closeMigration: (receipt) => keep((store) => store.closeMigration(receipt)),
       appendAudit: (entry) => keep((store) => store.appendAudit(entry)),
+      presence: async (command, nowMs) => {
+        const replies: PresenceReply[] = [];
+        await keep(async (store) => void replies.push(await store.presence(command, nowMs)));
+        return replies[0] ?? null;
+      },
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
