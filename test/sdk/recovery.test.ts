@@ -35,6 +35,7 @@ describe("recovery", () => {
     const { port } = server.address() as AddressInfo;
     let questions = 0;
     return new Recovery({
+      had: () => ({ epoch: 1, received: 1 }),
       reconnectionToken: "token",
       ...(newerThan !== undefined && { newerThan }),
       locate: async () => {
@@ -79,6 +80,7 @@ describe("how long it is looked for a room", () => {
   async function lookedFor(locate: () => Promise<Located>): Promise<number> {
     let givenUpAtMs = Number.NaN;
     const recovery = new Recovery({
+      had: () => ({ epoch: 1, received: 1 }),
       reconnectionToken: "token",
       // Nothing is dialled.
       newerThan: 9,

@@ -34,6 +34,8 @@ export class PairOfHosts implements AsyncDisposable {
   });
   readonly owner = new Map<string, { hostId: HostId; epoch: number }>();
   readonly #types = new Map<string, string>();
+  /** Players who ask where their room is hear nothing. */
+  hidesRooms = false;
   /** Where players are told to go instead of a host's own address. */
   via: (address: string, hostId: HostId) => string = (address) => address;
   /** The same for a host that brings a room. */
@@ -302,6 +304,7 @@ export class PairOfHosts implements AsyncDisposable {
   }
 
   async #where(roomId: string): Promise<unknown> {
+    if (this.hidesRooms) throw new Error("not just now");
     const { hostId, epoch } = this.owner.get(roomId)!;
     const [report] = (await this.carriers[hostId].reports()).filter((room) => room.roomId === roomId);
     return {

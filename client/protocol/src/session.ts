@@ -37,6 +37,13 @@ export const CLOSE_ROOM_ENDED = 4002;
 export const RESTORE_QUERY = "restore";
 /** URL query beside {@link RESTORE_QUERY}: data frames that the session has had, if its old connection brings no more. */
 export const RECEIVED_QUERY = "received";
+/** URL query beside {@link RESTORE_QUERY}: in which epoch the session was connected last, and how many data frames it has. */
+export const HAD_QUERY = "had";
+/** How far a session has come: in which epoch it was connected last, and the data frames it has had by then. */
+export interface SessionProgress {
+  epoch: number;
+  received: number;
+}
 /** URL query that tells a room host that this client speaks control frames. */
 export const CONTROL_QUERY = "centroid";
 /** URL query that tells a room host that this client can compare its state with the room's. */

@@ -533,6 +533,7 @@ export class MigratingTransport {
       locate: () => this.#identity.locate(this.#url),
       reconnectionToken,
       dial: this.#dial,
+      had: () => ({ epoch: this.#epoch, received: this.#received }),
       // An old connection that is only silent may still bring more.
       ...(o.newerThan === undefined ? { received: this.#received } : { newerThan: o.newerThan }),
       onResumed: (socket, resumed, { host }) => {

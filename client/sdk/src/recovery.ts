@@ -6,10 +6,12 @@
 import {
   CentroidError,
   CLOSE_REFUSED,
+  HAD_QUERY,
   type HostSummary,
   RECEIVED_QUERY,
   RESTORE_QUERY,
   type ServerControl,
+  type SessionProgress,
 } from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
 import { bytesOf, type Dial, dial, type SessionSocket } from "./dial.js";
@@ -39,6 +41,8 @@ export interface RecoveryOptions {
   reconnectionToken: string;
   /** Data frames that the session has had, if the old connection brings no more: it may go on at the host where it was. */
   received?: number;
+  /** In which epoch it was connected last, and what it has had by now. */
+  had: () => SessionProgress;
   dial?: Dial;
   /**
    * Set while the old connection is open but silent: only a newer epoch is worth leaving it for, and one that refuses is
@@ -95,8 +99,15 @@ export class Recovery {
   }
 
   #dial(at: Located): void {
-    const { reconnectionToken, received } = this.#options;
-    const socket = dial(() => restoring(at.url, reconnectionToken, received), this.#options.dial);
+    const { reconnectionToken, received, had } = this.#options;
+    const url = (): string => {
+      const back = new URL(restoring(at.url, reconnectionToken));
+      if (received !== undefined) back.searchParams.set(RECEIVED_QUERY, String(received));
+      const last = had();
+      back.searchParams.set(HAD_QUERY, `${last.epoch}.${last.received}`);
+      return back.toString();
+    };
+    const socket = dial(url, this.#options.dial);
     if (socket === undefined) {
       this.#again();
       return;
@@ -152,9 +163,8 @@ export const isOver = (cause: unknown): cause is CentroidError =>
 const isAway = (cause: unknown): boolean => cause instanceof CentroidError && cause.code === "NO_HOST";
 
 /** The URL by which a session comes back to a room that lost its host, or whose gateway is lost. */
-export function restoring(url: string, reconnectionToken: string, received?: number): string {
+export function restoring(url: string, reconnectionToken: string): string {
   const parsed = new URL(withControl(url));
   parsed.searchParams.set(RESTORE_QUERY, reconnectionToken);
-  if (received !== undefined) parsed.searchParams.set(RECEIVED_QUERY, String(received));
   return parsed.toString();
 }

@@ -4,6 +4,7 @@
  * by `reconnect(token)`, for whom it is a reconnection. Until then the room is as it would be with them in it: patches
  * are left out, messages wait, it is saved and it moves.
  */
+import type { SessionProgress } from "@centroid/protocol";
 import { ClientState, generateId } from "@colyseus/core";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
@@ -58,8 +59,12 @@ export class AwaitedPlayers {
     return undefined;
   }
 
-  /** A session that goes on where it was. @returns false if this is not one of the players, or it is here already */
-  accept(socket: ServerSocket, sessionId: string, reconnectionToken: string): boolean {
+  /**
+   * A session that goes on where it was.
+   * @param had where it was connected last
+   * @returns false if this is not one of the players, or it is here already
+   */
+  accept(socket: ServerSocket, sessionId: string, reconnectionToken: string, had?: SessionProgress): boolean {
     const taken = this.#take(sessionId, reconnectionToken);
     if (taken === undefined) return false;
     const { client, sent } = taken;
@@ -79,12 +84,15 @@ export class AwaitedPlayers {
       this.#await(client, sent, RETURN_WINDOW_MS),
     );
     if (!isFirst) return true;
+    const before = link.sent;
     this.#room.move.sendWhole(client);
+    const whole = link.sent - before;
     // It says again what the lost host had heard and what it has said since.
     this.#room.move.backlog.begin();
     const waiting = client._enqueuedMessages ?? [];
     client._enqueuedMessages = undefined;
-    for (const message of waiting) client.raw(message);
+    const heard = had === undefined ? 0 : heardElsewhere(client, had, sent + whole);
+    for (const message of waiting.slice(heard)) client.raw(message);
     return true;
   }
 
@@ -136,6 +144,19 @@ export class AwaitedPlayers {
     client._enqueuedMessages = undefined;
     client.link.abandon();
   }
+}
+
+/**
+ * How much of what waits for this client it has had already: from an earlier host that waited for it, too, and died after
+ * it had come. There as here it got the whole state first, and then what had waited.
+ */
+function heardElsewhere(
+  { _awaitedIn }: MovableClient,
+  { epoch, received }: SessionProgress,
+  before: number,
+): number {
+  const there = _awaitedIn.find((awaited) => awaited.epoch === epoch);
+  return Math.max(0, Math.min(there?.frames ?? 0, received - before));
 }
 
 interface Rejoining {

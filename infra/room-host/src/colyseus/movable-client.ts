@@ -11,7 +11,7 @@ import {
 import type { StateView } from "@colyseus/schema";
 import { SessionLink } from "../sessions/session-link.js";
 import { CLOSE_ABNORMAL } from "../sockets/server-socket.js";
-import type { SessionRecord } from "./room-record.js";
+import type { AwaitedIn, SessionRecord } from "./room-record.js";
 
 /** `readyState` as Colyseus reads it, from the WebSocket standard. */
 const OPEN = 1;
@@ -29,6 +29,8 @@ export class MovableClient {
   view: StateView | undefined;
   _joinedAt = 0;
   _enqueuedMessages: Uint8Array[] | undefined = [];
+  /** Earlier epochs in which it was waited for. */
+  _awaitedIn: readonly AwaitedIn[] = [];
   _pendingFrames: Uint8Array[] | undefined;
   _pendingFrameClients: (Client & ClientPrivate)[] | undefined;
   #link: SessionLink;
@@ -127,6 +129,7 @@ export function newClient(record: SessionRecord): MovableClient {
   const client = new MovableClient(record.sessionId, link);
   client.state = ClientState.JOINED;
   client._enqueuedMessages = record.waiting === undefined ? undefined : [...record.waiting];
+  client._awaitedIn = record.awaitedIn ?? [];
   client.reconnectionToken = record.reconnectionToken;
   return client;
 }

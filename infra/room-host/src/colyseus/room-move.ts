@@ -89,6 +89,7 @@ export class RoomMove {
       streams: this.streams,
       work: this.work,
       heard: this.heard,
+      epoch: () => this.#epoch,
       toldOfClass,
       onLateClosure: stays,
       wire,

@@ -41,6 +41,14 @@ export interface SessionRecord {
   /** Not back since the room was restored: for how long it is waited for, and what was said to it meanwhile. */
   awaitedMs?: number;
   waiting?: Uint8Array[];
+  /** In which epochs it has been waited for, and how many of `waiting` each of them had: it may have come there since. */
+  awaitedIn?: AwaitedIn[];
+}
+
+/** What waited for a session when the room was saved in that epoch. */
+export interface AwaitedIn {
+  epoch: number;
+  frames: number;
 }
 
 /** Everything of a room but its state graph. */

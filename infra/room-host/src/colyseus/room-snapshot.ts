@@ -33,6 +33,8 @@ export interface SnapshotOptions {
   streams: RoomStreams;
   work: RoomWork;
   heard: HeardMessages;
+  /** Of the room as it is now. */
+  epoch: () => number;
   toldOfClass: Set<string>;
   /** Hears of a timer that stands in the way of a move, when it is set. */
   onLateClosure: (explained: string) => void;

@@ -18,6 +18,8 @@ export interface SessionRecordsOptions {
   backlog: InputBacklog;
   work: RoomWork;
   playerOf: PlayerOf;
+  /** Of the room as it is now. */
+  epoch: () => number;
 }
 
 /** Where what sessions hold goes. */
@@ -84,12 +86,18 @@ export class SessionRecords {
     return { playerId: player?.playerId, network: player?.network };
   }
 
-  #absence({ sessionId, _enqueuedMessages }: MovableClient): Pick<SessionRecord, "awaitedMs" | "waiting"> {
+  #absence({
+    sessionId,
+    _enqueuedMessages,
+    _awaitedIn,
+  }: MovableClient): Pick<SessionRecord, "awaitedMs" | "waiting" | "awaitedIn"> {
     const untilMs = this.#options.activity.awaited.get(sessionId);
     if (untilMs === undefined) return {};
+    const waiting = (_enqueuedMessages ?? []).map((frame) => Buffer.from(frame));
     return {
       awaitedMs: Math.max(0, untilMs - performance.now()),
-      waiting: (_enqueuedMessages ?? []).map((frame) => Buffer.from(frame)),
+      waiting,
+      awaitedIn: [..._awaitedIn, { epoch: this.#options.epoch(), frames: waiting.length }],
     };
   }
 }

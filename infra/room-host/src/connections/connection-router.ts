@@ -4,8 +4,10 @@ import {
   CLOSE_ROOM_MOVED,
   COMPARE_QUERY,
   CONTROL_QUERY,
+  HAD_QUERY,
   RECEIVED_QUERY,
   RESTORE_QUERY,
+  type SessionProgress,
 } from "@centroid/protocol";
 import { CloseCode, connectClientToRoom, type Room } from "@colyseus/core";
 import { MovableClient } from "../colyseus/movable-client.js";
@@ -80,7 +82,12 @@ export class ConnectionRouter {
     if (hosted === undefined) this.#atStandby(socket, roomId, sessionId, returning);
     else if (ticket !== null) this.#follow(socket, hosted, sessionId, ticket);
     else if (returning !== null)
-      this.#return(socket, hosted, { sessionId, token: returning, received: countIn(query) });
+      this.#return(socket, hosted, {
+        sessionId,
+        token: returning,
+        received: countIn(query),
+        had: hadIn(query),
+      });
     else if (hosted.stage.name === "arriving" || !isOpen(hosted))
       socket.close(CLOSE_ROOM_MOVED, "room is being moved");
     else void this.#join(connection, roomId, hosted, hosted.stage.room, sessionId);
@@ -107,10 +114,10 @@ export class ConnectionRouter {
 
   #return(socket: ServerSocket, hosted: Hosted, who: Returning): void {
     const { stage, awaited } = hosted;
-    const { sessionId, token } = who;
+    const { sessionId, token, had } = who;
     if (stage.name === "running") {
       const resuming = this.#resuming(socket);
-      if (awaited?.accept(resuming, sessionId, token) === true) return;
+      if (awaited?.accept(resuming, sessionId, token, had) === true) return;
       if (goesOn(resuming, hosted, stage.room, who)) return;
       if (stage.arrivals?.acceptReturn(resuming, who) === true) return;
     }
@@ -174,6 +181,11 @@ function goesOn(
 function countIn(query: URLSearchParams): number | undefined {
   const count = query.get(RECEIVED_QUERY);
   return count !== null && /^\d{1,15}$/.test(count) ? Number(count) : undefined;
+}
+
+function hadIn(query: URLSearchParams): SessionProgress | undefined {
+  const [, epoch, received] = /^(\d{1,15})\.(\d{1,15})$/.exec(query.get(HAD_QUERY) ?? "") ?? [];
+  return epoch === undefined ? undefined : { epoch: Number(epoch), received: Number(received) };
 }
 
 /** A room that is only being copied still takes players. */

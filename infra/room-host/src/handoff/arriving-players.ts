@@ -2,7 +2,13 @@
  * The players of a room on its way here: those whose sockets come before the room runs wait for it, those who come later go
  * on at once, and whoever misses frames that its old connection has lost gets them from the source first.
  */
-import { CentroidError, type ClientControl, decodeClientControl, isControl } from "@centroid/protocol";
+import {
+  CentroidError,
+  type ClientControl,
+  decodeClientControl,
+  isControl,
+  type SessionProgress,
+} from "@centroid/protocol";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import { CLOSE_FRAME } from "../sessions/session-link.js";
@@ -39,6 +45,7 @@ export interface Returning {
   token: string;
   /** Data frames that it has had, if its old connection brings no more. */
   received: number | undefined;
+  had?: SessionProgress | undefined;
 }
 
 /** The room as it runs here. */
