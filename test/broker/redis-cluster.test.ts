@@ -1,5 +1,6 @@
 /** Brokers on one Redis deal out who decides about what: completely, never twice, also when some of them die. */
 import { fork } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { type ClusterEvents, connectRedis, RedisCluster, RedisStore } from "@centroid/broker";
 import { pino } from "pino";
@@ -100,11 +101,22 @@ it("what one says the others hear, and it does not hear itself", async () => {
   await expect.poll(() => heard).toEqual(["b heard event x from a"]);
 });
 
-it("no Redis at the address is said in one line with what to do", async () => {
-  await expect(RedisCluster.connect({ url: "redis://127.0.0.1:1", logger })).rejects.toMatchObject({
-    code: "CONFIG_INVALID",
-    message: expect.stringMatching(/no Redis answers at .*--redis/),
-  });
+it("no Redis at the address is said in one line with what to do, and waited for as long as asked", async () => {
+  const url = "redis://127.0.0.1:1";
+  const said = { code: "STORE_UNAVAILABLE", message: expect.stringMatching(/no Redis answers at .*--redis/) };
+  await expect(RedisCluster.connect({ url, logger })).rejects.toMatchObject(said);
+  const reasons: unknown[] = [];
+  const wait = { forMs: 600, onWaiting: (why: unknown) => reasons.push(why) };
+  await expect(connectRedis(url, logger, wait)).rejects.toThrow(/--redis \(waited 1 s\)/);
+  expect(reasons).toEqual([expect.objectContaining(said)]);
+});
+
+it("a connection that ends as it dials again keeps no process alive", async () => {
+  const script = join(import.meta.dirname, "support/redis-destroyed.mjs");
+  const child = fork(script, [], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  child.disconnect();
+  const [code] = await once(child, "exit");
+  expect(code).toBe(0);
 });
 
 it("a broker that was stopped while another took over cannot write a phase when it wakes up (BRK-2)", async () => {

@@ -226,19 +226,17 @@ it(
 
 it("what cannot be reached, or is no master there, is said in one line", async () => {
   const redis = owned(await WatchedRedis.start({ replicas: 0, password: PASSWORD }));
-  const refused = (url: string, said: RegExp) =>
-    expect(connectRedis(url, logger)).rejects.toMatchObject({
-      code: "CONFIG_INVALID",
-      message: expect.stringMatching(said),
-    });
+  const refused = (url: string, said: RegExp, code = "CONFIG_INVALID") =>
+    expect(connectRedis(url, logger)).rejects.toMatchObject({ code, message: expect.stringMatching(said) });
   await refused(redis.url.replace("/centroid?", "/other?"), /know no master "other"/);
   await refused(redis.url.replace(/\?.*/, ""), /NOAUTH|Authentication/i);
   await refused(redis.url.replace(`:${PASSWORD}@`, ""), /NOAUTH|Authentication/i);
   await refused(
     "redis+sentinel://127.0.0.1:1/centroid",
     /no Redis answers at redis\+sentinel:\/\/127.0.0.1:1\/centroid/,
+    "STORE_UNAVAILABLE",
   );
-  await refused("redis+cluster://127.0.0.1:1", /no Redis answers at redis\+cluster/);
+  await refused("redis+cluster://127.0.0.1:1", /no Redis answers at redis\+cluster/, "STORE_UNAVAILABLE");
 });
 
 it(

@@ -21,9 +21,13 @@ export class TestRedis implements AsyncDisposable {
     this.url = `redis://127.0.0.1:${port}`;
   }
 
-  /** @param within a command that runs another one, such as `ip netns exec NAME` */
-  static async start(within: readonly string[] = []): Promise<TestRedis> {
-    const redis = new TestRedis(await freePort(), await mkdtemp(join(tmpdir(), "centroid-redis-")), within);
+  /**
+   * @param within a command that runs another one, such as `ip netns exec NAME`
+   * @param port any that is free if not given
+   */
+  static async start(within: readonly string[] = [], port?: number): Promise<TestRedis> {
+    const folder = await mkdtemp(join(tmpdir(), "centroid-redis-"));
+    const redis = new TestRedis(port ?? (await freePort()), folder, within);
     await redis.#start();
     return redis;
   }

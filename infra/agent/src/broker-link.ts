@@ -166,6 +166,17 @@ export class BrokerLink implements AsyncDisposable {
     socket.terminate();
   }
 
+  /** Before this agent, or who answers, has proved anything. */
+  #turnedAway(socket: WebSocket, error: CentroidError): void {
+    if (error.code !== "STORE_UNAVAILABLE") {
+      this.#refused(socket, "broker", error);
+      return;
+    }
+    // A broker that has not started yet: as if nobody listened there.
+    this.#absentAtMs = this.#dialledAtMs;
+    socket.terminate();
+  }
+
   #certificate(): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
     const { tls } = this.#options;
     if (tls === undefined) return {};
@@ -289,8 +300,7 @@ export class BrokerLink implements AsyncDisposable {
     if (this.#trusted !== socket) {
       if (message.type === "challenge") this.#answer(message.challenge);
       else if (message.type === "accepted") this.#accepted(socket, message.proof);
-      else if (message.type === "refused")
-        this.#refused(socket, "broker", CentroidError.fromWire(message.error));
+      else if (message.type === "refused") this.#turnedAway(socket, CentroidError.fromWire(message.error));
       else socket.terminate();
       return;
     }

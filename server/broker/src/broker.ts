@@ -1,5 +1,4 @@
 /** Starts a broker: store, parts, port; finds rooms and open moves of an earlier one again. */
-import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { CentroidError, type Host } from "@centroid/protocol";
@@ -22,6 +21,7 @@ import { RegistryDirectory } from "./gateway/directory.js";
 import { GatewayLinks } from "./gateway/gateway-links.js";
 import { dialledBy } from "./gateway/way.js";
 import { AgentServer } from "./hosts/agent-server.js";
+import { AgentTokens } from "./hosts/agent-tokens.js";
 import { hostView } from "./hosts/host-registry.js";
 import { RoomGrants } from "./hosts/room-grants.js";
 import { LogFile } from "./log-file.js";
@@ -34,6 +34,8 @@ import {
   DEFAULT_PORT,
   DEFAULT_REJOIN_GRACE_MS,
 } from "./options.js";
+import { newToken, recall } from "./recall.js";
+import { untilStoreAnswers } from "./redis/await-store.js";
 import { endRooms } from "./rooms/end-rooms.js";
 import { Allowance } from "./seats/allowance.js";
 import { Matchmaker } from "./seats/matchmaker.js";
@@ -68,6 +70,8 @@ export interface Broker extends AsyncDisposable {
   /** Reads everything, orders nothing. */
   readonly viewerToken: string;
   readonly agentToken: string;
+  /** For an agent beside this broker: its host's own token, or the shared one. */
+  agentTokenOf(hostId: string): Promise<string>;
   readonly gatewayToken: string;
   /** Hosts that had rooms before a restart are back, or were waited for long enough. At once on a fresh store. */
   readonly ready: Promise<void>;
@@ -129,20 +133,19 @@ async function start(
   store: GuardedStore,
   teardown: DisposalStack,
 ): Promise<Broker> {
-  const secret = (): string => randomBytes(32).toString("base64url");
-  const adminToken = options.adminToken ?? (await store.secret("admin-token", secret));
-  const viewerToken = options.viewerToken ?? (await store.secret("viewer-token", secret));
-  const agentToken = options.agentToken ?? (await store.secret("agent-token", secret));
-  const gatewayToken = options.gatewayToken ?? (await store.secret("gateway-token", secret));
-  const grants = new RoomGrants(await store.secret("room-grants", secret));
-  const playerKey = await store.secret("player-tokens", secret);
   const cluster = options.cluster ?? new SingleBroker();
   const newId = options.newId ?? randomIds();
-  // Alone, a broker that starts again is the same one; among others each start is a broker of its own.
-  const brokerId = options.cluster === undefined ? await store.secret("broker-id", newId) : newId();
-  const remembered = new Map((await store.rooms()).map((room) => [room.roomId, room]));
-  const open = await store.openMigrations();
-  const recentReceipts = (await store.receipts({ limit: RECENT_RECEIPTS })).reverse();
+  /** A store that others share may be away for a while, and is there again without this broker's doing. */
+  const available = <T>(ask: () => Promise<T>): Promise<T> =>
+    options.cluster === undefined
+      ? ask()
+      : untilStoreAnswers(ask, {
+          onWaiting: (cause) => options.logger.warn({ cause }, `the start waits: ${cause.message}`),
+        });
+  const recalled = await available(() => recall(options, store, newId, RECENT_RECEIPTS));
+  const { brokerId, remembered, open, recentReceipts, playerKey } = recalled;
+  const { adminToken, viewerToken, agentToken, gatewayToken } = recalled;
+  const grants = new RoomGrants(recalled.grantKey);
   const trace =
     options.traceFile === undefined ? undefined : await TraceFile.create(options.traceFile, options.logger);
   if (trace !== undefined) teardown.use(trace);
@@ -160,15 +163,22 @@ async function start(
   });
   const { clock, hosts, migrator, loop, liveness, router, logger, players } = core;
   const { hub } = core.feed;
-  await core.farewell.recall();
+  await available(() => core.farewell.recall());
   const tokens = new PlayerTokens(playerKey, clock, newId, options.playerTokenLifeMs);
   const identity = new PlayerIdentity({ tokens, players, store, clock, logger });
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
   const lostAfterMs = options.lostAfterMs ?? DEFAULT_LOST_AFTER_MS;
 
+  const agentTokens = new AgentTokens(
+    {
+      ...{ shared: agentToken, store, cluster, newToken, logger },
+      onRevoked: (hostId) => agents.drop(hostId),
+    },
+    recalled.values,
+  );
   const agents = new AgentServer({
     brokerId,
-    token: agentToken,
+    tokens: agentTokens,
     heartbeatIntervalMs,
     grants,
     leaseMs: core.leaseMs,
@@ -208,7 +218,7 @@ async function start(
   const questions = new RoomQuestions({ ...core, factory, dialled, travel, store });
   const events = new EventSocket(hub, () => core.metrics.slowSubscribers.inc());
   const directoryFor = (gatewayId: string): RegistryDirectory =>
-    new RegistryDirectory({ ...core, agentToken }, gatewayId);
+    new RegistryDirectory({ ...core, tokenOf: (hostId) => agents.tokenOf(hostId) }, gatewayId);
   const gateways = new GatewayLinks({ token: gatewayToken, directoryFor, clock });
   const gatewayId = ownGatewayId(brokerId, options.cluster === undefined);
   const gateway = options.gateway?.({
@@ -231,6 +241,7 @@ async function start(
     requestLimit: limits?.requests,
     closing: closing.signal,
     agents,
+    agentTokens,
     events,
     gateway,
     app: project,
@@ -289,10 +300,17 @@ async function start(
   core.events.on("room.offered", ({ room: { roomId }, place }) => {
     if (cluster.members().length > 1) cluster.publish("place", { roomId, ...place });
   });
-  await cluster.join(
-    { brokerId, url: options.clusterUrl ?? url },
-    {
+  const reloadTokens = (): void => {
+    agentTokens
+      .reload()
+      .catch((cause: unknown) => logger.warn({ cause }, "tokens of hosts could not be read"));
+  };
+  const self = { brokerId, url: options.clusterUrl ?? url };
+  await available(() =>
+    cluster.join(self, {
       acquired: (shards) => {
+        // What others said while this broker had no lease has not arrived.
+        reloadTokens();
         ready
           .then(() => core.takeover.takeOver(shards, stopping.signal))
           .catch((cause: unknown) => logger.error({ cause }, "rooms could not be taken over"));
@@ -314,10 +332,11 @@ async function start(
             const session = core.rooms.get(roomId)?.sessions.get(sessionId);
             if (session !== undefined) session.gatewayId = by;
           },
+          onAgentTokens: reloadTokens,
           onGatewayLegs: ({ gatewayId, hosts: measured }) => core.legs.reportedToBroker(gatewayId, measured),
           logger,
         }),
-    },
+    }),
   );
   return {
     brokerId,
@@ -326,6 +345,7 @@ async function start(
     adminToken,
     viewerToken,
     agentToken,
+    agentTokenOf: (hostId) => agentTokens.forAgentHere(hostId),
     gatewayToken,
     ready,
     hosts: () => [...hosts.values()].map(hostView),

@@ -1,4 +1,6 @@
 /** The broker: matchmaking, placement, moves, control API. */
+
+export { WaitingPort } from "./api/waiting-port.js";
 export { type BrokerLimits, DEFAULT_LIMITS, REQUEST_BURST_S } from "./base/limits.js";
 export { LOG_SERIALIZERS } from "./base/logger.js";
 export { type Broker, startBroker } from "./broker.js";
@@ -7,6 +9,7 @@ export { RedisCluster } from "./cluster/redis-cluster.js";
 export type { AddressBook } from "./hosts/address-book.js";
 export type { BrokerOptions } from "./options.js";
 export { parseRedisAddress } from "./redis/address.js";
+export { type StoreWait, untilStoreAnswers } from "./redis/await-store.js";
 export { connectRedis } from "./redis/connection.js";
 export { assertWritable } from "./store/folder-lock.js";
 export { LmdbStore } from "./store/lmdb-store.js";

@@ -171,6 +171,10 @@ export class FakeAgent {
   }
 
   /** The connection breaks; rooms go on. */
+  get connected(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
   disconnect(): void {
     clearInterval(this.#heartbeat);
     this.#socket?.terminate();

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import type { Logger } from "../base/logger.js";
+import type { StoreWait } from "../redis/await-store.js";
 import { connectRedis, type RedisConnection } from "../redis/connection.js";
 import {
   type Cluster,
@@ -61,6 +62,8 @@ export class RedisCluster implements Cluster {
   readonly #own = new Map<number, string>();
   /** Those, and those that it has not given back but whose lease ran out. */
   readonly #last = new Map<number, string>();
+  /** One and the same, so that joining again after Redis was away does not hear everything twice. */
+  readonly #listener = (text: string): void => this.#receive(text);
   #refreshes = 0;
   #heldUntilMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -74,15 +77,18 @@ export class RedisCluster implements Cluster {
     this.#redis = redis;
   }
 
-  /** @throws CentroidError CONFIG_INVALID if nothing answers at the URL */
-  static async connect(options: RedisClusterOptions): Promise<RedisCluster> {
-    return new RedisCluster(options, await connectRedis(options.url, options.logger));
+  /**
+   * @param wait how long for a Redis that is away; not at all if not given
+   * @throws CentroidError CONFIG_INVALID, STORE_UNAVAILABLE as {@link connectRedis} does
+   */
+  static async connect(options: RedisClusterOptions, wait?: StoreWait): Promise<RedisCluster> {
+    return new RedisCluster(options, await connectRedis(options.url, options.logger, wait));
   }
 
   async join(self: Member, events: ClusterEvents): Promise<void> {
     this.#self = self;
     this.#events = events;
-    await this.#redis.subscribe(`${this.#prefix}messages`, (text) => this.#receive(text));
+    await this.#redis.subscribe(`${this.#prefix}messages`, this.#listener);
     await this.#refresh();
     this.#schedule();
   }

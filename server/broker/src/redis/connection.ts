@@ -1,8 +1,9 @@
-/** A connection to Redis, however it is set up: refused with a reason at the start, kept up for as long as it takes later. */
+/** A connection to Redis, however it is set up: waited for at the start if need be, kept up for as long as it takes later. */
 import { CentroidError } from "@centroid/protocol";
 import type { Logger } from "../base/logger.js";
 import { parseRedisAddress, type RedisAddress, shownAddress } from "./address.js";
 import { answered } from "./answered.js";
+import { type StoreWait, untilStoreAnswers } from "./await-store.js";
 import { GroupCommit, type ScriptCall } from "./group-commit.js";
 
 /** The commands that are used, the same on every kind of Redis. */
@@ -109,12 +110,27 @@ function answering(commands: RedisCommands): RedisCommands {
   });
 }
 
+/** What a server says that is still loading, or not the master yet. */
+const NOT_YET = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|BUSY)\b/;
+/** What a server, or TLS, says to somebody who will be no more welcome later. */
+const REFUSED = /^[A-Z]{2,}\b|certificate|SSL routines|know no master|RESP type/;
+
 /**
  * @param url `redis://`, `redis+sentinel://` or `redis+cluster://`; see {@link parseRedisAddress}
- * @throws CentroidError CONFIG_INVALID if the URL is none or nothing answers there
+ * @param wait how long for one that is away; not at all if not given
+ * @throws CentroidError CONFIG_INVALID if the URL is none or who answers there does not take this broker,
+ * STORE_UNAVAILABLE if nobody answers
  */
-export async function connectRedis(url: string, logger: Logger): Promise<RedisConnection> {
+export async function connectRedis(
+  url: string,
+  logger: Logger,
+  wait: StoreWait = { forMs: 0 },
+): Promise<RedisConnection> {
   const address = parseRedisAddress(url);
+  return untilStoreAnswers(() => connectOnce(address, logger), wait);
+}
+
+async function connectOnce(address: RedisAddress, logger: Logger): Promise<RedisConnection> {
   // Half of all the code that a broker would load, and most brokers have no Redis.
   const { openDriver } = await import("./driver.js");
   try {
@@ -128,9 +144,11 @@ export async function connectRedis(url: string, logger: Logger): Promise<RedisCo
     }
     return new RedisConnection(address, driver);
   } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const refused = REFUSED.test(said) && !NOT_YET.test(said);
     throw new CentroidError(
-      "CONFIG_INVALID",
-      `no Redis answers at ${shownAddress(address)} (${cause instanceof Error ? cause.message : String(cause)}); start one or correct --redis`,
+      refused ? "CONFIG_INVALID" : "STORE_UNAVAILABLE",
+      `no Redis answers at ${shownAddress(address)} (${said}); start one or correct --redis`,
       { cause },
     );
   }

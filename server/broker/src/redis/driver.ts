@@ -6,7 +6,7 @@ import type { RedisAddress } from "./address.js";
 import { COMMAND_TIMEOUT_MS } from "./answered.js";
 import type { RedisDriver } from "./connection.js";
 
-/** Time for a Redis behind Sentinels or in a cluster to be found. */
+/** Time for a Redis to take the connection, and behind Sentinels or in a cluster to be found first. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Sentinels say by themselves when something changes; by then what they said is asked for again. */
 const SENTINEL_SCAN_MS = 2_000;
@@ -65,7 +65,7 @@ async function single(address: RedisAddress & { kind: "single" }, logger: Logger
   client.on("error", (cause: unknown) => {
     if (connected) report(logger)(cause);
   });
-  await client.connect();
+  await inTime(client.connect(), async () => end(client));
   connected = true;
   const subscriber = client.duplicate();
   subscriber.on("error", report(logger));
@@ -83,10 +83,23 @@ async function single(address: RedisAddress & { kind: "single" }, logger: Logger
     },
     isReady: () => client.isReady,
     async destroy() {
-      if (client.isOpen) client.destroy();
-      if (subscriber.isOpen) subscriber.destroy();
+      for (const one of [client, subscriber]) end(one);
     },
   };
+}
+
+/** What of a client its end needs. */
+interface Endable {
+  readonly isOpen: boolean;
+  destroy(): void;
+  unref(): void;
+  on(event: "connect", listener: () => void): unknown;
+}
+
+/** Ends a client. One that is just dialling opens that connection all the same: no process is to stay alive for it. */
+function end(client: Endable): void {
+  client.on("connect", () => client.unref());
+  if (client.isOpen) client.destroy();
 }
 
 async function watched(address: RedisAddress & { kind: "sentinel" }, logger: Logger): Promise<RedisDriver> {
@@ -141,7 +154,7 @@ async function assertWatched(address: RedisAddress & { kind: "sentinel" }): Prom
     } catch (cause) {
       failure ??= cause;
     } finally {
-      if (client.isOpen) client.destroy();
+      end(client);
     }
   }
   throw failure;

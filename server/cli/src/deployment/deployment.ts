@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { type AgentConfig, roomEnvironment, startAgent } from "@centroid/agent";
 import { loadWorld } from "@centroid/bots";
-import { assertWritable, type Broker, startBroker } from "@centroid/broker";
+import { assertWritable, type Broker, type StoreWait, startBroker, WaitingPort } from "@centroid/broker";
 import type { ContainerConfig } from "@centroid/container-carrier";
 import { DEMO_ROOMS_DIR, DEMO_WEB_DIR } from "@centroid/demo";
 import {
@@ -74,18 +74,10 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
   const sites = hostSites(config);
   if (sites.length > 0 && config.carrier === "process") await noticeSlowTransport(hooks.notice);
   assertWritable(config.stateDir);
-  const persistence = await openPersistence(config, owned, hooks.clean);
-  const token = (name: TokenName, given: string | undefined) =>
-    given === undefined ? persistence.token(name) : { value: given, fresh: false };
   // Loading them takes as long as emulator and broker take to start; only hosts need them.
   const bundling = bundleFor(config);
   bundling.catch(() => undefined);
-  const [admin, viewer, agent, gateway] = await Promise.all([
-    token("admin-token", config.adminToken),
-    token("viewer-token", config.viewerToken),
-    token("agent-token", config.agentToken),
-    token("gateway-token", config.gatewayToken),
-  ]);
+  const { persistence, admin, viewer, agent, gateway } = await openStore(config, hooks, owned);
   hooks.signal?.throwIfAborted();
   // Without agents of its own it needs no machines either: agents elsewhere have theirs.
   const inLab = config.carrier !== "process" && sites.length > 0;
@@ -128,7 +120,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
   );
   const rooms = await bundling;
   for (const line of rooms.notices) hooks.notice(line);
-  const agents = await startAgents(sites, config, broker, agent.value, rooms, hooks, lab);
+  const agents = await startAgents(sites, config, broker, rooms, hooks, lab);
   // Other brokers have hosts of their own to build its rooms again; alone it has nobody to leave them to.
   const keepsRooms = config.keepRooms ?? config.redis !== undefined;
   // Rooms end while all else still runs, then agents, together; the broker goes last, so that none of them dials it again.
@@ -151,6 +143,28 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
     keepsRooms,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
+}
+
+/** Store and tokens. While they cannot be had, the broker's port says why. */
+async function openStore(config: Config, hooks: DeploymentHooks, owned: DisposalStack) {
+  await using waiting = new WaitingPort(config.bindHost, config.port);
+  const wait: StoreWait = {
+    onWaiting: (why) => {
+      hooks.notice(`${why.message}; waiting for it`);
+      waiting.say(why);
+    },
+    signal: hooks.signal,
+  };
+  const persistence = await openPersistence(config, owned, wait, hooks.clean);
+  const token = (name: TokenName, given: string | undefined) =>
+    given === undefined ? persistence.token(name) : { value: given, fresh: false };
+  const [admin, viewer, agent, gateway] = await Promise.all([
+    token("admin-token", config.adminToken),
+    token("viewer-token", config.viewerToken),
+    token("agent-token", config.agentToken),
+    token("gateway-token", config.gatewayToken),
+  ]);
+  return { persistence, admin, viewer, agent, gateway };
 }
 
 /** @throws CentroidError CONFIG_INVALID */
@@ -230,7 +244,6 @@ async function startAgents(
   sites: readonly HostSite[],
   config: Config,
   broker: Broker,
-  token: string,
   rooms: RoomsBundle,
   hooks: DeploymentHooks,
   lab: AnyLab | undefined,
@@ -239,7 +252,7 @@ async function startAgents(
   const brokerUrl = (await lab?.openBroker(port)) ?? broker.url.replace(/^http/, "ws");
   const program = AGENT_PROGRAMS[config.carrier];
   const started = await Promise.allSettled(
-    sites.map((site, at) => {
+    sites.map(async (site, at) => {
       const say = (line: string): void => hooks.notice(`${site.name}: ${line}`);
       const agent: AgentConfig = {
         ...site,
@@ -248,7 +261,7 @@ async function startAgents(
         // Several hosts on one machine are for trying things out: most of them may never have a room.
         warm: config.carrier === "process" && sites.length === 1,
         brokerUrls: [brokerUrl],
-        token,
+        token: await broker.agentTokenOf(site.hostId),
         ...(lab === undefined ? addresses(config) : labAddresses(lab, site)),
         roomsBundle: rooms.path,
         roomTypes: rooms.roomTypes,

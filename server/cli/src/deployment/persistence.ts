@@ -8,6 +8,8 @@ import {
   LOG_SERIALIZERS,
   RedisCluster,
   RedisStore,
+  type StoreWait,
+  untilStoreAnswers,
 } from "@centroid/broker";
 import type { DisposalStack } from "@centroid/protocol/node";
 import { pino } from "pino";
@@ -20,10 +22,14 @@ export interface Persistence {
   token(name: TokenName): Promise<Token>;
 }
 
-/** @throws CentroidError CONFIG_INVALID if no Redis answers where there should be one */
+/**
+ * @param wait how a Redis that is away is waited for
+ * @throws CentroidError CONFIG_INVALID if Redis does not take this broker, STORE_UNAVAILABLE if none answers in time
+ */
 export async function openPersistence(
   config: Config,
   owned: DisposalStack,
+  wait: StoreWait,
   clean = false,
 ): Promise<Persistence> {
   const { stateDir, redis, clusterUrl } = config;
@@ -34,14 +40,14 @@ export async function openPersistence(
     };
   }
   const logger = pino({ level: "warn", serializers: LOG_SERIALIZERS }, pino.destination(2));
-  const connection = owned.use(await connectRedis(redis, logger));
-  const cluster = owned.use(await RedisCluster.connect({ url: redis, logger }));
+  const connection = owned.use(await connectRedis(redis, logger, wait));
+  const cluster = owned.use(await RedisCluster.connect({ url: redis, logger }, wait));
   const store = new RedisStore(connection, undefined, cluster);
   return {
     broker: { store, cluster, ...(clusterUrl !== undefined && { clusterUrl }) },
     async token(name) {
       const made = randomBytes(24).toString("base64url");
-      const value = await store.secret(name, () => made);
+      const value = await untilStoreAnswers(() => store.secret(name, () => made), wait);
       return { value, fresh: value === made };
     },
   };

@@ -19,6 +19,7 @@ const EXIT_BY_CODE: Partial<Record<ErrorCode, number>> = {
   BAD_REQUEST: EXIT.usage,
   NO_HOST: EXIT.unreachable,
   HOST_LOST: EXIT.unreachable,
+  STORE_UNAVAILABLE: EXIT.unreachable,
   UNAUTHORIZED: EXIT.unauthorized,
   FORBIDDEN: EXIT.unauthorized,
   NOT_FOUND: EXIT.notFound,
