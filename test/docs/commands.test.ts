@@ -32,7 +32,7 @@ it("exists, with its flags", async () => {
     );
     for (const command of [...inText, ...inBlocks]) {
       const words = command.replace(/ #.*$/, "").split(/\s+/);
-      if (!/^[a-z]+$/.test(words[0] ?? "")) continue;
+      if (!/^[a-z]+(-[a-z]+)*$/.test(words[0] ?? "")) continue;
       const name = words
         .slice(0, NESTED.has(words[0] ?? "") && /^[a-z]/.test(words[1] ?? "") ? 2 : 1)
         .join(" ");

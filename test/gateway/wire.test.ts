@@ -53,6 +53,25 @@ it("sends a client in no SDK's language Colyseus' frames and no other, through m
   await until(() => client.closed === 4000, PATIENCE_MS);
 }, 90_000);
 
+it("carries players to a host with a token of its own", async () => {
+  const { system } = world;
+  const { body } = await system.post("/hosts/tokyo/agent-token", {});
+  expect(body).toMatchObject({ hostId: "tokyo" });
+  await system.startHost({ hostId: "tokyo", latitude: 0, longitude: 0 });
+  expect(await system.broker.agentTokenOf("tokyo")).toBe((body as { token: string }).token);
+  const { url } = await world.gateway();
+  const client = await RawClient.join(url, "ledger", "//");
+  const heard = (): number => client.numbers("shot").length;
+  await until(() => heard() > 5, PATIENCE_MS);
+  await system.post(`/rooms/${client.roomId}/move`, { hostId: "tokyo" });
+  expect(await world.placeOf(client.roomId)).toMatchObject({ hostId: "tokyo" });
+  const moved = heard();
+  await until(() => heard() > moved + 5, PATIENCE_MS);
+  const shots = client.numbers("shot");
+  expect(shots).toEqual(shots.map((_, at) => (shots[0] ?? 0) + at));
+  client.leave();
+}, 90_000);
+
 /** A gateway of an attacker's own, at the room host of a room. */
 class HostileGateway {
   readonly frames: (TrunkFrame | { type: "data"; stream: number })[] = [];

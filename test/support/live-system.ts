@@ -133,7 +133,7 @@ export class LiveSystem implements AsyncDisposable {
       capacityRooms,
       name: hostId[0]!.toUpperCase() + hostId.slice(1),
       brokerUrls,
-      token: TOKEN,
+      token: await this.broker.agentTokenOf(hostId),
       roomsBundle: this.#rooms.path,
       roomTypes: this.#rooms.roomTypes,
     });

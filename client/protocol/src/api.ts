@@ -79,7 +79,18 @@ export const operatorMessageSchema = z.object({
 export type OperatorMessage = z.infer<typeof operatorMessageSchema>;
 
 /** What an operator can do, as the audit log names it. */
-export const auditActionSchema = z.enum(["move", "lock", "unlock", "kick", "message", "drain", "activate"]);
+export const auditActionSchema = z.enum([
+  "move",
+  "lock",
+  "unlock",
+  "kick",
+  "message",
+  "drain",
+  "activate",
+  "issue-agent-token",
+  "revoke-agent-token",
+  "shared-agent-token",
+]);
 export type AuditAction = z.infer<typeof auditActionSchema>;
 
 /** One order to the broker: who gave it, what it was, when, and what became of it. Never changed once written. */

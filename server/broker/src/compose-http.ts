@@ -11,6 +11,7 @@ import type { AppProxy } from "./gateway/app-proxy.js";
 import type { GatewayLinks } from "./gateway/gateway-links.js";
 import type { PlayerSockets } from "./gateway/player-sockets.js";
 import type { AgentServer } from "./hosts/agent-server.js";
+import type { AgentTokens } from "./hosts/agent-tokens.js";
 import { anyHostTakesRooms } from "./hosts/host-registry.js";
 import { type BrokerOptions, DEFAULT_BIND_HOST } from "./options.js";
 import type { Matchmaker } from "./seats/matchmaker.js";
@@ -31,6 +32,7 @@ export interface HttpParts {
   /** Aborted: nobody may come in any more. */
   closing: AbortSignal;
   agents: AgentServer;
+  agentTokens: AgentTokens;
   events: EventSocket;
   gateway: PlayerSockets | undefined;
   gateways: GatewayLinks;
@@ -56,7 +58,14 @@ export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
       carryStockPlayers: options.carryStockPlayers === true && parts.gateway !== undefined,
       closing: parts.closing,
     },
-    operator: { ...core, brokerId: parts.brokerId, emulationUrl: options.emulationUrl, guard },
+    operator: {
+      ...core,
+      brokerId: parts.brokerId,
+      emulationUrl: options.emulationUrl,
+      guard,
+      agents: parts.agents,
+      agentTokens: parts.agentTokens,
+    },
     guard,
     limiter: new RateLimiter(parts.requestLimit, core.clock),
     trustProxy: trust(options.trustProxy, parts.gateways),

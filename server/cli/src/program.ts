@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { registerAgent } from "./commands/agent.js";
+import { registerAgentToken } from "./commands/agent-token.js";
 import { registerBenchMigrate } from "./commands/bench-migrate.js";
 import { registerBenchPlacement } from "./commands/bench-placement.js";
 import { registerBots } from "./commands/bots.js";
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     .exitOverride();
   registerUp(program);
   registerAgent(program);
+  registerAgentToken(program);
   registerGateway(program);
   registerDemo(program);
   registerOperate(program);

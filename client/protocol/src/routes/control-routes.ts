@@ -141,4 +141,28 @@ export const controlRoutes = {
     answer: hostSchema,
     audit: "activate",
   },
+  issueAgentToken: {
+    method: "POST",
+    path: "/api/v1/hosts/:hostId/agent-token",
+    summary: "Make a token for one host; what its agent has now is good until this one is used",
+    params: hostParams,
+    answer: hostParams.extend({ token: z.string() }),
+    audit: "issue-agent-token",
+  },
+  revokeAgentToken: {
+    method: "POST",
+    path: "/api/v1/hosts/:hostId/agent-token/revoke",
+    summary: "Nobody joins as this host any more, until there is a new token for it",
+    params: hostParams,
+    answer: hostParams,
+    audit: "revoke-agent-token",
+  },
+  sharedAgentToken: {
+    method: "PUT",
+    path: "/api/v1/shared-agent-token",
+    summary: "Whether hosts without a token of their own join with the shared one",
+    body: z.object({ accepted: z.boolean() }),
+    answer: z.object({ accepted: z.boolean(), hostIds: z.array(idSchema) }),
+    audit: "shared-agent-token",
+  },
 } as const satisfies Record<string, ControlRoute>;

@@ -1,6 +1,8 @@
-/** What operators order: moves, kicks, locks, messages, draining of hosts. Every order is on record in the audit log. */
+/** What operators order: moves, kicks, locks, messages, draining and tokens of hosts. Every order is on record in the audit log. */
 import { CentroidError, controlRoutes } from "@centroid/protocol";
 import type { FastifyInstance } from "fastify";
+import type { AgentServer } from "../hosts/agent-server.js";
+import type { AgentTokens } from "../hosts/agent-tokens.js";
 import type { HostOrders } from "../hosts/host-orders.js";
 import { type HostRegistry, hostView, peerOf } from "../hosts/host-registry.js";
 import type { MoveOrders } from "../moves/move-orders.js";
@@ -12,6 +14,8 @@ export interface OperatorOrdersOptions {
   rooms: RoomRegistry;
   moveOrders: MoveOrders;
   hostOrders: HostOrders;
+  agentTokens: AgentTokens;
+  agents: Pick<AgentServer, "tokenOf">;
 }
 
 /** Adds the orders to a server whose hooks have found out who may give them. */
@@ -46,4 +50,26 @@ export function operatorOrders(app: FastifyInstance, o: OperatorOrdersOptions): 
       return hostView(hosts.require(hostId));
     });
   }
+
+  serveRoute(app, controlRoutes.issueAgentToken, async ({ params: { hostId } }) => ({
+    hostId,
+    token: await o.agentTokens.issue(hostId),
+  }));
+
+  serveRoute(app, controlRoutes.revokeAgentToken, async ({ params: { hostId } }) => {
+    // A name that is misspelt would leave the real one's token as it is.
+    if (!o.agentTokens.has(hostId)) hosts.require(hostId);
+    await o.agentTokens.revoke(hostId);
+    return { hostId };
+  });
+
+  serveRoute(app, controlRoutes.sharedAgentToken, async ({ body: { accepted } }) => {
+    await o.agentTokens.acceptShared(accepted);
+    const joined = [...hosts.values()].filter(({ peer }) => peer !== undefined);
+    const hostIds = joined.map(({ facts: { hostId } }) => hostId);
+    return {
+      accepted,
+      hostIds: hostIds.filter((hostId) => o.agentTokens.isShared(o.agents.tokenOf(hostId))),
+    };
+  });
 }

@@ -58,6 +58,8 @@ export interface ClusterMessageHandlers {
   onGatewayLegs: (body: LegsBody) => void;
   /** A gateway of another broker carries that session, or none any more. */
   onSessionWay: (body: SessionWayBody) => void;
+  /** Another broker has made or revoked a token of a host. */
+  onAgentTokens: () => void;
   logger: Logger;
 }
 
@@ -94,6 +96,9 @@ export function onClusterMessage(
         return;
       case "session-way":
         handlers.onSessionWay(sessionWaySchema.parse(body));
+        return;
+      case "agent-tokens":
+        handlers.onAgentTokens();
         return;
       case "gateway-legs":
         handlers.onGatewayLegs(legsSchema.parse(body));

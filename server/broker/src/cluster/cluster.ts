@@ -25,6 +25,7 @@ export const clusterMessageSchema = z.object({
     "place",
     "gateway-legs",
     "session-way",
+    "agent-tokens",
   ]),
   body: z.unknown(),
 });
@@ -46,6 +47,7 @@ export interface Cluster extends AsyncDisposable {
   /**
    * Takes part from now on; resolves when this broker is known to the others and has its first shards.
    * @param self how the others reach this broker
+   * @throws CentroidError STORE_UNAVAILABLE if the store is away; to be called again then
    */
   join(self: Member, events: ClusterEvents): Promise<void>;
   /** True while this broker holds the lease of the room's shard. */

@@ -25,8 +25,8 @@ interface RegistryDirectoryOptions {
   crashes: Crashes;
   legs: GatewayLegs;
   cluster: Pick<Cluster, "publish">;
-  /** From which room hosts derive what they check gateways by. */
-  agentToken: string;
+  /** By which a host has joined: from that its room hosts derive what they check gateways by. */
+  tokenOf: (hostId: string) => string | undefined;
 }
 
 /** What one gateway is told. */
@@ -41,7 +41,7 @@ export class RegistryDirectory implements GatewayDirectory {
 
   /** A process that makes a place for the room is named by who follows it there; anybody else wants its owner. */
   async room(processId: string, roomId: string, sessionId: string | null): Promise<RoomLookup> {
-    const { hosts, rooms, addresses, crashes, agentToken } = this.#options;
+    const { hosts, rooms, addresses, crashes, tokenOf } = this.#options;
     const ended = crashes.reason(roomId);
     if (ended !== undefined) return { type: "ended", error: ended.toWire() };
     const room = rooms.get(roomId);
@@ -65,8 +65,10 @@ export class RegistryDirectory implements GatewayDirectory {
       restoring: room.stage.state === "restoring",
     } as const;
     // Rooms in machines of their own are dialled as players dial them.
-    if (host.facts.trunks !== true || room.carrier !== "process" || sessionId === null) return route;
-    const secret = trunkSecret(agentToken, at.processId);
+    const token = tokenOf(at.hostId);
+    if (host.facts.trunks !== true || room.carrier !== "process" || sessionId === null || token === undefined)
+      return route;
+    const secret = trunkSecret(token, at.processId);
     const gatewayId = this.#gatewayId;
     return {
       ...route,

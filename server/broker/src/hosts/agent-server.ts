@@ -22,6 +22,7 @@ import { z } from "zod";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import { AgentLink } from "./agent-link.js";
+import type { AgentTokens } from "./agent-tokens.js";
 import { type Answer, Handshake } from "./handshake.js";
 import { RefusedAgents } from "./refused-agents.js";
 import { assertAddress, assertHello, assertReport, placeOf } from "./reported-addresses.js";
@@ -40,7 +41,7 @@ export type RoomEventMessage = Extract<AgentToBroker, { type: "room" }>;
 
 export interface AgentServerOptions {
   brokerId: string;
-  token: string;
+  tokens: Pick<AgentTokens, "accepted" | "joined">;
   heartbeatIntervalMs: number;
   leaseMs: number;
   grants: RoomGrants;
@@ -66,6 +67,7 @@ export class AgentServer implements Disposable {
   readonly #options: AgentServerOptions;
   readonly #refusedAgents: RefusedAgents;
   readonly #links = new Map<string, AgentLink>();
+  readonly #joinedWith = new Map<string, string>();
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
@@ -75,7 +77,7 @@ export class AgentServer implements Disposable {
 
   #accept(socket: WebSocket, { socket: tcp }: IncomingMessage): void {
     const address = tcp.remoteAddress ?? "";
-    const { token, clock } = this.#options;
+    const { tokens, clock } = this.#options;
     const refuse = (cause: unknown): void =>
       this.#refuse(socket, address, CentroidError.from(cause).toWire());
     socket.on("error", () => socket.terminate());
@@ -88,7 +90,7 @@ export class AgentServer implements Disposable {
       );
       return;
     }
-    const handshake = new Handshake(token);
+    const handshake = new Handshake((hostId) => tokens.accepted(hostId));
     let link: AgentLink | undefined;
     let greeted = false;
     const cancelHello = clock.after(HELLO_TIMEOUT_MS, () => socket.close(CLOSE_REFUSED, "no hello"));
@@ -100,17 +102,18 @@ export class AgentServer implements Disposable {
       try {
         const message = parse(data);
         if (message.type === "answer") {
-          if (handshake.hostId !== undefined) throw new CentroidError("BAD_REQUEST", "one answer is enough");
+          if (handshake.proved !== undefined) throw new CentroidError("BAD_REQUEST", "one answer is enough");
           const proof = handshake.answer(message);
           tcp.off("data", countBytes);
           send(socket, { type: "accepted", proof });
         } else if (message.type === "hello") {
-          if (greeted || handshake.hostId !== message.hostId)
+          const { proved } = handshake;
+          if (greeted || proved?.hostId !== message.hostId)
             throw new CentroidError("BAD_REQUEST", "say hello once, as the host that answered the challenge");
           assertHello(message, placeOf(tcp.remoteAddress));
           greeted = true;
           cancelHello();
-          this.#hello(socket, tcp, message).then((accepted) => {
+          this.#hello(socket, tcp, message, proved.token).then((accepted) => {
             link = accepted;
           }, refuse);
         } else if (!greeted)
@@ -132,7 +135,7 @@ export class AgentServer implements Disposable {
     send(socket, { type: "challenge", challenge: handshake.challenge });
   }
 
-  async #hello(socket: WebSocket, tcp: Socket, hello: Hello): Promise<AgentLink | undefined> {
+  async #hello(socket: WebSocket, tcp: Socket, hello: Hello, token: string): Promise<AgentLink | undefined> {
     const { hostId } = hello;
     const known = this.#links.get(hostId);
     if (known !== undefined) {
@@ -143,9 +146,7 @@ export class AgentServer implements Disposable {
         });
         return undefined;
       }
-      known.close();
-      this.#links.delete(hostId);
-      this.#options.onClosed(known);
+      this.drop(hostId);
     }
     if (socket.readyState !== socket.OPEN) return undefined;
     const link = new AgentLink(
@@ -157,6 +158,8 @@ export class AgentServer implements Disposable {
       placeOf(tcp.remoteAddress),
     );
     this.#links.set(hostId, link);
+    this.#joinedWith.set(hostId, token);
+    this.#options.tokens.joined(hostId, token);
     link.send({
       type: "welcome",
       brokerId: this.#options.brokerId,
@@ -208,6 +211,20 @@ export class AgentServer implements Disposable {
         throw new CentroidError("INTERNAL", `unhandled ${JSON.stringify(never)}`);
       }
     }
+  }
+
+  /** By which token this host has joined last. */
+  tokenOf(hostId: string): string | undefined {
+    return this.#joinedWith.get(hostId);
+  }
+
+  /** Ends the connection of a host, which dials again and has to prove anew that it may. */
+  drop(hostId: string): void {
+    const link = this.#links.get(hostId);
+    if (link === undefined) return;
+    link.close();
+    this.#links.delete(hostId);
+    this.#options.onClosed(link);
   }
 
   /** Tells this host that the broker ends, and for how long it may run its rooms. */

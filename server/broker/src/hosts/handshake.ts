@@ -1,4 +1,4 @@
-/** The first words of an agent's connection: a challenge, an answer that proves the agent token, the broker's own proof. */
+/** The first words of an agent's connection: a challenge, an answer that proves a token, the broker's own proof by it. */
 
 import { type AgentToBroker, CentroidError, PROTOCOL_VERSION } from "@centroid/protocol";
 import { newNonce, prove, proves } from "@centroid/protocol/node";
@@ -8,16 +8,17 @@ export type Answer = Extract<AgentToBroker, { type: "answer" }>;
 export class Handshake {
   /** To be told to the agent. */
   readonly challenge = newNonce();
-  readonly #token: string;
-  #hostId: string | undefined;
+  readonly #accepted: (hostId: string) => readonly string[];
+  #proved: { hostId: string; token: string } | undefined;
 
-  constructor(token: string) {
-    this.#token = token;
+  /** @param accepted the tokens that open to a host */
+  constructor(accepted: (hostId: string) => readonly string[]) {
+    this.#accepted = accepted;
   }
 
-  /** Who has proved to know the token; nobody yet if undefined. */
-  get hostId(): string | undefined {
-    return this.#hostId;
+  /** Who has proved to know which token; nobody yet if undefined. */
+  get proved(): { hostId: string; token: string } | undefined {
+    return this.#proved;
   }
 
   /**
@@ -32,13 +33,14 @@ export class Handshake {
       );
     }
     const what = { protocol, hostId, nonce, challenge: this.challenge };
-    if (!proves(proof, this.#token, "agent", what)) {
+    const token = this.#accepted(hostId).find((one) => proves(proof, one, "agent", what));
+    if (token === undefined) {
       throw new CentroidError(
         "UNAUTHORIZED",
-        `wrong agent token for host ${hostId}; start the agent with this broker's token`,
+        `wrong agent token for host ${hostId}; start the agent with the host's own ("centroid agent-token ${hostId}" makes one), or with this deployment's if the host has none`,
       );
     }
-    this.#hostId = hostId;
-    return prove(this.#token, "broker", what);
+    this.#proved = { hostId, token };
+    return prove(token, "broker", what);
   }
 }
