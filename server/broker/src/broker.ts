@@ -328,10 +328,7 @@ async function start(
             const room = core.rooms.get(roomId);
             if (room !== undefined) core.rooms.offeredElsewhere(room, place);
           },
-          onSessionWay: ({ roomId, sessionId, gatewayId: by }) => {
-            const session = core.rooms.get(roomId)?.sessions.get(sessionId);
-            if (session !== undefined) session.gatewayId = by;
-          },
+          onSessionWay: (way) => core.sessionWays.toldByBroker(way),
           onAgentTokens: reloadTokens,
           onGatewayLegs: ({ gatewayId, hosts: measured }) => core.legs.reportedToBroker(gatewayId, measured),
           logger,

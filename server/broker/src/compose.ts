@@ -42,6 +42,7 @@ import { PlacementLoop } from "./placement/placement-loop.js";
 import { GatewayLegs } from "./probes/gateway-legs.js";
 import { PlayerRegistry } from "./probes/player-registry.js";
 import { type ProbeEvents, ProbeIntake } from "./probes/probe-intake.js";
+import { SessionWays } from "./probes/session-ways.js";
 import { takenWays } from "./probes/taken-ways.js";
 import { RoomEventRouter } from "./rooms/event-router.js";
 import { OwnerRecords } from "./rooms/owner-records.js";
@@ -96,6 +97,7 @@ export function assemble(o: CoreOptions) {
   const hosts = new HostRegistry();
   const rooms = new RoomRegistry(hosts, events);
   const players = new PlayerRegistry(engine, events);
+  const sessionWays = new SessionWays({ rooms, events, cluster });
   const views = new Views(engine, players);
   const records = new OwnerRecords({ rooms, store, events, owns, clock, logger });
   store.onRecovered((inner) => records.rewrite(inner));
@@ -181,7 +183,17 @@ export function assemble(o: CoreOptions) {
   });
   new FleetFeed(events, engine, loop, scheduler, rooms, clock);
   const legs = new GatewayLegs({ hosts, cluster, clock, enabled: o.emulated !== true });
-  const probeIntake = new ProbeIntake({ engine, loop, players, legs, events, cluster, clock, newId });
+  const probeIntake = new ProbeIntake({
+    engine,
+    loop,
+    players,
+    legs,
+    events,
+    cluster,
+    sessionWays,
+    clock,
+    newId,
+  });
 
   const liveness = new HostLiveness({
     hosts,
@@ -277,6 +289,7 @@ export function assemble(o: CoreOptions) {
     router,
     scheduler,
     seats,
+    sessionWays,
     standbys,
     store,
     views,

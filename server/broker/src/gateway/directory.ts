@@ -10,12 +10,12 @@ import type {
   RoomLookup,
 } from "@centroid/protocol";
 import { gatewayKey, sessionPass, trunkSecret } from "@centroid/protocol/trunk";
-import type { Cluster } from "../cluster/cluster.js";
 import type { AddressBook } from "../hosts/address-book.js";
 import { translateUrl } from "../hosts/address-book.js";
 import { type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
 import type { GatewayLegs } from "../probes/gateway-legs.js";
+import type { SessionWays } from "../probes/session-ways.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 
 interface RegistryDirectoryOptions {
@@ -24,7 +24,7 @@ interface RegistryDirectoryOptions {
   addresses: AddressBook;
   crashes: Crashes;
   legs: GatewayLegs;
-  cluster: Pick<Cluster, "publish">;
+  sessionWays: Pick<SessionWays, "comesBy">;
   /** By which a host has joined: from that its room hosts derive what they check gateways by. */
   tokenOf: (hostId: string) => string | undefined;
 }
@@ -50,10 +50,8 @@ export class RegistryDirectory implements GatewayDirectory {
     const host = at && hosts.get(at.hostId);
     if (at === undefined || host === undefined || at.address === "") return { type: "away" };
     const session = sessionId === null ? undefined : room.sessions.get(sessionId);
-    if (session !== undefined && session.gatewayId !== this.#gatewayId) {
-      session.gatewayId = this.#gatewayId;
-      this.#options.cluster.publish("session-way", { roomId, sessionId, gatewayId: this.#gatewayId });
-    }
+    if (sessionId !== null)
+      this.#options.sessionWays.comesBy({ roomId, sessionId, gatewayId: this.#gatewayId });
     const address = addresses.translate(at.address, at.hostId, session?.network);
     const route = {
       type: "target",

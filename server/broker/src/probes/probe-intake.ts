@@ -13,6 +13,7 @@ import type { PlacementLoop } from "../placement/placement-loop.js";
 import type { GatewayLegs } from "./gateway-legs.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
 import { bestWay, byShortestWays, toGatewaysOf } from "./player-ways.js";
+import type { SessionWays } from "./session-ways.js";
 
 /** A player that moves is followed closely, one that stays put costs little. */
 const MIN_INTERVAL_MS = 2_000;
@@ -48,6 +49,7 @@ export interface ProbeIntakeOptions {
   legs: GatewayLegs;
   events: Emitter<ProbeEvents>;
   cluster: Pick<Cluster, "publish">;
+  sessionWays: Pick<SessionWays, "comesBy">;
   clock: Clock;
   newId: NewId;
 }
@@ -87,12 +89,8 @@ export class ProbeIntake {
 
   /** No gateway asks for such a session, which would say so. */
   #leavesGateways({ sessions }: PlayerEntry): void {
-    for (const session of sessions.values()) {
-      if (session.gatewayId === undefined) continue;
-      session.gatewayId = undefined;
-      const { roomId, sessionId } = session;
-      this.#options.cluster.publish("session-way", { roomId, sessionId });
-    }
+    for (const { roomId, sessionId } of sessions.values())
+      this.#options.sessionWays.comesBy({ roomId, sessionId });
   }
 
   /** Placement is for the ways that players will take; other brokers are told of these too. */

@@ -1,0 +1,79 @@
+/**
+ * By which gateway each session comes. Gateways tell one broker, which tells the others; either may be earlier than the
+ * session's host is with the news that there is such a session.
+ */
+import type { Cluster } from "../cluster/cluster.js";
+import type { Emitter } from "../events/emitter.js";
+import type { RoomEvents } from "../rooms/room-events.js";
+import type { RoomRegistry, RoomSession } from "../rooms/room-registry.js";
+
+/** Sessions that are named before they are known; there are never as many who join at the same time. */
+const MAX_EARLY = 10_000;
+
+/** None: it goes to its room's host directly. */
+export interface SessionWay {
+  roomId: string;
+  sessionId: string;
+  gatewayId?: string | undefined;
+}
+
+export interface SessionWaysOptions {
+  rooms: Pick<RoomRegistry, "get">;
+  events: Emitter<RoomEvents>;
+  cluster: Pick<Cluster, "publish">;
+}
+
+export class SessionWays {
+  readonly #options: SessionWaysOptions;
+  /** By session, oldest first; those of a gateway of this broker are told to the others once they are known. */
+  readonly #early = new Map<string, { gatewayId: string | undefined; own: boolean }>();
+
+  constructor(options: SessionWaysOptions) {
+    this.#options = options;
+    options.events.on("session.joined", ({ session }) => this.#joined(session));
+  }
+
+  /** This broker knows it from the gateway, or from the player. */
+  comesBy({ roomId, sessionId, gatewayId }: SessionWay): void {
+    const session = this.#options.rooms.get(roomId)?.sessions.get(sessionId);
+    if (session === undefined) this.#keep(roomId, sessionId, { gatewayId, own: true });
+    else if (session.gatewayId !== gatewayId) {
+      session.gatewayId = gatewayId;
+      this.#tell(session);
+    }
+  }
+
+  /** Another broker knows it. */
+  toldByBroker({ roomId, sessionId, gatewayId }: SessionWay): void {
+    const session = this.#options.rooms.get(roomId)?.sessions.get(sessionId);
+    if (session === undefined) this.#keep(roomId, sessionId, { gatewayId, own: false });
+    else session.gatewayId = gatewayId;
+  }
+
+  #joined(session: RoomSession): void {
+    const key = keyOf(session.roomId, session.sessionId);
+    const early = this.#early.get(key);
+    if (early === undefined) return;
+    this.#early.delete(key);
+    session.gatewayId = early.gatewayId;
+    if (early.own) this.#tell(session);
+  }
+
+  #keep(roomId: string, sessionId: string, way: { gatewayId: string | undefined; own: boolean }): void {
+    const key = keyOf(roomId, sessionId);
+    this.#early.delete(key);
+    this.#early.set(key, way);
+    const [oldest] = this.#early.keys();
+    if (this.#early.size > MAX_EARLY && oldest !== undefined) this.#early.delete(oldest);
+  }
+
+  #tell({ roomId, sessionId, gatewayId }: RoomSession): void {
+    this.#options.cluster.publish("session-way", {
+      roomId,
+      sessionId,
+      ...(gatewayId !== undefined && { gatewayId }),
+    });
+  }
+}
+
+const keyOf = (roomId: string, sessionId: string): string => `${roomId} ${sessionId}`;
