@@ -19,9 +19,12 @@ const FIXTURES = join(import.meta.dirname, "../fixtures");
 const MAIN = join(import.meta.dirname, "../../server/cli/dist/main.js");
 const ECHOES = 3_000;
 const ECHO_TURN = 100;
+const HOSTS = ["a", "b"] as const;
 const PLAYERS = 20;
 const MESSAGES_PER_PLAYER_PER_S = 100;
 const SLICE_MS = 3_000;
+/** Not counted: the programs are compiled as they run. */
+const WARM_SLICES = 3;
 const SLICES = 5;
 const IDLE_SOCKETS = 2_000;
 const IDLE_AT_ONCE = 50;
@@ -37,18 +40,24 @@ interface System {
   gatewayPid: number;
 }
 
-/** A broker here; an agent and a gateway as processes of their own. */
+/** A broker here; two hosts and a gateway as processes of their own. */
 async function start(rooms: string, owned: DisposalStack): Promise<System> {
   const folder = await mkdtemp(join(tmpdir(), "centroid-bench-"));
   owned.defer(() => rm(folder, { recursive: true, force: true }));
   const { path: roomsBundle, roomTypes } = await bundleRooms(join(FIXTURES, rooms), folder);
   const broker = owned.use(await startBroker({ port: 0, autoMove: false, limits: false }));
-  owned.use(
-    await startAgent({
-      ...{ hostId: "a", name: "a", latitude: 0, longitude: 0, maxFramesPerSecond: 0, maxBytesPerSecond: 0 },
-      ...{ brokerUrls: [broker.url.replace("http", "ws")], token: broker.agentToken, roomsBundle, roomTypes },
-    }),
-  );
+  for (const hostId of HOSTS)
+    owned.use(
+      await startAgent({
+        ...{ hostId, name: hostId, latitude: 0, longitude: 0, maxFramesPerSecond: 0, maxBytesPerSecond: 0 },
+        ...{
+          brokerUrls: [broker.url.replace("http", "ws")],
+          token: broker.agentToken,
+          roomsBundle,
+          roomTypes,
+        },
+      }),
+    );
   const child = spawn(process.execPath, [MAIN, "gateway", "--broker", broker.url, "--port", "0", "--json"], {
     env: { ...process.env, CENTROID_GATEWAY_TOKEN: broker.gatewayToken },
     stdio: ["ignore", "pipe", "inherit"],
@@ -64,60 +73,87 @@ async function start(rooms: string, owned: DisposalStack): Promise<System> {
 async function playing(): Promise<Row[]> {
   await using owned = new DisposalStack();
   const { broker, gatewayUrl, gatewayPid } = await start("rooms", owned);
-  const direct = (await new Client(broker.url).create("ledger")) as Room;
-  const joined = (): Promise<Room> => new Client(gatewayUrl).joinById(direct.roomId) as Promise<Room>;
-  const players = await Promise.all(Array.from({ length: PLAYERS }, joined));
-  for (const room of [direct, ...players]) room.onMessage("shot", () => undefined);
-  const where = (await (await fetch(`${broker.url}/centroid/v1/where/${direct.roomId}`)).json()) as {
-    publicAddress: string;
-  };
-  const hostPid = listener(descendants(process.pid), Number(where.publicAddress.split(":")[1]));
-  if (hostPid === undefined) throw new Error("room host not found");
-  const [through] = players;
-  if (through === undefined) throw new Error("no players");
+  const behind = await roomAt(broker, "a");
+  const alone = await roomAt(broker, "b");
+  const through = await joined(gatewayUrl, behind.roomId);
+  const direct = await joined(broker.url, alone.roomId);
   const rtts = { direct: [] as number[], through: [] as number[] };
   for (let turn = 0; turn < ECHOES / ECHO_TURN; turn++) {
-    await echoes(direct, rtts.direct);
-    await echoes(through, rtts.through);
+    await echoes(direct[0], rtts.direct);
+    await echoes(through[0], rtts.through);
   }
-  const shares: number[] = [];
-  const micros: number[] = [];
-  const both: number[] = [];
-  for (let slice = 0; slice < SLICES; slice++) {
-    const [ofGateway, ofHost] = await cpuPerMessage(players, [gatewayPid, hostPid]);
-    micros.push(ofGateway);
-    shares.push((100 * ofGateway) / ofHost);
-    both.push(ofGateway + ofHost);
+  const micros: { gateway: number; behind: number; alone: number }[] = [];
+  for (let slice = -WARM_SLICES; slice < SLICES; slice++) {
+    const [ofGateway = 0, ofBehind = 0] = await cpuPerMessage(through, [gatewayPid, behind.pid]);
+    const [ofAlone = 0] = await cpuPerMessage(direct, [alone.pid]);
+    if (slice >= 0) micros.push({ gateway: ofGateway, behind: ofBehind, alone: ofAlone });
   }
-  for (const room of players) await room.leave();
-  const near = await Promise.all(
-    Array.from({ length: PLAYERS }, () => new Client(broker.url).joinById(direct.roomId) as Promise<Room>),
-  );
-  for (const room of near) room.onMessage("shot", () => undefined);
-  const alone: number[] = [];
-  for (let slice = 0; slice < SLICES; slice++)
-    alone.push((await cpuPerMessage(near, [gatewayPid, hostPid]))[1]);
-  for (const room of [direct, ...near]) void room.leave();
+  for (const room of [...through, ...direct]) void room.leave();
+  const median = (of: (slice: (typeof micros)[number]) => number): number => quantileOf(micros.map(of), 0.5);
   const group = "gateway, on loopback";
   const added = (q: number): number => quantileOf(rtts.through, q) - quantileOf(rtts.direct, q);
   return [
     { group, figure: "added to a round trip, p50", value: added(0.5), unit: "ms", aim: { max: 0.3 } },
     { group, figure: "added to a round trip, p99", value: added(0.99), unit: "ms", aim: { max: 1 } },
-    { group, figure: "gateway's CPU per message", value: quantileOf(micros, 0.5), unit: "µs" },
+    { group, figure: "gateway's CPU per message", value: median(({ gateway }) => gateway), unit: "µs" },
+    {
+      group,
+      figure: "room host's CPU per message, players by the gateway",
+      value: median(({ behind }) => behind),
+      unit: "µs",
+    },
+    {
+      group,
+      figure: "room host's CPU per message, players of its own",
+      value: median(({ alone }) => alone),
+      unit: "µs",
+    },
     {
       group,
       figure: "gateway's CPU relative to its room host's",
-      value: quantileOf(shares, 0.5),
+      value: median(({ gateway, behind }) => (100 * gateway) / behind),
       unit: "%",
       aim: { max: 15 },
     },
     {
       group,
       figure: "CPU of both per message, relative to the room host's with players of its own",
-      value: quantileOf(both, 0.5) / quantileOf(alone, 0.5),
+      value: median(({ gateway, behind, alone }) => (gateway + behind) / alone),
       unit: "x",
     },
   ];
+}
+
+/** A room on that host, and the process it runs in. */
+async function roomAt(
+  broker: Broker,
+  hostId: (typeof HOSTS)[number],
+): Promise<{ roomId: string; pid: number }> {
+  const { roomId } = await new Client(broker.url).create("ledger", { seatSeconds: 60 });
+  await fetch(`${broker.url}/api/v1/rooms/${roomId}/move`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${broker.adminToken}` },
+    body: JSON.stringify({ hostId }),
+  });
+  const where = (await (await fetch(`${broker.url}/centroid/v1/where/${roomId}`)).json()) as {
+    host: { hostId: string };
+    publicAddress: string;
+  };
+  const pid = listener(descendants(process.pid), Number(where.publicAddress.split(":")[1]));
+  if (where.host.hostId !== hostId || pid === undefined) throw new Error(`no room at ${hostId}`);
+  return { roomId, pid };
+}
+
+type Players = [Room, ...Room[]];
+
+async function joined(url: string, roomId: string): Promise<Players> {
+  const join = async (): Promise<Room> => {
+    const room = (await new Client(url).joinById(roomId)) as Room;
+    room.onMessage("shot", () => undefined);
+    return room;
+  };
+  const more = Array.from({ length: PLAYERS - 1 }, join);
+  return [await join(), ...(await Promise.all(more))];
 }
 
 async function echoes(room: Room, into: number[]): Promise<void> {
@@ -129,8 +165,8 @@ async function echoes(room: Room, into: number[]): Promise<void> {
 }
 
 /** µs of CPU of each process per message while every player sends at a steady rate. */
-async function cpuPerMessage(rooms: readonly Room[], pids: [number, number]): Promise<[number, number]> {
-  const beforeMs = [cpuMsOf(pids[0]), cpuMsOf(pids[1])] as const;
+async function cpuPerMessage(rooms: Players, pids: readonly number[]): Promise<number[]> {
+  const beforeMs = pids.map(cpuMsOf);
   let sent = 0;
   const start = performance.now();
   while (performance.now() - start < SLICE_MS) {
@@ -138,9 +174,8 @@ async function cpuPerMessage(rooms: readonly Room[], pids: [number, number]): Pr
     const due = start + ((sent / rooms.length) * 1000) / MESSAGES_PER_PLAYER_PER_S;
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
   }
-  await rooms[0]?.request("echo", 1);
-  const micros = (at: 0 | 1): number => ((cpuMsOf(pids[at]) - beforeMs[at]) / sent) * 1e3;
-  return [micros(0), micros(1)];
+  await rooms[0].request("echo", 1);
+  return pids.map((pid, at) => ((cpuMsOf(pid) - (beforeMs[at] ?? 0)) / sent) * 1e3);
 }
 
 async function idle(): Promise<Row[]> {

@@ -122,6 +122,14 @@ it("a trunk's frames of one turn are one message, in order, until that is full",
   expect(read()).toEqual([1, 30, "ack", 2, 0, 1, 40]);
   turn.end();
   expect(packs).toEqual([]);
+  // A patch for each of a room's players, none of which a first pack has room for twice.
+  const patches = Array.from({ length: 20 }, () => 289);
+  for (let round = 0; round < 2; round++) {
+    for (const size of patches) packer.counted(3, Buffer.alloc(size));
+    turn.end();
+    expect(packs.length).toBe(1);
+    expect(read()).toEqual(patches.flatMap((size) => [3, size]));
+  }
   const sizes = [10, 1_000, 200_000, 5, 60_000, 60_000];
   for (const size of sizes) packer.counted(3, Buffer.alloc(size));
   turn.end();

@@ -48,7 +48,7 @@ export class TrunkPacker {
 
   #write(type: Parameters<typeof writeFrame>[2], stream: number, body: Uint8Array): void {
     const bytes = framedBytes(body.byteLength);
-    if (this.#pack !== undefined && this.#length + bytes > this.#pack.byteLength) this.flush();
+    if (this.#pack !== undefined && this.#length + bytes > this.#pack.byteLength) this.#outgrown(bytes);
     if (this.#pack === undefined) {
       this.#pack = Buffer.allocUnsafe(Math.max(bytes, this.#expectedBytes));
       this.#length = 0;
@@ -56,6 +56,18 @@ export class TrunkPacker {
     }
     this.#length = writeFrame(this.#pack, this.#length, type, stream, body);
     if (this.#length >= FULL_BYTES) this.flush();
+  }
+
+  /** The pack has no room for that: a turn of many frames is still one pack. */
+  #outgrown(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (this.#pack === undefined || needed > FULL_BYTES) {
+      this.flush();
+      return;
+    }
+    const larger = Buffer.allocUnsafe(Math.min(FULL_BYTES, Math.max(needed, 2 * this.#pack.byteLength)));
+    larger.set(this.#pack.subarray(0, this.#length));
+    this.#pack = larger;
   }
 
   #flushAfterTurn(): void {
