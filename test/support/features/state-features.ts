@@ -187,6 +187,37 @@ export const stateFeatures: Feature[] = [
   },
   {
     area,
+    name: "nodes that are in no state yet, in fields, `userData` and each other; put into it later",
+    async play(t) {
+      const room = await t.create();
+      await t.run(room, (r, c, _a, { Item, Unit, Spot, ArraySchema, MapSchema }) => {
+        r.deck = ["a", "b", "c"].map((name, n) => new Item().assign({ name, n }));
+        c.userData = { hand: new ArraySchema(r.deck[0]), board: new MapSchema({ one: r.deck[1] }) };
+        r.unit = new Unit().assign({ name: "later", hp: 7, hidden: 9 });
+        r.unit.bag.push(r.deck[2]);
+        r.unit.plan = ["kept"];
+        r.spot = new Spot({ x: 1, y: 2 });
+      });
+      await t.disturb(room);
+      const seen = await t.run(room, (r, c, _a, { Item, Unit }) => {
+        const { deck, unit } = r;
+        const { hand, board } = c.userData;
+        r.state.units.set("late", unit);
+        r.state.items.push(deck[0]);
+        r.state.spots.push(r.spot);
+        deck[2].n += 10;
+        unit.bag.push(board.get("one"));
+        return [
+          deck.every((it: unknown) => it instanceof Item) && unit instanceof Unit,
+          [hand[0] === deck[0], board.get("one") === deck[1], unit.bag[0] === deck[2]],
+          [unit.hidden, unit.plan],
+        ];
+      });
+      return [seen, await t.seen(room)];
+    },
+  },
+  {
+    area,
     name: "`view()` with tags: added, removed, changed",
     async play(t) {
       const room = await t.create({

@@ -1,16 +1,19 @@
 /**
  * What a room has at every host that it comes to, though as other objects there: nodes of its state, clients, views,
- * timers, seats that are held. Authors' values that point at one of them arrive pointing at its counterpart.
+ * timers, seats that are held. Authors' values that point at one of them arrive pointing at its counterpart. Nodes that are
+ * in no state, such as a deck of cards, are made again.
  */
+import { CentroidError } from "@centroid/protocol";
 import { Delayed, Rewind, type Room } from "@colyseus/core";
 import { $refId, type Encoder, StateView } from "@colyseus/schema";
-import type { Links } from "../values/carried-values.js";
+import type { Links, Parts } from "../values/carried-values.js";
 import { internals } from "./core-internals.js";
 import type { RoomInputs } from "./inputs.js";
 import { MovableClient } from "./movable-client.js";
 import type { RoomActivity } from "./room-activity.js";
 import type { RoomWork } from "./room-work.js";
 import { isRef, targetOf } from "./schema/internals.js";
+import { fillLoose, makeLoose, partsOfLoose } from "./schema/loose-nodes.js";
 
 export interface RoomLinksOptions {
   room: Room;
@@ -79,7 +82,22 @@ export class RoomLinks implements Links {
     }
   }
 
-  /** One that is not in the state is an instance like any other. */
+  partsOf(value: object): Parts | undefined {
+    const { encoder } = this.#options;
+    return encoder !== undefined && isRef(value) ? partsOfLoose(value, encoder.context) : undefined;
+  }
+
+  make(kind: number): object {
+    const { encoder } = this.#options;
+    if (encoder === undefined) throw new CentroidError("FRAME_INVALID", "a node for a room without a state");
+    return makeLoose(kind, encoder.context);
+  }
+
+  fill(object: object, parts: Parts): void {
+    fillLoose(object, parts);
+  }
+
+  /** One that is not in the state has no counterpart. */
   #nodeOf(value: Parameters<typeof targetOf>[0]): number | undefined {
     const refId = targetOf(value)[$refId];
     return refId !== undefined && this.#options.encoder?.root.changeTrees[refId] !== undefined

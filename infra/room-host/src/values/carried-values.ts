@@ -25,7 +25,8 @@ export type CarriedObject =
   | readonly ["error", name: string, message: string, stack: string, keys: string[], slots: CarriedValue[]]
   | readonly ["bytes", view: string, bytes: Uint8Array]
   | readonly ["url", href: string]
-  | readonly ["link", to: Link];
+  | readonly ["link", to: Link]
+  | readonly ["made", kind: number, keys: string[], slots: CarriedValue[]];
 
 /** Names an object that is at both hosts already. */
 type Link = string | number;
@@ -34,9 +35,27 @@ export interface Links {
   /** @returns undefined for any other object */
   linkOf(value: object): Link | undefined;
   objectOf(link: Link): object | undefined;
+  /** Of an object that both hosts know how to make: what it holds. @returns undefined for any other object */
+  partsOf(value: object): Parts | undefined;
+  /** An empty one. */
+  make(kind: number): object;
+  fill(object: object, parts: Parts): void;
 }
 
-const NO_LINKS: Links = { linkOf: () => undefined, objectOf: () => undefined };
+/** What an object holds, by key where it has keys. */
+export interface Parts {
+  kind: number;
+  keys: readonly string[];
+  values: readonly unknown[];
+}
+
+const NO_LINKS: Links = {
+  linkOf: () => undefined,
+  objectOf: () => undefined,
+  partsOf: () => undefined,
+  make: () => ({}),
+  fill: () => undefined,
+};
 
 const VIEWS = {
   Buffer,
@@ -141,6 +160,12 @@ function shellOf(
   const { value } = at;
   const link = links.linkOf(value);
   if (link !== undefined) return ["link", link];
+  const parts = links.partsOf(value);
+  if (parts !== undefined) {
+    const { kind, keys, values } = parts;
+    const slots = values.map((it, i) => slot(it, at, keys.length > 0 ? stepTo(keys[i] ?? "") : `[${i}]`));
+    return ["made", kind, [...keys], slots];
+  }
   const entries = (): [keys: string[], slots: CarriedValue[]] => {
     const keys = Object.keys(value);
     const own = value as Record<string, unknown>;
@@ -195,9 +220,11 @@ const stepTo = (key: string): string =>
 /** Values that have arrived together. */
 export class IncomingValues {
   readonly #objects: unknown[];
+  readonly #links: Links;
 
   /** @throws CentroidError FRAME_INVALID if this is not what {@link OutgoingValues} made */
   constructor(heap: readonly CarriedObject[], links: Links = NO_LINKS) {
+    this.#links = links;
     this.#objects = heap.map((shell) => emptyOf(shell, links));
     heap.forEach((shell, place) => {
       this.#fill(this.#objects[place], shell);
@@ -228,6 +255,11 @@ export class IncomingValues {
       case "set":
         for (const slot of shell[1]) (object as Set<unknown>).add(this.get(slot));
         return;
+      case "made": {
+        const [, kind, keys, slots] = shell;
+        this.#links.fill(object as object, { kind, keys, values: slots.map((slot) => this.get(slot)) });
+        return;
+      }
       case "map":
         shell[1].forEach((key, i) => {
           (object as Map<unknown, unknown>).set(this.get(key), this.get(shell[2][i]));
@@ -279,6 +311,8 @@ function emptyOf(shell: CarriedObject, links: Links): unknown {
       return viewOf(shell[1], shell[2]);
     case "link":
       return links.objectOf(shell[1]);
+    case "made":
+      return links.make(shell[1]);
     default: {
       const never: never = shell;
       throw new CentroidError("FRAME_INVALID", `unknown value ${JSON.stringify(never)}`);

@@ -155,7 +155,7 @@ export function build(type: number, context: TypeContext): Ref {
           `state type ${type} is not known here; both hosts must run the same rooms`,
         );
       }
-      const made = construct(klass);
+      const made = construct(klass) as unknown as Ref;
       // Default children would be given refIds of their own when the parent is attached.
       made[$values] = [];
       return made;
@@ -164,11 +164,11 @@ export function build(type: number, context: TypeContext): Ref {
 }
 
 /** A constructor that cannot do without its arguments is left out: what it has set is carried. */
-function construct(klass: SchemaClass): Ref {
+export function construct(klass: SchemaClass): Schema {
   try {
-    return new klass() as unknown as Ref;
+    return new klass();
   } catch {
-    return Reflect.construct(Schema, [], klass) as unknown as Ref;
+    return Reflect.construct(Schema, [], klass) as Schema;
   }
 }
 
