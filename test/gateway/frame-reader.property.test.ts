@@ -18,6 +18,7 @@ function read(chunks: readonly Buffer[], maxBytes = MAX_BYTES): Heard[] {
   const reader = new FrameReader(maxBytes, {
     onMessage: (data) => void heard.push({ message: data.toString("base64") }),
     onPing: (data) => void heard.push({ ping: data.toString("base64") }),
+    onPong: () => undefined,
     onClose: (code) => void heard.push({ close: code }),
     onViolation: (code) => void heard.push({ violation: code }),
   });
@@ -108,6 +109,14 @@ describe("frames of players", () => {
     expect(read([frame(2, Buffer.alloc(60), false), frame(0, Buffer.alloc(60)).subarray(0, 8)], 100)).toEqual(
       [{ violation: 1009 }],
     );
+    expect(read([Buffer.from([2, 0xff, 0, 0, 0, 0, 0, 2, 0, 1])])).toEqual([{ violation: 1009 }]);
+    // What comes in between does not.
+    const between = [
+      frame(2, Buffer.alloc(60), false),
+      frame(9, Buffer.alloc(60)),
+      frame(0, Buffer.alloc(40)),
+    ];
+    expect(read(between, 100).map((what) => Object.keys(what)[0])).toEqual(["ping", "message"]);
     expect(read([frame(3, Buffer.alloc(1))])).toEqual([{ violation: 1002 }]);
     expect(read([frame(0, Buffer.alloc(1))])).toEqual([{ violation: 1002 }]);
     expect(read([frame(1, Buffer.from([0xc3, 0x28]))])).toEqual([{ violation: 1007 }]);

@@ -16,11 +16,18 @@ import {
 } from "../../server/broker/dist/probes/player-ways.js";
 import { until } from "../broker/support/world.js";
 import { SdkPlayer } from "./sdk-player.js";
-import { GatewayWorld } from "./support.js";
+import { GatewayWorld, StockPlayer } from "./support.js";
 
 const DELAY_MS = 60;
 /** Of a machine on which several other things run. */
 const LONG_MS = 90_000;
+
+/** Both hosts are as near to whoever is beside one of them, and only one of them to who is in Tokyo. */
+const RTT_MS = {
+  frankfurt: { frankfurt: 0, virginia: 0, tokyo: 200 },
+  virginia: { frankfurt: 0, virginia: 0, tokyo: 20 },
+  tokyo: { frankfurt: 200, virginia: 20, tokyo: 0 },
+};
 
 /** What goes through it is so late, in either direction. */
 async function slowWayTo(port: () => number): Promise<Server> {
@@ -45,7 +52,7 @@ describe("a player who came by a gateway that is far away", () => {
 
   beforeAll(async () => {
     // Gateways of emulated worlds are not measured: nothing delays their own bytes.
-    world = await GatewayWorld.start({ emulated: false });
+    world = await GatewayWorld.start({ emulated: false, autoMove: true }, RTT_MS);
     // Hosts are reached by the emulator all the same, which has to know where those who dial are.
     for (const at of [0, 1]) await world.system.emulator.setSite(`gateway:gateway-${at}`, "frankfurt");
     let port = 0;
@@ -102,6 +109,29 @@ describe("a player who came by a gateway that is far away", () => {
     expect(me.entry).toMatchObject({ count: me.sent, disorder: 0, connected: true });
     expect(me.wrong).toEqual([]);
     await me.room.leave();
+  }, 300_000);
+
+  it("need not measure: its gateway does, and the room goes where their sum is less", async () => {
+    await world.system.emulator.setSite("gateway:gateway-2", "tokyo");
+    const { url } = await world.gateway();
+    await world.system.post("/hosts/virginia/drain");
+    const player = await StockPlayer.join(url);
+    const { roomId } = player.room;
+    const hostId = async (): Promise<string | undefined> => (await world.placeOf(roomId))?.hostId;
+    expect(await hostId()).toBe("frankfurt");
+    player.talk();
+    await world.system.post("/hosts/virginia/activate");
+    await until(async () => (await hostId()) === "virginia", LONG_MS);
+    await until(async () => {
+      const decisions = await world.system.get<Decision[]>(`/api/v1/rooms/${roomId}/decisions`);
+      const ways = decisions.flatMap((decision) => decision.ways ?? []);
+      return ways.some((way) => way.gatewayId === "gateway-2" && way.toGatewayMs !== undefined);
+    }, LONG_MS);
+    player.hush();
+    await player.heard();
+    expect(player.entry).toMatchObject({ count: player.sent, disorder: 0 });
+    expect([player.drops, player.left, player.disorder]).toEqual([0, [], 0]);
+    await player.room.leave();
   }, 300_000);
 });
 

@@ -39,6 +39,7 @@ export class GatewayWorld implements AsyncDisposable {
       token: this.system.broker.gatewayToken,
       bindHost: "127.0.0.1",
       port: at,
+      measureMs: 1_000,
       notice: () => undefined,
     });
     this.#gateways.push(gateway);

@@ -33,6 +33,7 @@ describe("a player's socket", () => {
     const socket = new PlayerSocket(stream, head, new TurnEnd(turn.after), {
       frame: (data) => void seen.push(data.toString()),
       slow: (slow) => void seen.push(slow),
+      measured: (rttMs) => void seen.push(rttMs >= 0 ? "measured" : "wrong"),
       closed: (code) => void seen.push(code),
     });
     const stick = (): void => {
@@ -57,10 +58,12 @@ describe("a player's socket", () => {
   it("that does not answer from one check to the next is closed", async () => {
     const { socket, stream, seen, written } = player();
     socket.check();
-    expect(written).toEqual([Buffer.from([0x89, 0])]);
-    // A pong.
-    stream.push(Buffer.from([0x8a, 0x80, 0, 0, 0, 0]));
+    expect(written).toEqual([Buffer.from([0x89, 1, 1])]);
+    // Its answer, twice, and one that nobody asked for.
+    const pong = (number: number) => Buffer.from([0x8a, 0x81, 0, 0, 0, 0, number]);
+    stream.push(Buffer.concat([pong(7), pong(1), pong(1), Buffer.from([0x8a, 0x80, 0, 0, 0, 0])]));
     await new Promise(setImmediate);
+    expect(seen.splice(0)).toEqual(["measured"]);
     socket.check();
     expect(stream.destroyed).toBe(false);
     socket.check();
@@ -94,6 +97,7 @@ it("a room host is asked for no digests of the state by who cannot compare them"
     ...{ roomId: "r", sessionId: "s", route: { epoch: 1 } as never, directory: {} as never },
     asker: { address: "192.0.2.1", headers: {}, passed: false },
     dialer: { dial } as never,
+    onMeasured: () => undefined,
   });
   const [query] = dialled.map((url) => new URL(url).searchParams);
   expect([query?.has(CONTROL_QUERY), query?.has(COMPARE_QUERY)]).toEqual([true, false]);

@@ -47,15 +47,27 @@ export type BeaconLookup = z.infer<typeof beaconLookupSchema>;
 
 /** A gateway measures so many hosts at most in one round. */
 export const MAX_MEASURED_HOSTS = 64;
+/** A gateway says of so many players at most at once how far they are; its frames are small. */
+export const MAX_MEASURED_PLAYERS = 100;
 
 const hostBeaconSchema = z.object({ hostId: idSchema, address });
 /** A host's beacon as a gateway dials it: `host:port[/path]`. */
 export type HostBeacon = z.infer<typeof hostBeaconSchema>;
 
+const measuredPlayerSchema = z.object({
+  roomId: z.string().max(128),
+  sessionId: z.string().max(128),
+  rttMs: z.number().nonnegative(),
+});
+/** How far a player is from the gateway that carries it. */
+export type MeasuredPlayer = z.infer<typeof measuredPlayerSchema>;
+
 /** What a gateway has measured since it last said so. */
 const measuredSchema = z.object({
   /** Round trips to hosts. */
   hosts: z.array(probeReportSchema).max(MAX_MEASURED_HOSTS),
+  /** To players whose clients measure nothing. */
+  players: z.array(measuredPlayerSchema).max(MAX_MEASURED_PLAYERS).optional(),
 });
 export type MeasuredByGateway = z.infer<typeof measuredSchema>;
 

@@ -47,6 +47,8 @@ export interface GatewayServerOptions {
   trustProxy?: readonly string[] | undefined;
   /** Connections of one address at the same time. */
   maxPerAddress?: number | undefined;
+  /** Pause between pings to a newcomer whose client does not measure itself. */
+  measureMs?: number | undefined;
   notice: (line: string) => void;
 }
 
@@ -88,6 +90,7 @@ async function start(o: GatewayServerOptions, teardown: DisposalStack): Promise<
     trustProxy,
     maxPerAddress: o.maxPerAddress ?? MAX_PER_ADDRESS,
     addressKey,
+    measureMs: o.measureMs,
   });
   const brokerUrls = o.brokerUrls.map((url) => url.replace(/^ws/, "http").replace(/\/$/, ""));
   const proxy = new HttpProxy({

@@ -22,6 +22,7 @@ import { TurnEnd } from "../sessions/turn-end.js";
 import { TrunkPool } from "../trunk/trunk-pool.js";
 import { HostMeter } from "../ways/host-meter.js";
 import { OwnBeacon } from "../ways/own-beacon.js";
+import { PlayerMeter } from "../ways/player-meter.js";
 import { answerHandshake } from "../websocket/handshake.js";
 import { clientAddresses } from "./client-address.js";
 import { passedOn } from "./passed-headers.js";
@@ -42,6 +43,8 @@ export interface GatewayOptions {
   maxPerAddress?: number | undefined;
   /** By which connections of one address are counted. */
   addressKey: (address: string) => string;
+  /** Pause between pings to a newcomer whose client does not measure itself. */
+  measureMs?: number | undefined;
 }
 
 export type Admission = "taken" | "not-mine" | "too-many";
@@ -71,6 +74,7 @@ export class Gateway implements Disposable {
   readonly #sessions = new Set<HeldSession | PassedSession>();
   readonly #beacon: OwnBeacon;
   readonly #meter: HostMeter;
+  readonly #players: PlayerMeter;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -82,6 +86,7 @@ export class Gateway implements Disposable {
     }, CHECK_MS);
     this.#checks.unref();
     this.#beacon = new OwnBeacon(options.gatewayId);
+    this.#players = new PlayerMeter({ directory: options.directory, measureMs: options.measureMs });
     this.#meter = new HostMeter({ directory: options.directory, wanted: () => this.#open.size > 0 });
   }
 
@@ -146,12 +151,19 @@ export class Gateway implements Disposable {
     if (!answerHandshake(request, socket)) return;
     const open = this.#opener(socket, head);
     const dialer = this.#dialer;
-    this.#keep(
-      socket,
-      passed
-        ? new PassedSession(open, dialer.dial(url, asker, found))
-        : new HeldSession({ open, url, roomId, sessionId, route: found, asker, dialer, directory }),
-    );
+    if (passed) {
+      this.#keep(socket, new PassedSession(open, dialer.dial(url, asker, found)));
+      return;
+    }
+    const onMeasured = (rttMs: number): void => this.#players.measured({ roomId, sessionId, rttMs });
+    const session = { open, url, roomId, sessionId, route: found, asker, dialer, directory, onMeasured };
+    this.#hold(socket, new HeldSession(session));
+  }
+
+  #hold(stream: Duplex, session: HeldSession): void {
+    this.#keep(stream, session);
+    this.#players.joined(session);
+    stream.once("close", () => this.#players.left(session));
   }
 
   #opener(stream: Duplex, head: Buffer): (events: PlayerEvents) => PlayerSocket {
@@ -204,6 +216,7 @@ export class Gateway implements Disposable {
     this.#refusal[Symbol.dispose]();
     this.#beacon[Symbol.dispose]();
     this.#meter[Symbol.dispose]();
+    this.#players[Symbol.dispose]();
     clearInterval(this.#checks);
     this.#trunks[Symbol.dispose]();
   }

@@ -30,10 +30,15 @@ export interface HeldSessionOptions {
   asker: Asker;
   dialer: SessionDialer;
   directory: GatewayDirectory;
+  /** How far the player is. */
+  onMeasured: (rttMs: number) => void;
 }
 
 export class HeldSession implements PlayerEvents {
-  readonly #options: Pick<HeldSessionOptions, "roomId" | "sessionId" | "asker" | "dialer" | "directory">;
+  readonly #options: Pick<
+    HeldSessionOptions,
+    "roomId" | "sessionId" | "asker" | "dialer" | "directory" | "onMeasured"
+  >;
   readonly #player: PlayerSocket;
   readonly #transport: MigratingTransport;
   /** The latest; the only one, but for moments. */
@@ -78,6 +83,10 @@ export class HeldSession implements PlayerEvents {
     if (this.#upstream !== undefined) this.#upstream.slow = slow;
   }
 
+  measured(rttMs: number): void {
+    this.#options.onMeasured(rttMs);
+  }
+
   closed(code: number): void {
     if (this.#upstream !== undefined) this.#upstream.closesAs = code;
     this.#transport.close(code);
@@ -86,6 +95,11 @@ export class HeldSession implements PlayerEvents {
   /** To be called now and then: ends a session whose player is gone. */
   check(): void {
     this.#player.check();
+  }
+
+  /** Asks how far the player is; `check` asks too. */
+  measure(): void {
+    this.#player.measure();
   }
 
   /** The gateway ends: the player is to come again. */

@@ -45,6 +45,9 @@ export class PassedSession implements PlayerEvents {
     this.#upstream.slow = slow;
   }
 
+  /** Its own client measures. */
+  measured(): void {}
+
   closed(code: number): void {
     if (!this.#leaving && code !== CLOSE_GOING_OVER) {
       this.#upstream.close(code);

@@ -10,8 +10,8 @@ import { type FrameEvents, FrameReader } from "../websocket/frame-reader.js";
 import {
   closeFrame,
   EMPTY_CLOSE,
-  EMPTY_PING,
   headBytes,
+  pingFrame,
   pongFrame,
   writeHead,
 } from "../websocket/frame-writer.js";
@@ -40,6 +40,8 @@ export interface PlayerEvents {
   frame(data: Buffer): void;
   /** The player falls behind, or has caught up. */
   slow(slow: boolean): void;
+  /** There and back, by a ping that its client answers by itself. */
+  measured(rttMs: number): void;
   closed(code: number): void;
 }
 
@@ -58,6 +60,8 @@ export class PlayerSocket implements FrameEvents {
   #frames: FrameBytes[] = [];
   #drain: NodeJS.Timeout | undefined;
   #heard = true;
+  /** The last ping that is not answered yet. */
+  #ping = { number: 0, sentAtMs: Number.NaN };
 
   /**
    * @param stream carries nothing but WebSocket frames from now on; its errors are its owner's affair
@@ -121,8 +125,15 @@ export class PlayerSocket implements FrameEvents {
   /** To be called now and then: who has not answered since the last time is gone. */
   check(): void {
     if (!this.#heard) this.#stream.destroy();
-    else if (this.#state === "open") this.#stream.write(EMPTY_PING);
+    else this.measure();
     this.#heard = false;
+  }
+
+  /** Asks how far the player is. */
+  measure(): void {
+    if (this.#state !== "open") return;
+    this.#ping = { number: (this.#ping.number + 1) % 256, sentAtMs: performance.now() };
+    this.#stream.write(pingFrame(this.#ping.number));
   }
 
   onMessage(data: Buffer): void {
@@ -131,6 +142,13 @@ export class PlayerSocket implements FrameEvents {
 
   onPing(data: Buffer): void {
     if (this.#state === "open") this.#stream.write(pongFrame(data));
+  }
+
+  onPong(data: Buffer): void {
+    const { number, sentAtMs } = this.#ping;
+    if (this.#state !== "open" || Number.isNaN(sentAtMs) || data[0] !== number) return;
+    this.#ping.sentAtMs = Number.NaN;
+    this.#events.measured(performance.now() - sentAtMs);
   }
 
   onClose(code: number): void {

@@ -31,6 +31,7 @@ export interface FrameEvents {
   /** A whole message; its bytes stay as they are. */
   onMessage(data: Buffer): void;
   onPing(data: Buffer): void;
+  onPong(data: Buffer): void;
   /** The client closes; nothing more is read. */
   onClose(code: number): void;
   /** It does not keep to the protocol; nothing more is read. */
@@ -111,17 +112,17 @@ export class FrameReader {
     if (!isControl && (opcode === CONTINUATION) !== (this.#parts !== undefined))
       return this.#violation(PROTOCOL_ERROR);
     const lengthBytes = length === LENGTH_16_BIT ? 2 : length === LENGTH_64_BIT ? 8 : 0;
-    const headBytes = 2 + lengthBytes + MASK_BYTES;
-    this.#needed = headBytes;
-    if (at + headBytes > chunk.byteLength) return undefined;
+    this.#needed = 2 + lengthBytes;
+    if (at + this.#needed > chunk.byteLength) return undefined;
     const bytes =
       lengthBytes === 0
         ? length
         : lengthBytes === 2
           ? chunk.readUInt16BE(at + 2)
           : Number(chunk.readBigUInt64BE(at + 2));
-    if (bytes + this.#partBytes > this.#maxBytes) return this.#violation(TOO_LARGE);
-    this.#needed += bytes;
+    if (!isControl && bytes + this.#partBytes > this.#maxBytes) return this.#violation(TOO_LARGE);
+    const headBytes = this.#needed + MASK_BYTES;
+    this.#needed = headBytes + bytes;
     return { fin, opcode, bytes, headBytes };
   }
 
@@ -134,6 +135,7 @@ export class FrameReader {
         this.#events.onPing(payload);
         return;
       case PONG:
+        this.#events.onPong(payload);
         return;
       default:
         if (opcode !== CONTINUATION) this.#isText = opcode === TEXT;

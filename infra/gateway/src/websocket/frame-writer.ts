@@ -43,7 +43,9 @@ export function closeFrame(code: number, reason: string): Buffer {
 
 /** The answer to a close without a code. */
 export const EMPTY_CLOSE: Buffer = Buffer.from([CLOSE, 0]);
-export const EMPTY_PING: Buffer = Buffer.from([PING, 0]);
+
+/** @param number one byte that the answer repeats */
+export const pingFrame = (number: number): Buffer => Buffer.from([PING, 1, number]);
 
 export function pongFrame(data: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(2 + data.byteLength);

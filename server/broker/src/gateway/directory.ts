@@ -15,6 +15,7 @@ import { translateUrl } from "../hosts/address-book.js";
 import { type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
 import type { GatewayLegs } from "../probes/gateway-legs.js";
+import type { ProbeIntake } from "../probes/probe-intake.js";
 import type { SessionWays } from "../probes/session-ways.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 
@@ -25,6 +26,7 @@ interface RegistryDirectoryOptions {
   crashes: Crashes;
   legs: GatewayLegs;
   sessionWays: Pick<SessionWays, "comesBy">;
+  probeIntake: Pick<ProbeIntake, "measuredByGateway">;
   /** By which a host has joined: from that its room hosts derive what they check gateways by. */
   tokenOf: (hostId: string) => string | undefined;
 }
@@ -85,10 +87,14 @@ export class RegistryDirectory implements GatewayDirectory {
     return { type: "target", address: authorityOf(url) };
   }
 
-  async measured({ hosts: measured }: MeasuredByGateway): Promise<HostBeacon[]> {
-    const { hosts, addresses, legs } = this.#options;
+  async measured({ hosts: measured, players = [] }: MeasuredByGateway): Promise<HostBeacon[]> {
+    const { hosts, addresses, legs, rooms, probeIntake } = this.#options;
     const gatewayId = this.#gatewayId;
     legs.report(gatewayId, measured);
+    for (const { roomId, sessionId, rttMs } of players) {
+      const session = rooms.get(roomId)?.sessions.get(sessionId);
+      if (session?.gatewayId === gatewayId) probeIntake.measuredByGateway(session, gatewayId, rttMs);
+    }
     return legs.toMeasure(gatewayId).flatMap((hostId) => {
       const host = hosts.get(hostId);
       if (host === undefined) return [];

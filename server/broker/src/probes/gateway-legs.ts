@@ -70,6 +70,11 @@ export class GatewayLegs {
       .slice(0, MAX_MEASURED_HOSTS);
   }
 
+  /** It has measured any host lately. */
+  knows(gatewayId: string): boolean {
+    return this.#legs.has(gatewayId);
+  }
+
   /** Median round trip, ms; undefined if it was not measured lately. */
   rttMs(gatewayId: string, hostId: string): number | undefined {
     const leg = this.#legs.get(gatewayId)?.get(hostId);

@@ -10,6 +10,7 @@ import type { ProbesBody } from "../cluster/cluster-messages.js";
 import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
+import type { RoomSession } from "../rooms/room-registry.js";
 import type { GatewayLegs } from "./gateway-legs.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
 import { bestWay, byShortestWays, toGatewaysOf } from "./player-ways.js";
@@ -75,6 +76,14 @@ export class ProbeIntake {
     };
     this.#options.cluster.publish("probes", body);
     return this.#take({ ...report, probes });
+  }
+
+  /** How far a player is whose client measures nothing; how far hosts are from its gateway is known. */
+  measuredByGateway({ playerId }: RoomSession, gatewayId: string, rttMs: number): void {
+    const { players, legs } = this.#options;
+    const player = playerId === undefined ? undefined : players.get(playerId);
+    if (player === undefined || !legs.knows(gatewayId)) return;
+    this.report({ player, probes: [], gatewayId, gateways: [{ gatewayId, rttsMs: [rttMs] }] });
   }
 
   /** Another gateway than that of now, if the player's rooms are clearly nearer by it. */

@@ -5,6 +5,8 @@ import type { GatewayLegs } from "./gateway-legs.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
 import { bestWay, type GatewayWay, gatewayWay, nearestWay } from "./player-ways.js";
 
+const UNCOMPARED = "they came by it; no other was measured";
+
 interface TakenWaysOptions {
   players: Pick<PlayerRegistry, "get">;
   legs: Pick<GatewayLegs, "rttMs">;
@@ -29,8 +31,7 @@ export function takenWays(room: RoomEntry, { players, legs }: TakenWaysOptions):
         const way = to?.presentId === gatewayId ? gatewayWay(to, gatewayId, hostId, legs) : undefined;
         return to === undefined || way === undefined ? [] : [{ to, way }];
       });
-      if (measured.length === 0)
-        return { gatewayId, players: members.length, because: "they came by it; no other was measured" };
+      if (measured.length === 0) return { gatewayId, players: members.length, because: UNCOMPARED };
       const others = new Set(
         measured.flatMap(({ to, way }) =>
           reason(way, bestWay(to, hostId, legs), nearestWay(to, hostId, legs)),
@@ -41,7 +42,12 @@ export function takenWays(room: RoomEntry, { players, legs }: TakenWaysOptions):
         players: members.length,
         toGatewayMs: mean(measured.map(({ way }) => way.toGatewayMs)),
         onwardMs: mean(measured.map(({ way }) => way.onwardMs)),
-        because: others.size === 0 ? "the nearest of those measured" : [...others].join("; "),
+        because:
+          others.size > 0
+            ? [...others].join("; ")
+            : measured.some(({ to }) => to.rttsMs.size > 1)
+              ? "the nearest of those measured"
+              : UNCOMPARED,
       };
     })
     .sort((a, b) => b.players - a.players);
