@@ -1,6 +1,7 @@
 /** Copies of a state that differ from the room's, as @colyseus/schema 5.0.34 makes them, are found and mended. */
 import { join } from "node:path";
 import type { CentroidRoom } from "@centroid/sdk";
+import { Client } from "@colyseus/sdk";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 
@@ -94,4 +95,29 @@ it("leaves players with a view out, who each have another state", async () => {
   await patches(room, 60);
   expect(diverged(roomId)).toBe(0);
   await room.leave();
+});
+
+it("mends what players on stock clients have; a map's order, which they cannot be told, is left as it is", async () => {
+  const roomId = await pair.create("table");
+  const enterStock = async (): Promise<Table> => {
+    const room = (await new Client(pair.url).joinById(roomId)) as unknown as Table;
+    room.onMessage("*", () => undefined);
+    await expect.poll(() => room.state?.tick, { timeout: 30_000 }).toBeGreaterThan(0);
+    return room;
+  };
+  const [room, other] = [await enterStock(), await enterStock()];
+  for (let time = 0; time < 2; time++) {
+    room.send("insert and remove");
+    await expect.poll(() => cards(room), { interval: 1, timeout: 30_000 }).toBe("a,c");
+    await expect.poll(() => [cards(room), cards(other)], { timeout: 30_000 }).toEqual(["a,b,c", "a,b,c"]);
+  }
+  expect(diverged(roomId)).toBe(4);
+  room.send("set again");
+  await expect.poll(() => diverged(roomId), { timeout: 30_000 }).toBe(6);
+  await patches(room, 60);
+  expect(diverged(roomId)).toBe(6);
+  room.send("insert and remove");
+  await expect.poll(() => diverged(roomId), { timeout: 30_000 }).toBe(8);
+  await expect.poll(() => cards(other), { timeout: 30_000 }).toBe("a,b,c");
+  await Promise.all([room.leave(), other.leave()]);
 });

@@ -112,9 +112,10 @@ export class RoomMove {
     if (!this.#created) return;
     const serializer = internals(this.#room)._serializer;
     const apply = serializer.applyPatches.bind(serializer);
-    serializer.applyPatches = (...args: Parameters<typeof apply>): boolean => {
+    serializer.applyPatches = (clients, ...rest): boolean => {
       this.patches.encoding();
-      return apply(...args);
+      const { witness } = this.patches;
+      return apply(witness === undefined ? clients : [...clients, witness], ...rest);
     };
   }
 

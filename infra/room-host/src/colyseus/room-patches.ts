@@ -1,11 +1,15 @@
 /** The patches of a room as whoever copies it sees them: before each is encoded, and after it went out. */
 
+import type { Client } from "@colyseus/core";
+
 type Listener = () => void;
 
 export class RoomPatches {
   readonly #before = new Set<Listener>();
   readonly #after = new Set<Listener>();
   #count = 0;
+  /** Gets each patch as a client without a view does. */
+  witness: Client | undefined;
 
   /** Those that had something in them, so far. */
   get count(): number {

@@ -1,7 +1,8 @@
 /**
  * Players' copies of a state are compared with the room's, now and then: what @colyseus/schema gets wrong would otherwise
  * stay wrong for as long as they play. Whose copy differs gets the full state, and the operator learns where it differed.
- * Left out: players with a view, who each have another state, and clients that do not say that they can compare.
+ * For stock clients, which cannot compare, the host keeps a copy as they have it. Left out are players with a view, who each
+ * have another state.
  */
 import {
   type ClientControl,
@@ -16,6 +17,7 @@ import type { Encoder } from "@colyseus/schema";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import { digestOptions, unknownOrders } from "../colyseus/schema/full-state.js";
+import { StockCopy } from "./stock-copy.js";
 
 /** Comparing a large state may take at most this share of the time. */
 const MAX_CPU_SHARE = 0.02;
@@ -48,6 +50,9 @@ export class StateComparison implements Disposable {
   /** Where a copy differed when it was last given the full state. A client that writes into its own copy differs again. */
   readonly #healed = new WeakMap<MovableClient, ReadonlySet<number>>();
   #reading: Reading | undefined;
+  /** As long as there are players on stock clients. */
+  #copy: StockCopy | undefined;
+  #copyTooDear = false;
   #last: Compared | undefined;
   #patches = -1;
   #dueAtMs: number;
@@ -61,6 +66,7 @@ export class StateComparison implements Disposable {
 
   [Symbol.dispose](): void {
     this.#detach();
+    this.#copy?.[Symbol.dispose]();
   }
 
   /** The client's copy is not what the room has. */
@@ -98,9 +104,14 @@ export class StateComparison implements Disposable {
   #patched(): void {
     const { room, intervalMs, now } = this.#options;
     const startedAtMs = now();
-    if (startedAtMs < this.#dueAtMs || room.move.clock.held) return;
-    const clients = movableClients(room).filter((client) => this.#compares(client));
-    if (clients.length === 0 || room.move.patches.count === this.#patches) return;
+    if (room.move.clock.held) return;
+    if (this.#copy === undefined && !this.#copyTooDear) this.#beginCopy();
+    if (startedAtMs < this.#dueAtMs) return;
+    const all = movableClients(room);
+    const clients = all.filter((client) => this.#compares(client));
+    const stock = all.filter(isStock);
+    if (stock.length === 0) this.#endCopy();
+    if (clients.length + stock.length === 0 || room.move.patches.count === this.#patches) return;
     this.#patches = room.move.patches.count;
     const reading = this.#read();
     if (reading === undefined) return;
@@ -110,15 +121,55 @@ export class StateComparison implements Disposable {
     this.#last = { number: ++this.#number, digest };
     for (const { link } of clients)
       link.control({ type: "digest", number: this.#number, hash: digest.hash, skip: options.skip });
+    this.#mendStock(stock, digest, reading);
     const endedAtMs = now();
     this.#dueAtMs = endedAtMs + Math.max(intervalMs, (endedAtMs - startedAtMs) / MAX_CPU_SHARE);
+  }
+
+  #beginCopy(): void {
+    const { room, now } = this.#options;
+    const { clients } = room as unknown as { clients: MovableClient[] };
+    if (!clients.some(isStock) || this.#read() === undefined) return;
+    this.#copy = new StockCopy(room, now);
+  }
+
+  #endCopy(): void {
+    this.#copy?.[Symbol.dispose]();
+    this.#copy = undefined;
+  }
+
+  /** What present clients are told wrongly, all of them are: they get the full state together. */
+  #mendStock(stock: readonly MovableClient[], { nodes }: StateDigest, { encoder, options }: Reading): void {
+    const copy = this.#copy;
+    const { room, notice, onDiverged } = this.#options;
+    if (copy === undefined) return;
+    const differing = copy.differing(nodes, options.skip);
+    if (differing.size > 0) {
+      const where = pathsOf(encoder.state, differing, options).slice(0, MAX_NAMED).join(", ");
+      notice(
+        `room ${room.roomId}: the state of ${stock.length} players on stock clients differed at ${where}; it was sent again`,
+      );
+      for (const client of stock) {
+        onDiverged(client.sessionId);
+        room.move.sendWhole(client);
+      }
+      copy.mended(nodes, options.skip);
+    }
+    if (!copy.tooDear) return;
+    this.#copyTooDear = true;
+    this.#endCopy();
+    notice(
+      `room ${room.roomId}: its patches take too much time to read here; what players on stock clients have is not compared`,
+    );
   }
 
   /** How the room's state is read; another encoder has another state. */
   #read(): Reading | undefined {
     const encoder = this.#options.room.move.snapshot.encoder as Encoder | undefined;
-    if (encoder !== undefined && this.#reading?.encoder !== encoder)
+    if (encoder !== undefined && this.#reading?.encoder !== encoder) {
       this.#reading = { encoder, options: digestOptions(encoder) };
+      this.#endCopy();
+    }
     return this.#reading;
   }
 
@@ -126,3 +177,7 @@ export class StateComparison implements Disposable {
     return state === ClientState.JOINED && view === undefined && link.compares && link.connected;
   }
 }
+
+/** It has what all have, and cannot say whether. */
+const isStock = ({ state, view, link }: MovableClient): boolean =>
+  state === ClientState.JOINED && view === undefined && !link.compares;
