@@ -4,6 +4,7 @@ import type { Row } from "./row.js";
 export type GroupName =
   | "handoff"
   | "broker"
+  | "churn"
   | "failover"
   | "distributed"
   | "gateway"
@@ -38,6 +39,10 @@ export const GROUPS: Record<GroupName, Group> = {
   broker: {
     about: "rooms created and seats reserved a second, memory of broker and agents",
     load: async () => (await import("./broker.js")).broker,
+  },
+  churn: {
+    about: "what 100,000 players who came and left leave in the broker's heap",
+    load: async () => (await import("./churn.js")).churn,
   },
   failover: {
     about: "from a host's death until its room's players hear the room again",

@@ -21,8 +21,8 @@ export async function load(
   return { perSecond: (count / (performance.now() - startedMs)) * 1000, p99Ms: quantileOf(times, 0.99) };
 }
 
-/** A `POST` without options. Rejects unless it is answered with 200. */
-export function call(agent: Agent, url: string): Promise<{ roomId: string }> {
+/** A `POST`. Rejects unless it is answered with 200. */
+export function call(agent: Agent, url: string, body: object = {}): Promise<{ roomId: string }> {
   return new Promise((resolve, reject) => {
     const sent = request(
       url,
@@ -39,6 +39,6 @@ export function call(agent: Agent, url: string): Promise<{ roomId: string }> {
       },
     );
     sent.on("error", reject);
-    sent.end("{}");
+    sent.end(JSON.stringify(body));
   });
 }

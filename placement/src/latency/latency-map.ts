@@ -110,7 +110,7 @@ export class LatencyMap {
   }
 
   removePlayer(playerId: string): void {
-    this.#players.delete(playerId);
+    if (this.#players.delete(playerId)) this.#refinement.left();
     this.#nodes.remove(playerId);
   }
 

@@ -29,6 +29,9 @@ const LEAST_SHARE = 0.002;
 export const hostShare = (players: number): number =>
   Math.max(LEAST_SHARE, Math.min(1, FEW_PLAYERS / players));
 
+/** Players who may have left since a turn began, if there are not more than so many at a time. */
+const LEAST_LEFT = 64;
+
 export interface RefinementOptions {
   players: ReadonlyMap<string, PlayerRecord>;
   nodes: NodeSpace;
@@ -38,8 +41,9 @@ export interface RefinementOptions {
 
 export class Refinement {
   readonly #options: RefinementOptions;
-  /** Whose turn it is. */
+  /** Whose turn it is. While it stands, it holds on to all who have left since it stood there last. */
   #turn: IterableIterator<PlayerRecord>;
+  #left = 0;
   #refined = 0;
 
   constructor(options: RefinementOptions) {
@@ -63,7 +67,17 @@ export class Refinement {
       this.#learnBias(player);
     }
     bias.turn(hosts.nodes.end);
-    this.#turn = players.values();
+    this.#begin();
+  }
+
+  /** A player has left. Turns begin anew before more are held on to than there are. */
+  left(): void {
+    if (++this.#left > Math.max(LEAST_LEFT, this.#options.players.size)) this.#begin();
+  }
+
+  #begin(): void {
+    this.#turn = this.#options.players.values();
+    this.#left = 0;
   }
 
   /** One player after the other, so that each counts the same however often it pings. */
@@ -76,7 +90,7 @@ export class Refinement {
         this.#refined = 0;
         bias.turn(hosts.nodes.end);
       }
-      this.#turn = players.values();
+      this.#begin();
       next = this.#turn.next();
     }
     if (next.done === true) return;
