@@ -44,6 +44,21 @@ describe("matchmaking", () => {
     expect(await response.json()).toMatchObject({ code: status, error: expect.any(String) });
   });
 
+  it("says that the room has ended if it did so before its host has answered", async () => {
+    await using world = await World.start(["a"]);
+    const agent = world.agent("a");
+    agent.scripts.set("createRoom", async (request) => {
+      const answer = await agent.usual(request);
+      agent.tell(agent.rooms.get(request.roomId)!, { event: "disposed" });
+      return answer;
+    });
+    const response = await world.call("POST", "/matchmake/create/arena", {}, "");
+    expect(await response.json()).toMatchObject({
+      error: expect.stringMatching(/ended as soon as it had begun/),
+    });
+    expect(await world.get("/api/v1/rooms")).toEqual([]);
+  });
+
   it("says that there is no host", async () => {
     await using world = await World.start([]);
     const response = await world.call("POST", "/matchmake/joinOrCreate/arena", {}, "");

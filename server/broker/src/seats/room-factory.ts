@@ -166,6 +166,8 @@ export class RoomFactory {
         const own = this.#ownIdRoom(made.roomId);
         return [own, creator && { session: creator.take(own), at: undefined }];
       }
+      if (rooms.get(roomId) !== room)
+        throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} ended as soon as it had begun; ask again`);
       at = { processId: made.processId, address: made.address };
       rooms.listing(room, made);
       rooms.apply(room, { type: "created", at });
