@@ -95,6 +95,17 @@ describe("a lease (OWN-9)", () => {
   });
 });
 
+it("a broker that is cut off from the others answers for itself only (OWN-12)", async () => {
+  await using server = await Broker.listen();
+  await using met = await meet(server);
+  const { link } = met;
+  server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
+  server.heard(0);
+  await met.hasHeardAll();
+  expect(link.leaseLeftMs(performance.now())).toBeGreaterThan(0);
+  expect(link.vouchedLeftMs(performance.now())).toBe(0);
+});
+
 describe("a broker that says goodbye (OWN-10)", () => {
   it("leaves a lease from the last heartbeat that it answered, which the next hello cuts short", async () => {
     await using server = await Broker.listen();
@@ -221,8 +232,8 @@ class Broker implements AsyncDisposable {
   }
 
   /** Answers one heartbeat. */
-  heard(): void {
-    this.#say({ type: "heard" });
+  heard(vouchedMs?: number): void {
+    this.#say({ type: "heard", ...(vouchedMs !== undefined && { vouchedMs }) });
   }
 
   goodbye(leaseMs: number): void {

@@ -1,5 +1,5 @@
 /** Whose silence counts, and what a broker reads when it takes over: parts by themselves, on a clock of the test's own. */
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Emitter } from "../../server/broker/dist/events/emitter.js";
 import { Takeover } from "../../server/broker/dist/failover/takeover.js";
 import { HostRegistry } from "../../server/broker/dist/hosts/host-registry.js";
@@ -14,7 +14,7 @@ it("counts no host as lost while the other brokers cannot be asked, and only as 
   const liveness = new HostLiveness({
     hosts,
     events: new Emitter(),
-    cluster: { publish: () => undefined, reachable: () => reachable },
+    cluster: { publish: () => undefined, reachable: () => reachable, others: () => [] },
     clock: { now: () => nowMs, after: () => () => undefined },
     logger,
     lostAfterMs: 1_600,
@@ -36,6 +36,83 @@ it("counts no host as lost while the other brokers cannot be asked, and only as 
   expect(state()).toBe("active");
   sweepFor(500);
   expect(state()).toBe("lost");
+});
+
+describe("with other brokers (OWN-12)", () => {
+  /** A broker to which host "a" fell silent at 0; the other ones answer as they are told to. */
+  function silent(others: string[]) {
+    let nowMs = 0;
+    let left = others;
+    let answer = (_brokerId: string): number | undefined | "nothing" => undefined;
+    const hosts = new HostRegistry();
+    const liveness = new HostLiveness({
+      hosts,
+      events: new Emitter(),
+      cluster: {
+        reachable: () => true,
+        others: () => left.map((brokerId) => ({ brokerId, url: "" })),
+        publish: (kind, body) => {
+          expect([kind, body]).toEqual(["host-asked", { hostId: "a" }]);
+          for (const brokerId of left) {
+            const agoMs = answer(brokerId);
+            if (agoMs !== "nothing") liveness.heardByBroker("a", agoMs, brokerId);
+          }
+        },
+      },
+      clock: { now: () => nowMs, after: () => () => undefined },
+      logger,
+      lostAfterMs: 1_600,
+      leaseMs: 1_280,
+      agentRestartMs: 0,
+      forgetAfterMs: 60_000,
+    });
+    const link = { hostId: "a", close: () => undefined };
+    liveness.hello({ type: "hello", hostId: "a", carriers: ["process"], rooms: [] } as never, link as never);
+    return {
+      /** @returns when the host counted as lost */
+      lostAt(withinMs: number): number | undefined {
+        for (const endMs = nowMs + withinMs; nowMs < endMs; nowMs += 100) {
+          liveness.sweep();
+          if (hosts.get("a")?.stage.state === "lost") return nowMs;
+        }
+        return undefined;
+      },
+      answers(how: typeof answer): void {
+        answer = how;
+      },
+      leave(brokerId: string): void {
+        left = left.filter((other) => other !== brokerId);
+      },
+    };
+  }
+
+  it("a host is lost once all of them say that they do not hear it either", () => {
+    const broker = silent(["b", "c"]);
+    broker.answers(() => undefined);
+    expect(broker.lostAt(5_000)).toBe(1_700);
+  });
+
+  it("it is not while one cannot be asked, which may be answering it, until that one does not count any more", () => {
+    const broker = silent(["b", "c"]);
+    broker.answers((brokerId) => (brokerId === "c" ? "nothing" : undefined));
+    expect(broker.lostAt(5_000)).toBeUndefined();
+    broker.leave("c");
+    expect(broker.lostAt(5_000)).toBe(5_000);
+  });
+
+  it("nor while one has said so once and cannot be asked since", () => {
+    const broker = silent(["b"]);
+    broker.answers(() => undefined);
+    expect(broker.lostAt(1_200)).toBeUndefined();
+    broker.answers(() => "nothing");
+    expect(broker.lostAt(5_000)).toBeUndefined();
+  });
+
+  it("nor while one hears it", () => {
+    const broker = silent(["b", "c"]);
+    broker.answers((brokerId) => (brokerId === "c" ? 100 : undefined));
+    expect(broker.lostAt(5_000)).toBeUndefined();
+  });
 });
 
 it("reads the store once for all shards that it takes over while the store is slow, and again for later ones (BRK-4)", async () => {

@@ -9,6 +9,7 @@ import type { AppProcess } from "./carrier/app-process.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import type { ResolvedAgentConfig } from "./config.js";
 import { Grants } from "./grants.js";
+import { leaseOf } from "./lease-of.js";
 import type { MeasuredSpeed } from "./speed/host-speed.js";
 
 /** A newcomer's measurements are over by then. */
@@ -214,18 +215,12 @@ export class Agent implements AsyncDisposable {
   }
 
   /**
-   * Rooms run while a broker answers, or while it is known of every broker that it cannot have restored them elsewhere
-   * (OWN-6, OWN-9). Once the lease has run out only a broker can renew it: one that has ended since may have restored
-   * them before.
+   * Rooms run while a broker answers for all of them, or while it is known of every broker that it cannot have restored
+   * them elsewhere (OWN-6, OWN-9, OWN-12).
    */
   #renew(): void {
     const now = performance.now();
-    const answeredMs = Math.max(...this.#links.map((link) => link.leaseLeftMs(now)));
-    const lapsed = now >= this.#leaseUntilMs;
-    const absentMs = lapsed ? 0 : Math.min(...this.#links.map((link) => link.absenceLeftMs(now)));
-    // No further ahead than a lease: a hello cuts short what a broker left that has ended.
-    const aheadMs = Math.max(...this.#links.map(({ leaseMs }) => leaseMs));
-    const forMs = Math.min(aheadMs, Math.max(answeredMs, absentMs));
+    const forMs = leaseOf(this.#links, now, now >= this.#leaseUntilMs);
     if (forMs <= 0) return;
     this.#leaseUntilMs = now + forMs;
     for (const carrier of this.#carriers) carrier.renewLease(forMs);

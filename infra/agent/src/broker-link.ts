@@ -72,6 +72,8 @@ export class BrokerLink implements AsyncDisposable {
   #closed = false;
   /** Until when this broker cannot have counted the host as lost, by what it has answered. */
   #leaseUntilMs = Number.NEGATIVE_INFINITY;
+  /** Until when no other broker can either, by what this one has answered. */
+  #vouchedUntilMs = Number.NEGATIVE_INFINITY;
   #leaseMs = 0;
   /** When the heartbeats that it has not answered yet were sent. */
   #beatsAtMs: number[] = [];
@@ -199,6 +201,11 @@ export class BrokerLink implements AsyncDisposable {
     return Math.max(0, this.#leaseUntilMs - nowMs);
   }
 
+  /** The same of all brokers: while the others have to ask this one first. */
+  vouchedLeftMs(nowMs: number): number {
+    return Math.max(0, this.#vouchedUntilMs - nowMs);
+  }
+
   /**
    * The same for a broker that has ended: its port refuses, so nobody there can have given rooms to others, nor can one
    * that starts now for a while. A connection that breaks is no such proof: networks break them, too.
@@ -262,6 +269,7 @@ export class BrokerLink implements AsyncDisposable {
     const now = performance.now();
     const leftMs = Math.max(this.leaseLeftMs(now), this.absenceLeftMs(now));
     this.#leaseUntilMs = now + Math.min(leftMs, this.#leaseMs);
+    this.#vouchedUntilMs = Math.min(this.#vouchedUntilMs, now + this.#leaseMs);
     this.#absentAtMs = Number.NEGATIVE_INFINITY;
     this.#saidHelloAtMs = now;
   }
@@ -272,11 +280,12 @@ export class BrokerLink implements AsyncDisposable {
   }
 
   /** Each heartbeat is answered, in order; the lease counts from when that one was sent, however late the answer is. */
-  #heard(): void {
+  #heard(vouchedMs: number): void {
     const sentAtMs = this.#beatsAtMs.shift();
     if (sentAtMs === undefined) return;
     this.#answeredAtMs = sentAtMs;
     this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentAtMs + this.#leaseMs);
+    this.#vouchedUntilMs = Math.max(this.#vouchedUntilMs, sentAtMs + Math.min(vouchedMs, this.#leaseMs));
   }
 
   #send(message: AgentToBroker): void {
@@ -325,10 +334,11 @@ export class BrokerLink implements AsyncDisposable {
         this.#become({ state: "connected" });
         return;
       case "heard":
-        this.#heard();
+        this.#heard(message.vouchedMs ?? this.#leaseMs);
         return;
       case "goodbye":
         this.#leaseUntilMs = Math.max(this.#leaseUntilMs, this.#answeredAtMs + message.leaseMs);
+        this.#vouchedUntilMs = Math.max(this.#vouchedUntilMs, this.#leaseUntilMs);
         return;
       case "checkpointed":
         this.#options.onCheckpointed(message);

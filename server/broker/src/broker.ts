@@ -186,11 +186,13 @@ async function start(
     logger: options.logger,
     onHello: (hello, link) => liveness.hello(hello, link),
     onHeartbeat: (hostId, heartbeat) => liveness.heartbeat(hostId, heartbeat),
+    countsForMs: () => cluster.countsForMs(),
     onRoom: (hostId, message) => router.route(hostId, message),
     onCheckpoint: (hostId, saved) => router.checkpoint(hostId, saved),
     onAsked: (question, hostId) => questions.answer(question, hostId),
     onClosed: (link) => liveness.closed(link),
   });
+  core.events.on("host.forgotten", ({ host }) => agents.forget(host.facts.hostId));
   const stopping = new AbortController();
   /** Rooms are ending: nobody else may come in. */
   const closing = new AbortController();
@@ -323,7 +325,7 @@ async function start(
           onEvent: (change) => hub.emit(() => change),
           onHostState: (hostId, to) => core.hostOrders.apply(hostId, to),
           onHostAsked: (hostId) => liveness.askedByBroker(hostId),
-          onHostHeard: (hostId, agoMs) => liveness.heardByBroker(hostId, agoMs),
+          onHostHeard: (hostId, agoMs, from) => liveness.heardByBroker(hostId, agoMs, from),
           onPlace: ({ roomId, ...place }) => {
             const room = core.rooms.get(roomId);
             if (room !== undefined) core.rooms.offeredElsewhere(room, place);

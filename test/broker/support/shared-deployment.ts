@@ -50,6 +50,8 @@ export class SharedDeployment {
       tokenOf: () => (this.#owns ? "token" : "-"),
       members: () => (this.#owns ? [] : [OTHER]),
       reachable: () => true,
+      others: () => [],
+      countsForMs: () => Number.POSITIVE_INFINITY,
       publish: () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     };

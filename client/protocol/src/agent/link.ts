@@ -34,8 +34,11 @@ export const brokerToAgentSchema = z.discriminatedUnion("type", [
     /** A host that no broker has answered for so long must not run its rooms: they may be restored elsewhere. */
     leaseMs: z.number().positive(),
   }),
-  /** Answers a heartbeat. */
-  z.object({ type: z.literal("heard") }),
+  /**
+   * Answers a heartbeat: this broker does not count the host as lost. `vouchedMs`: for no longer than that can it say the
+   * same of the others, which may not know after that that it is in contact with the host (OWN-12).
+   */
+  z.object({ type: z.literal("heard"), vouchedMs: z.optional(z.number().check(z.nonnegative())) }),
   /**
    * The broker ends, and gives no room to anybody: the host may run what it has for so long from when it sent the last
    * heartbeat that was answered.

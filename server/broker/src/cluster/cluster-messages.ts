@@ -19,7 +19,8 @@ const probesBodySchema = z.object({
 });
 export type ProbesBody = z.infer<typeof probesBodySchema>;
 const hostSchema = z.object({ hostId: idSchema });
-const heardSchema = hostSchema.extend({ agoMs: z.number().nonnegative() });
+/** Nothing was ever heard of it if `agoMs` is not given. */
+const heardSchema = hostSchema.extend({ agoMs: z.number().nonnegative().optional() });
 const hostStateSchema = z.object({ hostId: idSchema, to: z.enum(["drain", "activate"]) });
 
 const placeSchema = z.object({
@@ -50,8 +51,8 @@ export interface ClusterMessageHandlers {
   onHostState: (hostId: string, to: "drain" | "activate") => void;
   /** Another broker does not hear that host any more. */
   onHostAsked: (hostId: string) => void;
-  /** Another broker heard that host so long ago. */
-  onHostHeard: (hostId: string, agoMs: number) => void;
+  /** Another broker was asked, and heard that host so long ago, or not at all. */
+  onHostHeard: (hostId: string, agoMs: number | undefined, from: string) => void;
   /** A host has made a place for a room about which another broker decides: its players may come to any broker. */
   onPlace: (body: PlaceBody) => void;
   /** A gateway of another broker has measured hosts. */
@@ -88,7 +89,7 @@ export function onClusterMessage(
         return;
       case "host-heard": {
         const { hostId, agoMs } = heardSchema.parse(body);
-        handlers.onHostHeard(hostId, agoMs);
+        handlers.onHostHeard(hostId, agoMs, from);
         return;
       }
       case "place":

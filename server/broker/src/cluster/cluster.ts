@@ -59,6 +59,10 @@ export interface Cluster extends AsyncDisposable {
   members(): readonly Member[];
   /** True while what this broker asks of the others gets to them, as far as it can know. */
   reachable(): boolean;
+  /** Brokers besides this one that count, for all that is known. */
+  others(): readonly Member[];
+  /** How long this broker counts from now on, whatever happens: until then nobody gives up a host without asking it. */
+  countsForMs(): number;
   /** To all other brokers, as soon as possible, at most once. */
   publish(kind: ClusterMessage["kind"], body: unknown): void;
 }

@@ -114,6 +114,14 @@ export class RedisCluster implements Cluster {
     return this.#redis.isReady && this.#now() < this.#heldUntilMs;
   }
 
+  others(): readonly Member[] {
+    return this.#members.filter(({ brokerId }) => brokerId !== this.#self?.brokerId);
+  }
+
+  countsForMs(): number {
+    return this.#left ? 0 : Math.max(0, this.#heldUntilMs + MARGIN_MS - this.#now());
+  }
+
   publish(kind: ClusterMessage["kind"], body: unknown): void {
     const from = this.#self?.brokerId ?? "";
     const { commands } = this.#redis;

@@ -30,6 +30,14 @@ export class SingleBroker implements Cluster {
     return true;
   }
 
+  others(): readonly Member[] {
+    return [];
+  }
+
+  countsForMs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   publish(_kind: ClusterMessage["kind"], _body: unknown): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {}

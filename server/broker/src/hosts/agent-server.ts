@@ -24,6 +24,7 @@ import type { Logger } from "../base/logger.js";
 import { AgentLink } from "./agent-link.js";
 import type { AgentTokens } from "./agent-tokens.js";
 import { type Answer, Handshake } from "./handshake.js";
+import { CLOCK_MARGIN } from "./liveness.js";
 import { RefusedAgents } from "./refused-agents.js";
 import { assertAddress, assertHello, assertReport, placeOf } from "./reported-addresses.js";
 import type { RoomGrants } from "./room-grants.js";
@@ -50,6 +51,8 @@ export interface AgentServerOptions {
   onHello: (hello: Hello, link: AgentLink) => void;
   /** @returns whether that is to renew the host's lease */
   onHeartbeat: (hostId: string, heartbeat: Heartbeat) => boolean;
+  /** For so long no other broker counts a host as lost without having asked this one. */
+  countsForMs: () => number;
   onRoom: (hostId: string, message: RoomEventMessage) => void;
   /** Resolves when it is durable. */
   onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
@@ -174,7 +177,7 @@ export class AgentServer implements Disposable {
     switch (message.type) {
       case "heartbeat":
         if (message.app !== undefined) assertAddress(message.app, link.place);
-        if (this.#options.onHeartbeat(link.hostId, message)) link.send({ type: "heard" });
+        if (this.#options.onHeartbeat(link.hostId, message)) link.send({ type: "heard", ...this.#vouched() });
         return;
       case "reply":
         link.reply(message.requestId, message.result, message.error);
@@ -213,9 +216,20 @@ export class AgentServer implements Disposable {
     }
   }
 
+  /** For how long an answer counts for all brokers, by any clock, if that is less than a lease. */
+  #vouched(): { vouchedMs?: number } {
+    const vouchedMs = this.#options.countsForMs() / CLOCK_MARGIN;
+    return vouchedMs < this.#options.leaseMs ? { vouchedMs } : {};
+  }
+
   /** By which token this host has joined last. */
   tokenOf(hostId: string): string | undefined {
     return this.#joinedWith.get(hostId);
+  }
+
+  /** The host is not expected back. */
+  forget(hostId: string): void {
+    if (!this.#links.has(hostId)) this.#joinedWith.delete(hostId);
   }
 
   /** Ends the connection of a host, which dials again and has to prove anew that it may. */

@@ -1,6 +1,7 @@
 /**
  * Which hosts are there: they say hello, send heartbeats, fall silent and come back. A silent host counts as lost only
- * when no other broker receives its heartbeats either, and not because this broker stood still itself.
+ * when every other broker has said that it does not receive its heartbeats either, and not because this broker stood
+ * still itself.
  */
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
@@ -15,13 +16,15 @@ import type { HostEntry, HostRegistry } from "./host-registry.js";
 const STOOD_STILL_SHARE = 1 / 4;
 /** Of it again: more than a heartbeat may well be late. */
 const SUSPECT_SHARE = 1 / 2;
+/** Of it again: an answer of another broker that is older is asked for anew. */
+const ANSWER_SHARE = 1 / 4;
 /** A clock may run so much slower than another. */
 export const CLOCK_MARGIN = 1.05;
 
 export interface HostLivenessOptions {
   hosts: HostRegistry;
   events: Emitter<HostEvents>;
-  cluster: Pick<Cluster, "publish" | "reachable">;
+  cluster: Pick<Cluster, "publish" | "reachable" | "others">;
   clock: Clock;
   logger: Logger;
   lostAfterMs: number;
@@ -45,6 +48,8 @@ export class HostLiveness {
   readonly #restarting = new WeakMap<HostEntry, number>();
   /** When another broker last said that it hears a host: as long as one does, the host runs its rooms. */
   readonly #elsewhereMs = new WeakMap<HostEntry, number>();
+  /** When which broker last said anything about a host that this one does not hear. */
+  readonly #answers = new WeakMap<HostEntry, Map<string, number>>();
 
   constructor(options: HostLivenessOptions) {
     this.#options = options;
@@ -100,19 +105,32 @@ export class HostLiveness {
 
   /** Another broker does not hear this host. As long as a lease of this one may hold, it must not take it for lost. */
   askedByBroker(hostId: string): void {
-    const { hosts, clock, lostAfterMs, cluster } = this.#options;
+    const { hosts, clock, cluster } = this.#options;
     const host = hosts.get(hostId);
-    if (host === undefined || host.stage.state === "lost") return;
-    const agoMs = clock.now() - host.lastHeartbeatAtMs;
-    if (agoMs < lostAfterMs) cluster.publish("host-heard", { hostId, agoMs });
+    const agoMs = host && Math.max(0, clock.now() - host.lastHeartbeatAtMs);
+    cluster.publish("host-heard", { hostId, ...(agoMs !== undefined && { agoMs }) });
   }
 
-  /** Another broker heard this host so long ago, which renewed its lease: its rooms run. */
-  heardByBroker(hostId: string, agoMs: number): void {
-    const host = this.#options.hosts.get(hostId);
+  /** Another broker heard this host so long ago, which renewed its lease, or not at all. */
+  heardByBroker(hostId: string, agoMs: number | undefined, brokerId: string): void {
+    const { hosts, clock } = this.#options;
+    const host = hosts.get(hostId);
     if (host === undefined) return;
-    const atMs = this.#options.clock.now() - agoMs;
+    const now = clock.now();
+    const answers = this.#answers.get(host) ?? new Map<string, number>();
+    answers.set(brokerId, now);
+    this.#answers.set(host, answers);
+    if (agoMs === undefined) return;
+    const atMs = now - agoMs;
     this.#elsewhereMs.set(host, Math.max(atMs, this.#elsewhereMs.get(host) ?? atMs));
+  }
+
+  /** One that cannot be asked may be in contact with the host, and counts until its own lease is over (OWN-12). */
+  #allHaveAnswered(host: HostEntry, now: number): boolean {
+    const { cluster, lostAfterMs } = this.#options;
+    const since = now - lostAfterMs * ANSWER_SHARE;
+    const answers = this.#answers.get(host);
+    return cluster.others().every(({ brokerId }) => (answers?.get(brokerId) ?? 0) >= since);
   }
 
   /** Nothing counts as lost from now on: the broker ends. */
@@ -137,7 +155,7 @@ export class HostLiveness {
       // One whose connection holds may only be late.
       const patienceMs =
         host.peer === undefined ? Math.min(leaseMs * CLOCK_MARGIN, lostAfterMs) : lostAfterMs;
-      if (host.stage.state !== "lost" && silentMs > patienceMs)
+      if (host.stage.state !== "lost" && silentMs > patienceMs && this.#allHaveAnswered(host, now))
         this.#lost(host, host.peer === undefined ? "its agent is away" : "no heartbeat");
       else if (host.stage.state !== "lost" && silentMs > lostAfterMs * SUSPECT_SHARE) {
         this.#suspect(host);
