@@ -67,7 +67,7 @@ describe("a player who came by a gateway that is far away", () => {
     await world?.[Symbol.asyncDispose]();
   });
 
-  it("goes over to one that is nearer: nothing lost, doubled or out of order, nobody dropped", async () => {
+  it("goes over to one that is nearer while its room moves: nothing lost, doubled or out of order, nobody dropped", async () => {
     const me = await SdkPlayer.join(far, { probing: { intervalMs: 200 }, direct: false });
     const rttMs = async (): Promise<number> => {
       const askedMs = performance.now();
@@ -77,6 +77,12 @@ describe("a player who came by a gateway that is far away", () => {
     expect(await rttMs()).toBeGreaterThan(2 * DELAY_MS - 5);
     expect(world.gatewayOf(me.room.roomId)).toBe("gateway-0");
     me.talk();
+    // The room moves to and fro meanwhile.
+    for (let moves = 0; moves < 3; moves++) {
+      await world.moveAway(me.room.roomId);
+      const shots = me.shots + 5;
+      await until(() => me.shots > shots, LONG_MS);
+    }
     await until(() => world.gatewayOf(me.room.roomId) === "gateway-1", LONG_MS);
     await until(() => me.room.stats?.gatewayId === "gateway-1", LONG_MS);
     await me.more(10);

@@ -4,6 +4,7 @@
  */
 import {
   CentroidError,
+  CLOSE_ROOM_MOVED,
   type ClientControl,
   decodeClientControl,
   isControl,
@@ -99,15 +100,25 @@ export class ArrivingPlayers {
     return true;
   }
 
-  /** A player whose gateway was lost with the invitation. False if it is not expected here. */
+  /** A player whose gateway was lost with the invitation, or with the last of the source's frames. False if it is not expected. */
   acceptReturn(socket: ServerSocket, { sessionId, token, received }: Returning): boolean {
     const client = this.#running?.clients.get(sessionId);
     if (received === undefined || client === undefined || client.reconnectionToken !== token) return false;
     const { link } = client;
-    if (link.closed || link.connected || this.#asked.has(sessionId)) return false;
+    if (link.closed) return false;
+    if (this.#unanswered.has(sessionId)) {
+      // What it lacks is on its way; it looks again.
+      socket.close(CLOSE_ROOM_MOVED, "the source has yet to answer");
+      return true;
+    }
     // One whose connection had broken before the room left is away here, too: nothing it says would reach the room.
     if (this.#running !== undefined && !movableClients(this.#running.room).includes(client)) return false;
     const sent = this.#counters.get(sessionId)?.sent ?? link.sent;
+    if (link.connected) {
+      // It went on here by a gateway that is lost since, with what it had yet to get from the source.
+      if (!link.letGo(sent)) return false;
+      this.#counters.set(sessionId, { sent, received: link.received });
+    } else if (this.#asked.has(sessionId)) return false;
     this.#connect(client, { socket, replayFrom: received < sent ? received : undefined });
     return true;
   }

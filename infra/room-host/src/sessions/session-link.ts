@@ -136,6 +136,24 @@ export class SessionLink extends EventEmitter {
     return true;
   }
 
+  /**
+   * The gateway that carries the session is lost, and with it what the client needs of its former host: all that was sent
+   * from here waits for the next connection.
+   * @param from data frames that were sent before the session came here
+   * @returns false if that cannot be, since not all of it was kept
+   */
+  letGo(from: number): boolean {
+    const frames = this.#closed || this.#late !== undefined ? undefined : this.#unconfirmed?.after(from);
+    if (frames === undefined) return false;
+    const old = this.#socket;
+    this.#socket = undefined;
+    this.#unconfirmed = undefined;
+    this.#held = frames;
+    this.#heldBytes = frames.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    old?.close(CLOSE_SUPERSEDED, "the gateway is lost");
+    return true;
+  }
+
   /** One data frame to the client. The bytes may be reused by the caller. */
   send(frame: Uint8Array): void {
     if (this.#closed) return;
