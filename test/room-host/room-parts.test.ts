@@ -26,12 +26,26 @@ class LateRoom extends Room {
   later(): void {}
 }
 
+class LoopRoom extends Room {
+  override autoDispose = false;
+  turns = 0;
+  override onCreate(): void {
+    const loop = async (): Promise<never> => {
+      for (;;) {
+        await this.clock.duration(5);
+        this.turns++;
+      }
+    };
+    void loop().catch(() => undefined);
+  }
+}
+
 /** What was said to rooms elsewhere. */
 const published: [topic: string, data: unknown, id: string][] = [];
 let next = 0;
 let room: MovableRoom & CounterRoom;
 beforeAll(async () => {
-  const types = { counter: CounterRoom, late: LateRoom };
+  const types = { counter: CounterRoom, late: LateRoom, loop: LoopRoom };
   await RoomTypes.define(types, new PresenceBus((...said) => published.push(said)));
 });
 const make = async (): Promise<void> => {
@@ -164,6 +178,21 @@ it("a room hears what others publish, while it runs and for as long as it is the
   expect(() => presence.publish("news", "x".repeat(70_000))).toThrow(
     expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
   );
+});
+
+it("a loop on clock.duration() keeps a room where it is, which is saved all the same, and begins again when it is restored", async () => {
+  const create = async () => (await createRoom("loop", {}, `loop-${++next}`)) as MovableRoom & LoopRoom;
+  const loop = await create();
+  await expect.poll(() => loop.turns, { timeout: 60_000 }).toBeGreaterThan(2);
+  expect(() => loop.move.snapshot.export()).toThrow(/waits for clock\.duration\(5\).*setInterval for a loop/);
+  const record = loop.move.snapshot.export({ saves: true });
+  const restored = await create();
+  restored.move.clock.hold();
+  await restored.move.snapshot.import(record);
+  const { turns } = restored;
+  expect(turns).toBeGreaterThan(2);
+  restored.move.clock.resume();
+  await expect.poll(() => restored.turns, { timeout: 60_000 }).toBeGreaterThan(turns + 2);
 });
 
 it("what will stand in the way of a move is said when the room does it, once, with what to do", async () => {

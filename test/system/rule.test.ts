@@ -34,7 +34,20 @@ afterAll(async () => {
 const MESSAGES = [
   ...["walk", "put", "put", "take", "hold", "save", "push", "push", "sort", "cut", "shift", "tag", "crowd"],
   ...["again", "lead", "hide", "plan", "score", "favour", "befriend", "label", "lock", "hush", "size"],
-  ...["ring", "fuse", "defuse", "listen", "tell", "teach", "step", "shout", "whisper"],
+  ...[
+    "stack",
+    "stack",
+    "deal",
+    "ring",
+    "fuse",
+    "defuse",
+    "listen",
+    "tell",
+    "teach",
+    "step",
+    "shout",
+    "whisper",
+  ],
 ] as const;
 
 type Step =

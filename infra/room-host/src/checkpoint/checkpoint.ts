@@ -55,7 +55,7 @@ export function takeCheckpoint(room: MovableRoom, options: unknown, nowMs: numbe
     hasState: room.move.snapshot.encoder !== undefined,
     ...readSavedState(room),
     takenAtMs: nowMs,
-    room: room.move.snapshot.export(),
+    room: room.move.snapshot.export({ saves: true }),
   };
 }
 

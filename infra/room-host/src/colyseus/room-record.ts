@@ -56,7 +56,11 @@ export interface CarriedRoom extends RoomSettings {
   /** Objects that the values here point at. */
   heap: CarriedObject[];
   views: ViewRecord[];
-  clock: ClockRecord & { timers: TimerRecord[] };
+  clock: ClockRecord & {
+    timers: TimerRecord[];
+    /** Code waited for `clock.duration()`, and does not go on where it was. */
+    cut?: boolean;
+  };
   sessions: SessionRecord[];
   seats: {
     sessionId: string;

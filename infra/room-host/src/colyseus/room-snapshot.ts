@@ -140,10 +140,15 @@ export class RoomSnapshot {
     new OutgoingValues(this.#links([], undefined, [])).add(extra, "what onFreeze() returned");
   }
 
-  /** Reads all but the state graph. Only while held, or between two handlers of the room. */
-  export(): CarriedRoom {
+  /**
+   * Reads all but the state graph. Only while held, or between two handlers of the room.
+   * @param saves to be restored if the host dies, which cuts whatever waits in two: that is better than to save nothing
+   */
+  export({ saves = false }: { saves?: boolean } = {}): CarriedRoom {
     const room = internals(this.#room);
-    const timers = exportTimers(this.#room, this.#declared);
+    const cut: string[] = [];
+    const onWait = (why: string): void => void cut.push(why);
+    const timers = exportTimers(this.#room, this.#declared, saves ? onWait : undefined);
     const views = this.encoder && new OutgoingViews(this.encoder);
     const placeOf = (view: StateView): number | undefined => views?.placeOf(view);
     const values = new OutgoingValues(
@@ -155,6 +160,7 @@ export class RoomSnapshot {
     );
     const onLeftOut = (field: string, why: string): void => this.#leftOut(`${field}: ${why}`);
     const outgoing = { values, placeOf, onLeftOut };
+    for (const why of cut) this.#leftOut(why);
     if (room.onThaw === undefined)
       for (const why of [...this.#closures(), ...this.#parts.streams.closures(this.encoder)])
         this.#leftOut(why);
@@ -180,6 +186,7 @@ export class RoomSnapshot {
       views: views?.records ?? [],
       clock: {
         ...this.#clock.export(),
+        ...(cut.length > 0 && { cut: true }),
         timers: timers.map(({ record, args }) => ({
           ...record,
           args: values.add(args, `what the timer of ${record.timeMs} ms is given`),
@@ -268,7 +275,7 @@ export class RoomSnapshot {
     const { inputs, rewind, streams } = this.#parts;
     this.#clock.set(record.clock);
     inputs.importTimeline(record.timeline);
-    const timers = importTimers(this.#room, this.#declared, record.clock.timers);
+    const timers = importTimers(this.#room, this.#declared, record.clock.timers, record.clock.cut === true);
     const views = this.encoder === undefined ? [] : buildViews(record.views, this.encoder);
     // There may be more of them than may come now.
     this.#room.maxClients = Number.POSITIVE_INFINITY;

@@ -26,6 +26,8 @@ interface DelayedInternals {
   active: boolean;
 }
 const INTERVAL = 0;
+/** What `clock.duration()` makes. */
+const WAIT = 2;
 const inside = (delayed: Delayed): DelayedInternals => delayed as unknown as DelayedInternals;
 const METHOD = Symbol("method");
 
@@ -53,6 +55,9 @@ export function nameMethodTimers(room: Room, onClosure: (explained: string) => v
 const explain = (timeMs: number): string =>
   `a clock timer of ${timeMs} ms set after onCreate holds a closure; pass a method of the room with its arguments (clock.setTimeout(this.method, ms, ...args)) or carry it yourself in onFreeze/onThaw`;
 
+const explainWait = (timeMs: number): string =>
+  `code of the room waits for clock.duration(${timeMs}), and what it would do then cannot go along; have the clock call a method of the room instead: clock.setTimeout(this.method, ms), or setInterval for a loop`;
+
 /** Of a handler that is a method of the room. */
 export function methodName(room: object, handler: unknown): string | undefined {
   for (
@@ -76,10 +81,15 @@ export interface PendingTimer {
 }
 
 /**
+ * @param onWait hears of code that waits for `clock.duration()` and is cut in two; if not given, that is refused
  * @returns the pending timers that travel
  * @throws CentroidError ROOM_NOT_MOVABLE if a pending timer cannot travel and the room has no onFreeze
  */
-export function exportTimers(room: Room, declared: readonly Delayed[]): PendingTimer[] {
+export function exportTimers(
+  room: Room,
+  declared: readonly Delayed[],
+  onWait?: (explained: string) => void,
+): PendingTimer[] {
   const pending: PendingTimer[] = [];
   for (const delayed of room.clock.delayed) {
     const timer = inside(delayed);
@@ -89,7 +99,11 @@ export function exportTimers(room: Room, declared: readonly Delayed[]): PendingT
     const key = ordinal >= 0 ? { ordinal } : typeof method === "string" ? { method } : undefined;
     if (key === undefined) {
       if (typeof (room as { onFreeze?: unknown }).onFreeze === "function") continue;
-      throw new CentroidError("ROOM_NOT_MOVABLE", explain(timer.time));
+      const waits = timer.type === WAIT;
+      if (!waits || onWait === undefined)
+        throw new CentroidError("ROOM_NOT_MOVABLE", (waits ? explainWait : explain)(timer.time));
+      onWait(explainWait(timer.time));
+      continue;
     }
     pending.push({
       timer: delayed,
@@ -108,12 +122,14 @@ export function exportTimers(room: Room, declared: readonly Delayed[]): PendingT
 
 /**
  * `declared`: the timers that this side's `onCreate` made; those not in `records` had ended at the source.
+ * @param loops code was cut in two that waited for `clock.duration()`: what `onCreate` began anew here goes on
  * @returns them in the order of the records, for {@link giveArguments}
  */
 export function importTimers(
   room: Room,
   declared: readonly Delayed[],
   records: readonly TimerRecord[],
+  loops: boolean,
 ): (Delayed | undefined)[] {
   const alive = new Set<Delayed>();
   const imported: (Delayed | undefined)[] = [];
@@ -129,7 +145,8 @@ export function importTimers(
     timer.active = true;
     alive.add(delayed);
   }
-  for (const delayed of declared) if (!alive.has(delayed)) delayed.clear();
+  for (const delayed of declared)
+    if (!alive.has(delayed) && !(loops && inside(delayed).type === WAIT)) delayed.clear();
   return imported;
 }
 
