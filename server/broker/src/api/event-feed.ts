@@ -53,40 +53,50 @@ export class EventFeed {
     }));
     this.hub = hub;
     const showHost = ({ host }: { host: HostEntry }): void =>
-      hub.emit(() => ({ type: "host", host: hostView(host) }));
+      hub.emit("host", () => ({ type: "host", host: hostView(host) }));
     events.on("host.changed", showHost);
     events.on("host.usage", showHost);
-    events.on("host.removed", ({ hostId }) => hub.emit(() => ({ type: "host-removed", hostId })));
-    events.on("room.changed", ({ room }) => hub.emit(() => ({ type: "room", room: views.room(room) })));
-    events.on("room.removed", ({ room: { roomId } }) => hub.emit(() => ({ type: "room-removed", roomId })));
+    events.on("host.removed", ({ hostId }) =>
+      hub.emit("host-removed", () => ({ type: "host-removed", hostId })),
+    );
+    events.on("room.changed", ({ room }) =>
+      hub.emit("room", () => ({ type: "room", room: views.room(room) }), room.roomId),
+    );
+    events.on("room.removed", ({ room: { roomId } }) =>
+      hub.emit("room-removed", () => ({ type: "room-removed", roomId })),
+    );
     events.on("session.joined", ({ room, session }) => this.#showPlayer(room, session));
     events.on("session.left", ({ room: { roomId }, session: { playerId, stage } }) => {
       if (playerId !== undefined && stage.state === "connected")
-        hub.emit(() => ({ type: "player-removed", playerId, roomId }));
+        hub.emit("player-removed", () => ({ type: "player-removed", playerId, roomId }));
     });
     events.on("player.measured", ({ player }) => {
       for (const session of player.sessions.values()) this.#showPlayer(rooms.get(session.roomId), session);
     });
-    events.on("decision.made", ({ decision }) => this.#publish(() => ({ type: "decision", decision })));
-    events.on("move.progressed", ({ migration }) => this.#publish(() => ({ type: "migration", migration })));
+    events.on("decision.made", ({ decision }) =>
+      this.#publish("decision", () => ({ type: "decision", decision })),
+    );
+    events.on("move.progressed", ({ migration }) =>
+      this.#publish("migration", () => ({ type: "migration", migration })),
+    );
     events.on("move.finished", ({ receipt }) => {
       receipts.push(receipt);
       if (receipts.length > RECENT_RECEIPTS) receipts.shift();
-      this.#publish(() => ({ type: "receipt", receipt }));
+      this.#publish("receipt", () => ({ type: "receipt", receipt }));
     });
   }
 
   #showPlayer(room: RoomEntry | undefined, session: RoomSession): void {
     if (room === undefined || session.stage.state !== "connected") return;
-    this.hub.emit(() => {
+    this.hub.emit("player", () => {
       const player = this.#options.views.player(room, session);
       return player && { type: "player", player };
     });
   }
 
-  #publish(build: () => Change): void {
+  #publish(type: Change["type"], build: () => Change): void {
     const { cluster } = this.#options;
-    this.hub.emit(build);
+    this.hub.emit(type, build);
     if (cluster.members().length > 1) cluster.publish("event", build());
   }
 }

@@ -7,11 +7,14 @@ export type Change = Exclude<Unnumbered<BrokerEvent>, { type: "snapshot" }>;
 export type SnapshotBody = Omit<Extract<BrokerEvent, { type: "snapshot" }>, "seq" | "atMs" | "type">;
 export type Snapshot = Extract<BrokerEvent, { type: "snapshot" }>;
 export type EventListener = (event: BrokerEvent) => void;
+/** Whether a listener wants an event of this type; rooms' events are asked for with their room's id. */
+export type EventFilter = (type: Change["type"], roomId: string | undefined) => boolean;
 
 export class EventHub {
   readonly #clock: Clock;
   readonly #snapshot: () => SnapshotBody;
-  readonly #listeners = new Set<EventListener>();
+  /** Each with what it wants. */
+  readonly #listeners = new Map<EventListener, EventFilter>();
   #seq = 0;
 
   constructor(clock: Clock, snapshot: () => SnapshotBody) {
@@ -29,22 +32,24 @@ export class EventHub {
   }
 
   /**
-   * Hears every later event. A listener that throws is dropped; the others go on.
+   * Hears every later event that it wants. A listener that throws is dropped; the others go on.
    * @returns what ends the subscription
    */
-  subscribe(listener: EventListener): () => void {
-    this.#listeners.add(listener);
+  subscribe(listener: EventListener, wants: EventFilter = () => true): () => void {
+    this.#listeners.set(listener, wants);
     return () => this.#listeners.delete(listener);
   }
 
-  /** `build` is called only if somebody listens. */
-  emit(build: () => Change | undefined): void {
+  /** `build` is called only if somebody wants this event. */
+  emit(type: Change["type"], build: () => Change | undefined, roomId?: string): void {
     this.#seq++;
     if (this.#listeners.size === 0) return;
+    const listening = [...this.#listeners].filter(([, wants]) => wants(type, roomId));
+    if (listening.length === 0) return;
     const change = build();
     if (change === undefined) return;
     const event: BrokerEvent = { ...change, seq: this.#seq, atMs: this.#clock.now() };
-    for (const listener of this.#listeners) {
+    for (const [listener] of listening) {
       try {
         listener(event);
       } catch {

@@ -2,14 +2,13 @@
  * `centroid demo` (`npm start`): the whole thing in one terminal. Six edge agents in real cities, distances
  * emulated on the wire, bots that join, play and travel, and a line for every room that follows them.
  */
-import { printable, printableValues } from "@centroid/protocol";
+import { printable } from "@centroid/protocol";
 import type { Command } from "commander";
 import { loadConfig } from "../config/config.js";
-import { BrokerClient } from "../control/broker-client.js";
 import type { Deployment } from "../deployment/deployment.js";
 import { farewell } from "../deployment/farewell.js";
-import { EventLines } from "../terminal/event-lines.js";
-import { color, fail, json, notice, print } from "../terminal/output.js";
+import { color, fail, notice, print } from "../terminal/output.js";
+import { showEvents } from "../terminal/show-events.js";
 import { untilStopped } from "../terminal/until-stopped.js";
 
 interface DemoFlags {
@@ -49,20 +48,11 @@ export function registerDemo(program: Command): void {
           signal: stop,
           clean: true,
         });
-        const { broker, emulator, adminToken } = deployment;
+        const { broker, emulator } = deployment;
         if (asJson) print(JSON.stringify({ type: "started", url: broker.url, emulated: true }));
         else print(welcome(deployment, players, games, hasVision()));
         const bots = play(broker.url, emulator?.controlUrl, players, games, stop);
-        const lines = new EventLines();
-        const shown = (async () => {
-          for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(
-            stop,
-          )) {
-            const line = asJson ? json(event) : lines.line(printableValues(event));
-            if (line !== undefined) print(line);
-          }
-        })();
-        await Promise.race([shown, bots]);
+        await Promise.race([showEvents(broker, asJson, stop), bots]);
         print(farewell(deployment, asJson));
         await bots;
       } catch (cause) {

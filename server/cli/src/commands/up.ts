@@ -1,11 +1,10 @@
 /** `centroid up`: broker and edge agents on this machine, until Ctrl-C. */
-import { printable, printableValues } from "@centroid/protocol";
+import { printable } from "@centroid/protocol";
 import type { Command } from "commander";
 import { loadConfig } from "../config/config.js";
-import { BrokerClient } from "../control/broker-client.js";
 import { farewell } from "../deployment/farewell.js";
-import { EventLines } from "../terminal/event-lines.js";
-import { color, fail, json, notice, print } from "../terminal/output.js";
+import { color, fail, notice, print } from "../terminal/output.js";
+import { showEvents } from "../terminal/show-events.js";
 import { untilStopped } from "../terminal/until-stopped.js";
 
 interface UpFlags {
@@ -102,11 +101,7 @@ export function registerUp(program: Command): void {
                 `viewer token ${broker.viewerToken} ${color.dim("(reads, orders nothing)")}`,
             );
         }
-        const lines = new EventLines();
-        for await (const event of new BrokerClient({ broker: broker.url, token: adminToken }).events(stop)) {
-          const line = asJson ? json(event) : lines.line(printableValues(event));
-          if (line !== undefined) print(line);
-        }
+        await showEvents(broker, asJson, stop);
         print(farewell(deployment, asJson));
       } catch (cause) {
         if (!stop.aborted) fail(cause, asJson);

@@ -11,6 +11,12 @@ export class EventLines {
   /** The decision behind each running migration; later ones must not replace it. */
   readonly #causes = new Map<string, Decision | undefined>();
 
+  /** Whether a line may come of such an event: of players never, of a room once. */
+  wants(type: BrokerEvent["type"], roomId: string | undefined): boolean {
+    if (type === "room") return roomId === undefined || !this.#placed.has(roomId);
+    return type !== "player" && type !== "player-removed";
+  }
+
   /** The line for this event, or undefined if a person need not read it. */
   line(event: BrokerEvent): string | undefined {
     switch (event.type) {
