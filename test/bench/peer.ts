@@ -1,6 +1,7 @@
 /**
  * The same room and the same players on bare Colyseus and here, in turns: how long joins and round trips take, and the
- * CPU of each process. Servers share one core and players have the other, so that neither slows the other.
+ * CPU of each process. Servers share one core and players have the other, so that neither slows the other. With
+ * `CENTROID_PROFILES=FOLDER` each server process writes a CPU profile of the time that is measured there.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,6 +9,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { quantileOf } from "@centroid/placement";
 import { DisposalStack, endChild } from "@centroid/protocol/node";
 import { bundleRooms } from "@centroid/room-host/bundling";
@@ -25,6 +27,10 @@ const DEFAULT_PLAY_S = 10;
 /** Programs have loaded by then what they load before anybody comes. */
 const SETTLE_MS = 4_000;
 const STOP_TIMEOUT_MS = 5_000;
+const PROFILE_WRITTEN_MS = 3_000;
+const HOOK = pathToFileURL(join(import.meta.dirname, "profile-hook.mjs")).href;
+const PROFILED: Record<string, string> =
+  process.env.CENTROID_PROFILES === undefined ? {} : { NODE_OPTIONS: `--import ${HOOK}` };
 
 type Role = "room host" | "agent" | "broker";
 type Cpu = Record<Role, number>;
@@ -33,6 +39,7 @@ type Cpu = Record<Role, number>;
 interface Server {
   url: string;
   cpuMs: () => Promise<Cpu>;
+  pids: () => number[];
 }
 
 interface Deployment {
@@ -86,10 +93,12 @@ async function measure({ name, sdk, start }: Deployment, players: number, playMs
   owned.defer(() => endChild(child, STOP_TIMEOUT_MS));
   await said(child, "first");
   await sleep(1_000);
+  await profile(server);
   const before = await server.cpuMs();
   child.send({});
   const { report } = await said(child, "done");
   const after = await server.cpuMs();
+  await profile(server);
   const cpuMs = {
     "room host": after["room host"] - before["room host"],
     agent: after.agent - before.agent,
@@ -122,7 +131,15 @@ async function said<T extends FromPlayers["type"]>(
 function pinned(core: 0 | 1, args: readonly string[]): ChildProcess {
   return spawn("taskset", ["-c", String(core), process.execPath, ...args], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
+    env: { ...process.env, ...(core === 0 && PROFILED) },
   });
+}
+
+/** Begins a profile of each process, then writes it. */
+async function profile(server: Server): Promise<void> {
+  if (!("NODE_OPTIONS" in PROFILED)) return;
+  for (const pid of server.pids()) process.kill(pid, "SIGUSR2");
+  await sleep(PROFILE_WRITTEN_MS);
 }
 
 async function startBare(owned: DisposalStack): Promise<Server> {
@@ -134,20 +151,16 @@ async function startBare(owned: DisposalStack): Promise<Server> {
   owned.defer(() => endChild(child, STOP_TIMEOUT_MS));
   await once(child, "message");
   const cpuMs = async (): Promise<Cpu> => ({ "room host": cpuMsOf(child.pid ?? 0), agent: 0, broker: 0 });
-  return { url: `http://127.0.0.1:${port}`, cpuMs };
+  return { url: `http://127.0.0.1:${port}`, cpuMs, pids: () => [child.pid ?? 0] };
 }
 
 /** Broker and agent as they run on two machines: stock players reach the room host without a gateway between. */
 async function startHere(owned: DisposalStack): Promise<Server> {
   const cli = owned.use(await Cli.create());
-  const env = { CENTROID_AGENT_TOKEN: "bench-agent-token-0123" };
+  const env = { CENTROID_AGENT_TOKEN: "bench-agent-token-0123", ...PROFILED };
   const within = ["taskset", "-c", "0"];
-  const up = cli.start(
-    ["up", "--hosts", "0", "--port", "0", "--no-limits", "--rooms", ROOMS, "--json"],
-    env,
-    within,
-  );
-  const [, url = ""] = await up.says(/"type":"started","url":"([^"]+)"/);
+  const up = cli.start(["up", "--hosts", "0", "--port", "0", "--no-limits", "--rooms", ROOMS], env, within);
+  const [, url = ""] = await up.says(/(http:\S+)/);
   const place = ["--host-id", "a", "--lat", "50", "--lon", "8"];
   const agent = cli.start(["agent", "--broker", url, ...place, "--rooms", ROOMS, "--json"], env, within);
   await agent.says(/"started"/);
@@ -159,7 +172,8 @@ async function startHere(owned: DisposalStack): Promise<Server> {
     }
     return used;
   };
-  return { url, cpuMs };
+  const pids = (): number[] => [up.child.pid ?? 0, ...descendants(agent.child.pid ?? 0)];
+  return { url, cpuMs, pids };
 }
 
 function absolute(group: string, runs: readonly Run[]): Row[] {

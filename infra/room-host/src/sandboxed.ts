@@ -3,6 +3,7 @@
  * end of a line of text instead of Node's IPC. One JSON message per line.
  */
 import { createServer } from "node:net";
+import { unbatched } from "@centroid/protocol/node";
 import type { WatchOptions } from "./activity/watch-options.js";
 import { PULSE_INTERVAL_MS, PULSE_PORT } from "./pulse-port.js";
 import { SANDBOX_FILES } from "./workers/sandbox-files.js";
@@ -29,7 +30,7 @@ function portOf(message: { type?: string; address?: string }): string | undefine
 
 /** Starts the room host; {@link receiveLine} is to be given what its agent says. */
 export async function runSandboxed(line: SandboxedLine, config: SandboxedRoomHostConfig): Promise<void> {
-  process.send = (message: unknown) => {
+  const say = (message: unknown): boolean => {
     const given = message as { type?: string; address?: string; bytes?: unknown };
     const port = portOf(given);
     if (port !== undefined) {
@@ -42,6 +43,10 @@ export async function runSandboxed(line: SandboxedLine, config: SandboxedRoomHos
         : given;
     return line.message(JSON.stringify(plain), given.type);
   };
+  process.send = (raw: unknown) =>
+    unbatched(raw)
+      .map(say)
+      .every((taken) => taken);
   // The room host ends when its parent has gone; this one's parent is the sandbox.
   process.connected = true;
   process.env.CENTROID_ROOM_HOST = JSON.stringify({

@@ -19,6 +19,9 @@ const MAX_CPU_SHARE = 0.02;
 const MAX_CPU_SHARE_FOR_NEWCOMERS = 0.2;
 /** Who comes, and a room that has just come itself, is saved so soon: until then the host's death would lose them. */
 const SOON_MS = 50;
+/** What is saved in its turn may wait so long for other rooms' saves, and no longer than this share of the interval. */
+const TOGETHER_MS = 250;
+const TOGETHER_SHARE = 1 / 4;
 /** A room whose async handlers do not finish is saved in the middle of them after so long. */
 const MAX_BUSY_MS = 1_000;
 /** A save that was not confirmed by then is forgotten; the next one carries everything again. */
@@ -37,7 +40,8 @@ export interface CheckpointerOptions {
   now: () => number;
   /** True while the room is being moved: the move carries it better. */
   paused: () => boolean;
-  save: (saved: SavedRoom) => void;
+  /** @param withinMs how long it may wait to be sent with others */
+  save: (saved: SavedRoom, withinMs: number) => void;
   acknowledgements: Acknowledgements;
   /** The room cannot be saved as it is; told once per reason. */
   onUnprotected: (error: CentroidError) => void;
@@ -112,7 +116,7 @@ export class Checkpointer implements Disposable {
    * @throws CentroidError if the room cannot be saved, or nobody has confirmed it in time
    */
   async saveNow(): Promise<void> {
-    this.#save(this.#options.now(), checkpointVersion(this.#options.room));
+    this.#save(this.#options.now(), checkpointVersion(this.#options.room), 0);
     const seq = this.#seq;
     await new Promise<void>((resolve, reject) => {
       const late = new CentroidError("MIGRATION_FAILED", "no broker has confirmed the room's checkpoint");
@@ -147,17 +151,18 @@ export class Checkpointer implements Disposable {
 
   /** @returns true if it may be another matter in a moment */
   #tick(): boolean {
-    const { room, paused, now } = this.#options;
+    const { room, paused, now, intervalMs } = this.#options;
     if (paused() || room.move.clock.held) return false;
     if (!room.move.activity.busy) this.#busySinceMs = undefined;
     else if (!this.#waitedEnough()) return true;
     if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return true;
+    const withinMs = this.#wanted ? SOON_MS : Math.min(TOGETHER_MS, intervalMs * TOGETHER_SHARE);
     this.#wanted = false;
     const version = checkpointVersion(room);
     if (version === this.#savedVersion) return false;
     const startedAtMs = now();
     try {
-      this.#save(startedAtMs, version);
+      this.#save(startedAtMs, version, withinMs);
       this.#lastReason = "";
     } catch (cause) {
       const error = CentroidError.from(cause);
@@ -181,10 +186,10 @@ export class Checkpointer implements Disposable {
     return nowMs - this.#busySinceMs >= MAX_BUSY_MS;
   }
 
-  #save(nowMs: number, version: string): void {
+  #save(nowMs: number, version: string, withinMs: number): void {
     const saved = this.take();
     this.#busySinceMs = undefined;
     this.#pending = { seq: saved.seq, version, atMs: nowMs, received: receivedSoFar(this.#options.room) };
-    this.#options.save(saved);
+    this.#options.save(saved, withinMs);
   }
 }

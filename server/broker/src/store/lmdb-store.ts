@@ -36,6 +36,8 @@ export class LmdbStore implements Store {
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
   #nextCallId = 1;
+  /** Of this turn: they go to the thread together, since each message costs more than most calls. */
+  #unsent: Call[] = [];
   #closed: Promise<void> | undefined;
 
   /** @param path directory; made if it does not exist */
@@ -121,7 +123,7 @@ export class LmdbStore implements Store {
   }
 
   async #close(): Promise<void> {
-    if (this.#worker === undefined) return;
+    if (this.#worker === undefined && this.#unsent.length === 0) return;
     // Calls are answered in their order: nothing is under way after this.
     await this.#send("close", []).catch(() => undefined);
     await this.#worker?.terminate();
@@ -139,16 +141,25 @@ export class LmdbStore implements Store {
     return new Promise((resolve, reject) => {
       const callId = this.#nextCallId++;
       this.#pending.set(callId, { resolve, reject });
-      this.#worker ??= this.#start();
-      this.#worker.ref();
-      this.#worker.postMessage({ callId, method, args } satisfies Call);
+      this.#unsent.push({ callId, method, args });
+      if (this.#unsent.length === 1) setImmediate(() => this.#flush());
     });
+  }
+
+  #flush(): void {
+    if (this.#unsent.length === 0) return;
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    this.#worker.postMessage(this.#unsent);
+    this.#unsent = [];
   }
 
   /** Also after it has ended by itself: opened anew, the files may be well again. */
   #start(): Worker {
     const worker = new Worker(new URL("./lmdb-worker.js", import.meta.url), { workerData: this.#path });
-    worker.on("message", (reply: Reply) => this.#answered(worker, reply));
+    worker.on("message", (replies: Reply[]) => {
+      for (const reply of replies) this.#answered(worker, reply);
+    });
     let why: unknown = new Error(`the store in ${this.#path} ended`);
     worker.on("error", (cause) => {
       why = cause;
@@ -157,6 +168,7 @@ export class LmdbStore implements Store {
       if (this.#worker === worker) this.#worker = undefined;
       const pending = [...this.#pending.values()];
       this.#pending.clear();
+      this.#unsent = [];
       for (const { reject } of pending) reject(why);
     });
     return worker;

@@ -31,7 +31,17 @@ const sizeOf = ({ args: [value] }: Call): number =>
     ? value.data.byteLength
     : 0;
 
-const answer = (reply: Reply): void => port.postMessage(reply);
+let answers: Reply[] = [];
+
+/** Those of one turn go together. */
+const answer = (reply: Reply): void => {
+  answers.push(reply);
+  if (answers.length > 1) return;
+  queueMicrotask(() => {
+    port.postMessage(answers);
+    answers = [];
+  });
+};
 
 const refuse = (callId: number, cause: unknown): void => {
   if (cause instanceof CentroidError) {
@@ -41,7 +51,7 @@ const refuse = (callId: number, cause: unknown): void => {
   const { message } = CentroidError.from(cause);
   const code = cause instanceof Error && "code" in cause ? faultCode(cause.code) : 0;
   answer({ callId, fault: { code, message } });
-  if (code === MDB_PANIC) process.exit(1);
+  if (code === MDB_PANIC) queueMicrotask(() => process.exit(1));
 };
 
 /** One that is refused must not cost the others theirs: then each is made by itself. */
@@ -81,7 +91,7 @@ const alone = (call: Call): void => {
   answer({ callId: call.callId, result });
 };
 
-port.on("message", (call: Call) => {
+const take = (call: Call): void => {
   if (call.method === "close") {
     flush();
     void database.close().then(() => answer({ callId: call.callId, result: undefined }));
@@ -89,4 +99,6 @@ port.on("message", (call: Call) => {
   }
   waiting.push(call);
   if (waiting.length === 1) setImmediate(flush);
-});
+};
+
+port.on("message", (calls: Call[]) => calls.forEach(take));

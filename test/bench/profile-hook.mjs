@@ -1,0 +1,27 @@
+/** Preloaded into each program of a measured deployment: SIGUSR2 begins a CPU profile, the next one writes it. */
+import { writeFileSync } from "node:fs";
+import { Session } from "node:inspector";
+import { basename, join } from "node:path";
+import { isMainThread } from "node:worker_threads";
+
+if (isMainThread) {
+  const session = new Session();
+  session.connect();
+  let running = false;
+  process.on("SIGUSR2", () => {
+    running = !running;
+    if (running) {
+      session.post("Profiler.enable");
+      session.post("Profiler.start");
+      return;
+    }
+    session.post("Profiler.stop", (error, answer) => {
+      if (error) throw error;
+      const name = `${basename(process.argv[1] ?? "node")}-${process.pid}.cpuprofile`;
+      writeFileSync(
+        join(process.env.CENTROID_PROFILES ?? process.env.TMPDIR ?? "/tmp", name),
+        JSON.stringify(answer.profile),
+      );
+    });
+  });
+}
