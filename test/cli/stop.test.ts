@@ -160,6 +160,45 @@ it(
   SLOW_MS,
 );
 
+it(
+  "an agent that is stopped has its rooms at other hosts first, and nobody misses anything",
+  async () => {
+    const env = { CENTROID_AGENT_TOKEN: "stop-agent-token-0123" };
+    const rooms = join(import.meta.dirname, "../fixtures/peer-rooms");
+    const state = { CENTROID_STATE_DIR: join(cli.folder, "leaving"), ...env };
+    const up = cli.start(["up", "--port", "0", "--hosts", "0", "--no-limits", "--rooms", rooms], state);
+    const [, url = ""] = await up.says(/(http:\S+)/);
+    const place = ["--lat", "50", "--lon", "8", "--rooms", rooms];
+    const agent = async (hostId: string): Promise<RunningCli> => {
+      const started = cli.start(["agent", "--broker", url, "--host-id", hostId, ...place], env);
+      await started.says(/has joined/);
+      return started;
+    };
+    const leaving = await agent("leaving");
+    const client = new CentroidClient(url, { probing: false });
+    const joined = await Promise.all([1, 2, 3].map(() => client.create("arena")));
+    expect(joined.map(({ host }) => host.hostId)).toEqual(["leaving", "leaving", "leaving"]);
+    const staying = await agent("staying");
+    let sent = 0;
+    const moves = setInterval(() => {
+      sent++;
+      for (const room of joined) room.send("move", 1);
+    }, 10);
+    process.kill(leaving.child.pid ?? 0, "SIGTERM");
+    expect(await leaving.exited).toBe(0);
+    expect(leaving.out).toContain("its rooms move to other hosts");
+    clearInterval(moves);
+    expect(joined.map(({ host }) => host.hostId)).toEqual(["staying", "staying", "staying"]);
+    for (const room of joined) expect(await room.request("moves")).toBe(sent);
+    // Alone, it has nowhere to send them to, and does not wait.
+    process.kill(staying.child.pid ?? 0, "SIGTERM");
+    expect(await staying.exited).toBe(0);
+    client.dispose();
+    await up.kill("SIGINT");
+  },
+  SLOW_MS,
+);
+
 it("output that goes to a full disk ends nothing; output that nobody reads does", async () => {
   const program = `
     const { untilStopped } = await import(${JSON.stringify(UNTIL_STOPPED)});

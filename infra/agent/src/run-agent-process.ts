@@ -43,6 +43,8 @@ function makeCarrier(
 }
 
 const fromParentSchema = z.strictObject({ token: z.string() });
+/** Later: it is to end after so long at most, with its rooms elsewhere. */
+const leaveSchema = z.strictObject({ leaveWithinMs: z.number().positive() });
 
 /** What the parent says first; nothing without a parent, or once it has gone. */
 function fromParent(): Promise<z.infer<typeof fromParentSchema> | undefined> {
@@ -96,6 +98,10 @@ async function main(factories: CarrierFactories): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => (process.connected ? undefined : void stop(0)));
   process.on("disconnect", () => void stop(0));
+  process.on("message", (raw) => {
+    const { leaveWithinMs } = leaveSchema.parse(raw);
+    void agent.leave(leaveWithinMs).finally(() => stop(0));
+  });
   // The parent may have gone while this program was loading; an agent without one has no channel at all.
   if (process.send !== undefined && !process.connected) await stop(0);
   await agent.start();

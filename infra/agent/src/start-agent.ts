@@ -30,6 +30,8 @@ export interface AgentProcess extends AsyncDisposable {
   readonly brokers: ReadonlyMap<string, BrokerLinkState["state"]>;
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   kill(signal: NodeJS.Signals): void;
+  /** Has brokers move its rooms to other hosts, then ends; resolves when it has, after little more than this at most. */
+  leave(withinMs: number): Promise<void>;
 }
 
 /**
@@ -69,6 +71,16 @@ export async function startAgent(
     pid: child.pid ?? -1,
     exited,
     kill: (signal) => void child.kill(signal),
+    async leave(withinMs) {
+      if (child.connected) child.send({ leaveWithinMs: withinMs }, () => undefined);
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise((resolve) => {
+        timer = setTimeout(resolve, withinMs + STOP_TIMEOUT_MS);
+      });
+      await Promise.race([exited, late]);
+      clearTimeout(timer);
+      await endChild(child, STOP_TIMEOUT_MS);
+    },
     async [Symbol.asyncDispose]() {
       await endChild(child, STOP_TIMEOUT_MS);
     },

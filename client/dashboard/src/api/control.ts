@@ -103,7 +103,7 @@ export function createControl(session: OperatorSession): Control {
       await order(controlRoutes.kick, { params: { roomId, sessionId } });
     },
     drain: async (hostId) => {
-      await order(controlRoutes.drain, { params: { hostId } });
+      await order(controlRoutes.drain, { params: { hostId }, query: {} });
     },
     activate: async (hostId) => {
       await order(controlRoutes.activate, { params: { hostId } });

@@ -8,10 +8,12 @@ import { CentroidError, type MoveReason, type Receipt } from "@centroid/protocol
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
+import type { HostEvents } from "../hosts/host-events.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 import type { DecisionLog } from "./decision-log.js";
 import type { PlacementEngine } from "./engine.js";
+import { Evacuations } from "./evacuations.js";
 import type { PlacementEvents } from "./placement-events.js";
 import { roomFacts } from "./room-facts.js";
 
@@ -33,7 +35,7 @@ export interface MoveSchedulerOptions {
   clock: Clock;
   owns: (roomId: string) => boolean;
   decisions: DecisionLog;
-  events: Emitter<PlacementEvents>;
+  events: Emitter<PlacementEvents & HostEvents>;
   logger: Logger;
   move: (roomId: string, toHostId: string, reason: MoveReason) => Promise<Receipt>;
   /** False: plans are made and shown, not carried out. */
@@ -50,12 +52,17 @@ export class MoveScheduler implements Disposable {
   readonly #promised = new Map<string, { hostId: string; untilMs: number }>();
   /** Rooms whose planned move is not over. */
   readonly #underWay = new Set<string>();
+  readonly #evacuations: Evacuations;
   #scheduled: NodeJS.Immediate | undefined;
   #consolidation: (() => void) | undefined;
   #disposed = false;
 
   constructor(options: MoveSchedulerOptions) {
     this.#options = options;
+    const plan = (roomIds: readonly string[]): void => {
+      for (const roomId of roomIds) this.planFor(roomId);
+    };
+    this.#evacuations = new Evacuations({ ...options, plan });
   }
 
   /** This room needs, or would like, a host that others may be on. */
@@ -82,6 +89,7 @@ export class MoveScheduler implements Disposable {
     const atMs = this.#options.clock.now();
     this.#spent.push({ atMs, from, to });
     this.#movedAtMs.set(roomId, atMs);
+    this.#evacuations.began(roomId, from);
     return true;
   }
 
@@ -242,12 +250,20 @@ export class MoveScheduler implements Disposable {
       count(spentHosts, to);
       count(spentLinks, linkKey(from, to));
     }
-    return { movesPerHost: MOVES_PER_HOST, movesPerLink: MOVES_PER_LINK, spentHosts, spentLinks };
+    const { left: leaving } = this.#evacuations;
+    return {
+      movesPerHost: MOVES_PER_HOST,
+      movesPerLink: MOVES_PER_LINK,
+      spentHosts,
+      spentLinks,
+      ...(leaving !== undefined && { leaving }),
+    };
   }
 
   [Symbol.dispose](): void {
     this.#disposed = true;
     clearImmediate(this.#scheduled);
+    this.#evacuations[Symbol.dispose]();
     this.#consolidation?.();
     this.#toPlan.clear();
   }

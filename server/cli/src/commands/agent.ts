@@ -10,6 +10,7 @@ import type { RoomsBundle } from "@centroid/room-host/bundling";
 import { type Command, Option } from "commander";
 import { loadConfig } from "../config/config.js";
 import { noticeSlowTransport } from "../deployment/transport-notice.js";
+import { parseDuration } from "../terminal/duration.js";
 import { fail, notice, print, printJson } from "../terminal/output.js";
 import { untilStopped } from "../terminal/until-stopped.js";
 
@@ -37,8 +38,11 @@ interface AgentFlags {
   tlsCa?: string;
   tlsCert?: string;
   tlsKey?: string;
+  deadline: number;
   json?: boolean;
 }
+
+const DEFAULT_LEAVE_MS = 30_000;
 
 /** Each flag can be given by environment, for units and containers. */
 const required = (flags: string, about: string, env: string): Option =>
@@ -134,6 +138,15 @@ export function registerAgent(program: Command): void {
     )
     .addOption(optional("--tls-cert <file>", "for mutual TLS: this agent's certificate", "CENTROID_TLS_CERT"))
     .addOption(optional("--tls-key <file>", "for mutual TLS: its private key", "CENTROID_TLS_KEY"))
+    .addOption(
+      optional(
+        "--deadline <time>",
+        "at SIGTERM or Ctrl-C: time for its rooms to move to other hosts, such as 30s or 2m; 0s: none",
+        "CENTROID_LEAVE_DEADLINE",
+      )
+        .argParser(parseDuration)
+        .default(DEFAULT_LEAVE_MS, "30s"),
+    )
     .option("--json", "machine-readable output")
     .action(async (flags: AgentFlags) => {
       const json = flags.json === true;
@@ -148,11 +161,16 @@ export function registerAgent(program: Command): void {
           import("../deployment/agent-programs.js"),
         ]);
         const program = AGENT_PROGRAMS[flags.carrier];
+        const starting = new AbortController();
+        const giveUp = (): void => starting.abort();
+        stop.addEventListener("abort", giveUp, { once: true });
         await using agent = await startAgent(config, {
           onNotice: say,
-          signal: stop,
+          signal: starting.signal,
           ...(program !== undefined && { program }),
         });
+        // From here on it has rooms, which are to be elsewhere first.
+        stop.removeEventListener("abort", giveUp);
         if (json) printJson({ type: "started", hostId: agent.hostId, roomTypes: config.roomTypes });
         else print(`${agent.hostId} has joined; rooms: ${config.roomTypes?.join(", ")}`);
         const stopped = new Promise<undefined>((resolve) => {
@@ -160,10 +178,16 @@ export function registerAgent(program: Command): void {
           stop.addEventListener("abort", () => resolve(undefined), { once: true });
         });
         const ended = await Promise.race([agent.exited, stopped]);
-        if (stop.aborted && !json)
-          print(
-            "stopping: brokers restore its rooms elsewhere from their last save; to lose nothing, drain the host first",
-          );
+        if (stop.aborted) {
+          const { deadline } = flags;
+          if (!json)
+            print(
+              deadline > 0
+                ? `stopping: its rooms move to other hosts, within ${deadline / 1_000} s; Ctrl-C again ends it at once`
+                : "stopping: brokers restore its rooms elsewhere from their last save",
+            );
+          if (deadline > 0) await agent.leave(deadline);
+        }
         if (ended !== undefined && !stop.aborted)
           throw new CentroidError("HOST_LOST", `the agent ended (${ended.signal ?? `code ${ended.code}`})`);
       } catch (cause) {

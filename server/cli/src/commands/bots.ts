@@ -14,6 +14,7 @@ import {
 import { CentroidError, controlRoutes, printableValues } from "@centroid/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
+import { parseDuration } from "../terminal/duration.js";
 import { color, EXIT, fail, ms, print, printJson, table } from "../terminal/output.js";
 import { untilStopped } from "../terminal/until-stopped.js";
 
@@ -138,10 +139,4 @@ class ProgressLine {
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("expected a whole number.");
   return Number(text);
-}
-
-function parseDuration(text: string): number {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text) ?? [];
-  if (amount === undefined) throw new InvalidArgumentError("expected a time such as 500ms, 60s or 5m.");
-  return Number(amount) * (unit === "ms" ? 1 : unit === "s" ? 1_000 : 60_000);
 }

@@ -8,6 +8,7 @@ import {
 } from "@centroid/protocol";
 import { type Command, Option } from "commander";
 import { BrokerClient, type BrokerFlags, withBroker } from "../control/broker-client.js";
+import { parseDuration } from "../terminal/duration.js";
 import { EventLines } from "../terminal/event-lines.js";
 import { color, fail, json, ms, print, printJson, table } from "../terminal/output.js";
 import { untilStopped } from "../terminal/until-stopped.js";
@@ -90,20 +91,30 @@ export function registerOperate(program: Command): void {
             `froze ${ms(receipt.freezeBeyondTickMs?.p99, 1)}, ${receipt.messagesLost} lost, ${receipt.messagesDuplicated} duplicated`,
         ),
     );
-  for (const action of ["drain", "activate"] as const) {
-    const about =
-      action === "drain"
-        ? "move every room off a host and place no new ones there"
-        : "let a drained host take rooms again";
-    withBroker(program.command(`${action} <host>`).description(about)).action(
-      (hostId: string, flags: BrokerFlags) =>
-        run(
-          flags,
-          (broker) => broker.call(controlRoutes[action], { params: { hostId } }),
-          (host) => `${host.name} is ${host.state}`,
-        ),
-    );
-  }
+  withBroker(
+    program
+      .command("drain <host>")
+      .description("move every room off a host and place no new ones there")
+      .option("--deadline <time>", "time until the host should be empty, such as 30s or 2m", parseDuration),
+  ).action((hostId: string, { deadline, ...flags }: BrokerFlags & { deadline?: number }) =>
+    run(
+      flags,
+      (broker) =>
+        broker.call(controlRoutes.drain, {
+          params: { hostId },
+          query: deadline === undefined ? {} : { withinMs: deadline },
+        }),
+      (host) => `${host.name} is ${host.state}`,
+    ),
+  );
+  withBroker(program.command("activate <host>").description("let a drained host take rooms again")).action(
+    (hostId: string, flags: BrokerFlags) =>
+      run(
+        flags,
+        (broker) => broker.call(controlRoutes.activate, { params: { hostId } }),
+        (host) => `${host.name} is ${host.state}`,
+      ),
+  );
   for (const action of ["lock", "unlock"] as const) {
     const about =
       action === "lock" ? "admit no new players to a room" : "admit players to a locked room again";

@@ -45,6 +45,7 @@ const question = z.strictObject({
     movesPerLink: z.number(),
     spentHosts: counts,
     spentLinks: counts,
+    leaving: counts.exactOptional(),
   }),
 });
 const decided = { atMs, roomId: id, decision: z.record(z.string(), z.unknown()) };
