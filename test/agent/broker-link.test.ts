@@ -185,6 +185,8 @@ function linkTo(
     handle: () => Promise.reject(new Error("nothing is asked here")),
     onCheckpointed: () => undefined,
     onPublished,
+    onMeasure: () => undefined,
+    onEvacuating: () => undefined,
     notice: () => undefined,
     onState: () => undefined,
   });

@@ -5,6 +5,7 @@ export type GroupName =
   | "handoff"
   | "broker"
   | "churn"
+  | "evacuation"
   | "failover"
   | "distributed"
   | "gateway"
@@ -14,6 +15,7 @@ export type GroupName =
   | "message-cpu"
   | "peer"
   | "placement"
+  | "shards"
   | "vision"
   | "vision-distance"
   | "wan";
@@ -43,6 +45,10 @@ export const GROUPS: Record<GroupName, Group> = {
   churn: {
     about: "what 100,000 players who came and left leave in the broker's heap",
     load: async () => (await import("./churn.js")).churn,
+  },
+  evacuation: {
+    about: "all rooms of a host go to three others by a deadline (--players 200)",
+    load: async () => (await import("./evacuation.js")).evacuation,
   },
   failover: {
     about: "from a host's death until its room's players hear the room again",
@@ -81,6 +87,10 @@ export const GROUPS: Record<GroupName, Group> = {
   placement: {
     about: "how near placement comes to the optimum, and what an evaluation costs",
     load: async () => (await import("./placement.js")).placement,
+  },
+  shards: {
+    about: "CPU per seat and per report with one and with three brokers (--players 800)",
+    load: async () => (await import("./shards.js")).shards,
   },
   vision: {
     about: "what a picture takes at the edge, how late rooms tick beside it, and a stream through moves",

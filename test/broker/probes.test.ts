@@ -1,5 +1,5 @@
 /** What players measure: what is taken in, what is rejected, and what they are asked to measure next. */
-import { type BeaconList, type ProbeResponse, probeResponseSchema } from "@centroid/protocol";
+import { type BeaconList, type ProbeResponse, probeResponseSchema, type RoomEvent } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
 import { until, World } from "./support/world.js";
 
@@ -56,7 +56,7 @@ describe("probe reports", () => {
         () => 200,
         ({ code }) => code,
       );
-    const answers = await Promise.all(Array.from({ length: 80 }, () => send(flooder.identity)));
+    const answers = await Promise.all(Array.from({ length: 200 }, () => send(flooder.identity)));
     expect(answers.filter((answer) => answer === 200).length).toBeGreaterThanOrEqual(50);
     expect(answers).toContain("RATE_LIMITED");
     expect(await send(other.identity)).toBe(200);
@@ -194,6 +194,56 @@ describe("probe reports", () => {
     expect(world.broker.events.snapshot().players).toMatchObject([
       { sessionId: seat.sessionId, network: "dsl", latency: { source: "measured", p50Ms: 20 } },
     ]);
+  });
+});
+
+describe("probe reports by the player's room", () => {
+  const measured = (sessionId: string): RoomEvent => ({
+    event: "measured",
+    sessionId,
+    location: { latitude: 1, longitude: 1 },
+    probes: [{ hostId: "a", rttsMs: [20, 20, 20], lost: 0 }],
+  });
+
+  it("count like others, and are answered by the room's host", async () => {
+    await using world = await World.start([]);
+    for (const hostId of HOSTS) await world.host(hostId, { hello: { measures: true } });
+    const { roomId, sessionId, centroid } = await world.join("joinOrCreate", "arena");
+    const agent = world.agent(centroid.host.hostId);
+    const room = agent.rooms.get(roomId)!;
+    agent.tell(room, measured(sessionId));
+    await until(() => agent.measure.length === 1);
+    expect(agent.measure[0]).toMatchObject({ roomId, sessionId, intervalMs: 2_000 });
+    expect(agent.measure[0]?.next).toHaveLength(4);
+    agent.tell(room, measured(sessionId));
+    await until(() => agent.measure.length === 2);
+    expect(agent.measure[1]?.intervalMs).toBeGreaterThan(2_000);
+    await until(async () => (await world.get<BeaconList>("/centroid/v1/beacons")).beacons.length > 0);
+    expect(world.broker.events.snapshot().players).toMatchObject([{ location: { latitude: 1 } }]);
+  });
+
+  it("are taken from the room's own host only, and of players who are in it", async () => {
+    await using world = await World.start([]);
+    for (const hostId of ["a", "b"]) await world.host(hostId, { hello: { measures: true } });
+    const { roomId, sessionId, centroid } = await world.join("joinOrCreate", "arena");
+    const agent = world.agent(centroid.host.hostId);
+    const other = world.agent(agent.hostId === "a" ? "b" : "a");
+    const room = agent.rooms.get(roomId)!;
+    other.tell(room, measured(sessionId));
+    agent.tell(room, measured("nobody"));
+    agent.tell(room, measured(sessionId));
+    await until(() => agent.measure.length === 1);
+    expect(other.measure).toEqual([]);
+  });
+
+  it("are not answered to a host that would not know what to do with it", async () => {
+    await using world = await World.start(["a"]);
+    const { roomId, sessionId } = await world.join("joinOrCreate", "arena");
+    const agent = world.agent("a");
+    agent.tell(agent.rooms.get(roomId)!, measured(sessionId));
+    await until(() => world.broker.events.snapshot().players[0]?.latency?.source === "measured");
+    expect(agent.measure).toEqual([]);
+    expect(agent.dropped).toBe(false);
   });
 });
 

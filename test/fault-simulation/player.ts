@@ -81,6 +81,7 @@ export class Player {
         cancelled: () => undefined,
         compare: () => undefined,
         ordered: () => undefined,
+        measure: () => undefined,
         undelivered: () => undefined,
         moved: ({ restored, lost, duplicated, to }) => {
           this.#fresh ||= restored;

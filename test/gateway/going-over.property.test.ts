@@ -133,7 +133,12 @@ class World {
       },
       {
         ...{ moving: () => undefined, cancelled: () => undefined, moved: () => undefined },
-        ...{ compare: () => undefined, ordered: () => undefined, undelivered: () => undefined },
+        ...{
+          compare: () => undefined,
+          ordered: () => undefined,
+          undelivered: () => undefined,
+          measure: () => undefined,
+        },
       },
       {
         epoch: 1,

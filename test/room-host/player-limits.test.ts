@@ -118,7 +118,7 @@ describe("a connection", () => {
     const { socket, closed, say } = fakeSocket();
     let heard = 0;
     const limits = { maxFramesPerSecond: 0, maxBytesPerSecond: 10_000 };
-    limited(socket, limits, false).onMessage((frame) => {
+    limited(socket, limits, { resends: false, measures: false }).onMessage((frame) => {
       heard += frame.byteLength;
     });
     for (let i = 0; i < 20; i++) say(10_000);

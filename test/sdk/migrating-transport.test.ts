@@ -76,6 +76,7 @@ function player(
       cancelled: () => undefined,
       compare: () => undefined,
       ordered: () => undefined,
+      measure: () => undefined,
       moved: (move) => moves.push(move),
       undelivered: () => undefined,
     },

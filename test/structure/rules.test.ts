@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { ROOT } from "./source-files.js";
 
-const RULE = "(?:OWN|MSG|STATE|STBY|FAIL|BRK)-\\d+";
+const RULE = "(?:OWN|MSG|STATE|STBY|FAIL|BRK|LIFE)-\\d+";
 
 it("rules and tests name each other", () => {
   const text = readFileSync(join(ROOT, "docs/protocol.md"), "utf8");

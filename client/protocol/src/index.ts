@@ -23,6 +23,8 @@ export {
   hostSummarySchema,
   MAX_COMPARED_GATEWAYS,
   MAX_GATEWAYS,
+  MAX_NEXT,
+  MAX_REPORTS,
   MEASURE_FIRST_STATUS,
   type ProbeReport,
   type ProbeRequest,
@@ -44,6 +46,7 @@ export * from "./routes/control-routes.js";
 export * from "./routes/player-routes.js";
 export * from "./routes/route.js";
 export * from "./session.js";
+export * from "./shards.js";
 export * from "./state-digest.js";
 export { type RateLimit, TokenBucket } from "./token-bucket.js";
 export { TurnBatch } from "./turn-batch.js";

@@ -17,10 +17,13 @@ const id = playerSideIdSchema;
 export const NETWORK = /^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]*$/u;
 export const NETWORK_RULE = "up to 64 printable characters, not . or ..";
 export const playerNetworkSchema = z.string().check(z.maxLength(64), z.regex(NETWORK, NETWORK_RULE));
-const location = z.object({
+export const playerLocationSchema = z.object({
   latitude: z.number().check(z.minimum(-90), z.maximum(90)),
   longitude: z.number().check(z.minimum(-180), z.maximum(180)),
 });
+
+/** Hosts in one report. */
+export const MAX_REPORTS = 64;
 
 /** Round trips to one host since the last report. A lost probe is counted, not timed. */
 export const probeReportSchema = z.object({
@@ -49,8 +52,8 @@ export const probeRequestSchema = z.object({
   playerId: id,
   playerToken: z.string().check(z.maxLength(200)),
   network: z.optional(playerNetworkSchema),
-  location: z.optional(location),
-  probes: z.array(probeReportSchema).check(z.maxLength(64)),
+  location: z.optional(playerLocationSchema),
+  probes: z.array(probeReportSchema).check(z.maxLength(MAX_REPORTS)),
   /** `direct`: this player has measured its room's host at the host's own address, and goes there now. */
   way: z.optional(waySchema),
   /** By which gateway this player's session comes; none if it goes to the hosts themselves. */
@@ -127,9 +130,12 @@ export const travelSeatSchema = z.looseObject({ roomId: id, sessionId: z.string(
 export const beaconListSchema = z.object({ protocol: z.int(), beacons: z.array(beaconSchema) });
 export type BeaconList = z.infer<typeof beaconListSchema>;
 
+/** A player is asked to measure so many hosts at once at most. */
+export const MAX_NEXT = 4;
+
 export const probeResponseSchema = z.object({
-  /** Hosts worth confirming next, at most 4. */
-  next: z.array(beaconSchema).check(z.maxLength(4)),
+  /** Hosts worth confirming next. */
+  next: z.array(beaconSchema).check(z.maxLength(MAX_NEXT)),
   /** When to report again; grows while nothing changes. */
   intervalMs: z.number(),
   /** By this one the room's host is clearly nearer. */

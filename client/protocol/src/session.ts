@@ -7,7 +7,15 @@
 import { Packr } from "msgpackr";
 import * as z from "zod/mini";
 import { CentroidError } from "./errors.js";
-import { hostSummarySchema, playerSideIdSchema as id } from "./player-api.js";
+import {
+  hostSummarySchema,
+  playerSideIdSchema as id,
+  MAX_NEXT,
+  MAX_REPORTS,
+  playerLocationSchema,
+  playerNetworkSchema,
+  probeReportSchema,
+} from "./player-api.js";
 import { readWire } from "./read.js";
 
 /** First byte of a control frame. Colyseus uses 0..31 with modifier bits; base code 31 is not assigned. */
@@ -48,6 +56,12 @@ export interface SessionProgress {
 export const CONTROL_QUERY = "centroid";
 /** URL query that tells a room host that this client can compare its state with the room's. */
 export const COMPARE_QUERY = "compare";
+
+/**
+ * URL query that tells a room host that this client knows it to be there by whatever it is sent, and says what it has
+ * measured to whoever takes that.
+ */
+export const MEASURE_QUERY = "measure";
 
 const count = z.int().check(z.nonnegative());
 
@@ -95,8 +109,14 @@ export const serverControlSchema = z.discriminatedUnion("type", [
    * here on until the client says `received`.
    */
   z.object({ type: z.literal("keeping") }),
-  /** Nothing to say, but still here. */
-  z.object({ type: z.literal("alive") }),
+  /** Nothing to say, but still here. `measures`: takes `measured`, from clients with {@link MEASURE_QUERY}. */
+  z.object({ type: z.literal("alive"), measures: z.optional(z.boolean()) }),
+  /** Answers `measured`: hosts to measure next beside the room's own, and after what time. */
+  z.object({
+    type: z.literal("measure"),
+    next: z.array(id).check(z.maxLength(MAX_NEXT)),
+    intervalMs: z.number().check(z.nonnegative()),
+  }),
   /**
    * What the room's state is after the patch before this, without the fields that `skip` names. A client whose copy
    * differs answers `diverged`.
@@ -125,6 +145,13 @@ export const clientControlSchema = z.discriminatedUnion("type", [
     type: z.literal("diverged"),
     number: count,
     nodes: z.array(z.tuple([count, count])).check(z.maxLength(MAX_DIVERGED_NODES)),
+  }),
+  /** Round trips to hosts, for the broker. */
+  z.object({
+    type: z.literal("measured"),
+    network: z.optional(playerNetworkSchema),
+    location: z.optional(playerLocationSchema),
+    probes: z.array(probeReportSchema).check(z.maxLength(MAX_REPORTS)),
   }),
   /** What the move looked like from here. */
   z.object({

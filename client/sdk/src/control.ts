@@ -4,6 +4,7 @@ import {
   CONTROL_QUERY,
   decodeServerControl,
   isControl,
+  MEASURE_QUERY,
   PROTOCOL_VERSION,
   type ServerControl,
 } from "@centroid/protocol";
@@ -30,5 +31,6 @@ export function withControl(url: string): string {
   const parsed = new URL(url);
   parsed.searchParams.set(CONTROL_QUERY, String(PROTOCOL_VERSION));
   parsed.searchParams.set(COMPARE_QUERY, "1");
+  parsed.searchParams.set(MEASURE_QUERY, "1");
   return parsed.toString();
 }

@@ -14,6 +14,7 @@ import {
   encodeControl,
   type HostSummary,
   isControl,
+  MAX_CONTROL_FRAME_BYTES,
   type ServerControl,
 } from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
@@ -94,6 +95,8 @@ export interface TransportListener {
   /** @returns what to answer if the state here is another */
   compare(digest: Extract<ServerControl, { type: "digest" }>): ClientControl | undefined;
   ordered(order: Extract<ServerControl, { type: "map-order" }>): void;
+  /** The broker's answer to what was {@link MigratingTransport.measured}. */
+  measure(order: Extract<ServerControl, { type: "measure" }>): void;
   moved(move: Move): void;
   /** Sent while there was no connection, of a session that does not go on by itself; told just before it closes. */
   undelivered(frames: readonly Uint8Array[]): void;
@@ -116,6 +119,8 @@ export class MigratingTransport {
   /** Of those, what the host was told; undefined if it does not ask. */
   #confirmed: number | undefined;
   #unconfirmedBytes = 0;
+  /** The connection whose host takes what is measured. */
+  #takesMeasured: SessionSocket | undefined;
   #lost = 0;
   #orphanTimer: ReturnType<typeof setTimeout> | undefined;
   #dialled = false;
@@ -178,6 +183,16 @@ export class MigratingTransport {
     this.#outbox.push(frame);
     if (this.#socket?.readyState === OPEN) this.#socket.send(frame);
     else this.#unsent.push(frame);
+  }
+
+  /** @returns false if nobody at the other end takes it just now; the broker can be told otherwise */
+  measured(report: Omit<Extract<ClientControl, { type: "measured" }>, "type">): boolean {
+    const socket = this.#socket;
+    if (socket === undefined || socket !== this.#takesMeasured || socket.readyState !== OPEN) return false;
+    const frame = encodeControl({ type: "measured", ...report });
+    if (frame.byteLength > MAX_CONTROL_FRAME_BYTES) return false;
+    socket.send(frame as Uint8Array<ArrayBuffer>);
+    return true;
   }
 
   /** WebSocket has no unreliable channel. */
@@ -295,7 +310,11 @@ export class MigratingTransport {
         this.#unconfirmedBytes = 0;
         return;
       case "alive":
+        if (message.measures === true) this.#takesMeasured = socket;
         this.#watchdog.alive();
+        return;
+      case "measure":
+        this.#listener.measure(message);
         return;
       case "digest": {
         const answer = this.#listener.compare(message);

@@ -1,7 +1,11 @@
-/** Keeps measuring while in a room: its host always, and the few others the broker wants confirmed. */
+/**
+ * Keeps measuring while in a room: its host always, and the few others the broker wants confirmed. What it measured goes
+ * over the room's own connection, which costs the broker no request; over HTTP where that cannot be, and now and then, since
+ * a new player token is given to the player and to nobody in between.
+ */
 import type { Beacon, ProbeReport, ProbeRequest } from "@centroid/protocol";
 import type { BrokerApi } from "./broker-api.js";
-import { GatewayChoice } from "./gateway-choice.js";
+import { GatewayChoice, type MeasuredWays } from "./gateway-choice.js";
 import type { Prober } from "./prober.js";
 import type { CentroidRoom } from "./room.js";
 import type { Ways } from "./ways.js";
@@ -11,6 +15,10 @@ const FIRST_ROUND_MS = 500;
 const RETRY_MS = 2_000;
 /** A gateway that seems nearer is measured again after this. */
 const CONFIRM_MS = 500;
+/** What was said over the room's connection and has no answer by then is said to the broker itself. */
+const ANSWER_TIMEOUT_MS = 5_000;
+/** A token is replaced during the second half of its day. */
+const TOKEN_CHECK_MS = 60 * 60_000;
 
 export interface ProbeLoopOptions {
   api: BrokerApi;
@@ -36,10 +44,17 @@ export class ProbeLoop {
   #again = false;
   #stopped = false;
   readonly #gateways: GatewayChoice;
+  /** When the broker last answered over HTTP; joining was the first time. */
+  #askedAtMs = performance.now();
+  /** The answer to what was said over the room's connection is still to come. */
+  #awaited = false;
+  /** The way that the broker knows of. */
+  #toldWay = wayOf({});
 
   constructor(options: ProbeLoopOptions) {
     this.#options = options;
     this.#gateways = new GatewayChoice(options);
+    options.room.onMeasure(({ next, intervalMs }) => this.#answered(next, intervalMs));
   }
 
   /** @param first what is being measured already */
@@ -82,26 +97,64 @@ export class ProbeLoop {
       const own = reports.find(({ hostId }) => hostId === current);
       if (own !== undefined && this.#options.room.host.hostId === current)
         this.#options.room.measured(own.rttsMs, own.lost, this.#gateways.presentId(current));
-      const { next, intervalMs, playerToken, gatewayId, direct } = await this.#options.api.probes({
-        ...this.#options.identity(),
-        ...gateways.said,
-        probes: reports,
-      });
-      if (playerToken !== undefined) this.#options.onRenewed(playerToken);
-      for (const beacon of next) this.#options.beacons.set(beacon.hostId, beacon);
-      this.#wanted = next.map(({ hostId }) => hostId);
-      nextMs = this.#options.intervalMs ?? intervalMs;
-      if (this.#stopped) return;
-      if (this.#gateways.offered(current, direct, gateways, own)) return;
-      const chosen = this.#gateways.answered(current, gateways, gatewayId);
-      if (chosen !== undefined) this.#comesBy(chosen);
-      else if (this.#gateways.isPending) nextMs = Math.min(nextMs, CONFIRM_MS);
+      nextMs = this.#reportToRoom(reports, gateways)
+        ? ANSWER_TIMEOUT_MS
+        : await this.#reportToBroker(current, reports, gateways, own);
     } catch {
       // The broker is away: the room goes on, measurements wait.
     } finally {
       this.#running = false;
       this.#schedule(this.#again ? 0 : nextMs);
     }
+  }
+
+  #reportToRoom(probes: ProbeReport[], { said }: MeasuredWays): boolean {
+    const { room, identity } = this.#options;
+    // What it said before may have met a host or a broker that is gone.
+    const unanswered = this.#awaited;
+    this.#awaited = false;
+    if (unanswered || performance.now() - this.#askedAtMs > TOKEN_CHECK_MS) return false;
+    // By which way it is best to come the broker says itself, and of a new one it has to hear first.
+    if (said.gateways !== undefined || wayOf(said) !== this.#toldWay) return false;
+    const { network, location } = identity();
+    this.#awaited = room.report({
+      ...(network !== undefined && { network }),
+      ...(location !== undefined && { location }),
+      probes,
+    });
+    return this.#awaited;
+  }
+
+  /** @returns when to report again */
+  async #reportToBroker(
+    hostId: string,
+    probes: ProbeReport[],
+    ways: MeasuredWays,
+    own: ProbeReport | undefined,
+  ): Promise<number> {
+    const { api, identity, beacons, onRenewed } = this.#options;
+    const { next, intervalMs, playerToken, gatewayId, direct } = await api.probes({
+      ...identity(),
+      ...ways.said,
+      probes,
+    });
+    this.#askedAtMs = performance.now();
+    this.#toldWay = wayOf(ways.said);
+    if (playerToken !== undefined) onRenewed(playerToken);
+    for (const beacon of next) beacons.set(beacon.hostId, beacon);
+    this.#wanted = next.map((beacon) => beacon.hostId);
+    const nextMs = this.#options.intervalMs ?? intervalMs;
+    if (this.#stopped || this.#gateways.offered(hostId, direct, ways, own)) return nextMs;
+    const chosen = this.#gateways.answered(hostId, ways, gatewayId);
+    if (chosen !== undefined) this.#comesBy(chosen);
+    return chosen === undefined && this.#gateways.isPending ? Math.min(nextMs, CONFIRM_MS) : nextMs;
+  }
+
+  #answered(next: readonly string[], intervalMs: number): void {
+    this.#awaited = false;
+    this.#wanted = [...next];
+    // While a round is under way it goes by what that says.
+    if (!this.#running) this.#schedule(this.#options.intervalMs ?? intervalMs);
   }
 
   /** Hosts are measured by the same way as the room is reached. */
@@ -122,3 +175,5 @@ export class ProbeLoop {
     );
   }
 }
+
+const wayOf = ({ way, gatewayId }: MeasuredWays["said"]): string => way ?? gatewayId ?? "";

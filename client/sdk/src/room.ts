@@ -4,7 +4,7 @@
  *
  * This is the only file that touches the inside of @colyseus/sdk (0.18.4); its contract test names that version.
  */
-import { type HostSummary, TRAVEL_MESSAGE } from "@centroid/protocol";
+import { type HostSummary, type ProbeRequest, TRAVEL_MESSAGE } from "@centroid/protocol";
 import { ErrorCode, type MatchMakeError, Protocol, Room } from "@colyseus/sdk";
 import {
   MigratingTransport,
@@ -30,6 +30,12 @@ export interface RoomStats extends RttStats {
   gatewayId: string | undefined;
 }
 
+/** What the broker says to a report of measurements. */
+export interface MeasureNext {
+  next: string[];
+  intervalMs: number;
+}
+
 interface ConnectionInternals {
   events: TransportEvents;
   transport: unknown;
@@ -49,6 +55,8 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
    * through. Without a listener the player stays.
    */
   readonly onTravel: Signal<CentroidRoom>;
+  /** What to measure next; for the loop that measures. */
+  readonly onMeasure: Signal<MeasureNext> = signal();
   #host: HostSummary;
   #movingTo: HostSummary | undefined;
   #window = new RttWindow();
@@ -84,6 +92,7 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
             this.#movingTo = undefined;
             this.#publish();
           },
+          measure: ({ next, intervalMs }) => this.onMeasure.emit({ next, intervalMs }),
           compare: (digest) => compareState(this.serializer, digest),
           ordered: ({ refId, indexes }) => {
             orderEntries(this.serializer, refId, indexes);
@@ -155,6 +164,15 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
   get stats(): RoomStats | undefined {
     const stats = this.#window.stats();
     return stats && { ...stats, host: this.#host, movingTo: this.#movingTo, gatewayId: this.#gatewayId };
+  }
+
+  /**
+   * Tells the broker of measurements over the room's own connection; {@link onMeasure} has its answer.
+   * @returns false if it has to be told otherwise
+   */
+  report(measured: Pick<ProbeRequest, "network" | "location" | "probes">): boolean {
+    const { transport } = (this.connection as unknown as ConnectionInternals | undefined) ?? {};
+    return transport instanceof MigratingTransport && transport.measured(measured);
   }
 
   /**

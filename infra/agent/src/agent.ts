@@ -1,5 +1,6 @@
 /** One edge host: its carriers, its beacon and its link to the broker. */
-import { cpus } from "node:os";
+import { availableParallelism } from "node:os";
+import { setTimeout as setTimeoutPromise } from "node:timers/promises";
 import { type AgentRequest, CentroidError, type RoomCheckpoint, type RoomReport } from "@centroid/protocol";
 import { authority } from "@centroid/protocol/node";
 import type { RunningServer } from "@centroid/room-host/sockets";
@@ -19,6 +20,11 @@ const WARM_UP_DELAY_MS = 2_500;
 const MEASURE_AFTER_MS = 3_000;
 /** How often room hosts are told that the lease holds. */
 const LEASE_CHECK_MS = 100;
+/** A broker has said by then whether it moves the rooms of a host that leaves. */
+const LEAVE_ANSWER_MS = 2_000;
+const LEAVE_CHECK_MS = 200;
+/** So long before its end rooms that are still here are saved a last time. */
+const LAST_SAVE_MS = 4_000;
 /** Over which the load is taken; shorter ones say more of chance than of load. */
 const USAGE_WINDOW_MS = 1_000;
 
@@ -55,7 +61,11 @@ export class Agent implements AsyncDisposable {
   #warmUp: NodeJS.Timeout | undefined;
   #speed: MeasuredSpeed | undefined;
   #measure: NodeJS.Timeout | undefined;
+  /** By when it ends, once that is known; and whether a broker moves its rooms until then. */
+  #leavesAtMs: number | undefined;
+  #evacuated: ((elsewhere: boolean) => void) | undefined;
   readonly #ended = new AbortController();
+  readonly #cores = availableParallelism();
   #cpuMicros = 0;
   #cpuAtMs = performance.now();
   #used = { load: 0, rssBytes: process.memoryUsage.rss() };
@@ -71,7 +81,10 @@ export class Agent implements AsyncDisposable {
         }
         const shown =
           change.event === "running" ? { ...change, report: this.#grants.shown(change.report) } : change;
-        for (const link of this.#links) link.room({ type: "room", roomId, epoch, change: shown });
+        const message = { type: "room", roomId, epoch, change: shown } as const;
+        // While nobody decides about the room, nobody needs it: players measure again soon.
+        if (change.event === "measured") this.#links.find((link) => link.decidesAbout(roomId))?.room(message);
+        else for (const link of this.#links) link.room(message);
       },
       checkpoint: (saved) => this.#save(saved),
       // Any broker reaches every host.
@@ -108,6 +121,7 @@ export class Agent implements AsyncDisposable {
         carriers: this.#carriers.map(({ kind }) => kind),
         beaconUrl: this.#beaconUrl(),
         trunks: true,
+        measures: true,
         roomTypes: options.config.roomTypes,
         roomWork: options.config.roomWork,
         ...this.#appAddress(),
@@ -131,6 +145,10 @@ export class Agent implements AsyncDisposable {
         for (const carrier of this.#carriers) carrier.published(said);
         this.#app?.published(said);
       },
+      onMeasure: (order) => {
+        for (const carrier of this.#carriers) if (carrier.has(order.roomId)) carrier.measure(order);
+      },
+      onEvacuating: (elsewhere) => this.#evacuated?.(elsewhere),
       notice: options.notice,
       onState: (state) => this.#onBroker(link, state),
     });
@@ -150,6 +168,8 @@ export class Agent implements AsyncDisposable {
         // Before any order of that broker.
         this.#renew();
         this.#refusals.delete(link);
+        // For the broker it was away and is back.
+        if (this.#leavesAtMs !== undefined) link.leaving(Math.max(1, this.#leavesAtMs - performance.now()));
         onConnected();
         return;
       case "away":
@@ -234,6 +254,36 @@ export class Agent implements AsyncDisposable {
     this.#warmUp.unref();
   }
 
+  /**
+   * Has brokers move the rooms of this host to others, and resolves when they are gone. What is left shortly before the
+   * time is over is saved once more and ended here, so that brokers restore it at once. To be disposed of afterwards.
+   */
+  async leave(withinMs: number): Promise<void> {
+    const leavesAtMs = performance.now() + withinMs;
+    this.#leavesAtMs = leavesAtMs;
+    const elsewhere = new Promise<boolean>((resolve) => {
+      this.#evacuated = (found) => found && resolve(true);
+      setTimeout(() => resolve(false), Math.min(LEAVE_ANSWER_MS, withinMs));
+    });
+    const told = this.#links.map((link) => link.leaving(withinMs)).includes(true);
+    if (told && (await elsewhere))
+      while (performance.now() < leavesAtMs - LAST_SAVE_MS && (await this.#owned()).length > 0)
+        await setTimeoutPromise(LEAVE_CHECK_MS);
+    const left = await this.#owned();
+    if (left.length === 0) return;
+    await Promise.allSettled(this.#carriers.map((carrier) => carrier.saveRooms?.(LAST_SAVE_MS / 2)));
+    await Promise.all(this.#carriers.map((carrier) => carrier[Symbol.asyncDispose]()));
+    const error = new CentroidError("HOST_LOST", "this host ends").toWire();
+    for (const { roomId, epoch } of left)
+      for (const link of this.#links)
+        link.room({ type: "room", roomId, epoch, change: { event: "lost", error } });
+  }
+
+  /** Rooms that run here. */
+  async #owned(): Promise<RoomReport[]> {
+    return (await this.#reports()).filter(({ passive }) => !passive);
+  }
+
   #beaconUrl(): string {
     const { config } = this.#options;
     return `ws://${authority(config.advertiseHost ?? config.bindHost, this.#beacon?.port ?? 0)}/beacon`;
@@ -281,7 +331,7 @@ export class Agent implements AsyncDisposable {
     const now = performance.now();
     const { user, system } = process.cpuUsage();
     const cpuMicros = this.#carriers.reduce((sum, carrier) => sum + carrier.usage().cpuMicros, user + system);
-    const availableMicros = (now - this.#cpuAtMs) * 1000 * cpus().length;
+    const availableMicros = (now - this.#cpuAtMs) * 1000 * this.#cores;
     const used = cpuMicros - this.#cpuMicros;
     this.#cpuMicros = cpuMicros;
     this.#cpuAtMs = now;

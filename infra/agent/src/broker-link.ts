@@ -6,11 +6,13 @@ import {
   type BrokerToAgent,
   brokerToAgentSchema,
   CentroidError,
+  type MeasureOrder,
   PROTOCOL_VERSION,
   type Published,
   type RoomCheckpoint,
   type RoomEvent,
   type RoomQuestion,
+  shardOf,
   TurnBatch,
 } from "@centroid/protocol";
 import { type Challenge, newNonce, PendingReplies, prove, proves } from "@centroid/protocol/node";
@@ -54,6 +56,9 @@ export interface BrokerLinkOptions {
   handle: (request: AgentRequest, grant: string | undefined) => Promise<unknown>;
   onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
   onPublished: (said: Published) => void;
+  onMeasure: (order: MeasureOrder) => void;
+  /** The answer to {@link BrokerLink.leaving}. */
+  onEvacuating: (elsewhere: boolean) => void;
   notice: (line: string) => void;
   /** Told at every change, and at every further refusal. */
   onState: (state: BrokerLinkState) => void;
@@ -62,6 +67,8 @@ export interface BrokerLinkOptions {
 export class BrokerLink implements AsyncDisposable {
   readonly #options: BrokerLinkOptions;
   readonly #questions = new PendingReplies();
+  /** Of rooms about which this broker decides; undefined while it is not known to take what players measure. */
+  #shards: ReadonlySet<number> | undefined;
   #socket: WebSocket | undefined;
   #batch: TurnBatch | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -125,6 +132,7 @@ export class BrokerLink implements AsyncDisposable {
     socket.on("close", () => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
+      this.#shards = undefined;
       clearInterval(this.#heartbeat);
       this.#heartbeat = undefined;
       // The next hello has all but what cannot be told again.
@@ -196,6 +204,11 @@ export class BrokerLink implements AsyncDisposable {
     return this.#leaseMs;
   }
 
+  /** Whether this broker wants to hear what players of that room measure. */
+  decidesAbout(roomId: string): boolean {
+    return this.#shards?.has(shardOf(roomId)) === true;
+  }
+
   /** How long this broker cannot have counted the host as lost, by what it has answered; 0 if it may have. */
   leaseLeftMs(nowMs: number): number {
     return Math.max(0, this.#leaseUntilMs - nowMs);
@@ -225,6 +238,13 @@ export class BrokerLink implements AsyncDisposable {
   published(said: Published): boolean {
     if (this.#heartbeat === undefined || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#send(said);
+    return true;
+  }
+
+  /** This host ends after so long. @returns false if this broker is away, or of a version that does not know that */
+  leaving(withinMs: number): boolean {
+    if (this.#shards === undefined) return false;
+    this.#send({ type: "leaving", withinMs });
     return true;
   }
 
@@ -323,6 +343,7 @@ export class BrokerLink implements AsyncDisposable {
         clearInterval(this.#heartbeat);
         this.#heartbeat = setInterval(() => this.#beat(), message.heartbeatIntervalMs);
         this.#leaseMs = message.leaseMs;
+        this.#shards = message.shards && new Set(message.shards);
         // For the broker the host has been there since it heard the hello, which was later than this.
         // One that is over is renewed by the first answer: what the host must let go of it hears before that.
         if (this.#leaseUntilMs > performance.now())
@@ -339,6 +360,15 @@ export class BrokerLink implements AsyncDisposable {
       case "goodbye":
         this.#leaseUntilMs = Math.max(this.#leaseUntilMs, this.#answeredAtMs + message.leaseMs);
         this.#vouchedUntilMs = Math.max(this.#vouchedUntilMs, this.#leaseUntilMs);
+        return;
+      case "decides":
+        this.#shards = new Set(message.shards);
+        return;
+      case "measure":
+        this.#options.onMeasure(message);
+        return;
+      case "evacuating":
+        this.#options.onEvacuating(message.elsewhere);
         return;
       case "checkpointed":
         this.#options.onCheckpointed(message);

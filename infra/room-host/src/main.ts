@@ -8,11 +8,13 @@ import {
   type AgentToBroker,
   agentRequestSchema,
   CentroidError,
+  measureOrderSchema,
   publishedSchema,
+  type RoomEvent,
   type RoomQuestion,
   roomAnswerSchema,
 } from "@centroid/protocol";
-import { authority, PendingReplies } from "@centroid/protocol/node";
+import { authority, batched, MessageBatch, PendingReplies, unbatched } from "@centroid/protocol/node";
 import { z } from "zod";
 import type { Activity } from "./activity/activity.js";
 import { followOpenHandles } from "./activity/open-handles.js";
@@ -51,6 +53,7 @@ const requestSchema = z.union([
   z.object({ leaseUntilMs: z.number() }),
   z.object({ published: publishedSchema }),
   z.object({ checkpointed: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number() }) }),
+  z.object({ measure: measureOrderSchema }),
   z.object({ requestId: z.number(), request: agentRequestSchema }),
   z.object({ answered: roomAnswerSchema }),
   z.object({ requestId: z.number(), reports: z.literal(true) }),
@@ -78,8 +81,14 @@ type ToAgent =
   | Extract<AgentToBroker, { type: "reply" | "room" | "published" }>
   | { type: "failed"; message: string };
 
-function send(message: ToAgent): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+/** News that nobody waits for goes along with other messages, or so late. */
+const NEWS_MS = 50;
+const NEWS: ReadonlySet<RoomEvent["event"]> = new Set(["joined", "left", "measured", "work", "diverged"]);
+
+function newOutbox(): MessageBatch<ToAgent> {
+  return new MessageBatch((messages) => {
+    if (process.connected) process.send?.(batched(messages), undefined, undefined, () => undefined);
+  });
 }
 
 /** The agent lets go or has died: nothing runs on here, but what an author saves in `onDispose` is saved. */
@@ -90,7 +99,8 @@ async function end(host: RoomHost | undefined): Promise<void> {
   process.exit(0);
 }
 
-async function main(): Promise<void> {
+async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
+  const send = (message: ToAgent, withinMs = 0): void => outbox.send(message, withinMs);
   let host: RoomHost | undefined;
   let activity: Activity | undefined;
   process.on("disconnect", () => void end(host));
@@ -146,12 +156,13 @@ async function main(): Promise<void> {
     address,
     types,
     newTicket: () => randomBytes(24).toString("base64url"),
-    emit: (roomId, epoch, change) => send({ type: "room", roomId, epoch, change }),
+    emit: (roomId, epoch, change) =>
+      send({ type: "room", roomId, epoch, change }, NEWS.has(change.event) ? NEWS_MS : 0),
     ...(config.checkpointIntervalMs > 0 && {
       checkpoints: {
         intervalMs: config.checkpointIntervalMs,
-        save: (roomId: string, epoch: number, saved: SavedRoom) =>
-          send({ type: "checkpoint", roomId, epoch, ...saved }),
+        save: (roomId: string, epoch: number, saved: SavedRoom, withinMs: number) =>
+          send({ type: "checkpoint", roomId, epoch, ...saved }, withinMs),
       },
     }),
     compareIntervalMs: config.compareIntervalMs,
@@ -163,7 +174,7 @@ async function main(): Promise<void> {
   });
   const rooms = host;
   const lease: Lease = new Lease({ onExpired: () => rooms.pause(), onRenewed: () => rooms.goOn() });
-  process.on("message", (raw) => {
+  const receive = (raw: unknown): void => {
     const message = requestSchema.parse(raw);
     if ("trunkSecret" in message) {
       rooms.trunkSecret = message.trunkSecret;
@@ -190,6 +201,10 @@ async function main(): Promise<void> {
       rooms.checkpointed(roomId, epoch, seq);
       return;
     }
+    if ("measure" in message) {
+      rooms.measure(message.measure);
+      return;
+    }
     const { requestId } = message;
     if ("reports" in message) {
       send({ type: "reply", requestId, result: rooms.reports() });
@@ -201,7 +216,8 @@ async function main(): Promise<void> {
       (result) => send({ type: "reply", requestId, result }),
       (cause: unknown) => send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),
     );
-  });
+  };
+  process.on("message", (raw) => unbatched(raw).forEach(receive));
   // An author's stray error must not take every room of this process with it.
   process.on("uncaughtException", (error) =>
     send({ type: "notice", line: `uncaught in a room: ${error.stack ?? error.message}` }),
@@ -211,14 +227,15 @@ async function main(): Promise<void> {
   );
   setInterval(() => {
     const { user, system } = process.cpuUsage();
-    send({ type: "usage", cpuMicros: user + system, rssBytes: process.memoryUsage.rss() });
+    send({ type: "usage", cpuMicros: user + system, rssBytes: process.memoryUsage.rss() }, NEWS_MS);
   }, USAGE_INTERVAL_MS).unref();
   setInterval(() => rooms.keepAlive(), ALIVE_INTERVAL_MS).unref();
   setInterval(() => rooms.forgetUntakenSeats(), SEAT_SWEEP_MS).unref();
   send({ type: "ready", address, transport: transport.kind, roomTypes: types.names });
 }
 
-main().catch((cause: unknown) => {
-  send({ type: "failed", message: cause instanceof Error ? cause.message : String(cause) });
+const outbox = newOutbox();
+main(outbox).catch((cause: unknown) => {
+  outbox.send({ type: "failed", message: cause instanceof Error ? cause.message : String(cause) });
   process.exit(1);
 });

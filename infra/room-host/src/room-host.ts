@@ -10,6 +10,7 @@ import {
   CLOSE_REFUSED,
   CLOSE_ROOM_MOVED,
   idSchema,
+  type MeasureOrder,
   type RoomReport,
   type SeatRequest,
 } from "@centroid/protocol";
@@ -188,6 +189,11 @@ export class RoomHost {
   checkpointed(roomId: string, epoch: number, seq: number): void {
     const hosted = this.#rooms.get(roomId);
     if (hosted?.epoch === epoch) hosted.protection?.checkpointer.confirmed(seq);
+  }
+
+  /** What a player is to measure next. */
+  measure(order: MeasureOrder): void {
+    this.#rooms.measure(order);
   }
 
   /** This host may not run its rooms just now: another may have them already. */

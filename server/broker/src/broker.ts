@@ -1,7 +1,7 @@
 /** Starts a broker: store, parts, port; finds rooms and open moves of an earlier one again. */
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { CentroidError, type Host } from "@centroid/protocol";
+import { CentroidError, type Host, shardOf } from "@centroid/protocol";
 import { addressKey, authority, DisposalStack } from "@centroid/protocol/node";
 import { pino } from "pino";
 import { RECENT_RECEIPTS } from "./api/event-feed.js";
@@ -15,7 +15,7 @@ import { onClusterMessage } from "./cluster/cluster-messages.js";
 import { SingleBroker } from "./cluster/single.js";
 import { assemble } from "./compose.js";
 import { assembleHttp } from "./compose-http.js";
-import type { EventListener, Snapshot } from "./events/event-hub.js";
+import type { EventFilter, EventListener, Snapshot } from "./events/event-hub.js";
 import { AppProxy } from "./gateway/app-proxy.js";
 import { RegistryDirectory } from "./gateway/directory.js";
 import { GatewayLinks } from "./gateway/gateway-links.js";
@@ -83,8 +83,11 @@ export interface Broker extends AsyncDisposable {
   endRooms(hostIds: readonly string[]): Promise<void>;
   readonly events: {
     snapshot(): Snapshot;
-    /** @returns what ends the subscription */
-    subscribe(listener: EventListener): () => void;
+    /**
+     * @param wants only these events are made; all if not given
+     * @returns what ends the subscription
+     */
+    subscribe(listener: EventListener, wants?: EventFilter): () => void;
   };
 }
 
@@ -176,12 +179,15 @@ async function start(
     },
     recalled.values,
   );
+  /** Shards of this broker. */
+  const decided = new Set<number>();
   const agents = new AgentServer({
     brokerId,
     tokens: agentTokens,
     heartbeatIntervalMs,
     grants,
     leaseMs: core.leaseMs,
+    shards: () => [...decided],
     clock,
     logger: options.logger,
     onHello: (hello, link) => liveness.hello(hello, link),
@@ -190,6 +196,7 @@ async function start(
     onRoom: (hostId, message) => router.route(hostId, message),
     onCheckpoint: (hostId, saved) => router.checkpoint(hostId, saved),
     onAsked: (question, hostId) => questions.answer(question, hostId),
+    onLeaving: (hostId, withinMs) => core.hostOrders.leaves(hostId, withinMs),
     onClosed: (link) => liveness.closed(link),
   });
   core.events.on("host.forgotten", ({ host }) => agents.forget(host.facts.hostId));
@@ -313,17 +320,25 @@ async function start(
       acquired: (shards) => {
         // What others said while this broker had no lease has not arrived.
         reloadTokens();
+        for (const shard of shards) decided.add(shard);
+        agents.dealtAnew();
+        players.dealtAnew();
         ready
           .then(() => core.takeover.takeOver(shards, stopping.signal))
+          .then(() => core.sessionReports.askAnew((roomId) => shards.includes(shardOf(roomId))))
           .catch((cause: unknown) => logger.error({ cause }, "rooms could not be taken over"));
       },
-      released: (shards) =>
-        logger.info({ shards: shards.length }, "other brokers decide about these shards from now on"),
+      released: (shards) => {
+        for (const shard of shards) decided.delete(shard);
+        agents.dealtAnew();
+        players.dealtAnew();
+        logger.info({ shards: shards.length }, "other brokers decide about these shards from now on");
+      },
       message: (message) =>
         onClusterMessage(message, {
           onProbes: (body) => core.probeIntake.reportedToBroker(body),
-          onEvent: (change) => hub.emit(() => change),
-          onHostState: (hostId, to) => core.hostOrders.apply(hostId, to),
+          onEvent: (change) => hub.emit(change.type, () => change),
+          onHostState: (...order) => core.hostOrders.apply(...order),
           onHostAsked: (hostId) => liveness.askedByBroker(hostId),
           onHostHeard: (hostId, agoMs, from) => liveness.heardByBroker(hostId, agoMs, from),
           onPlace: ({ roomId, ...place }) => {
@@ -355,7 +370,7 @@ async function start(
       const { rooms, records } = core;
       await endRooms({ hosts, rooms, remembered, records, clock, logger }, hostIds);
     },
-    events: { snapshot: () => hub.snapshot(), subscribe: (listener) => hub.subscribe(listener) },
+    events: { snapshot: () => hub.snapshot(), subscribe: (...wanted) => hub.subscribe(...wanted) },
     [Symbol.asyncDispose]: () => teardown[Symbol.asyncDispose](),
   };
 }

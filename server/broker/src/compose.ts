@@ -42,6 +42,7 @@ import { PlacementLoop } from "./placement/placement-loop.js";
 import { GatewayLegs } from "./probes/gateway-legs.js";
 import { PlayerRegistry } from "./probes/player-registry.js";
 import { type ProbeEvents, ProbeIntake } from "./probes/probe-intake.js";
+import { SessionReports } from "./probes/session-reports.js";
 import { SessionWays } from "./probes/session-ways.js";
 import { takenWays } from "./probes/taken-ways.js";
 import { RoomEventRouter } from "./rooms/event-router.js";
@@ -96,7 +97,7 @@ export function assemble(o: CoreOptions) {
   const decisions = new DecisionLog(events);
   const hosts = new HostRegistry();
   const rooms = new RoomRegistry(hosts, events);
-  const players = new PlayerRegistry(engine, events);
+  const players = new PlayerRegistry(engine, events, owns);
   const sessionWays = new SessionWays({ rooms, events, cluster });
   const views = new Views(engine, players);
   const records = new OwnerRecords({ rooms, store, events, owns, clock, logger });
@@ -186,6 +187,7 @@ export function assemble(o: CoreOptions) {
   const probeIntake = new ProbeIntake({
     engine,
     loop,
+    rooms,
     players,
     legs,
     events,
@@ -194,6 +196,7 @@ export function assemble(o: CoreOptions) {
     clock,
     newId,
   });
+  const sessionReports = new SessionReports({ hosts, rooms, players, probeIntake, events, owns });
 
   const liveness = new HostLiveness({
     hosts,
@@ -206,7 +209,7 @@ export function assemble(o: CoreOptions) {
     leaseMs,
     forgetAfterMs: o.forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS,
   });
-  const hostOrders = new HostOrders(hosts, events, cluster);
+  const hostOrders = new HostOrders(hosts, events, cluster, clock);
   const reconciler = new RoomReconciler({
     hosts,
     rooms,
@@ -289,6 +292,7 @@ export function assemble(o: CoreOptions) {
     router,
     scheduler,
     seats,
+    sessionReports,
     sessionWays,
     standbys,
     store,

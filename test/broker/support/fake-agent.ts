@@ -9,6 +9,7 @@ import {
   type AgentToBroker,
   brokerToAgentSchema,
   CentroidError,
+  type MeasureOrder,
   PROTOCOL_VERSION,
   type RoomEvent,
   type RoomQuestion,
@@ -60,6 +61,12 @@ export class FakeAgent {
   readonly requests: AgentRequest[] = [];
   /** Heartbeats that were answered. */
   heard = 0;
+  /** What its players were asked to measure. */
+  readonly measure: MeasureOrder[] = [];
+  /** What it was answered when it said that it leaves. */
+  readonly evacuating: boolean[] = [];
+  /** About which shards the broker decides, as it last said. */
+  shards: number[] | undefined;
   /** Numbers of the checkpoints that were confirmed. */
   readonly checkpointed: number[] = [];
   /** As its last welcome said. */
@@ -247,12 +254,22 @@ export class FakeAgent {
         return;
       case "welcome":
         this.leaseMs = message.leaseMs;
+        this.shards = message.shards;
         this.#heartbeat = setInterval(() => this.#send(this.#beat()), message.heartbeatIntervalMs);
         this.#send(this.#beat());
         this.#welcome?.();
         return;
       case "heard":
         this.heard++;
+        return;
+      case "decides":
+        this.shards = message.shards;
+        return;
+      case "evacuating":
+        this.evacuating.push(message.elsewhere);
+        return;
+      case "measure":
+        this.measure.push(message);
         return;
       case "checkpointed":
         this.checkpointed.push(message.seq);

@@ -53,6 +53,7 @@ export class SharedDeployment {
       others: () => [],
       countsForMs: () => Number.POSITIVE_INFINITY,
       publish: () => undefined,
+      tell: () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     };
   }

@@ -12,14 +12,25 @@ import {
   longitudeSchema,
   roomWorkSchema,
 } from "../model.js";
+import { SHARDS } from "../shards.js";
 import { agentRequestSchema } from "./requests.js";
-import { roomCheckpointSchema, roomEventSchema } from "./room-events.js";
+import { measureOrderSchema, roomCheckpointSchema, roomEventSchema } from "./room-events.js";
 import { publishedSchema, roomAnswerSchema, roomAskedSchema } from "./room-questions.js";
 import { epochSchema as epoch, roomReportSchema } from "./room-report.js";
 
 /** Random bits of one side of a connection, and a signature of both sides'. */
 const nonce = z.string().min(16).max(64);
 const proof = z.string().max(128);
+
+const shards = z
+  .array(
+    z
+      .number()
+      .int()
+      .min(0)
+      .max(SHARDS - 1),
+  )
+  .max(SHARDS);
 
 /** Broker to agent. */
 export const brokerToAgentSchema = z.discriminatedUnion("type", [
@@ -33,7 +44,14 @@ export const brokerToAgentSchema = z.discriminatedUnion("type", [
     heartbeatIntervalMs: z.number().positive(),
     /** A host that no broker has answered for so long must not run its rooms: they may be restored elsewhere. */
     leaseMs: z.number().positive(),
+    /** It decides about the rooms of these: what players of them have measured is for this broker only. */
+    shards: shards.optional(),
   }),
+  /** From now on about these. Only to agents that {@link agentToBrokerSchema} knows to route what is measured. */
+  z.object({ type: z.literal("decides"), shards }),
+  measureOrderSchema.extend({ type: z.literal("measure") }),
+  /** Answers `leaving`: the host's rooms are moved away, if there is any other host for them. */
+  z.object({ type: z.literal("evacuating"), elsewhere: z.boolean() }),
   /**
    * Answers a heartbeat: this broker does not count the host as lost. `vouchedMs`: for no longer than that can it say the
    * same of the others, which may not know after that that it is in contact with the host (OWN-12).
@@ -76,6 +94,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     beaconUrl: z.string(),
     /** Room hosts here take gateways' trunks. */
     trunks: z.boolean().optional(),
+    /** It passes on what players measure, and to them what they are to measure. */
+    measures: z.boolean().optional(),
     roomTypes: z.array(z.string()),
     /** By room type: what its rooms compute, as its class declares it. */
     roomWork: z.record(z.string(), roomWorkSchema).optional(),
@@ -98,6 +118,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     result: z.unknown().optional(),
     error: z.optional(wireErrorSchema),
   }),
+  /** The host ends after so long: its rooms had better be elsewhere by then. */
+  z.object({ type: z.literal("leaving"), withinMs: z.number().positive() }),
   z.object({ type: z.literal("room"), roomId: idSchema, epoch, change: roomEventSchema }),
   roomCheckpointSchema,
   publishedSchema,

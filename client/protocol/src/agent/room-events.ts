@@ -1,7 +1,8 @@
 /** What happens in a room, as its host tells it, and the room as it was at a moment. */
 import { z } from "zod";
 import { wireErrorSchema } from "../errors.js";
-import { idSchema, migrationPhaseSchema } from "../model.js";
+import { idSchema, locationSchema, migrationPhaseSchema, networkSchema } from "../model.js";
+import { MAX_NEXT, MAX_REPORTS, probeReportSchema } from "../player-api.js";
 import {
   epochSchema as epoch,
   roomListingSchema,
@@ -45,6 +46,14 @@ export const roomEventSchema = z.discriminatedUnion("event", [
     duplicated: z.number().int(),
     undone: z.number().int().optional(),
   }),
+  /** A player has measured round trips. For the broker that decides about the room. */
+  z.object({
+    event: z.literal("measured"),
+    sessionId: z.string(),
+    network: networkSchema.optional(),
+    location: locationSchema.optional(),
+    probes: z.array(probeReportSchema).max(MAX_REPORTS),
+  }),
   /** A player's copy of the state was not what the room has; it was sent again. */
   z.object({ event: z.literal("diverged"), sessionId: z.string() }),
   /** Source of a move that is over: how many timers of the room were stopped there, and what of it is still open. */
@@ -59,6 +68,15 @@ export const roomEventSchema = z.discriminatedUnion("event", [
   z.object({ event: z.literal("standby-orphaned"), standbyId: idSchema }),
 ]);
 export type RoomEvent = z.infer<typeof roomEventSchema>;
+
+/** What a player in a room is to measure next, and when. */
+export const measureOrderSchema = z.object({
+  roomId: idSchema,
+  sessionId: z.string(),
+  next: z.array(idSchema).max(MAX_NEXT),
+  intervalMs: z.number().nonnegative(),
+});
+export type MeasureOrder = z.infer<typeof measureOrderSchema>;
 
 /** A room as it was at `takenAtMs`: bytes in base64. */
 export const savedRoomSchema = z.object({

@@ -24,6 +24,9 @@ const MAX_ENTRIES_PER_ANSWER = 1_000;
 /** What a room host takes from a player in one frame. */
 const MAX_MESSAGE_BODY_BYTES = 64 * 1024;
 
+/** Nobody drains by the day. */
+const MAX_DRAIN_MS = 24 * 60 * 60_000;
+
 const roomParams = z.object({ roomId: idSchema });
 const hostParams = z.object({ hostId: idSchema });
 const limit = z.coerce.number<number>().int().min(1).max(MAX_ENTRIES_PER_ANSWER).default(100);
@@ -130,6 +133,14 @@ export const controlRoutes = {
     path: "/api/v1/hosts/:hostId/drain",
     summary: "Take no new rooms and move those there away",
     params: hostParams,
+    query: z.object({
+      withinMs: z.coerce
+        .number<number>()
+        .positive()
+        .max(MAX_DRAIN_MS)
+        .optional()
+        .describe("The host should be empty after so long: as many rooms move at a time as that takes"),
+    }),
     answer: hostSchema,
     audit: "drain",
   },

@@ -6,6 +6,7 @@ import type {
   AgentRequest,
   AgentResults,
   CarrierKind,
+  MeasureOrder,
   Published,
   RoomCheckpoint,
   RoomEvent,
@@ -32,8 +33,15 @@ export interface Carrier extends AsyncDisposable {
   handle<R extends AgentRequest>(request: R): Promise<AgentResults[R["method"]]>;
   /** The checkpoint with that number is stored. */
   checkpointed(roomId: string, epoch: number, seq: number): void;
+  /** What a player of one of its rooms is to measure next. */
+  measure(order: MeasureOrder): void;
   /** This host may run its rooms for that long; afterwards they pause until the lease is renewed. */
   renewLease(forMs: number): void;
+  /**
+   * Saves all its rooms as they are now; resolves when that survives this host, or after so long. Only of a carrier whose
+   * rooms end with the agent.
+   */
+  saveRooms?(withinMs: number): Promise<void>;
   /** A room elsewhere publishes to its subscribers. */
   published(said: Published): void;
   /** True if this carrier runs, receives or sends the room. */

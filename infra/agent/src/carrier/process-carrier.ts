@@ -8,6 +8,7 @@ import {
   type AgentRequest,
   type AgentResults,
   CentroidError,
+  type MeasureOrder,
   type Published,
   type RoomReport,
 } from "@centroid/protocol";
@@ -86,9 +87,21 @@ export class ProcessCarrier implements Carrier {
     this.#places.get(roomId)?.checkpointed(roomId, epoch, seq);
   }
 
+  measure(order: MeasureOrder): void {
+    this.#places.get(order.roomId)?.measure(order);
+  }
+
   renewLease(forMs: number): void {
     this.#lease.renew(forMs);
     for (const process of this.#processes) process.renewLease(forMs);
+  }
+
+  async saveRooms(withinMs: number): Promise<void> {
+    const saves = [...this.#processes].flatMap((process) =>
+      [...process.rooms.keys()].map((roomId) => process.ask({ saveNow: roomId })),
+    );
+    const late = new Promise((resolve) => setTimeout(resolve, withinMs).unref());
+    await Promise.race([Promise.allSettled(saves), late]);
   }
 
   published(said: Published): void {

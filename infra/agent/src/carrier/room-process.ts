@@ -7,20 +7,15 @@ import type { Readable } from "node:stream";
 import {
   type AgentRequest,
   CentroidError,
+  type MeasureOrder,
   type Published,
   type RoomReport,
   roomEventSchema,
   roomReportSchema,
   tryRead,
 } from "@centroid/protocol";
-import { endChild, PendingReplies } from "@centroid/protocol/node";
-import {
-  LAST_WORDS_FD,
-  type LastWords,
-  monotonicMs,
-  parseLastWords,
-  ROOM_HOST_MAIN,
-} from "@centroid/room-host";
+import { batched, endChild, MessageBatch, PendingReplies, unbatched } from "@centroid/protocol/node";
+import { LAST_WORDS_FD, type LastWords, parseLastWords, ROOM_HOST_MAIN } from "@centroid/room-host";
 import { z } from "zod";
 import { answerQuestion } from "./answer-question.js";
 import type { CarrierEvents } from "./carrier.js";
@@ -86,6 +81,8 @@ const HUNG_AFTER_MS = 8_000;
 const WATCH_INTERVAL_MS = 1_000;
 /** Loading the rooms takes a second, on a crowded machine many; a process that takes longer than this hangs. */
 const START_TIMEOUT_MS = 60_000;
+/** Confirmations and what is to be measured go along with other messages, or so late. */
+const CONFIRMATION_MS = 50;
 /** By then its last words have arrived after it ended. */
 const LAST_WORDS_MS = 200;
 const MAX_LAST_WORDS = 4_096;
@@ -103,6 +100,7 @@ export class RoomProcess implements AsyncDisposable {
   newRooms = 0;
   readonly #child: ChildProcess;
   readonly #pending = new PendingReplies();
+  readonly #outbox = new MessageBatch<object>((messages) => this.#put(messages, () => undefined));
   readonly #options: RoomProcessOptions;
   #usageAtMs = performance.now();
 
@@ -151,8 +149,7 @@ export class RoomProcess implements AsyncDisposable {
     }, WATCH_INTERVAL_MS);
     watch.unref();
     return new Promise((resolve, reject) => {
-      child.on("message", (raw) => {
-        heardAtMs = performance.now();
+      const receive = (raw: unknown): void => {
         const parsed = tryRead(fromRoomHostSchema, raw);
         if (!parsed.success) {
           if (!OWN_TYPES.has((raw as { type?: unknown } | null)?.type)) return;
@@ -171,6 +168,10 @@ export class RoomProcess implements AsyncDisposable {
           default:
             this.#onMessage(message);
         }
+      };
+      child.on("message", (raw) => {
+        heardAtMs = performance.now();
+        unbatched(raw).forEach(receive);
       });
       child.once("exit", (code, signal) => {
         clearInterval(watch);
@@ -229,14 +230,15 @@ export class RoomProcess implements AsyncDisposable {
   }
 
   /** @throws CentroidError as answered, HOST_LOST, INTERNAL */
-  ask(question: { request: AgentRequest } | { reports: true }): Promise<unknown> {
-    const what = "request" in question ? question.request.method : "reports";
+  ask(question: { request: AgentRequest } | { reports: true } | { saveNow: string }): Promise<unknown> {
+    const what = "request" in question ? question.request.method : (Object.keys(question)[0] ?? "");
     return this.#pending.ask(
-      (requestId, failed) =>
-        this.#child.send({ requestId, ...question }, (cause) => {
+      (requestId, failed) => {
+        this.#put([...this.#outbox.take(), { requestId, ...question }], (cause) => {
           if (cause !== null)
             failed(new CentroidError("HOST_LOST", "the room host process has ended", { cause }));
-        }),
+        });
+      },
       UNBOUNDED.has(what)
         ? undefined
         : {
@@ -252,19 +254,24 @@ export class RoomProcess implements AsyncDisposable {
   }
 
   checkpointed(roomId: string, epoch: number, seq: number): void {
-    this.#tell({ checkpointed: { roomId, epoch, seq } });
+    this.#outbox.send({ checkpointed: { roomId, epoch, seq } }, CONFIRMATION_MS);
+  }
+
+  measure(order: MeasureOrder): void {
+    this.#outbox.send({ measure: order }, CONFIRMATION_MS);
   }
 
   renewLease(forMs: number): void {
-    this.#tell({ leaseUntilMs: monotonicMs() + forMs });
+    this.#outbox.send({ leaseUntilMs: monotonicMs() + forMs });
   }
 
   published(said: Published): void {
-    this.#tell({ published: said });
+    this.#outbox.send({ published: said });
   }
 
-  #tell(message: object): void {
-    if (this.pid !== undefined) this.#child.send(message, () => undefined);
+  #put(messages: readonly object[], sent: (cause: Error | null) => void): void {
+    if (this.pid !== undefined) this.#child.send(batched(messages), sent);
+    else sent(new Error("the process has ended"));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type AgentResults,
   type CarrierKind,
   CentroidError,
+  type MeasureOrder,
   type Published,
   type RoomReport,
 } from "@centroid/protocol";
@@ -65,6 +66,11 @@ export class SandboxCarrier implements Carrier {
     const hosted = this.#rooms.get(roomId);
     if (hosted !== undefined && "host" in hosted.stage)
       hosted.stage.host.checkpointed(roomId, hosted.hostEpoch, seq);
+  }
+
+  measure(order: MeasureOrder): void {
+    const stage = this.#rooms.get(order.roomId)?.stage;
+    if (stage !== undefined && "host" in stage) stage.host.measure(order);
   }
 
   published(said: Published): void {

@@ -2,6 +2,7 @@
 import {
   type AgentRequest,
   CentroidError,
+  type MeasureOrder,
   type Published,
   type RoomAnswer,
   roomEventSchema,
@@ -87,6 +88,10 @@ export class SandboxedRoomHost implements Disposable {
 
   checkpointed(roomId: string, epoch: number, seq: number): void {
     this.#line.send(JSON.stringify({ checkpointed: { roomId, epoch, seq } }));
+  }
+
+  measure(order: MeasureOrder): void {
+    this.#line.send(JSON.stringify({ measure: order }));
   }
 
   published(said: Published): void {

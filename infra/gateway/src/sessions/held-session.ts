@@ -67,6 +67,7 @@ export class HeldSession implements PlayerEvents {
         undelivered: ignore,
         compare: () => undefined,
         ordered: ignore,
+        measure: ignore,
       },
       {
         epoch,

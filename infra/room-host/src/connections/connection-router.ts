@@ -5,6 +5,7 @@ import {
   COMPARE_QUERY,
   CONTROL_QUERY,
   HAD_QUERY,
+  MEASURE_QUERY,
   RECEIVED_QUERY,
   RESTORE_QUERY,
   type SessionProgress,
@@ -79,10 +80,10 @@ export class ConnectionRouter {
     const hosted = this.#rooms.get(roomId);
     const ticket = query.get("ticket");
     const returning = query.get(RESTORE_QUERY);
-    if (hosted === undefined) this.#atStandby(socket, roomId, sessionId, returning);
-    else if (ticket !== null) this.#follow(socket, hosted, sessionId, ticket);
+    if (hosted === undefined) this.#atStandby(connection, roomId, sessionId, returning);
+    else if (ticket !== null) this.#follow(connection, hosted, sessionId, ticket);
     else if (returning !== null)
-      this.#return(socket, hosted, {
+      this.#return(connection, hosted, {
         sessionId,
         token: returning,
         received: countIn(query),
@@ -94,36 +95,41 @@ export class ConnectionRouter {
   }
 
   /** A session that goes on here: its first frames are owed to it and do not count. */
-  #resuming(socket: ServerSocket): ServerSocket {
-    return limited(socket, this.#limits, true);
+  #resuming({ socket, query }: PlayerConnection): ServerSocket {
+    return limited(socket, this.#limits, { resends: true, measures: query.has(MEASURE_QUERY) });
   }
 
-  #atStandby(socket: ServerSocket, roomId: string, sessionId: string, returning: string | null): void {
+  #atStandby(
+    connection: PlayerConnection,
+    roomId: string,
+    sessionId: string,
+    returning: string | null,
+  ): void {
     const taken =
       returning !== null &&
-      this.#standbys.acceptPlayer(roomId, () => this.#resuming(socket), sessionId, returning);
-    if (!taken) socket.close(CLOSE_ROOM_MOVED, "room is not here");
+      this.#standbys.acceptPlayer(roomId, () => this.#resuming(connection), sessionId, returning);
+    if (!taken) connection.socket.close(CLOSE_ROOM_MOVED, "room is not here");
   }
 
-  #follow(socket: ServerSocket, { stage }: Hosted, sessionId: string, ticket: string): void {
+  #follow(connection: PlayerConnection, { stage }: Hosted, sessionId: string, ticket: string): void {
     const destination =
       stage.name === "arriving" ? stage.destination : stage.name === "running" ? stage.arrivals : undefined;
-    if (destination?.acceptPlayer(this.#resuming(socket), sessionId, ticket) !== true)
-      socket.close(CLOSE_ROOM_MOVED, "ticket is not valid here");
+    if (destination?.acceptPlayer(this.#resuming(connection), sessionId, ticket) !== true)
+      connection.socket.close(CLOSE_ROOM_MOVED, "ticket is not valid here");
   }
 
-  #return(socket: ServerSocket, hosted: Hosted, who: Returning): void {
+  #return(connection: PlayerConnection, hosted: Hosted, who: Returning): void {
     const { stage, awaited } = hosted;
     const { sessionId, token, had } = who;
     if (stage.name === "running") {
-      const resuming = this.#resuming(socket);
+      const resuming = this.#resuming(connection);
       if (awaited?.accept(resuming, sessionId, token, had) === true) return;
       if (goesOn(resuming, hosted, stage.room, who)) return;
       if (stage.arrivals?.acceptReturn(resuming, who) === true) return;
     }
     // A room on its way is asked for again; one that runs and does not wait for this session never will.
     const code = stage.name === "running" ? CLOSE_REFUSED : CLOSE_ROOM_MOVED;
-    socket.close(code, "there is nothing to come back to");
+    connection.socket.close(code, "there is nothing to come back to");
   }
 
   async #join(
@@ -139,7 +145,7 @@ export class ConnectionRouter {
     const skipHandshake = query.has("skipHandshake");
     // Who comes back begins with what it could not send meanwhile.
     const returns = reconnectionToken !== null && room.hasReservedSeat(sessionId, reconnectionToken);
-    const accepted = limited(socket, this.#limits, returns);
+    const accepted = limited(socket, this.#limits, { resends: returns, measures: query.has(MEASURE_QUERY) });
     if (reconnectionToken !== null && hosted.awaited?.sessionOf(reconnectionToken) === sessionId) {
       const how = { sessionId, reconnectionToken, centroid, compares, skipHandshake };
       // A room that is being copied is asked for again in a moment.
@@ -158,6 +164,8 @@ export class ConnectionRouter {
         ...(reconnectionToken !== null && { reconnectionToken }),
         skipHandshake,
       });
+      // So that it knows at once where to say what it measures.
+      link.alive();
     } catch (cause) {
       const { code, message } = cause as { code?: number; message: string };
       client.error(code ?? CloseCode.WITH_ERROR, message);

@@ -1,5 +1,13 @@
 /** The rooms of one process: which are here, what they report, how they are saved. */
-import { CentroidError, type RoomEvent, type RoomReport } from "@centroid/protocol";
+import {
+  CentroidError,
+  type ClientControl,
+  type MeasureOrder,
+  type RateLimit,
+  type RoomEvent,
+  type RoomReport,
+  TokenBucket,
+} from "@centroid/protocol";
 import type { Client } from "@colyseus/core";
 import { Acknowledgements } from "../checkpoint/acknowledgements.js";
 import { Checkpointer, type SavedRoom } from "../checkpoint/checkpointer.js";
@@ -10,6 +18,9 @@ import { StateComparison } from "../compare/state-comparison.js";
 import { type Hosted, type Protection, runningRoom, type Seat, seated } from "./hosted.js";
 import type { Pauses } from "./pauses.js";
 
+/** Reports of one player: several times what the SDK sends when it is told to hurry. */
+const REPORTS: RateLimit = { perSecond: 10, burst: 50 };
+
 export interface HostedRoomsOptions {
   processId: string;
   /** `host:port` players use. */
@@ -18,7 +29,7 @@ export interface HostedRoomsOptions {
   /** Where rooms are saved while they run; nowhere if not given. */
   checkpoints?: {
     intervalMs: number;
-    save: (roomId: string, epoch: number, saved: SavedRoom) => void;
+    save: (roomId: string, epoch: number, saved: SavedRoom, withinMs: number) => void;
   };
   /** How often players' copies of a state are compared with the room's; 0 is never. */
   compareIntervalMs: number;
@@ -149,12 +160,26 @@ export class HostedRooms {
     const { link, sessionId } = client;
     link.beforeFrame = () => void this.#options.mayRun();
     if (hosted.protection !== undefined) link.acknowledge = "checkpoint";
-    link.on("control", (message) => {
+    const reports = new TokenBucket(REPORTS, this.#options.now());
+    link.on("control", (message: ClientControl) => {
       if (message.type === "diverged") hosted.comparison?.diverged(client, message);
-      if (message.type !== "report") return;
-      const { type: _, ...report } = message;
-      this.#options.emit(roomId, hosted.epoch, { event: "report", sessionId, ...report });
+      else if (message.type === "measured") {
+        const { type: _, ...said } = message;
+        if (reports.take(this.#options.now()))
+          this.#options.emit(roomId, hosted.epoch, { event: "measured", sessionId, ...said });
+      } else if (message.type === "report") {
+        const { type: _, ...report } = message;
+        this.#options.emit(roomId, hosted.epoch, { event: "report", sessionId, ...report });
+      }
     });
+  }
+
+  /** The broker says what a player is to measure next; one that has left meanwhile need not know. */
+  measure({ roomId, sessionId, next, intervalMs }: MeasureOrder): void {
+    const stage = this.#rooms.get(roomId)?.stage;
+    if (stage === undefined || stage.name === "arriving") return;
+    const client = stage.room.clients.get(sessionId) as unknown as MovableClient | undefined;
+    client?.link.control({ type: "measure", next, intervalMs });
   }
 
   #report(roomId: string, hosted: Hosted): RoomReport {
@@ -187,7 +212,7 @@ export class HostedRooms {
       intervalMs: checkpoints.intervalMs,
       now,
       paused: () => hosted.stage.name !== "running",
-      save: (saved) => checkpoints.save(roomId, hosted.epoch, saved),
+      save: (saved, withinMs) => checkpoints.save(roomId, hosted.epoch, saved, withinMs),
       onUnprotected: ({ message }) =>
         notice(`room ${roomId} cannot be saved and would be lost with this host: ${message}`),
     });

@@ -31,7 +31,11 @@ export function playerBucket(perSecond: number, resends: boolean, nowMs: number)
 }
 
 /** The socket of a player, closed with a code and a reason when it sends more than it may. */
-export function limited(socket: ServerSocket, limits: PlayerLimits, resends: boolean): ServerSocket {
+export function limited(
+  socket: ServerSocket,
+  limits: PlayerLimits,
+  { resends, measures }: { resends: boolean; measures: boolean },
+): ServerSocket {
   const { maxFramesPerSecond, maxBytesPerSecond } = limits;
   const frames = playerBucket(maxFramesPerSecond, resends, performance.now());
   const bytes = playerBucket(maxBytesPerSecond, resends, performance.now());
@@ -42,6 +46,7 @@ export function limited(socket: ServerSocket, limits: PlayerLimits, resends: boo
   };
   return {
     carried: socket.carried,
+    measures,
     send: (frame) => socket.send(frame),
     close: (code, reason) => socket.close(code, reason),
     onClose: (listener) => socket.onClose(listener),

@@ -27,6 +27,7 @@ const MAX_LATE_BYTES = 4 * 1024 * 1024;
 const CLOSE_SUPERSEDED = 4011;
 export const CLOSE_FRAME = 4012;
 const ALIVE = encodeControl({ type: "alive" });
+const ALIVE_AND_MEASURES = encodeControl({ type: "alive", measures: true });
 
 export interface LinkCounters {
   sent: number;
@@ -63,6 +64,9 @@ export class SessionLink extends EventEmitter {
   #mirrors = false;
   /** Confirmed to the client so far. */
   #confirmed = 0;
+  /** At the last call of {@link alive}; and the socket that it was last said on. */
+  #sentBefore = 0;
+  #toldAlive: ServerSocket | undefined;
 
   constructor(centroid: boolean, counters: LinkCounters = { sent: 0, received: 0 }) {
     super();
@@ -197,9 +201,17 @@ export class SessionLink extends EventEmitter {
     if (this.centroid) this.#socket?.send(encodeControl(message));
   }
 
-  /** Nothing to say, but still here. Said to everybody twice a second, so it is encoded once. */
+  /**
+   * Nothing to say, but still here. To be called twice a second; a client that knows it by whatever else it was sent since
+   * is not told. On a new socket it is said all the same: with it the client's watch begins.
+   */
   alive(): void {
-    if (this.centroid) this.#socket?.send(ALIVE);
+    const measures = this.#socket?.measures === true;
+    const isHeard = measures && this.sent > this.#sentBefore && this.#toldAlive === this.#socket;
+    this.#sentBefore = this.sent;
+    if (!this.centroid || isHeard) return;
+    this.#toldAlive = this.#socket;
+    this.#socket?.send(measures ? ALIVE_AND_MEASURES : ALIVE);
   }
 
   /** Copies of frames sent from now on are kept until {@link forget}. */

@@ -8,6 +8,8 @@ export interface ServerSocket {
   onClose(listener: (code: number) => void): void;
   /** A gateway lies between this and the client. */
   readonly carried?: boolean | undefined;
+  /** The client has said MEASURE_QUERY. */
+  readonly measures?: boolean | undefined;
 }
 
 export interface Accepted {

@@ -21,9 +21,8 @@ import { byPlainGateway, type WayFields, wayFields, wayOf } from "../gateway/way
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
-import type { PlacementEngine, RoomFacts } from "../placement/engine.js";
-import { roomFacts } from "../placement/room-facts.js";
-import type { PlayerEntry, PlayerRegistry } from "../probes/player-registry.js";
+import type { PlacementEngine } from "../placement/engine.js";
+import type { PlayerRegistry } from "../probes/player-registry.js";
 import type { ProbeIntake } from "../probes/probe-intake.js";
 import { neighbourhoodOf } from "../probes/stand-ins.js";
 import { shuttingDown } from "../rooms/end-rooms.js";
@@ -36,8 +35,6 @@ import { toCentroidError, withRetryAfter } from "./http-errors.js";
 import type { Metrics } from "./metrics.js";
 import { serveRoute } from "./serve-route.js";
 
-/** Hosts to confirm per report. */
-const MAX_NEXT = 4;
 /** More than a page shows; a game with more of them has a lobby of its own. */
 const MAX_LISTED = 1_000;
 /** How long a browser remembers what it may ask. */
@@ -183,15 +180,15 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     const player = o.players.get(playerId);
     if (player === undefined)
       throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
+    player.place = neighbourhoodOf(request.ip, network ?? player.network);
     const rejected = o.probeIntake.report({ player, location, network, probes, way, gatewayId, gateways });
     const nearer = gateways && o.probeIntake.betterGateway(player, (id) => o.rooms.get(id)?.stage.hostId);
     const room = gateways === undefined ? undefined : [...player.sessions.values()][0]?.roomId;
     const direct = room === undefined ? undefined : directBeacon(room, player.network, request);
-    o.players.measuredAt(player, neighbourhoodOf(request.ip, player.network));
     o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
     o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
-    const next = o.engine
-      .nextProbes(playerId, seatedIn(o.rooms, player), MAX_NEXT, o.clock.now())
+    const next = o.probeIntake
+      .next(player)
       .flatMap((hostId) => o.hosts.get(hostId) ?? [])
       .map((host) => beacon(o.addresses, host, network, wayFor(request)));
     return {
@@ -267,13 +264,6 @@ function toMeasure(
   return named(hosts, [...new Set([host.hostId, ...first])]).map((entry) =>
     beacon(addresses, entry, network, way),
   );
-}
-
-function seatedIn(rooms: RoomRegistry, player: PlayerEntry): RoomFacts[] {
-  return [...player.sessions.values()].flatMap(({ roomId }) => {
-    const room = rooms.get(roomId);
-    return room === undefined ? [] : [roomFacts(room)];
-  });
 }
 
 /** The request as a room's static onAuth sees it on bare Colyseus. */

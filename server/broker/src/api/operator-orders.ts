@@ -43,13 +43,17 @@ export function operatorOrders(app: FastifyInstance, o: OperatorOrdersOptions): 
     peer(roomId).request({ method: "message", roomId, message: body }),
   );
 
-  for (const to of ["drain", "activate"] as const) {
-    serveRoute(app, controlRoutes[to], async ({ params: { hostId } }) => {
-      hosts.require(hostId);
-      o.hostOrders.order(hostId, to);
-      return hostView(hosts.require(hostId));
-    });
-  }
+  serveRoute(app, controlRoutes.drain, async ({ params: { hostId }, query: { withinMs } }) => {
+    hosts.require(hostId);
+    o.hostOrders.order(hostId, "drain", withinMs);
+    return hostView(hosts.require(hostId));
+  });
+
+  serveRoute(app, controlRoutes.activate, async ({ params: { hostId } }) => {
+    hosts.require(hostId);
+    o.hostOrders.order(hostId, "activate");
+    return hostView(hosts.require(hostId));
+  });
 
   serveRoute(app, controlRoutes.issueAgentToken, async ({ params: { hostId } }) => ({
     hostId,

@@ -15,13 +15,19 @@ const probesBodySchema = z.object({
   playerId: idSchema,
   network: z.string().max(64).optional(),
   location: locationSchema.optional(),
+  /** The network that it came from. */
+  place: z.string().max(200).optional(),
   probes: z.array(probeReportSchema).max(64),
 });
 export type ProbesBody = z.infer<typeof probesBodySchema>;
 const hostSchema = z.object({ hostId: idSchema });
 /** Nothing was ever heard of it if `agoMs` is not given. */
 const heardSchema = hostSchema.extend({ agoMs: z.number().nonnegative().optional() });
-const hostStateSchema = z.object({ hostId: idSchema, to: z.enum(["drain", "activate"]) });
+const hostStateSchema = z.object({
+  hostId: idSchema,
+  to: z.enum(["drain", "activate"]),
+  withinMs: z.number().positive().optional(),
+});
 
 const placeSchema = z.object({
   roomId: idSchema,
@@ -48,7 +54,7 @@ export interface ClusterMessageHandlers {
   onProbes: (body: ProbesBody) => void;
   onEvent: (change: Change) => void;
   /** Another broker was ordered to change a host's state. */
-  onHostState: (hostId: string, to: "drain" | "activate") => void;
+  onHostState: (hostId: string, to: "drain" | "activate", withinMs: number | undefined) => void;
   /** Another broker does not hear that host any more. */
   onHostAsked: (hostId: string) => void;
   /** Another broker was asked, and heard that host so long ago, or not at all. */
@@ -80,8 +86,8 @@ export function onClusterMessage(
         return;
       }
       case "host-state": {
-        const { hostId, to } = hostStateSchema.parse(body);
-        handlers.onHostState(hostId, to);
+        const { hostId, to, withinMs } = hostStateSchema.parse(body);
+        handlers.onHostState(hostId, to, withinMs);
         return;
       }
       case "host-asked":

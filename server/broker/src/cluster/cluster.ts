@@ -4,9 +4,6 @@
  */
 import { z } from "zod";
 
-/** Rooms are dealt out by shard; more shards than brokers by far, so that each gets about its part. */
-export const SHARDS = 64;
-
 export interface Member {
   brokerId: string;
   /** `http://host:port` under which the other brokers reach it. */
@@ -65,16 +62,6 @@ export interface Cluster extends AsyncDisposable {
   countsForMs(): number;
   /** To all other brokers, as soon as possible, at most once. */
   publish(kind: ClusterMessage["kind"], body: unknown): void;
+  /** The same to one of them. */
+  tell(brokerId: string, kind: ClusterMessage["kind"], body: unknown): void;
 }
-
-/** FNV-1a (draft-eastlake-fnv) with MurmurHash3's finaliser, 32 bit: even, and the same on every broker. */
-export function hash32(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++)
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-export const shardOf = (roomId: string): number => hash32(roomId) % SHARDS;

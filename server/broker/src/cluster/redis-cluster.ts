@@ -4,6 +4,7 @@
  * its own monotonic clock before Redis lets another have its shards. A token is made by the broker that asks for it,
  * so that none is given twice, whatever a Redis that was replaced remembers.
  */
+import { hash32, SHARDS, shardOf } from "@centroid/protocol";
 import { z } from "zod";
 import type { Logger } from "../base/logger.js";
 import type { StoreWait } from "../redis/await-store.js";
@@ -13,10 +14,7 @@ import {
   type ClusterEvents,
   type ClusterMessage,
   clusterMessageSchema,
-  hash32,
   type Member,
-  SHARDS,
-  shardOf,
 } from "./cluster.js";
 import { LEAVE_SCRIPT, REFRESH_SCRIPT } from "./redis-scripts.js";
 
@@ -88,7 +86,8 @@ export class RedisCluster implements Cluster {
   async join(self: Member, events: ClusterEvents): Promise<void> {
     this.#self = self;
     this.#events = events;
-    await this.#redis.subscribe(`${this.#prefix}messages`, this.#listener);
+    for (const channel of [this.#channel(), this.#channel(self.brokerId)])
+      await this.#redis.subscribe(channel, this.#listener);
     await this.#refresh();
     this.#schedule();
   }
@@ -123,9 +122,21 @@ export class RedisCluster implements Cluster {
   }
 
   publish(kind: ClusterMessage["kind"], body: unknown): void {
+    this.#send(this.#channel(), kind, body);
+  }
+
+  tell(brokerId: string, kind: ClusterMessage["kind"], body: unknown): void {
+    this.#send(this.#channel(brokerId), kind, body);
+  }
+
+  /** Of all brokers, or of one. */
+  #channel(brokerId?: string): string {
+    return `${this.#prefix}messages${brokerId === undefined ? "" : `:${brokerId}`}`;
+  }
+
+  #send(channel: string, kind: ClusterMessage["kind"], body: unknown): void {
     const from = this.#self?.brokerId ?? "";
-    const { commands } = this.#redis;
-    commands.publish(`${this.#prefix}messages`, JSON.stringify({ from, kind, body })).catch((cause) => {
+    this.#redis.commands.publish(channel, JSON.stringify({ from, kind, body })).catch((cause) => {
       this.#options.logger.warn({ kind, cause }, "message to other brokers not sent");
     });
   }

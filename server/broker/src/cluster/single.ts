@@ -1,6 +1,6 @@
 /** One broker alone: it decides about every room. */
+import { SHARDS } from "@centroid/protocol";
 import type { Cluster, ClusterEvents, ClusterMessage, Member } from "./cluster.js";
-import { SHARDS } from "./cluster.js";
 
 export class SingleBroker implements Cluster {
   #self: Member | undefined;
@@ -39,6 +39,8 @@ export class SingleBroker implements Cluster {
   }
 
   publish(_kind: ClusterMessage["kind"], _body: unknown): void {}
+
+  tell(_brokerId: string, _kind: ClusterMessage["kind"], _body: unknown): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {}
 }

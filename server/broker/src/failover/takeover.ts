@@ -2,9 +2,9 @@
  * What an earlier broker, or another one, left behind: after a start the hosts of known rooms are waited for, and moves
  * that were open are ended; with every shard that this broker takes over, the same for the rooms in it.
  */
+import { shardOf } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
-import { shardOf } from "../cluster/cluster.js";
 import type { Emitter } from "../events/emitter.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
 import type { Migrator } from "../moves/migrator.js";

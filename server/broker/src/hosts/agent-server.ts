@@ -45,6 +45,8 @@ export interface AgentServerOptions {
   tokens: Pick<AgentTokens, "accepted" | "joined">;
   heartbeatIntervalMs: number;
   leaseMs: number;
+  /** About the rooms of which this broker decides. */
+  shards: () => number[];
   grants: RoomGrants;
   clock: Clock;
   logger: Logger;
@@ -56,6 +58,8 @@ export interface AgentServerOptions {
   onRoom: (hostId: string, message: RoomEventMessage) => void;
   /** Resolves when it is durable. */
   onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
+  /** The host is about to end. @returns whether its rooms could go elsewhere */
+  onLeaving: (hostId: string, withinMs: number) => boolean;
   /** A room of the host asks something of the whole deployment. @throws CentroidError */
   onAsked: (question: RoomQuestion, hostId: string) => Promise<unknown>;
   onClosed: (link: AgentLink) => void;
@@ -71,11 +75,20 @@ export class AgentServer implements Disposable {
   readonly #refusedAgents: RefusedAgents;
   readonly #links = new Map<string, AgentLink>();
   readonly #joinedWith = new Map<string, string>();
+  /** Those that have to know about which shards this broker decides. */
+  readonly #routing = new WeakSet<AgentLink>();
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
     this.#refusedAgents = new RefusedAgents(options.clock, options.logger);
     this.wss.on("connection", (socket, request) => this.#accept(socket, request));
+  }
+
+  /** The shards of this broker are others now. */
+  dealtAnew(): void {
+    const shards = this.#options.shards();
+    for (const link of this.#links.values())
+      if (this.#routing.has(link)) link.send({ type: "decides", shards });
   }
 
   #accept(socket: WebSocket, { socket: tcp }: IncomingMessage): void {
@@ -168,7 +181,9 @@ export class AgentServer implements Disposable {
       brokerId: this.#options.brokerId,
       heartbeatIntervalMs: this.#options.heartbeatIntervalMs,
       leaseMs: this.#options.leaseMs,
+      shards: this.#options.shards(),
     });
+    if (hello.measures === true) this.#routing.add(link);
     this.#options.onHello(hello, link);
     return link;
   }
@@ -185,6 +200,12 @@ export class AgentServer implements Disposable {
       case "room":
         if (message.change.event === "running") assertReport(message.change.report, link.place);
         this.#options.onRoom(link.hostId, message);
+        return;
+      case "leaving":
+        link.send({
+          type: "evacuating",
+          elsewhere: this.#options.onLeaving(link.hostId, message.withinMs),
+        });
         return;
       case "published":
         // Every host has every broker, so this one reaches them all.

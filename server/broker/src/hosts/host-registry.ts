@@ -4,6 +4,7 @@ import {
   type AgentRequest,
   type AgentResults,
   type AgentToBroker,
+  type BrokerToAgent,
   CentroidError,
   type Host,
   type HostSummary,
@@ -22,6 +23,8 @@ export interface AgentPeer {
     request: Extract<AgentRequest, { method: M }>,
     timeoutMs?: number,
   ): Promise<AgentResults[M]>;
+  /** What needs no answer. */
+  send(message: BrokerToAgent): void;
   /** Ends the connection: the agent dials again and says anew what it runs. */
   close(): void;
 }
@@ -46,6 +49,8 @@ export interface HostFacts
   roomWork?: Hello["roomWork"];
   /** Its room hosts take gateways' trunks. */
   trunks?: boolean | undefined;
+  /** It passes on what players measure. */
+  measures?: boolean | undefined;
 }
 
 export interface HostEntry {
@@ -64,6 +69,10 @@ export interface HostEntry {
   roomIds: Set<string>;
   /** Connected players of its rooms. */
   players: number;
+  /** While it drains: by when it has to be empty, if there is such a time. */
+  emptyByMs: number | undefined;
+  /** It drains of its own accord, and takes rooms again when it comes back. */
+  leaves: boolean;
 }
 
 export class HostRegistry {
@@ -106,6 +115,8 @@ export class HostRegistry {
         lastHeartbeatAtMs: atMs,
         roomIds: new Set(),
         players: 0,
+        emptyByMs: undefined,
+        leaves: false,
       };
       this.#hosts.set(facts.hostId, entry);
       return entry;
@@ -114,12 +125,17 @@ export class HostRegistry {
     known.peer = peer;
     known.lastHeartbeatAtMs = atMs;
     known.stage = nextHostStage(known.stage, { type: "hello" });
+    if (known.leaves) this.apply(facts.hostId, { type: "activate" });
     return known;
   }
 
   apply(hostId: string, event: HostTransition): HostEntry {
     const host = this.require(hostId);
     host.stage = nextHostStage(host.stage, event);
+    if (event.type === "activate" || event.type === "drain") {
+      host.leaves = false;
+      host.emptyByMs = undefined;
+    }
     return host;
   }
 
@@ -138,6 +154,12 @@ export function peerOf(host: HostEntry): AgentPeer {
   return host.peer;
 }
 
+/** True if a room of that host could go to another one now. */
+export function hasElsewhere(hosts: HostRegistry, hostId: string): boolean {
+  for (const host of hosts.values()) if (host.facts.hostId !== hostId && takesRooms(host)) return true;
+  return false;
+}
+
 /** True if new rooms may go there now. */
 function takesRooms(host: HostEntry): boolean {
   return (
@@ -152,7 +174,7 @@ export function anyHostTakesRooms(hosts: HostRegistry): boolean {
 }
 
 export function hostView(host: HostEntry): Host {
-  const { roomTypes: _, roomWork: _work, trunks: _trunks, ...facts } = host.facts;
+  const { roomTypes: _, roomWork: _work, trunks: _trunks, measures: _measures, ...facts } = host.facts;
   return {
     ...facts,
     state: host.stage.state,

@@ -1,4 +1,7 @@
-/** What is known of a player beside its latencies: where it says it is, its network, its seats. */
+/**
+ * What is known of a player beside its latencies: where it says it is, its network, its seats. Its latencies are kept by the
+ * broker that decides about a room in which it sits, and by one that it is just joining by.
+ */
 import type { Location } from "@centroid/protocol";
 import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
@@ -15,6 +18,10 @@ export interface PlayerEntry {
   toGateways: ToGateways | undefined;
   /** It came by a gateway, and found its room's host no farther without. */
   chosenDirect: boolean;
+  /** The network that it came from; see `neighbourhoodOf`. */
+  place: string | undefined;
+  /** Its latencies are kept here. */
+  measured: boolean;
   /** Pause before its next report, ms; grows while nothing changes. */
   intervalMs: number;
   readonly sessions: Map<string, RoomSession>;
@@ -25,18 +32,24 @@ export interface PlayerEntry {
 export class PlayerRegistry {
   readonly #players = new Map<string, PlayerEntry>();
   readonly #engine: Pick<PlacementEngine, "upsertPlayer" | "removePlayer" | "hasMeasured">;
+  readonly #owns: (roomId: string) => boolean;
   readonly #standIns = new StandIns();
 
-  /** @param engine forgets players that have neither a seat nor a request in flight */
+  /**
+   * @param engine forgets players of whom nothing here is decided
+   * @param owns true if this broker decides about the room
+   */
   constructor(
     engine: Pick<PlacementEngine, "upsertPlayer" | "removePlayer" | "hasMeasured">,
     events: Emitter<RoomEvents>,
+    owns: (roomId: string) => boolean,
   ) {
     this.#engine = engine;
+    this.#owns = owns;
     events.on("session.joined", ({ session }) => {
-      if (session.playerId !== undefined && !this.#players.has(session.playerId))
-        engine.upsertPlayer(session.playerId, undefined);
       this.seated(session);
+      const player = session.playerId === undefined ? undefined : this.#players.get(session.playerId);
+      if (player?.measured === false && owns(session.roomId)) this.measures(player);
     });
     events.on("session.left", ({ session }) => this.#unseated(session));
   }
@@ -59,6 +72,8 @@ export class PlayerRegistry {
         network: undefined,
         toGateways: undefined,
         chosenDirect: false,
+        place: undefined,
+        measured: false,
         intervalMs: 0,
         sessions: new Map(),
         joining: 0,
@@ -80,26 +95,47 @@ export class PlayerRegistry {
     this.release(player);
   }
 
-  /** It was measured from there, and stands for others from there until somebody else is; also after it has left. */
-  measuredAt({ playerId }: PlayerEntry, place: string | undefined): void {
+  /** Its latencies are kept from now on, with where it says it is. */
+  measures(player: PlayerEntry): void {
+    player.measured = true;
+    this.#engine.upsertPlayer(player.playerId, player.location);
+  }
+
+  /** It was measured where it is, and stands for others from there until somebody else is; also after it has left. */
+  standsIn({ playerId, place }: PlayerEntry): void {
     if (place === undefined || !this.#engine.hasMeasured(playerId)) return;
     const former = this.#standIns.put(place, playerId);
-    if (former !== undefined && !this.#players.has(former)) this.#engine.removePlayer(former);
+    if (former !== undefined && this.#players.get(former)?.measured !== true)
+      this.#engine.removePlayer(former);
   }
 
   /**
    * The player by whose round trips this one's are judged: itself once it has measured any or said where it is, else
    * whoever was measured at its place. Undefined if nothing is known.
    */
-  judgedBy({ playerId, location }: PlayerEntry, place: string | undefined): string | undefined {
+  judgedBy({ playerId, location, place }: PlayerEntry): string | undefined {
     if (location !== undefined || this.#engine.hasMeasured(playerId)) return playerId;
     return this.#standIns.at(place);
   }
 
-  /** Forgets the player if nothing holds it. */
+  /** Forgets what nothing holds: the player's latencies, and the player. */
   release(player: PlayerEntry): void {
-    if (player.sessions.size > 0 || player.joining > 0) return;
-    const { playerId } = player;
-    if (this.#players.delete(playerId) && !this.#standIns.has(playerId)) this.#engine.removePlayer(playerId);
+    const { playerId, sessions, joining } = player;
+    if (joining > 0) return;
+    const decided = [...sessions.values()].some(({ roomId }) => this.#owns(roomId));
+    if (!decided && player.measured) {
+      player.measured = false;
+      if (!this.#standIns.has(playerId)) this.#engine.removePlayer(playerId);
+    }
+    if (sessions.size === 0) this.#players.delete(playerId);
+  }
+
+  /** Rooms were dealt out anew among the brokers. */
+  dealtAnew(): void {
+    for (const player of [...this.#players.values()]) {
+      const decided = [...player.sessions.values()].some(({ roomId }) => this.#owns(roomId));
+      if (decided && !player.measured) this.measures(player);
+      else if (!decided) this.release(player);
+    }
   }
 }

@@ -1,8 +1,17 @@
 /**
- * A player reported probes: one use case, whether the report came by itself, with a request to join, or from another
- * broker. What is not believed is never used.
+ * A player reported probes: one use case, whether the report came over HTTP or by the player's room, with a request to join,
+ * or from another broker. What is not believed is never used. A broker that decides about none of the player's rooms tells
+ * the one that does.
  */
-import type { GatewayReport, JoinHints, Location, ProbeReport, ProbeResponse, Way } from "@centroid/protocol";
+import {
+  type GatewayReport,
+  type JoinHints,
+  type Location,
+  MAX_NEXT,
+  type ProbeReport,
+  type ProbeResponse,
+  type Way,
+} from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Cluster } from "../cluster/cluster.js";
@@ -10,7 +19,8 @@ import type { ProbesBody } from "../cluster/cluster-messages.js";
 import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
-import type { RoomSession } from "../rooms/room-registry.js";
+import { roomFacts } from "../placement/room-facts.js";
+import type { RoomRegistry, RoomSession } from "../rooms/room-registry.js";
 import type { GatewayLegs } from "./gateway-legs.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
 import { bestWay, byShortestWays, toGatewaysOf } from "./player-ways.js";
@@ -49,7 +59,8 @@ export interface ProbeIntakeOptions {
   players: PlayerRegistry;
   legs: GatewayLegs;
   events: Emitter<ProbeEvents>;
-  cluster: Pick<Cluster, "publish">;
+  rooms: RoomRegistry;
+  cluster: Pick<Cluster, "owns" | "ownerOf" | "tell">;
   sessionWays: Pick<SessionWays, "comesBy">;
   clock: Clock;
   newId: NewId;
@@ -62,20 +73,16 @@ export class ProbeIntake {
     this.#options = options;
   }
 
-  /** A player of this broker reported. @returns what was not used and why */
+  /** A player reported to this broker. @returns what was not used and why */
   report(report: PlayerReport): ProbeResponse["rejected"] {
-    const { player, location, network } = report;
+    const { player } = report;
     player.chosenDirect = report.way === "direct";
     if (player.chosenDirect) this.#leavesGateways(player);
     const probes = this.#byGateways(report);
-    const body: ProbesBody = {
-      playerId: player.playerId,
-      probes: [...probes],
-      ...((network ?? player.network) !== undefined && { network: network ?? player.network }),
-      ...((location ?? player.location) !== undefined && { location: location ?? player.location }),
-    };
-    this.#options.cluster.publish("probes", body);
-    return this.#take({ ...report, probes });
+    const rejected = this.#take({ ...report, probes });
+    for (const { roomId } of player.sessions.values()) this.tellOwner(player, roomId, probes);
+    if (player.joining === 0) this.#options.players.release(player);
+    return rejected;
   }
 
   /** How far a player is whose client measures nothing; how far hosts are from its gateway is known. */
@@ -111,10 +118,28 @@ export class ProbeIntake {
     return byShortestWays(probes, engine.hostIds(), player.toGateways, legs, nowMs);
   }
 
-  /** A player of another broker reported to it. */
-  reportedToBroker({ playerId, ...said }: ProbesBody): void {
+  /** Another broker may decide about the room that this player is in: then that one has to know what it measured. */
+  tellOwner(player: PlayerEntry, roomId: string, probes: readonly ProbeReport[]): void {
+    const { cluster } = this.#options;
+    if (cluster.owns(roomId)) return;
+    const owner = cluster.ownerOf(roomId);
+    if (owner === undefined) return;
+    const { playerId, network, location, place } = player;
+    const body: ProbesBody = {
+      playerId,
+      probes: [...probes],
+      ...(network !== undefined && { network }),
+      ...(location !== undefined && { location }),
+      ...(place !== undefined && { place }),
+    };
+    cluster.tell(owner.brokerId, "probes", body);
+  }
+
+  /** Another broker was told by a player of a room about which this one decides. */
+  reportedToBroker({ playerId, place, ...said }: ProbesBody): void {
     const { players, clock } = this.#options;
     const player = players.of(playerId);
+    player.place = place ?? player.place;
     player.joining++;
     clock.after(NEWCOMER_MS, () => {
       player.joining--;
@@ -123,25 +148,35 @@ export class ProbeIntake {
     this.#take({ player, ...said });
   }
 
+  /** What the player is to measure next, most telling first. */
+  next(player: PlayerEntry): string[] {
+    const { engine, rooms, clock } = this.#options;
+    const seatedIn = [...player.sessions.values()].flatMap(({ roomId }) => {
+      const room = rooms.get(roomId);
+      return room === undefined ? [] : [roomFacts(room)];
+    });
+    return engine.nextProbes(player.playerId, seatedIn, MAX_NEXT, clock.now());
+  }
+
   /** Somebody joins. @returns its party: each member counts as a player of its own for the placement */
   joins(player: PlayerEntry, hints: JoinHints | undefined): PlayerEntry[] {
-    const { engine, players, newId } = this.#options;
+    const { players, newId } = this.#options;
     if (hints === undefined) {
-      engine.upsertPlayer(player.playerId, player.location);
+      players.measures(player);
       return [];
     }
-    this.report({ player, ...hints });
+    this.#take({ player, ...hints });
     return (hints.party ?? []).map(({ probes, location }) => {
       // Of this request only: an id that could be foretold might be some player's.
       const member = players.of(newId());
       member.joining++;
-      this.report({ player: member, location, probes });
+      this.#take({ player: member, location, probes });
       return member;
     });
   }
 
   #take({ player, location, network, probes }: PlayerReport): ProbeResponse["rejected"] {
-    const { engine, loop, events, clock } = this.#options;
+    const { engine, loop, players, events, clock } = this.#options;
     const rejected = new Map<string, string>();
     const atMs = clock.now();
     let changed = this.#locate(player, location);
@@ -156,6 +191,7 @@ export class ProbeIntake {
         else if (verdict.pathChanged) changed = true;
       }
     }
+    players.standsIn(player);
     player.intervalMs = this.#nextInterval(player, changed, atMs);
     for (const { roomId } of player.sessions.values()) loop.mark(roomId);
     events.emit("player.measured", { player });
@@ -175,7 +211,7 @@ export class ProbeIntake {
       location !== undefined &&
       (before?.latitude !== location.latitude || before.longitude !== location.longitude);
     if (moved) player.location = location;
-    this.#options.engine.upsertPlayer(player.playerId, player.location);
+    this.#options.players.measures(player);
     return moved;
   }
 }

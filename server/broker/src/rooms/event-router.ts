@@ -88,6 +88,12 @@ export class RoomEventRouter {
       case "left":
         if (fromOwner || lastWords) rooms.left(room, change.sessionId);
         return;
+      case "measured": {
+        const session = room.sessions.get(change.sessionId);
+        if (fromOwner && session !== undefined)
+          events.emit("session.measured", { room, session, said: change });
+        return;
+      }
       case "diverged":
         if (fromOwner) events.emit("room.diverged", { roomId });
         return;

@@ -20,6 +20,12 @@ export interface RoomEvents {
   /** Its own host said that it ended: it is over for every broker. */
   "room.ended": { roomId: string };
   "session.joined": { room: RoomEntry; session: RoomSession };
+  /** A player has measured round trips. */
+  "session.measured": {
+    room: RoomEntry;
+    session: RoomSession;
+    said: Extract<RoomEvent, { event: "measured" }>;
+  };
   "session.left": { room: RoomEntry; session: RoomSession };
   /** Its host is lost, or lost the room: it has to be restored elsewhere. */
   "room.away": { room: RoomEntry; without: WithoutCheckpoint };

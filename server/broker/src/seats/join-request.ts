@@ -5,6 +5,7 @@ import {
   type JoinHints,
   joinHintsSchema,
   PROTOCOL_VERSION,
+  type ProbeReport,
   readWire,
   type SeatRequest,
 } from "@centroid/protocol";
@@ -34,6 +35,8 @@ export interface Joiner {
   options: Record<string, unknown>;
   caller: Caller;
   visits: readonly Visit[];
+  /** What it measured before. */
+  probes: readonly ProbeReport[];
 }
 
 /**

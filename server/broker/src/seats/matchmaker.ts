@@ -74,11 +74,12 @@ export class Matchmaker {
     let party: PlayerEntry[] = [];
     try {
       party = this.#options.probeIntake.joins(player, hints);
-      const place = neighbourhoodOf(address, player.network);
-      this.#options.players.measuredAt(player, place);
-      const judgedBy = this.#options.players.judgedBy(player, place);
+      player.place = neighbourhoodOf(address, player.network);
+      this.#options.players.standsIn(player);
+      const judgedBy = this.#options.players.judgedBy(player);
       const canMeasure = hints?.canMeasure === true;
-      const joiner = { player, judgedBy, canMeasure, playerToken, party, options, caller, visits };
+      const probes = hints?.probes ?? [];
+      const joiner = { player, judgedBy, canMeasure, playerToken, party, options, caller, visits, probes };
       return await this.#join(method, target, joiner);
     } finally {
       for (const waiting of [player, ...party]) {
@@ -99,6 +100,7 @@ export class Matchmaker {
       try {
         const room = rooms.require(roomId);
         const granted = await this.#claim.grant(taken, joiner, byId ? "id" : "search");
+        this.#options.probeIntake.tellOwner(player, roomId, joiner.probes);
         const { playerId, network } = player;
         return this.#reservation(room, { ...granted, sessionId }, { playerId, playerToken }, network);
       } catch (cause) {

@@ -8,9 +8,10 @@ import {
   presenceReplySchema,
   type Receipt,
   receiptSchema,
+  shardOf,
 } from "@centroid/protocol";
 import { z } from "zod";
-import { type Cluster, shardOf } from "../cluster/cluster.js";
+import type { Cluster } from "../cluster/cluster.js";
 import type { RedisConnection } from "../redis/connection.js";
 import { assertNotStale } from "./memory-store.js";
 import { numberOf } from "./presence-keys.js";
