@@ -18,6 +18,7 @@ const MOST_ROOMS = 100;
 const DEADLINE_S = 30;
 /** Whatever is not away by then counts as not moved. */
 const PATIENCE_MS = 120_000;
+const LOOK_MS = 100;
 const TOKEN = "bench-agent-token-0123";
 const ADMIN_TOKEN = "bench-admin-token-0123";
 
@@ -80,8 +81,9 @@ async function measure(players: number): Promise<Run> {
   if (!drained.ok) throw new Error(await drained.text());
   let left = before;
   while (left > 0 && performance.now() - beganAtMs < PATIENCE_MS) {
-    await sleep(50);
+    await sleep(LOOK_MS);
     left = await roomsAt(url, "leaving");
+    console.error(((performance.now() - beganAtMs) / 1_000).toFixed(1), left);
   }
   const tookS = (performance.now() - beganAtMs) / 1_000;
   child.send({});
