@@ -165,7 +165,7 @@ export class ProbeIntake {
       players.measures(player);
       return [];
     }
-    this.#take({ player, ...hints });
+    this.#take({ player, ...hints, probes: this.#byGateways({ player, ...hints }) });
     return (hints.party ?? []).map(({ probes, location }) => {
       // Of this request only: an id that could be foretold might be some player's.
       const member = players.of(newId());
