@@ -90,7 +90,11 @@ export class Agent implements AsyncDisposable {
       // Any broker reaches every host.
       published: (said) => void this.#links.some((link) => link.published(said)),
       ask: async (question) => {
-        const link = this.#links.find(({ state }) => state.state === "connected");
+        const connected = this.#links.filter(({ state }) => state.state === "connected");
+        // Only the broker that decides about a room knows how far its players are from the hosts.
+        const { roomId } = question as { roomId?: string };
+        const deciding = connected.find((link) => roomId !== undefined && link.decidesAbout(roomId));
+        const link = deciding ?? connected[0];
         if (link === undefined)
           throw new CentroidError("HOST_LOST", "no broker is connected; try again shortly");
         return link.ask(question);

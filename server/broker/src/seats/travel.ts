@@ -124,5 +124,6 @@ function joinerOf(player: PlayerEntry, options: unknown, auth: unknown): Joiner 
     options: Object.assign({}, options) as Record<string, unknown>,
     caller: { authToken: undefined, request: undefined, sent: { ...(auth !== undefined && { auth }) } },
     visits: [],
+    probes: [],
   };
 }
