@@ -15,7 +15,13 @@ import {
   tryRead,
 } from "@centroid/protocol";
 import { batched, endChild, MessageBatch, PendingReplies, unbatched } from "@centroid/protocol/node";
-import { LAST_WORDS_FD, type LastWords, parseLastWords, ROOM_HOST_MAIN } from "@centroid/room-host";
+import {
+  LAST_WORDS_FD,
+  type LastWords,
+  monotonicMs,
+  parseLastWords,
+  ROOM_HOST_MAIN,
+} from "@centroid/room-host";
 import { z } from "zod";
 import { answerQuestion } from "./answer-question.js";
 import type { CarrierEvents } from "./carrier.js";
