@@ -34,6 +34,8 @@ export interface HostNodeOptions {
   nextLife: () => number;
 }
 
+/** From a room host to its agent. */
+type Tell = (message: unknown, withinMs?: number) => void;
 type RoomHost = InstanceType<Program["product"]["RoomHost"]>;
 
 /** A forked room host as its agent sees it. */
@@ -157,23 +159,27 @@ export class HostNode {
     this.#scheduler.start(this.rooms);
     this.#early = [];
     const { life } = this.rooms;
-    const deliver = (message: unknown): void => {
-      this.#scheduler.after(PIPE_MS, this.rooms, () => this.#hear(message, tell));
+    const { batched, MessageBatch, unbatched } = this.#o.roomHost.product;
+    const deliver = (raw: unknown): void => {
+      this.#scheduler.after(PIPE_MS, this.rooms, () => {
+        for (const message of unbatched(raw)) this.#hear(message, tell);
+      });
     };
     const child = new Child(deliver, () => {
       if (this.rooms.life === life) this.crashRooms();
     });
     this.#child = child;
-    const tell = (message: unknown): void => {
-      this.#scheduler.after(PIPE_MS, this.agent, () => child.emit("message", message));
-    };
+    const outbox = new MessageBatch((messages) => {
+      this.#scheduler.after(PIPE_MS, this.agent, () => child.emit("message", batched(messages)));
+    });
+    const tell: Tell = (message, withinMs) => outbox.send(message, withinMs);
     const slowMs = this.#o.buggify("room host: slow to load", 0.5) ? SLOW_LOAD_MS : 0;
     this.#scheduler.after(LOAD_MS + slowMs, this.rooms, () => void this.#load(env, tell));
     return child;
   }
 
   /** What the room host's own entry point does, on the simulated pipe and network. */
-  async #load(env: Record<string, string>, tell: (message: unknown) => void): Promise<void> {
+  async #load(env: Record<string, string>, tell: Tell): Promise<void> {
     const { roomHost, run, network, record } = this.#o;
     const { rooms: process, hostId } = this;
     const { life } = process;
@@ -219,12 +225,13 @@ export class HostNode {
             epoch,
             restored: this.#restoring.has(`${roomId} ${epoch}`),
           });
-        tell({ type: "room", roomId, epoch, change: plain(change) });
+        tell({ type: "room", roomId, epoch, change: plain(change) }, product.mayWaitMs(change));
       },
       compareIntervalMs: 0,
       checkpoints: {
         intervalMs: checkpointIntervalMs,
-        save: (roomId, epoch, saved) => tell({ type: "checkpoint", roomId, epoch, ...saved }),
+        save: (roomId, epoch, saved, withinMs) =>
+          tell({ type: "checkpoint", roomId, epoch, ...saved }, withinMs),
       },
       maxFramesPerSecond: 0,
       maxBytesPerSecond: 0,
@@ -244,7 +251,7 @@ export class HostNode {
       }),
     );
     this.#every(ALIVE_INTERVAL_MS, () => host.keepAlive());
-    this.#every(USAGE_INTERVAL_MS, () => tell({ type: "usage", cpuMicros: 0, rssBytes: 0 }));
+    this.#every(USAGE_INTERVAL_MS, () => tell({ type: "usage", cpuMicros: 0, rssBytes: 0 }, product.NEWS_MS));
     for (const message of this.#early.splice(0)) this.#hear(message, tell);
     tell({ type: "ready", address, transport: "ws", roomTypes: types.names });
   }
@@ -260,7 +267,7 @@ export class HostNode {
     });
   }
 
-  #hear(raw: unknown, tell: (message: unknown) => void): void {
+  #hear(raw: unknown, tell: Tell): void {
     const host = this.roomHost;
     if (host === undefined) {
       this.#early.push(raw);

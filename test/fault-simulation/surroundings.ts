@@ -62,7 +62,7 @@ export function surroundings(now: () => Run, ends: Record<string, unknown>): Sur
       ...ends,
       ws: simulatedWs(now),
       crypto: { ...crypto, randomBytes, randomFillSync: fill, randomUUID },
-      os: { ...os, cpus: () => [{}] },
+      os: { ...os, cpus: () => [{}], availableParallelism: () => 1 },
       "timers/promises": { setImmediate: () => delay(0), setTimeout: delay },
       perf_hooks: {
         performance,

@@ -10,7 +10,6 @@ import {
   CentroidError,
   measureOrderSchema,
   publishedSchema,
-  type RoomEvent,
   type RoomQuestion,
   roomAnswerSchema,
 } from "@centroid/protocol";
@@ -28,6 +27,7 @@ import type { RoomDefinition } from "./colyseus/seats.js";
 import { DEFAULT_COMPARE_INTERVAL_MS } from "./compare/interval.js";
 import { Lease } from "./lease.js";
 import { monotonicMs } from "./monotonic.js";
+import { mayWaitMs, NEWS_MS } from "./news.js";
 import { withoutProcessManager } from "./no-process-manager.js";
 import type { RoomHost } from "./room-host.js";
 
@@ -80,10 +80,6 @@ type ToAgent =
   | { type: "usage"; cpuMicros: number; rssBytes: number }
   | Extract<AgentToBroker, { type: "reply" | "room" | "published" }>
   | { type: "failed"; message: string };
-
-/** News that nobody waits for goes along with other messages, or so late. */
-const NEWS_MS = 50;
-const NEWS: ReadonlySet<RoomEvent["event"]> = new Set(["joined", "left", "measured", "work", "diverged"]);
 
 function newOutbox(): MessageBatch<ToAgent> {
   return new MessageBatch((messages) => {
@@ -156,8 +152,7 @@ async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
     address,
     types,
     newTicket: () => randomBytes(24).toString("base64url"),
-    emit: (roomId, epoch, change) =>
-      send({ type: "room", roomId, epoch, change }, NEWS.has(change.event) ? NEWS_MS : 0),
+    emit: (roomId, epoch, change) => send({ type: "room", roomId, epoch, change }, mayWaitMs(change)),
     ...(config.checkpointIntervalMs > 0 && {
       checkpoints: {
         intervalMs: config.checkpointIntervalMs,
