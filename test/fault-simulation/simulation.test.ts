@@ -64,10 +64,13 @@ const move = (afterMs: number, toHostId: string): Action => ({
 });
 /** Wherever the room is at first, some of these take it elsewhere. */
 const around = HOSTS.map((hostId, index) => move(200 + index * 2_500, hostId));
-/** Only now and then does the new host's first word overtake the old one's last. */
-const toAndFro = [0, 1, 2, 3].flatMap((round) =>
-  HOSTS.map((hostId, index) => move(200 + (round * HOSTS.length + index) * 1_500, hostId)),
-);
+/** What the old host says last comes after the new one's first words: its way to the players is cut just then. */
+const oldHostIsLate = ["h1", "h2", "h0", "h1"].flatMap((toHostId, round): Action[] => {
+  const beforeMs = round * 2_500 + 200;
+  const from = HOSTS[round % HOSTS.length] as string;
+  const cuts = PLAYERS.map((to): Action => ({ atMs: at(beforeMs + 300), type: "cut", from, to, forMs: 700 }));
+  return [move(beforeMs, toHostId), ...cuts];
+});
 const crashBroker = (afterMs: number): Action => ({ atMs: at(afterMs), type: "crash broker", forMs: 1_500 });
 const eachHost = (action: (hostId: string) => Action): Action[] => HOSTS.map(action);
 /** The host that new rooms come to, all of it. */
@@ -165,7 +168,7 @@ const mistakes: Mistake[] = [
     promise: "heard out of order",
     mistake: "what the new host says before the switch is thrown away",
     mutation: { from: /for \(const data of held\)\s+this\.#take\(socket, data\);/, to: "" },
-    actions: toAndFro,
+    actions: oldHostIsLate,
   },
   {
     promise: "ended",

@@ -4,6 +4,7 @@
  */
 import {
   CentroidError,
+  CLOSE_REFUSED,
   CLOSE_ROOM_MOVED,
   type ClientControl,
   decodeClientControl,
@@ -37,6 +38,8 @@ interface Arrival {
   socket: ServerSocket;
   /** Frames it has, if its old connection broke before the end. */
   replayFrom: number | undefined;
+  /** It was never told of the move: what its old connection lost may be more than the source has kept. */
+  returns?: true;
 }
 
 /** A player who comes back without the ticket of a move, which it was never told. */
@@ -119,7 +122,7 @@ export class ArrivingPlayers {
       if (!link.letGo(sent)) return false;
       this.#counters.set(sessionId, { sent, received: link.received });
     } else if (this.#asked.has(sessionId)) return false;
-    this.#connect(client, { socket, replayFrom: received < sent ? received : undefined });
+    this.#connect(client, { socket, replayFrom: received < sent ? received : undefined, returns: true });
     return true;
   }
 
@@ -147,11 +150,26 @@ export class ArrivingPlayers {
 
   /** The source has gone with what it had kept: whoever waits for that goes on without, and counts it as lost. */
   nothingMore(): void {
-    for (const sessionId of [...this.#unanswered]) this.replayed(sessionId, undefined);
+    for (const sessionId of [...this.#unanswered]) this.#goOn(sessionId, undefined);
   }
 
-  /** What the source had kept for a player whose old connection broke; the rest follows behind it. */
+  /**
+   * What the source had kept for a player whose old connection broke; the rest follows behind it. Without it the player
+   * would go on with a hole in its state, so it is refused as at the source: Colyseus' own reconnection brings all of it.
+   */
   replayed(sessionId: string, frames: readonly Uint8Array[] | undefined): void {
+    const arrival = this.#arrivals.get(sessionId);
+    if (frames !== undefined || arrival?.returns !== true) {
+      this.#goOn(sessionId, frames);
+      return;
+    }
+    this.#unanswered.delete(sessionId);
+    this.#arrivals.delete(sessionId);
+    this.#running?.clients.get(sessionId)?.link.abandon();
+    arrival.socket.close(CLOSE_REFUSED, "what the old connection lost was not kept");
+  }
+
+  #goOn(sessionId: string, frames: readonly Uint8Array[] | undefined): void {
     if (!this.#unanswered.delete(sessionId)) return;
     const arrival = this.#arrivals.get(sessionId);
     const client = this.#running?.clients.get(sessionId);
@@ -192,7 +210,7 @@ export class ArrivingPlayers {
   #ask(sessionId: string, received: number): void {
     this.#asked.add(sessionId);
     this.#unanswered.add(sessionId);
-    if (!this.#options.askSource(sessionId, received)) this.replayed(sessionId, undefined);
+    if (!this.#options.askSource(sessionId, received)) this.#goOn(sessionId, undefined);
   }
 
   #attach(client: MovableClient, socket: ServerSocket, sent: number, before: readonly Uint8Array[]): void {
