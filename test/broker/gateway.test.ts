@@ -84,7 +84,7 @@ describe("a room's socket", () => {
     const { frames } = await dial(`${socketUrl(world)}${slash}${pathOf(seat)}`, { say: "hello" });
     expect(frames.map(String)).toEqual(["hello"]);
     // The gateway plays the SDK's part, except that nobody compares states.
-    expect(upstream.asked.map(({ url }) => url)).toEqual([`${pathOf(seat)}&centroid=1`]);
+    expect(upstream.asked.map(({ url }) => url)).toEqual([`${pathOf(seat)}&centroid=1&measure=1`]);
   });
 
   it("brings headers and cookies, and the address of who asks in place of what it says of itself", async () => {
