@@ -61,6 +61,8 @@ function linkTo(port: number): BrokerLink {
     handle: () => Promise.reject(new Error("nothing is asked here")),
     onCheckpointed: () => undefined,
     onPublished: () => undefined,
+    onMeasure: () => undefined,
+    onEvacuating: () => undefined,
     notice: () => undefined,
     onState: () => undefined,
   });
