@@ -234,8 +234,8 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
 
   it("keeps the latest checkpoint of a room, of its latest owner, as long as the room", () =>
     withStore(async (store) => {
-      const save = (epoch: number, seq: number, text: string) =>
-        store.putCheckpoint({ roomId: "r", epoch, seq, takenAtMs: seq, data: Buffer.from(text) });
+      const save = (epoch: number, seq: number, text: string, calledOff?: number) =>
+        store.putCheckpoint({ roomId: "r", epoch, seq, takenAtMs: seq, data: Buffer.from(text) }, calledOff);
       const kept = async () => {
         const found = await store.checkpoint("r");
         return found && [found.epoch, found.seq, found.takenAtMs, Buffer.from(found.data).toString()];
@@ -248,6 +248,13 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
       await save(2, 1, "moved");
       await save(1, 9, "over");
       expect(await kept()).toEqual([2, 1, 1, "moved"]);
+      // What a destination saved before its move was called off gives way to the source that goes on.
+      await save(1, 10, "called off later", 1);
+      expect(await kept()).toEqual([2, 1, 1, "moved"]);
+      await save(1, 11, "went on", 2);
+      expect(await kept()).toEqual([1, 11, 11, "went on"]);
+      await save(1, 10, "late", 2);
+      expect(await kept()).toEqual([1, 11, 11, "went on"]);
       await store.putCheckpoint({
         roomId: "r",
         epoch: 3,

@@ -76,7 +76,7 @@ export class Disk {
       },
       extendPlayerId: (playerId, untilMs) => keep((store) => store.extendPlayerId(playerId, untilMs)),
       removeRoom: (roomId) => keep((store) => store.removeRoom(roomId)),
-      putCheckpoint: (checkpoint) => keep((store) => store.putCheckpoint(checkpoint)),
+      putCheckpoint: (...saved) => keep((store) => store.putCheckpoint(...saved)),
       journal: (entry) => keep((store) => store.journal(entry)),
       closeMigration: (receipt) => keep((store) => store.closeMigration(receipt)),
       appendAudit: (entry) => keep((store) => store.appendAudit(entry)),

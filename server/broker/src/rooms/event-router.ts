@@ -37,13 +37,9 @@ export class RoomEventRouter {
       return isOwner && !this.#options.rescues.hasBegunToRead(roomId);
     };
     if (!counts()) return false;
-    await this.#options.store.putCheckpoint({
-      roomId,
-      epoch,
-      seq,
-      takenAtMs,
-      data: Buffer.from(data, "base64"),
-    });
+    const saved = { roomId, epoch, seq, takenAtMs, data: Buffer.from(data, "base64") };
+    // Where a move was called off, its destination may have run and saved for a moment (OWN-5).
+    await this.#options.store.putCheckpoint(saved, this.#options.rooms.get(roomId)?.fencedEpoch);
     // A rescue may have read the one before while this one was written.
     return counts();
   }

@@ -149,8 +149,8 @@ export class GuardedStore implements Store {
     return least + 1;
   }
 
-  putCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
-    return this.#mustWrite(() => this.#options.inner.putCheckpoint(checkpoint));
+  putCheckpoint(checkpoint: StoredCheckpoint, calledOff?: number): Promise<void> {
+    return this.#mustWrite(() => this.#options.inner.putCheckpoint(checkpoint, calledOff));
   }
 
   checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {

@@ -116,9 +116,10 @@ export class LmdbDatabase {
     this.#checkpoints.removeSync(roomId);
   }
 
-  putCheckpoint(checkpoint: StoredCheckpoint): void {
+  putCheckpoint(checkpoint: StoredCheckpoint, calledOff: number): void {
     const { roomId } = checkpoint;
-    if (isNewer(checkpoint, this.#checkpoints.get(roomId))) this.#checkpoints.putSync(roomId, checkpoint);
+    if (isNewer(checkpoint, this.#checkpoints.get(roomId), calledOff))
+      this.#checkpoints.putSync(roomId, checkpoint);
   }
 
   checkpoint(roomId: string): StoredCheckpoint | undefined {

@@ -69,8 +69,8 @@ export class LmdbStore implements Store {
     return this.#call("removeRoom", roomId);
   }
 
-  putCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
-    return this.#call("putCheckpoint", checkpoint);
+  putCheckpoint(checkpoint: StoredCheckpoint, calledOff = 0): Promise<void> {
+    return this.#call("putCheckpoint", checkpoint, calledOff);
   }
 
   checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {

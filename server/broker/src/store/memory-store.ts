@@ -69,8 +69,8 @@ export class MemoryStore implements Store {
     this.#checkpoints.delete(roomId);
   }
 
-  async putCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
-    if (isNewer(checkpoint, this.#checkpoints.get(checkpoint.roomId)))
+  async putCheckpoint(checkpoint: StoredCheckpoint, calledOff?: number): Promise<void> {
+    if (isNewer(checkpoint, this.#checkpoints.get(checkpoint.roomId), calledOff))
       this.#checkpoints.set(checkpoint.roomId, checkpoint);
   }
 

@@ -64,12 +64,15 @@ redis.call('ZADD', KEYS[4], ARGV[5], ARGV[3])
 return 1
 `;
 
-/** KEYS: the room's checkpoint (hash). ARGV: epoch, seq, takenAtMs, data. The room's epoch is its fence. */
+/**
+ * KEYS: the room's checkpoint (hash). ARGV: epoch, seq, takenAtMs, data, up to which epoch later ones were called off. The
+ * room's epoch is its fence.
+ */
 export const PUT_CHECKPOINT = `
 local epoch, seq = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'seq'))
 if epoch then
   local newEpoch, newSeq = tonumber(ARGV[1]), tonumber(ARGV[2])
-  if newEpoch < tonumber(epoch) then return 0 end
+  if newEpoch < tonumber(epoch) and tonumber(epoch) > tonumber(ARGV[5]) then return 0 end
   if newEpoch == tonumber(epoch) and newSeq <= tonumber(seq) then return 0 end
 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', ARGV[2], 'takenAtMs', ARGV[3], 'data', ARGV[4])

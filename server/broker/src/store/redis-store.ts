@@ -132,7 +132,10 @@ export class RedisStore implements Store {
     return rooms.map((text) => roomRecordSchema.parse(JSON.parse(text)));
   }
 
-  async putCheckpoint({ roomId, epoch, seq, takenAtMs, data }: StoredCheckpoint): Promise<void> {
+  async putCheckpoint(
+    { roomId, epoch, seq, takenAtMs, data }: StoredCheckpoint,
+    calledOff = 0,
+  ): Promise<void> {
     await this.#redis.script({
       script: PUT_CHECKPOINT,
       keys: [this.#checkpointKey(roomId)],
@@ -141,6 +144,7 @@ export class RedisStore implements Store {
         String(seq),
         String(takenAtMs),
         Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
+        String(calledOff),
       ],
     });
   }

@@ -57,13 +57,18 @@ export interface StoredCheckpoint {
   data: Uint8Array;
 }
 
-/** True if `next` is to replace `known`: of a later owner, or a later one of the same. */
+/**
+ * True if `next` is to replace `known`: of a later owner, or a later one of the same.
+ * @param calledOff as for {@link Store.putCheckpoint}
+ */
 export function isNewer(
   next: Pick<StoredCheckpoint, "epoch" | "seq">,
   known: Pick<StoredCheckpoint, "epoch" | "seq"> | undefined,
+  calledOff = 0,
 ): boolean {
   if (known === undefined || next.epoch > known.epoch) return true;
-  return next.epoch === known.epoch && next.seq > known.seq;
+  if (next.epoch < known.epoch) return known.epoch <= calledOff;
+  return next.seq > known.seq;
 }
 
 /** What a broker needs of its storage. */
@@ -83,8 +88,11 @@ export interface Store extends AsyncDisposable {
   nextEpoch(roomId: string, above: number): Promise<number>;
   /** With its checkpoint and the epochs given out. */
   removeRoom(roomId: string): Promise<void>;
-  /** Resolves when it is durable. An older one than the store has is dropped without a word. */
-  putCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
+  /**
+   * Resolves when it is durable. An older one than the store has is dropped without a word.
+   * @param calledOff of the epochs above this checkpoint's, those up to here were called off: what they saved is replaced
+   */
+  putCheckpoint(checkpoint: StoredCheckpoint, calledOff?: number): Promise<void>;
   checkpoint(roomId: string): Promise<StoredCheckpoint | undefined>;
   rooms(): Promise<RoomRecord[]>;
   /**
