@@ -245,8 +245,10 @@ export class Standbys {
     const owner = this.#owner(room);
     try {
       const { saved } = await owner.request({ method: "setAckPolicy", roomId, standbyId, where: "both" });
-      if (saved !== undefined)
-        await store.putCheckpoint({ roomId, ...saved, data: Buffer.from(saved.data, "base64") });
+      if (saved !== undefined) {
+        const data = Buffer.from(saved.data, "base64");
+        await store.putCheckpoint({ roomId, ...saved, data }, room.fencedEpoch);
+      }
     } catch (cause) {
       // Of an earlier standby, or of a room that cannot be saved just now: there is nothing more to have.
       const { code } = CentroidError.from(cause);
