@@ -188,7 +188,7 @@ describe("a search that remembers", () => {
         const memo = new SearchMemo();
         const present = [...playerIds];
         let names: string[] = [];
-        for (let step = 0; step < 30; step++) {
+        for (let step = 0; step < 40; step++) {
           const event = random();
           const p = present[Math.floor(random() * present.length)] ?? "";
           const h = Math.floor(random() * hosts);
@@ -203,8 +203,12 @@ describe("a search that remembers", () => {
           } else if (event < 0.8) Object.assign(live[h] ?? {}, { load: random() });
           else if (event < 0.85) Object.assign(live[h] ?? {}, { state: "active", rooms: 0 });
           else if (event < 0.9 && present.length > 1) present.splice(present.indexOf(p), 1);
-          else if (event < 0.95) table.delete(`h${h}`);
-          else table.set(live[h] as HostView);
+          else if (event < 0.93) table.delete(`h${h}`);
+          else if (event < 0.96) map.refine(1);
+          else if (event < 0.97) {
+            map.removePlayer(p);
+            map.upsertPlayer({ playerId: p });
+          } else table.set(live[h] as HostView);
           const room: RoomView = { roomId: "r", hostId: undefined, playerIds: present, carrier: "process" };
           const { best } = table.search(room, parameters, 4, names, memo);
           const fresh = new HostTable(map, [...table]).search(room, parameters, 4, []);

@@ -1,26 +1,30 @@
 /**
- * Rules hosts out by sums of rows alone: what is left may be among the best, and only that is scored. Rows of a few
- * players are added at a time, the rest of them granted their nearest host, so that far hosts are dropped early.
+ * Rules hosts out without scoring them: no host of a neighbourhood is better than its bound, and a host is dropped as
+ * soon as the players looked at so far, with the bound for the rest, make it too dear. What is left may be among the
+ * best.
  */
-import { leastShares, worstShare } from "./objective.js";
-import type { ScoreRow } from "./score-rows.js";
-import { type SearchMemo, withMargin } from "./search-memo.js";
-import type { PlacementParameters } from "./types.js";
+import type { LatencyMap } from "../latency/latency-map.js";
+import { measuredAt, measuredIn, type PlayerModel } from "../latency/player-model.js";
+import type { HostNode, HostTree } from "./host-tree.js";
+import { leastScoreMs, measuredScoreMs, playerScoreMs, type ScoreWeights } from "./player-score.js";
 
-/** Players after whom far hosts are dropped. */
-const BLOCK = 4;
 /** Below this many ms, rounding of the bound could matter. */
-const BOUND_SLACK_MS = 1e-6;
+export const BOUND_SLACK_MS = 1e-6;
 
-export interface Search {
-  parameters: PlacementParameters;
-  /** r of each player at every host. */
-  rows: readonly ScoreRow[];
-  weights: Float64Array | undefined;
-  /** Slots of the hosts, and of the set of them. */
-  slots: readonly number[];
+/** What a search is for. */
+export interface Search extends ScoreWeights {
+  playerIds: readonly string[];
+  objective: string;
+  /** Of the set of hosts. */
   version: number;
+  weights: Float64Array | undefined;
+  /** Of J: of the players' mean and of the largest round trip, at least. */
+  meanShare: number;
+  maxShare: number;
 }
+
+/** Of the players of a search, in their order. */
+type Models = readonly (PlayerModel | undefined)[];
 
 /** A host is out if its J is above `limitMs` and its largest round trip above `capMs`. */
 export interface Bounds {
@@ -30,117 +34,145 @@ export interface Bounds {
 
 /** Scratch of one search after the other. */
 export class Contenders {
-  /** Slots of those that are left, with the sums and maxima of their round trips. */
-  #open = new Int32Array(0);
-  #sums = new Float64Array(0);
-  #maxima = new Float64Array(0);
-  /** Shares of J, divided by the players' weights. */
-  #meanShare = 0;
-  #maxShare = 0;
+  readonly #tree: HostTree;
+  readonly #map: LatencyMap;
+  #search: Search | undefined;
+  #models: Models = [];
+  /** Least measured score by node and player. */
+  #measured = new Float64Array(0);
+  /** Bounds by depth and player; the first row is of no neighbourhood at all. */
+  #least: Float64Array[] = [];
+  #found: number[] = [];
+  #bounds: Bounds = { limitMs: 0, capMs: 0 };
+  #perWeight = 0;
+
+  constructor(map: LatencyMap, tree: HostTree) {
+    this.#map = map;
+    this.#tree = tree;
+  }
+
+  /** Slots of hosts within the bounds; some may be beyond them. */
+  find(search: Search, models: Models, bounds: Bounds): readonly number[] {
+    this.#begin(search, models);
+    this.#bounds = bounds;
+    this.#found = [];
+    if (this.#tree.root !== undefined) this.#visit(this.#tree.root, 1, 0, 0);
+    return this.#found;
+  }
 
   /**
-   * Hosts within the bounds.
-   * @param memo of the same room; used where players count alike
-   * @returns how many are left
+   * Slots of hosts within the bounds, which may become tighter on the way, those of the likeliest neighbourhoods first;
+   * some may be beyond them.
    */
-  find(search: Search, bounds: Bounds, memo: SearchMemo | undefined): number {
-    this.#begin(search);
-    const { parameters: p, rows, weights, version } = search;
-    const need = { limitMs: bounds.limitMs + BOUND_SLACK_MS, capMs: bounds.capMs };
-    if (memo === undefined || weights !== undefined || need.limitMs === Number.POSITIVE_INFINITY)
-      return this.#narrow(search, need);
-    const left = memo.recall(this.#open, rows, need, worstShare(p), version, p.objective);
-    if (left >= 0) return this.#add(left, rows);
-    const wider = {
-      limitMs: withMargin(need.limitMs),
-      capMs: Number.isFinite(need.capMs) ? withMargin(need.capMs) : need.capMs,
-    };
-    const narrowed = this.#narrow(search, wider);
-    memo.keep(this.#open, narrowed, rows, wider, version, p.objective);
-    return narrowed;
+  *promising(search: Search, models: Models, need: () => Bounds): IterableIterator<number> {
+    this.#begin(search, models);
+    const count = models.length;
+    const leaves = [...this.#tree.leaves()].map((node) => {
+      const least = new Float64Array(count);
+      let sum = 0;
+      let max = 0;
+      for (let i = 0; i < count; i++) {
+        least[i] = this.#leastMs(node, i, search);
+        sum += (search.weights?.[i] ?? 1) * (least[i] ?? 0);
+        max = Math.max(max, least[i] ?? 0);
+      }
+      return { slots: node.slots ?? [], least, sum, max, boundMs: this.#boundMs(sum, max, search) };
+    });
+    leaves.sort((a, b) => a.boundMs - b.boundMs);
+    for (const { slots, least, sum, max } of leaves) {
+      this.#bounds = need();
+      if (this.#isOut(sum, max, search)) continue;
+      for (const slot of slots) {
+        this.#bounds = need();
+        if (this.#isWithin(slot, least, sum, search)) yield slot;
+      }
+    }
   }
 
-  slot(k: number): number {
-    return this.#open[k] ?? 0;
-  }
-
-  maxMs(k: number): number {
-    return this.#maxima[k] ?? 0;
-  }
-
-  /** No J of the k-th that is left is below this. */
-  leastMs(k: number): number {
-    return this.#meanShare * (this.#sums[k] ?? 0) + this.#maxShare * this.maxMs(k) - BOUND_SLACK_MS;
-  }
-
-  #begin({ parameters, rows, weights, slots }: Search): void {
-    const least = leastShares(parameters, weights !== undefined);
+  #begin(search: Search, models: Models): void {
+    this.#search = search;
+    this.#models = models;
+    const { weights } = search;
+    const count = models.length;
     let weight = 0;
-    for (let i = 0; i < rows.length; i++) weight += weights?.[i] ?? 1;
-    this.#meanShare = least.mean / Math.max(weight, Number.MIN_VALUE);
-    this.#maxShare = least.max;
-    if (this.#open.length >= slots.length) return;
-    this.#open = new Int32Array(2 * slots.length);
-    this.#sums = new Float64Array(2 * slots.length);
-    this.#maxima = new Float64Array(2 * slots.length);
-  }
-
-  /** What is remembered counts each player alike. */
-  #add(left: number, rows: readonly ScoreRow[]): number {
-    const open = this.#open;
-    const sums = this.#sums.fill(0, 0, left);
-    const maxima = this.#maxima.fill(0, 0, left);
-    for (const { values } of rows) {
-      for (let k = 0; k < left; k++) {
-        const r = values[open[k] ?? 0] ?? 0;
-        sums[k] = (sums[k] ?? 0) + r;
-        if (r > (maxima[k] ?? 0)) maxima[k] = r;
-      }
-    }
-    return left;
-  }
-
-  #narrow({ rows, weights, slots }: Search, { limitMs, capMs }: Bounds): number {
-    const open = this.#open;
-    const sums = this.#sums;
-    const maxima = this.#maxima;
-    let left = slots.length;
-    for (let i = 0; i < left; i++) {
-      open[i] = slots[i] ?? 0;
-      sums[i] = 0;
-      maxima[i] = 0;
-    }
-    let restMs = 0;
-    for (let i = 0; i < rows.length; i++) restMs += (weights?.[i] ?? 1) * (rows[i]?.leastMs ?? 0);
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i];
-      if (row === undefined) continue;
-      const { values } = row;
-      const w = weights?.[i] ?? 1;
-      restMs -= w * row.leastMs;
-      if ((i + 1) % BLOCK !== 0 && i + 1 < rows.length) {
-        for (let k = 0; k < left; k++) {
-          const r = values[open[k] ?? 0] ?? 0;
-          sums[k] = (sums[k] ?? 0) + w * r;
-          if (r > (maxima[k] ?? 0)) maxima[k] = r;
+    for (let i = 0; i < count; i++) weight += weights?.[i] ?? 1;
+    this.#perWeight = 1 / Math.max(weight, Number.MIN_VALUE);
+    const size = this.#tree.size * count;
+    if (this.#measured.length < size) this.#measured = new Float64Array(2 * size);
+    const measured = this.#measured.fill(Number.POSITIVE_INFINITY, 0, size);
+    for (let i = 0; i < count; i++) {
+      const model = models[i];
+      if (model === undefined) continue;
+      for (const { at, slot } of measuredIn(model)) {
+        const scoreMs = measuredScoreMs(model, at, search);
+        for (let node = this.#tree.leafOf(slot); node !== undefined; node = node.parent) {
+          const k = node.index * count + i;
+          if (scoreMs < (measured[k] ?? 0)) measured[k] = scoreMs;
         }
-        continue;
       }
-      let kept = 0;
-      for (let k = 0; k < left; k++) {
-        const slot = open[k] ?? 0;
-        const r = values[slot] ?? 0;
-        const sum = (sums[k] ?? 0) + w * r;
-        const max = Math.max(maxima[k] ?? 0, r);
-        const leastMs = this.#meanShare * (sum + restMs) + this.#maxShare * max - BOUND_SLACK_MS;
-        if (leastMs > limitMs && max > capMs) continue;
-        open[kept] = slot;
-        sums[kept] = sum;
-        maxima[kept] = max;
-        kept++;
-      }
-      left = kept;
     }
-    return left;
+    if ((this.#least[0]?.length ?? -1) !== count) this.#least = [new Float64Array(count)];
+  }
+
+  #boundMs(sum: number, max: number, { meanShare, maxShare }: Search): number {
+    return meanShare * sum * this.#perWeight + maxShare * max - BOUND_SLACK_MS;
+  }
+
+  #leastMs(node: HostNode, i: number, search: Search): number {
+    const models = this.#models;
+    const estimated = leastScoreMs(this.#map, models[i], node, search);
+    return Math.min(estimated, this.#measured[node.index * models.length + i] ?? 0);
+  }
+
+  #isOut(sum: number, max: number, search: Search): boolean {
+    return this.#boundMs(sum, max, search) > this.#bounds.limitMs && max > this.#bounds.capMs;
+  }
+
+  /** @param sum and max of the bounds of the neighbourhood around this one */
+  #visit(node: HostNode, depth: number, sum: number, max: number): void {
+    const search = this.#search;
+    const around = this.#least[depth - 1];
+    if (search === undefined || around === undefined) return;
+    const count = this.#models.length;
+    let least = this.#least[depth];
+    if (least === undefined) {
+      least = new Float64Array(count);
+      this.#least[depth] = least;
+    }
+    let innerSum = sum;
+    let innerMax = max;
+    for (let i = 0; i < count; i++) {
+      const before = around[i] ?? 0;
+      const now = Math.max(before, this.#leastMs(node, i, search));
+      least[i] = now;
+      innerSum += (search.weights?.[i] ?? 1) * (now - before);
+      if (now > innerMax) innerMax = now;
+      if (this.#isOut(innerSum, innerMax, search)) return;
+    }
+    for (const child of node.children) this.#visit(child, depth + 1, innerSum, innerMax);
+    for (const slot of node.slots ?? [])
+      if (this.#isWithin(slot, least, innerSum, search)) this.#found.push(slot);
+  }
+
+  #isWithin(slot: number, least: Float64Array, leastSum: number, search: Search): boolean {
+    const { weights } = search;
+    const map = this.#map;
+    const models = this.#models;
+    let sum = leastSum;
+    let max = 0;
+    for (let i = 0; i < models.length; i++) {
+      const model = models[i];
+      const scoreMs = playerScoreMs(
+        map,
+        model,
+        slot,
+        model === undefined ? -1 : measuredAt(model, slot),
+        search,
+      );
+      sum += (weights?.[i] ?? 1) * (scoreMs - (least[i] ?? 0));
+      if (scoreMs > max) max = scoreMs;
+      if (this.#isOut(sum, max, search)) return false;
+    }
+    return true;
   }
 }

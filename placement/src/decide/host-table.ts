@@ -1,18 +1,22 @@
 /**
  * The hosts rooms may run on, and the search for the best of them.
  *
- * A search adds up rows of round trips that are kept from one to the next, drops hosts as soon as they cannot be
- * among the best, and makes a record only of those that are. What it finds is what scoring all would find.
+ * A search scores the hosts that are open for the room, and looks at others only when they could be among the best
+ * again. What it finds is what scoring all would find.
  */
 import type { LatencyMap } from "../latency/latency-map.js";
-import { isUsable, measuredAt, measuredErrorMs, type PlayerModel } from "../latency/player-model.js";
-import { Contenders } from "./contenders.js";
-import { hostCostMs, score, scoreErrorMs } from "./objective.js";
+import { isUsable } from "../latency/player-model.js";
+import { type Bounds, Contenders, type Search } from "./contenders.js";
+import { HostTree } from "./host-tree.js";
+import { hostCostMs, leastShares, score, scoreErrorMs } from "./objective.js";
+import { type OpenHosts, UNMEASURED } from "./open-hosts.js";
 import { byRank, capStage, excluded, keep, stricterCapMs } from "./rank.js";
-import { type ScoreRow, ScoreRows } from "./score-rows.js";
-import type { SearchMemo } from "./search-memo.js";
+import { SearchMemo, withMargin } from "./search-memo.js";
 import type { DecisionCandidate, HostView, PlacementParameters, RoomView } from "./types.js";
 import { workTimeAt } from "./work.js";
+
+/** In a fleet no larger than this all hosts are open at all times. */
+const FEW_HOSTS = 32;
 
 export interface Found {
   /** At most as many as asked for, best first. */
@@ -23,7 +27,6 @@ export interface Found {
 
 export class HostTable {
   readonly map: LatencyMap;
-  readonly #scoreRows: ScoreRows;
   readonly #views: (HostView | undefined)[] = [];
   #slots: number[] = [];
   /** Of the set of slots. */
@@ -31,16 +34,18 @@ export class HostTable {
   /** Scratch of one search. */
   #room: RoomView | undefined;
   #parameters: PlacementParameters | undefined;
-  #models: (PlayerModel | undefined)[] = [];
+  #memo = new SearchMemo();
+  #open: OpenHosts | undefined;
   #rtts = new Float64Array(0);
   #errors = new Float64Array(0);
   #weights: Float64Array | undefined;
-  #rows: ScoreRow[] = [];
-  readonly #contenders = new Contenders();
+  readonly #tree: HostTree;
+  readonly #contenders: Contenders;
 
   constructor(map: LatencyMap, hosts: Iterable<HostView> = []) {
     this.map = map;
-    this.#scoreRows = new ScoreRows(map);
+    this.#tree = new HostTree(map);
+    this.#contenders = new Contenders(map, this.#tree);
     for (const host of hosts) this.set(host);
   }
 
@@ -84,7 +89,7 @@ export class HostTable {
 
   /** Every host, scored by the plain formula; O(hosts x players x measured hosts). */
   all(room: RoomView, parameters: PlacementParameters): DecisionCandidate[] {
-    this.#begin(room, parameters);
+    this.#begin(room, parameters, new SearchMemo());
     const candidates: DecisionCandidate[] = [];
     for (const slot of this.#slots) {
       const candidate = this.#candidate(slot);
@@ -105,7 +110,7 @@ export class HostTable {
     names: Iterable<string>,
     memo?: SearchMemo,
   ): Found {
-    this.#begin(room, parameters);
+    const all = this.#begin(room, parameters, memo ?? new SearchMemo());
     const best: DecisionCandidate[] = [];
     const named: DecisionCandidate[] = [];
     const seen: number[] = [];
@@ -118,64 +123,80 @@ export class HostTable {
       named.push(candidate);
       if (candidate.rejected === undefined) keep(best, candidate, count);
     }
-    const full = (): DecisionCandidate | undefined => (best.length < count ? undefined : best.at(-1));
-    const search = {
-      parameters: this.#parameters ?? parameters,
-      rows: this.#rows,
-      weights: this.#weights,
-      slots: this.#slots,
-      version: this.#version,
-    };
-    const limitMs = full()?.scoreMs ?? Number.POSITIVE_INFINITY;
-    const contenders = this.#contenders;
-    const left = contenders.find(search, { limitMs, capMs: stricterCapMs(full(), parameters) }, memo);
-    // Without anything to compare with, the likely best first; else few are left and order saves nothing.
-    const order =
-      full() === undefined
-        ? Array.from({ length: left }, (_, k) => k).sort(
-            (a, b) => contenders.leastMs(a) - contenders.leastMs(b),
-          )
-        : undefined;
-    for (let i = 0; i < left; i++) {
-      const k = order?.[i] ?? i;
-      const slot = contenders.slot(k);
-      const last = full();
-      if (
-        last !== undefined &&
-        contenders.leastMs(k) > last.scoreMs &&
-        contenders.maxMs(k) > stricterCapMs(last, parameters)
-      )
-        continue;
-      if (seen.includes(slot)) continue;
+    const offer = (slot: number): void => {
       const view = this.#views[slot];
-      if (view === undefined || excluded(room, view) !== undefined) continue;
+      if (view === undefined || seen.includes(slot) || excluded(room, view) !== undefined) return;
+      seen.push(slot);
       const candidate = this.#candidate(slot);
       if (candidate !== undefined) keep(best, candidate, count);
+    };
+    const need = (): Bounds => {
+      const last = best.length < count ? undefined : best.at(-1);
+      return { limitMs: last?.scoreMs ?? Number.POSITIVE_INFINITY, capMs: stricterCapMs(last, parameters) };
+    };
+    if (this.#slots.length <= FEW_HOSTS) for (const slot of this.#slots) this.#open?.open(slot);
+    else if (memo === undefined) {
+      this.#tree.sync(this.#slots, this.#version);
+      for (const slot of this.#contenders.promising(all, this.#memo.models, need)) offer(slot);
+      return { best, named };
+    } else this.#openOthers(all, need, offer);
+    const open = this.#open;
+    let bounds = need();
+    for (let k = 0; open !== undefined; k++) {
+      k = open.nextWithin(k, bounds.limitMs, bounds.capMs);
+      const slot = open.slots[k];
+      if (slot === undefined) break;
+      if (seen.includes(slot)) continue;
+      offer(slot);
+      bounds = need();
     }
     return { best, named };
   }
 
-  #begin(room: RoomView, parameters: PlacementParameters): void {
+  /** Opens all hosts that may be among the best, beside those that are open. */
+  #openOthers(search: Search, need: () => Bounds, offer: (slot: number) => void): void {
+    const memo = this.#memo;
+    if (memo.covers(need())) return;
+    this.#tree.sync(this.#slots, this.#version);
+    // Without anything to compare with, the likely best first.
+    if (need().limitMs === Number.POSITIVE_INFINITY)
+      for (const slot of this.#contenders.promising(search, memo.models, need)) {
+        offer(slot);
+        if (need().limitMs < Number.POSITIVE_INFINITY) break;
+      }
+    const { limitMs, capMs } = need();
+    const wider = withMargin({ limitMs, capMs });
+    memo.cover(this.#contenders.find(search, memo.models, wider), wider);
+  }
+
+  #begin(room: RoomView, parameters: PlacementParameters, memo: SearchMemo): Search {
     const { playerIds, objective } = room;
-    this.#room = room;
-    this.#parameters =
+    const p =
       objective === undefined || objective === parameters.objective
         ? parameters
         : { ...parameters, objective };
-    const count = playerIds.length;
-    if (this.#rtts.length !== count) {
-      this.#rtts = new Float64Array(count);
-      this.#errors = new Float64Array(count);
+    this.#room = room;
+    this.#parameters = p;
+    this.#memo = memo;
+    if (this.#rtts.length !== playerIds.length) {
+      this.#rtts = new Float64Array(playerIds.length);
+      this.#errors = new Float64Array(playerIds.length);
     }
-    this.#models.length = count;
-    this.#rows.length = count;
-    this.#weights = room.weights && Float64Array.from(playerIds, (id) => room.weights?.get(id) ?? 1);
-    for (let i = 0; i < count; i++) {
-      const playerId = playerIds[i] ?? "";
-      const model = this.map.model(playerId);
-      this.#models[i] = model;
-      this.#rows[i] = this.#scoreRows.row(playerId, model, parameters);
-    }
+    const weights = room.weights && Float64Array.from(playerIds, (id) => room.weights?.get(id) ?? 1);
+    this.#weights = weights;
+    const { mean: meanShare, max: maxShare } = leastShares(p, weights !== undefined);
+    const search = {
+      playerIds,
+      weights,
+      objective: p.objective,
+      tailWeight: p.tailWeight,
+      doubt: p.doubt,
+      meanShare,
+      maxShare,
+      version: this.#version,
+    };
+    this.#open = memo.sync(this.map, search);
+    return search;
   }
 
   #candidate(slot: number): DecisionCandidate | undefined {
@@ -185,16 +206,20 @@ export class HostTable {
     if (view === undefined || room === undefined || p === undefined) return undefined;
     const rtts = this.#rtts;
     const errors = this.#errors;
+    const { models } = this.#memo;
+    const open = this.#open;
+    open?.read(open.open(slot), rtts, errors);
     let measured = 0;
     let guessed = 0;
     for (let i = 0; i < rtts.length; i++) {
-      const model = this.#models[i];
-      const at = model === undefined ? -1 : measuredAt(model, slot);
-      rtts[i] = this.#rows[i]?.values[slot] ?? 0;
+      if (errors[i] !== UNMEASURED) {
+        measured++;
+        continue;
+      }
       // What is not measured does not jitter; its doubt is in the score already.
-      errors[i] = model === undefined || at < 0 ? 0 : measuredErrorMs(model, at);
-      if (at >= 0) measured++;
-      else if (model === undefined || !isUsable(model)) guessed++;
+      errors[i] = 0;
+      const model = models[i];
+      if (model === undefined || !isUsable(model)) guessed++;
     }
     const work = workTimeAt(view, room);
     const { scoreMs, meanMs, maxMs } = score(rtts, this.#weights, hostCostMs(view, p, work), p);

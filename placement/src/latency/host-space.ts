@@ -3,9 +3,9 @@
  * host's coordinate in steps, so that a wobble costs nobody a new fit.
  */
 import { chordRttMs, geodesicRttMs, onSphere, type Place } from "./geodesic.js";
-import { HostMoves } from "./kernel-rows.js";
+import { HostMoves } from "./host-moves.js";
 import { greedyMedian } from "./landmarks.js";
-import { NodeSpace } from "./node-space.js";
+import { HEIGHT, NodeSpace, STRIDE } from "./node-space.js";
 import type { HostPlace } from "./types.js";
 import { spanMs } from "./vivaldi.js";
 
@@ -24,6 +24,8 @@ export class HostSpace {
   spheres = new Float64Array(0);
   /** Of published coordinates. */
   readonly moves = new HostMoves();
+  /** No host is or was farther from the origin of coordinates, height included, ms. */
+  reachMs = 0;
   #versions = new Int32Array(0);
   readonly #places = new Map<number, Place>();
   #landmarks: string[] | undefined;
@@ -115,6 +117,10 @@ export class HostSpace {
     this.nodes.publish(slot);
     this.#versions[slot] = this.version(slot) + 1;
     this.moves.add(slot);
+    const { published } = this.nodes;
+    const at = slot * STRIDE;
+    const fromOriginMs = Math.hypot(published[at] ?? 0, published[at + 1] ?? 0, published[at + 2] ?? 0);
+    this.reachMs = Math.max(this.reachMs, fromOriginMs + (published[at + HEIGHT] ?? 0));
     this.#landmarks = undefined;
   }
 

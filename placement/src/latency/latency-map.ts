@@ -3,20 +3,18 @@
  * estimated from network coordinates, else bounded from below by geography.
  */
 import { onSphere } from "./geodesic.js";
+import type { HostMoves } from "./host-moves.js";
 import { HostSpace } from "./host-space.js";
-import { type HostMoves, KernelRows } from "./kernel-rows.js";
+import { factorOf, krigedErrorMs } from "./kriging.js";
+import { ModelFitter } from "./model-fit.js";
 import { NodeSpace } from "./node-space.js";
 import { PathBias } from "./path-bias.js";
 import {
   cellOf,
-  factorOf,
-  fitModel,
   geodesicErrorMs,
   geodesicGuessMs,
   isUsable,
-  krigedErrorMs,
   krigedMs,
-  krigedRow,
   type MeasuredHost,
   type PlayerModel,
   tailShareOf,
@@ -27,6 +25,7 @@ import {
   isRemeasuring,
   measuredAgain,
   measuredHost,
+  outdate,
   type Pair,
   type PlayerRecord,
   refresh,
@@ -63,7 +62,7 @@ export class LatencyMap {
     hosts: this.#hosts,
     bias: this.#bias,
   });
-  readonly #kernels = new KernelRows(this.#hosts.moves);
+  readonly #fitter = new ModelFitter();
   #fits = 0;
 
   upsertHost(place: HostPlace): void {
@@ -77,7 +76,7 @@ export class LatencyMap {
     for (const player of this.#players.values()) {
       if (player.cell === slot) {
         player.cell = this.#nearest(player);
-        player.stale = true;
+        outdate(player);
       }
       if (player.pairs.delete(slot)) touch(player);
     }
@@ -91,6 +90,7 @@ export class LatencyMap {
       this.#players.set(playerId, {
         id: playerId,
         slot,
+        space: this.#nodes,
         place,
         pairs: new Map(),
         samples: undefined,
@@ -101,16 +101,21 @@ export class LatencyMap {
         stale: true,
         epoch: -1,
         remeasuring: undefined,
+        gone: false,
       });
     } else if (place !== undefined) {
       known.place = place;
-      known.stale = true;
+      outdate(known);
       for (const [slot, pair] of known.pairs) pair.boundMs = this.#hosts.boundMs(place, slot);
     }
   }
 
   removePlayer(playerId: string): void {
-    if (this.#players.delete(playerId)) this.#refinement.left();
+    const player = this.#players.get(playerId);
+    if (player === undefined) return;
+    player.gone = true;
+    this.#players.delete(playerId);
+    this.#refinement.left();
     this.#nodes.remove(playerId);
   }
 
@@ -151,6 +156,7 @@ export class LatencyMap {
     // The player first: a newcomer whose place is not known yet must not drag hosts about.
     if (pathChanged || pair.window.samples <= SETTLED_SAMPLES) {
       pair.usedMs = pair.window.p50Ms;
+      pair.fresh = true;
       touch(player);
       relaxNode(this.#nodes.at, player.slot, this.#hosts.nodes.at, samplesOf(player));
       observe(this.#nodes, player.slot, this.#hosts.nodes, host, rttMs, hostShare(this.#players.size));
@@ -206,20 +212,14 @@ export class LatencyMap {
     return krigedMs(model, published, spheres, hostSlot, this.#bias.row(cellOf(model)));
   }
 
-  /** `unmeasuredMs` of every host by slot, into `row`, which must hold `hostEnd` numbers. */
-  unmeasuredRow(model: PlayerModel, row: Float64Array): void {
-    const end = this.hostEnd;
-    const { published, spheres } = this.#hosts;
-    if (isUsable(model))
-      krigedRow(model, row, end, published, spheres, this.#bias.row(cellOf(model)), (slot) =>
-        this.#kernels.row(slot, end, published),
-      );
-    else for (let slot = 0; slot < end; slot++) row[slot] = geodesicGuessMs(model, spheres, slot);
-  }
-
   /** Slots of hosts are below this. */
   get hostEnd(): number {
     return this.#hosts.nodes.end;
+  }
+
+  /** Coordinates of hosts as estimates use them, by slot. */
+  get hostCoordinates(): Float64Array {
+    return this.#hosts.published;
   }
 
   /** Of hosts as estimates use them. */
@@ -238,11 +238,29 @@ export class LatencyMap {
     return this.#hosts.slot(hostId);
   }
 
+  /** What is kept of a player, to be asked for by those who look at the same players again and again. */
+  player(playerId: string): PlayerRecord | undefined {
+    return this.#players.get(playerId);
+  }
+
   /** All that is known of a player in one record, up to date; undefined if the player is not known. */
   model(playerId: string): PlayerModel | undefined {
     const player = this.#players.get(playerId);
-    if (player === undefined) return undefined;
-    const epoch = this.moves.count + this.#bias.version;
+    return player && this.modelOf(player);
+  }
+
+  /** Grows with every change that concerns players beside what they measure. */
+  get epoch(): number {
+    return this.moves.count + this.#bias.version;
+  }
+
+  /** By slot of a player: grows with every change of what is known of it. */
+  get revisions(): Uint32Array {
+    return this.#nodes.revisions;
+  }
+
+  modelOf(player: PlayerRecord): PlayerModel {
+    const { epoch } = this;
     const known = player.model;
     if (!player.stale && known !== undefined) {
       if (player.epoch === epoch || versionOf(known) === this.#version(player)) {
@@ -254,12 +272,12 @@ export class LatencyMap {
     const { cell, tailShare } = player;
     const measured: MeasuredHost[] = [];
     for (const [slot, pair] of player.pairs) {
-      pair.fresh = false;
       measured.push(measuredHost(slot, pair, tailShare));
+      pair.fresh = false;
     }
     player.fresh = false;
     measured.sort((a, b) => a.p50Ms - b.p50Ms || a.slot - b.slot);
-    player.model = fitModel(
+    player.model = this.#fitter.fit(
       {
         at: this.#nodes.published,
         slot: player.slot,
@@ -270,7 +288,10 @@ export class LatencyMap {
         sphere: player.place && onSphere(player.place),
         measured,
         hosts: this.#hosts.published,
+        reachMs: this.#hosts.reachMs,
         bias: this.#bias.row(cell),
+        biasMost: this.#bias.mostOf(cell),
+        biasFall: this.#bias.fallOf(cell),
         fit: ++this.#fits,
       },
       known,

@@ -15,6 +15,8 @@ export class NodeSpace {
   published = new Float64Array(STRIDE * 16);
   /** Expected relative error by slot, 0..1: small after many agreeing samples. */
   error = new Float64Array(16);
+  /** By slot: grows with every change of what is known of the node, and when the slot changes hands. */
+  revisions = new Uint32Array(16);
   /** Slots ever in use; each below this is taken or free. */
   end = 0;
   readonly #slots = new Map<string, number>();
@@ -49,6 +51,7 @@ export class NodeSpace {
     if (slot === undefined) return;
     this.#slots.delete(id);
     this.#free.push(slot);
+    this.changed(slot);
   }
 
   /** Nothing is known of it (any more). Its tiny offset comes from its id, so equal inputs give equal outputs. */
@@ -62,6 +65,10 @@ export class NodeSpace {
     this.at[slot * STRIDE + HEIGHT] = MIN_HEIGHT_MS;
     this.error[slot] = 1;
     this.publish(slot);
+  }
+
+  changed(slot: number): void {
+    this.revisions[slot] = (this.revisions[slot] ?? 0) + 1;
   }
 
   publish(slot: number): void {
@@ -87,5 +94,8 @@ export class NodeSpace {
     const error = new Float64Array(this.error.length * 2);
     error.set(this.error);
     this.error = error;
+    const revisions = new Uint32Array(error.length);
+    revisions.set(this.revisions);
+    this.revisions = revisions;
   }
 }

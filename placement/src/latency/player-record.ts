@@ -1,5 +1,6 @@
 /** What the latency map keeps of one player: its place, and a window of answers for each host it measured. */
 import type { Place } from "./geodesic.js";
+import type { NodeSpace } from "./node-space.js";
 import { type MeasuredHost, type PlayerModel, remeasure } from "./player-model.js";
 import type { ProbeWindow } from "./probe-window.js";
 import { TAIL_ANSWERS, tailBaseMs, tailShareOfWindows } from "./tail.js";
@@ -31,7 +32,9 @@ export interface Pair {
 
 export interface PlayerRecord {
   id: string;
+  /** Where in which space it is. */
   slot: number;
+  space: NodeSpace;
   place: Place | undefined;
   /** By slot of the host. */
   pairs: Map<number, Pair>;
@@ -51,6 +54,8 @@ export interface PlayerRecord {
   epoch: number;
   /** When its path changed, and how many hosts place it again: as many as it knew before, at most the standing few. */
   remeasuring: { sinceMs: number; hosts: number } | undefined;
+  /** The map does not know it any more. */
+  gone: boolean;
 }
 
 /** Its path has changed: what it measured is of another place. */
@@ -74,7 +79,13 @@ export function isRemeasuring({ remeasuring, pairs }: PlayerRecord, atMs: number
 /** What estimates were made of is over: they are made anew. */
 export function touch(player: PlayerRecord): void {
   player.samples = undefined;
+  outdate(player);
+}
+
+/** Its model must be made anew. */
+export function outdate(player: PlayerRecord): void {
   player.stale = true;
+  player.space.changed(player.slot);
 }
 
 /**
@@ -85,6 +96,7 @@ export function measuredAgain(player: PlayerRecord, pair: Pair): void {
   const { window } = pair;
   pair.fresh = true;
   player.fresh = true;
+  player.space.changed(player.slot);
   const p50Ms = window.p50Ms;
   if (Math.abs(p50Ms - pair.usedMs) > Math.max(STEP_MS, STEP_SHARE * pair.usedMs)) {
     pair.usedMs = p50Ms;
@@ -94,7 +106,7 @@ export function measuredAgain(player: PlayerRecord, pair: Pair): void {
   const tailShare = tailShareOfPlayer(player);
   if (Math.abs(tailShare - player.tailShare) <= TAIL_STEP) return;
   player.tailShare = tailShare;
-  player.stale = true;
+  outdate(player);
 }
 
 /** Medians of what it measured, for its coordinate. */
@@ -128,11 +140,12 @@ export function refresh(player: PlayerRecord, model: PlayerModel): void {
 }
 
 /** @param tailShare of the player, for windows too short for a tail of their own */
-export function measuredHost(slot: number, { window, usedMs }: Pair, tailShare: number): MeasuredHost {
+export function measuredHost(slot: number, { window, usedMs, fresh }: Pair, tailShare: number): MeasuredHost {
   const { p50Ms, samples } = window;
   const known = samples >= TAIL_ANSWERS;
   return {
     slot,
+    fresh,
     p50Ms,
     usedMs,
     tailMs: known ? window.p95Ms - p50Ms : tailShare * tailBaseMs(p50Ms),

@@ -6,7 +6,7 @@ import type { HostSpace } from "./host-space.js";
 import type { NodeSpace } from "./node-space.js";
 import type { PathBias } from "./path-bias.js";
 import { scaledResidual } from "./player-model.js";
-import { type PlayerRecord, samplesOf } from "./player-record.js";
+import { outdate, type PlayerRecord, samplesOf } from "./player-record.js";
 import { predictMs, relax } from "./vivaldi.js";
 
 const FULL_GAIN = 0.2;
@@ -62,7 +62,7 @@ export class Refinement {
     bias.turn(hosts.nodes.end);
     for (const player of players.values()) {
       nodes.publish(player.slot);
-      player.stale = true;
+      outdate(player);
       player.cell = hosts.nearest(nodes.at, player.slot);
       this.#learnBias(player);
     }
@@ -99,7 +99,7 @@ export class Refinement {
     const { slot } = next.value;
     if (nodes.driftMs(slot) > FOLLOW_MS) {
       nodes.publish(slot);
-      next.value.stale = true;
+      outdate(next.value);
     }
     this.#learnBias(next.value);
   }

@@ -11,7 +11,8 @@ import type { HostTable } from "../decide/host-table.js";
 import { hostCostMs, type ObjectiveParameters, score, worstShare } from "../decide/objective.js";
 import type { HostView, PlacementParameters, RoomView } from "../decide/types.js";
 import { workTimeAt } from "../decide/work.js";
-import { factorOf, measuredAt, measuredP50Ms, spreadOf } from "../latency/player-model.js";
+import { factorOf } from "../latency/kriging.js";
+import { measuredAt, measuredP50Ms, spreadOf } from "../latency/player-model.js";
 import { normalDraw } from "../random/normal-draws.js";
 
 export interface Confirmation {

@@ -21,9 +21,9 @@ const TRAINING_HOSTS = 6;
 const REFINE_PASSES = 5;
 /** What is measured is a fleet that has run for a while: its coordinates have settled. */
 const SETTLE_PASSES = 60;
-/** Of one probe. */
-const PINGS = 3;
-/** A repeated ping is longer by at most so much of the first. */
+/** Pings to each landmark before anything is measured: medians have settled, too. */
+const PINGS = 12;
+/** A ping is longer than the way by at most so much. */
 const JITTER = 0.03;
 const US_PER_S = 1_000_000;
 const BYTES_PER_KB = 1_000;
@@ -56,7 +56,7 @@ interface Figures {
   /** The ping alone. */
   probeP50Us: number;
   probeP99Us: number;
-  /** The evaluation right after it, which makes the player's row anew. */
+  /** The evaluation right after it. */
   evaluationAfterProbeP50Us: number;
   /** What the latency map keeps of a player. */
   kbPerPlayer: number;
@@ -69,7 +69,7 @@ export function registerBenchPlacement(bench: Command): void {
     .description("measure room evaluations per second, and pings per second with their rooms evaluated")
     .option("--rooms <n>", "rooms in memory", count, 100_000)
     .option("--hosts <n>", "hosts each evaluation ranks", count, 1_000)
-    .option("--players <n>", "players that rooms draw on", count, 4_000)
+    .option("--players <n>", "players that rooms draw on; up to 16,000 each is in one room", count, 16_000)
     .option("--seconds <n>", "length of the measurement", count, 5)
     .option("--json", "machine-readable output")
     .action((flags: Flags) => {
@@ -122,20 +122,22 @@ function measure({ rooms, hosts, seconds, ...flags }: Flags): Figures {
   map.refine(REFINE_PASSES);
   const landmarks = map.landmarks(DEFAULT_PROBING.standing).map((hostId) => Number(hostId.slice(1)));
   for (let p = 0; p < players; p++)
-    for (const h of landmarks) for (let ping = 0; ping < PINGS; ping++) probe(p, h);
+    for (const h of landmarks)
+      for (let ping = 0; ping < PINGS; ping++) probe(p, h, JITTER * fraction(p * 7 + h * 13 + ping * 29));
   map.refine(SETTLE_PASSES);
   const kbPerPlayer = (usedBytes() - beforeBytes) / players / BYTES_PER_KB;
   const costs = new MigrationCosts(DEFAULT_PARAMETERS);
   const policies = Array.from({ length: rooms }, () => new RoomPolicy({}, costs));
+  const running = Math.min(rooms, RUNNING_ROOMS);
+  const stride = Math.max(1, Math.floor(rooms / running));
+  // Rooms that run share no players, as far as there are enough.
+  const playerOf = (room: number, i: number): number =>
+    (Math.floor(room / stride) * PLAYERS_PER_ROOM + i) % players;
   const views = Array.from({ length: rooms }, (_, room): RoomView => {
-    const playerIds = Array.from(
-      { length: PLAYERS_PER_ROOM },
-      (_, i) => `p${(room * PLAYERS_PER_ROOM + i) % players}`,
-    );
+    const playerIds = Array.from({ length: PLAYERS_PER_ROOM }, (_, i) => `p${playerOf(room, i)}`);
     return { roomId: `r${room}`, hostId: undefined, playerIds, carrier: "process" };
   });
   // Each room that is looked at is placed first; what is measured is the evaluation of a room that runs.
-  const running = Math.min(rooms, RUNNING_ROOMS);
   const evaluate = (room: number, atMs: number): void => {
     const view = views[room];
     const policy = policies[room];
@@ -143,7 +145,6 @@ function measure({ rooms, hosts, seconds, ...flags }: Flags): Figures {
     const { toHostId, verdict } = policy.evaluate(view, table, atMs);
     if (verdict === "place") view.hostId = toHostId;
   };
-  const stride = Math.max(1, Math.floor(rooms / running));
   for (let turn = 0; turn < 2; turn++) for (let i = 0; i < running; i++) evaluate(i * stride, turn);
   const timesUs = timed(seconds, running, (turn) => evaluate((turn % running) * stride, 2 + turn));
   const probesUs: number[] = [];
@@ -152,8 +153,11 @@ function measure({ rooms, hosts, seconds, ...flags }: Flags): Figures {
   const eventsUs = timed(seconds, 1, (turn) => {
     const start = performance.now();
     const room = (turn % running) * stride;
-    const player = (room * PLAYERS_PER_ROOM + (turn % PLAYERS_PER_ROOM)) % players;
-    probe(player, landmarks[turn % landmarks.length] ?? 0, JITTER * fraction(turn));
+    probe(
+      playerOf(room, turn % PLAYERS_PER_ROOM),
+      landmarks[turn % landmarks.length] ?? 0,
+      JITTER * fraction(turn),
+    );
     const taken = performance.now();
     evaluate(room, 2 + timesUs.length + turn);
     probesUs.push((taken - start) * US_PER_MS);

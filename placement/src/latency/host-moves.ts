@@ -1,0 +1,20 @@
+/** Which hosts have moved in latency space, for those who keep something that depends on where hosts are. */
+
+/** Moves remembered; who missed more starts over. */
+const REMEMBERED = 64;
+
+export class HostMoves {
+  readonly #last = new Int32Array(REMEMBERED);
+  count = 0;
+
+  add(slot: number): void {
+    this.#last[this.count++ % REMEMBERED] = slot;
+  }
+
+  /** Slots that moved since `count` was this, with repetitions; undefined if it is too long ago. */
+  since(count: number): number[] | undefined {
+    const missed = this.count - count;
+    if (missed > REMEMBERED) return undefined;
+    return Array.from({ length: missed }, (_, i) => this.#last[(count + i) % REMEMBERED] ?? 0);
+  }
+}
