@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { MemoryStore, type Store } from "@centroid/broker";
 import type { AgentRequest } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
+import { GuardedStore } from "../../server/broker/dist/store/guarded-store.js";
 import { hostOf, until, World } from "./support/world.js";
 
 type MigrateOut = Extract<AgentRequest, { method: "migrateOut" }>;
@@ -48,6 +49,8 @@ const degraded = async (world: World): Promise<string | undefined> => {
 };
 const writable = async (world: World): Promise<string | undefined> =>
   /^centroid_store_writable (\d)/m.exec(await (await world.call("GET", "/metrics")).text())?.[1];
+
+const silent = { ...console, debug() {}, info() {}, warn() {}, error() {} };
 
 describe("a store that cannot be written", () => {
   it.each<[Fault, RegExp]>([
@@ -108,6 +111,36 @@ describe("a store that cannot be written", () => {
     await until(async () => (await store.openMigrations()).length === 0);
     expect(await store.receipts({ limit: 1 })).toEqual([receipt]);
     await until(async () => (await store.rooms())[0]?.hostId === to);
+  });
+
+  it("stores the last save of each room once it can, and only of its owner", async () => {
+    const { store, disk } = faulty(new MemoryStore());
+    const trials: (() => void)[] = [];
+    const clock = {
+      now: () => 0,
+      after: (_ms: number, run: () => void) => {
+        trials.push(run);
+        return () => undefined;
+      },
+    };
+    const guarded = new GuardedStore({ inner: store, where: "here", shared: false, clock, logger: silent });
+    const put = (roomId: string, seq: number): Promise<boolean> =>
+      guarded.putCheckpoint({ roomId, epoch: 1, seq, takenAtMs: 0, data: new Uint8Array(8) }).then(
+        () => true,
+        () => false,
+      );
+    disk.fault = "EIO";
+    const [first, other] = [put("one", 1), put("other", 1)];
+    const second = put("one", 2);
+    expect(await first).toBe(false);
+    // Whoever takes it over reads what is stored.
+    await guarded.nextEpoch("other", 1);
+    expect(await other).toBe(false);
+    disk.fault = undefined;
+    for (const trial of trials) trial();
+    expect(await second).toBe(true);
+    expect((await store.checkpoint("one"))?.seq).toBe(2);
+    expect(await store.checkpoint("other")).toBeUndefined();
   });
 
   it("on a disk that is really full goes on as well", async (context) => {

@@ -16,6 +16,7 @@ import {
 } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
+import { OwedCheckpoints } from "./owed-checkpoints.js";
 import {
   type JournalEntry,
   MAX_RECEIPTS,
@@ -66,6 +67,7 @@ export class GuardedStore implements Store {
   readonly #receiptsOwed = new Map<string, Receipt>();
   /** Rooms that ended meanwhile. */
   readonly #removalsOwed = new Set<string>();
+  readonly #checkpointsOwed = new OwedCheckpoints();
   /** Given out while it could not be written; by room. */
   readonly #epochs = new Map<string, number>();
 
@@ -96,6 +98,7 @@ export class GuardedStore implements Store {
   /** No more trials. */
   stop(): void {
     this.#stopped = true;
+    this.#checkpointsOwed[Symbol.dispose]();
     this.#cancelTrial?.();
   }
 
@@ -124,6 +127,7 @@ export class GuardedStore implements Store {
 
   async removeRoom(roomId: string): Promise<void> {
     this.#epochs.delete(roomId);
+    this.#checkpointsOwed.drop(roomId);
     await this.#writeOrOwe(
       () => this.#options.inner.removeRoom(roomId),
       () => this.#removalsOwed.add(roomId),
@@ -135,6 +139,8 @@ export class GuardedStore implements Store {
    * out. Moves were refused before they came here.
    */
   async nextEpoch(roomId: string, above: number): Promise<number> {
+    // Whoever builds the room again does so from what is stored now.
+    this.#checkpointsOwed.drop(roomId);
     const least = Math.max(above, this.#epochs.get(roomId) ?? 0);
     const { shared, inner } = this.#options;
     if (shared) return this.#mustWrite(() => inner.nextEpoch(roomId, least));
@@ -149,8 +155,18 @@ export class GuardedStore implements Store {
     return least + 1;
   }
 
-  putCheckpoint(checkpoint: StoredCheckpoint, calledOff?: number): Promise<void> {
-    return this.#mustWrite(() => this.#options.inner.putCheckpoint(checkpoint, calledOff));
+  /**
+   * Resolves when it is stored, also if that is later.
+   * @throws CentroidError STORE_UNAVAILABLE if the next one of that room comes first, or another owner
+   */
+  async putCheckpoint(checkpoint: StoredCheckpoint, calledOff?: number): Promise<void> {
+    // A later one says all that one said.
+    this.#checkpointsOwed.drop(checkpoint.roomId);
+    const refusal = await this.#writeOrOwe(
+      () => this.#options.inner.putCheckpoint(checkpoint, calledOff),
+      () => undefined,
+    );
+    if (refusal !== undefined) await this.#checkpointsOwed.owe(checkpoint, calledOff, refusal);
   }
 
   checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {
@@ -292,6 +308,7 @@ export class GuardedStore implements Store {
         throw cause;
       }
     }
+    await this.#checkpointsOwed.payOff(inner, (cause) => faultOf(cause) !== undefined);
     for (const [migrationId, receipt] of this.#receiptsOwed) {
       await this.#unlessDecidedElsewhere(() => inner.closeMigration(receipt));
       this.#receiptsOwed.delete(migrationId);
