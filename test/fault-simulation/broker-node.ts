@@ -44,6 +44,10 @@ export class BrokerNode {
     this.#note = note;
   }
 
+  /** It ends as it was told to, and a supervisor starts it after that. */
+  #ending = false;
+  #startsAgain = false;
+
   start(): void {
     const { process } = this;
     this.#scheduler.start(process);
@@ -84,18 +88,29 @@ export class BrokerNode {
     const { life } = process;
     if (!process.alive || this.#broker === undefined) return;
     const broker = this.#broker;
+    this.#ending = true;
     void broker[Symbol.asyncDispose]().then(() => {
       if (process.life === life) this.crash();
     });
   }
 
+  /** A supervisor starts it, once what is left of it has ended. */
+  comeBack(): void {
+    if (!this.process.alive) this.start();
+    else this.#startsAgain = this.#ending;
+  }
+
   crash(): void {
     if (!this.process.alive) return;
+    const startsAgain = this.#startsAgain;
+    this.#ending = false;
+    this.#startsAgain = false;
     this.served = undefined;
     this.#broker = undefined;
     this.#network.ended(this.process, false);
     this.#scheduler.end(this.process);
     this.#disk.crashed();
+    if (startsAgain) this.start();
   }
 
   #serve(served: Served): void {

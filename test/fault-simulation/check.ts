@@ -77,8 +77,10 @@ export function noLivingRoomIsUndone(history: readonly Entry[]): string[] {
       // From here on it is this host's, also if it dies before its first tick.
       ticking.set(entry.roomId, { machine: machineOf(entry.host), atMs: entry.atMs });
       if (owner === undefined || !entry.restored) continue;
-      const sinceMs = entry.atMs - (troubledAtMs.get(owner.machine) ?? Number.NEGATIVE_INFINITY);
-      const excused = (troubled.get(owner.machine) ?? 0) > 0 || sinceMs < FAULT_COUNTS_MS;
+      const faultAtMs = troubledAtMs.get(owner.machine) ?? Number.NEGATIVE_INFINITY;
+      const isRecent = entry.atMs - faultAtMs < FAULT_COUNTS_MS;
+      // However long it took: it has not been heard to run since.
+      const excused = (troubled.get(owner.machine) ?? 0) > 0 || isRecent || faultAtMs >= owner.atMs;
       if (!excused)
         broken.push(
           `undone: ${entry.roomId} was built again at ${entry.host} though ${owner.machine} ran it`,

@@ -178,7 +178,7 @@ export class World {
       case "crash broker":
         this.broker.crash();
         this.#fault(text, ["broker"], action.forMs, () => {
-          if (!this.broker.process.alive) this.broker.start();
+          this.broker.comeBack();
         });
         return;
       case "end broker":
@@ -186,7 +186,7 @@ export class World {
         this.broker.end();
         this.#fault(text, ["broker"], action.forMs, () => {
           this.#network.lighten("broker");
-          if (!this.broker.process.alive) this.broker.start();
+          this.broker.comeBack();
         });
         return;
       case "crash host":
