@@ -54,4 +54,4 @@ it("who came back before the second death does not hear twice what had waited fo
   const [first] = got.filter(({ life }) => life === third);
   expect(ofSecond).toContain((first?.tick ?? 0) - 1);
   await player.leave();
-}, 60_000);
+}, 180_000);

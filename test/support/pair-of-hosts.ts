@@ -4,7 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CENTROID_OPTIONS_KEY, PROTOCOL_VERSION, type RoomEvent, type Transfer } from "@centroid/protocol";
+import {
+  CENTROID_OPTIONS_KEY,
+  CentroidError,
+  PROTOCOL_VERSION,
+  type RoomEvent,
+  type Transfer,
+} from "@centroid/protocol";
 import { CentroidClient } from "@centroid/sdk";
 import type { Isolation } from "../../infra/agent/dist/carrier/choose-process.js";
 import { ProcessCarrier } from "../../infra/agent/dist/carrier/process-carrier.js";
@@ -29,12 +35,21 @@ export class PairOfHosts implements AsyncDisposable {
   readonly #server = createServer((request, response) => {
     this.#answer(request).then(
       (body) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body)),
-      (error: Error) => response.writeHead(500).end(JSON.stringify({ code: 520, error: error.message })),
+      (error: Error) =>
+        response
+          .writeHead(500)
+          .end(
+            JSON.stringify(
+              error instanceof CentroidError
+                ? { error: error.toWire() }
+                : { code: 520, error: error.message },
+            ),
+          ),
     );
   });
   readonly owner = new Map<string, { hostId: HostId; epoch: number }>();
   readonly #types = new Map<string, string>();
-  /** Players who ask where their room is hear nothing. */
+  /** Players who ask where their room is hear that nobody knows yet. */
   hidesRooms = false;
   /** Where players are told to go instead of a host's own address. */
   via: (address: string, hostId: HostId) => string = (address) => address;
@@ -304,7 +319,7 @@ export class PairOfHosts implements AsyncDisposable {
   }
 
   async #where(roomId: string): Promise<unknown> {
-    if (this.hidesRooms) throw new Error("not just now");
+    if (this.hidesRooms) throw new CentroidError("NO_HOST", "not just now");
     const { hostId, epoch } = this.owner.get(roomId)!;
     const [report] = (await this.carriers[hostId].reports()).filter((room) => room.roomId === roomId);
     return {

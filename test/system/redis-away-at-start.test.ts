@@ -36,7 +36,7 @@ it("waits for it, tells probes and agents, and begins when it is there", async (
   await using _ = await TestRedis.start([], redisPort);
   await expect.poll(() => link.state, patiently).toEqual({ state: "connected" });
   expect(await probe("/readyz")).toMatchObject({ status: 200, ready: true });
-});
+}, 180_000);
 
 function linkTo(port: number): BrokerLink {
   return new BrokerLink({
