@@ -11,6 +11,7 @@ import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import type { ResolvedAgentConfig } from "./config.js";
 import { Grants } from "./grants.js";
 import { leaseOf } from "./lease-of.js";
+import { LetGo } from "./let-go.js";
 import type { MeasuredSpeed } from "./speed/host-speed.js";
 
 /** A newcomer's measurements are over by then. */
@@ -49,6 +50,7 @@ export class Agent implements AsyncDisposable {
   readonly #app: AppProcess | undefined;
   readonly #links: BrokerLink[];
   readonly #grants = new Grants();
+  readonly #letGo = new LetGo();
   /** The broker that stores a room's checkpoints, once one has confirmed it. */
   readonly #keepers = new Map<string, BrokerLink>();
   /** True from the first welcome of any broker on: from then on rooms may run here, and no refusal ends them. */
@@ -314,6 +316,7 @@ export class Agent implements AsyncDisposable {
         `host ${this.#options.config.hostId} does not offer this carrier`,
       );
     }
+    this.#letGo.check(request);
     this.#grants.begin(request, grant);
     try {
       return await carrier.handle(request);
