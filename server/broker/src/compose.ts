@@ -224,7 +224,16 @@ export function assemble(o: CoreOptions) {
     logger,
     rejoinGraceMs: o.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
   });
-  const router = new RoomEventRouter({ hosts, rooms, reconciler, rescues: failover, store, events, logger });
+  const router = new RoomEventRouter({
+    hosts,
+    rooms,
+    reconciler,
+    rescues: failover,
+    store,
+    events,
+    owns,
+    logger,
+  });
   const takeover = new Takeover({
     hosts,
     rooms,

@@ -16,6 +16,8 @@ export interface RoomEventRouterOptions {
   rescues: Rescues;
   store: Pick<Store, "putCheckpoint">;
   events: Emitter<RoomEvents>;
+  /** True if this broker decides about the room: another does not know what that one has read or called off. */
+  owns: (roomId: string) => boolean;
   logger: Logger;
 }
 
@@ -34,7 +36,7 @@ export class RoomEventRouter {
     const counts = (): boolean => {
       const room = this.#options.rooms.get(roomId);
       const isOwner = room !== undefined && room.stage.hostId === hostId && room.epoch === epoch;
-      return isOwner && !this.#options.rescues.hasBegunToRead(roomId);
+      return isOwner && this.#options.owns(roomId) && !this.#options.rescues.hasBegunToRead(roomId);
     };
     if (!counts()) return false;
     const saved = { roomId, epoch, seq, takenAtMs, data: Buffer.from(data, "base64") };
