@@ -23,7 +23,7 @@ describe("roles", () => {
     const { roomId, sessionId } = await world.join("create", "arena");
     const asked = world.agent("a").requests.length;
     const paths = await orders(world);
-    expect(paths).toHaveLength(7);
+    expect(paths).toHaveLength(9);
     for (const path of paths) {
       const real = path
         .replace("{roomId}", roomId)

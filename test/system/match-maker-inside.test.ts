@@ -92,6 +92,18 @@ describe.each<Place>(["bare", "here", "after a move"])("matchMaker in a room, %s
     expect(await ask(room, "query", { name: "match", code: "nobody's" })).toBe(0);
   });
 
+  it("makes a room in onCreate, once", async () => {
+    const room = await client().create("suite");
+    const made = await ask<{ roomId: string }>(room, "made", {});
+    expect(made).toMatchObject({ suites: 1, failed: "as expected" });
+    const before = await ask(room, "rooms", {});
+    for (let times = 0; times < 2; times++) {
+      await moved(room);
+      expect(await ask(room, "made", {})).toEqual(made);
+    }
+    expect(await ask(room, "rooms", {})).toBe(before);
+  });
+
   it("calls a room, and reads from it, wherever it is", async () => {
     const room = await hall();
     const match = await client().create("match", {});

@@ -317,8 +317,8 @@ export class RoomHost {
       roomId,
       epoch,
       () =>
-        RestoredRoom.build(checkpoint, { epoch, migrationId }, (options) =>
-          this.#types.rebuild(name, options, roomId),
+        RestoredRoom.build(checkpoint, { epoch, migrationId }, ({ options, firstAnswers }) =>
+          this.#types.rebuild(name, options, roomId, firstAnswers),
         ),
       ({ room }) => room.move.release(),
       () => void this.#mayRun(),

@@ -3,6 +3,7 @@
  * again when its host is gone.
  */
 import { z } from "zod";
+import { firstAnswersSchema } from "../colyseus/first-answers.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import { StateReader } from "../colyseus/schema/reader.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
@@ -15,6 +16,7 @@ export const CHECKPOINT_FORMAT = 3;
 const checkpointSchema = z.object({
   format: z.literal(CHECKPOINT_FORMAT),
   options: z.unknown().optional(),
+  firstAnswers: firstAnswersSchema.optional(),
   hasState: z.boolean(),
   nodes: z.array(nodeRecordSchema),
   nextRefId: z.number().int().nonnegative(),
@@ -52,6 +54,7 @@ export function takeCheckpoint(room: MovableRoom, options: unknown, nowMs: numbe
   return {
     format: CHECKPOINT_FORMAT,
     options,
+    firstAnswers: room.move.firstAnswers.export(),
     hasState: room.move.snapshot.encoder !== undefined,
     ...readSavedState(room),
     takenAtMs: nowMs,

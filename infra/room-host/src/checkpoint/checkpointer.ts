@@ -156,7 +156,7 @@ export class Checkpointer implements Disposable {
     if (!room.move.activity.busy) this.#busySinceMs = undefined;
     else if (!this.#waitedEnough()) return true;
     if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return true;
-    const withinMs = this.#wanted ? SOON_MS : Math.min(TOGETHER_MS, intervalMs * TOGETHER_SHARE);
+    const withinMs = this.#wanted ? 0 : Math.min(TOGETHER_MS, intervalMs * TOGETHER_SHARE);
     this.#wanted = false;
     const version = checkpointVersion(room);
     if (version === this.#savedVersion) return false;

@@ -30,9 +30,9 @@ export class RestoredRoom {
   static async build(
     checkpoint: Checkpoint,
     as: Ownership,
-    create: (options: unknown) => Promise<MovableRoom>,
+    create: (saved: Pick<Checkpoint, "options" | "firstAnswers">) => Promise<MovableRoom>,
   ): Promise<RestoredRoom> {
-    const room = await create(checkpoint.options);
+    const room = await create(checkpoint);
     try {
       room.move.clock.hold();
       room.autoDispose = false;

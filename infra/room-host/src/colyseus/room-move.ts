@@ -4,6 +4,7 @@ import type { LeftBehind, RoomResources } from "../activity/room-resources.js";
 import { CLOSE_ABNORMAL } from "../sockets/server-socket.js";
 import type { WorkerPools } from "../workers/worker-pools.js";
 import { internals, type RoomInternals } from "./core-internals.js";
+import { FirstAnswers } from "./first-answers.js";
 import { InputBacklog } from "./input-backlog.js";
 import { RoomInputs } from "./inputs.js";
 import { LateSetUp } from "./late-set-up.js";
@@ -50,6 +51,8 @@ export class RoomMove {
   follows = false;
   /** It has been built again and does not run here yet. */
   passive = false;
+  /** What `onCreate` was told by other rooms, for wherever it runs again. */
+  firstAnswers = new FirstAnswers();
   #created = false;
   #epoch = 0;
   #notice: (line: string) => void = () => undefined;

@@ -1,5 +1,6 @@
 /** Room types and seats on this process, through Colyseus' match maker (its only user beside movable-room). */
-import { CentroidError, type SeatRequest } from "@centroid/protocol";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { CentroidError, type RoomQuestion, type SeatRequest } from "@centroid/protocol";
 import {
   createAuthContext,
   LocalDriver,
@@ -20,6 +21,7 @@ import {
   DeploymentDriver,
   DeploymentPresence,
 } from "./deployment-matchmaker.js";
+import { type FirstAnswer, FirstAnswers } from "./first-answers.js";
 import { authorsError, createRoom, type MovableRoom, movable } from "./movable-room.js";
 import type { PresenceBus } from "./room-presence.js";
 
@@ -31,11 +33,19 @@ export class RoomTypes {
   readonly #classes: Map<string, RoomClass>;
   readonly #rebuilding: Set<string>;
   readonly #activity: Activity;
+  /** Of the room whose `onCreate` is running. */
+  readonly #creating: AsyncLocalStorage<FirstAnswers>;
 
-  private constructor(classes: Map<string, RoomClass>, rebuilding: Set<string>, activity: Activity) {
+  private constructor(
+    classes: Map<string, RoomClass>,
+    rebuilding: Set<string>,
+    activity: Activity,
+    creating: AsyncLocalStorage<FirstAnswers>,
+  ) {
     this.#classes = classes;
     this.#rebuilding = rebuilding;
     this.#activity = activity;
+    this.#creating = creating;
   }
 
   /**
@@ -50,15 +60,20 @@ export class RoomTypes {
     deployment?: DeploymentAccess,
     workerFiles?: string,
   ): Promise<RoomTypes> {
+    const creating = new AsyncLocalStorage<FirstAnswers>();
     matchMaker.setHealthChecksEnabled(false);
     if (deployment === undefined) await matchMaker.setup(new LocalPresence(), new LocalDriver());
-    else
+    else {
+      const { ask } = deployment;
+      const asking = (question: RoomQuestion): Promise<unknown> =>
+        creating.getStore()?.answer(question, ask) ?? ask(question);
       await matchMaker.setup(
-        new DeploymentPresence(deployment, bus),
+        new DeploymentPresence({ ...deployment, ask: asking }, bus),
         new DeploymentDriver(deployment),
         deployment.address,
         async () => DEPLOYMENT,
       );
+    }
     const classes = new Map<string, RoomClass>();
     const rebuilding = new Set<string>();
     const pools = new WorkerPools(workerFiles);
@@ -74,19 +89,37 @@ export class RoomTypes {
       matchMaker.addRoomType(handler);
     }
     await matchMaker.accept();
-    return new RoomTypes(classes, rebuilding, activity);
+    return new RoomTypes(classes, rebuilding, activity, creating);
   }
 
   /** Builds a room; what its constructor and its `onCreate` open is its own. */
   create(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
-    return this.#activity.run(UNNAMED, "", () => createRoom(name, options, roomId), new RoomResources());
+    return this.#build(name, options, roomId, new FirstAnswers());
   }
 
-  /** Builds a room that was elsewhere before: under the id it has, whatever its `onCreate` says. */
-  async rebuild(name: string, options: unknown, roomId: string): Promise<MovableRoom> {
+  async #build(name: string, options: unknown, roomId: string, answers: FirstAnswers): Promise<MovableRoom> {
+    const build = (): Promise<MovableRoom> => createRoom(name, options, roomId);
+    const room = await this.#creating.run(answers, () =>
+      this.#activity.run(UNNAMED, "", build, new RoomResources()),
+    );
+    answers.over();
+    room.move.firstAnswers = answers;
+    return room;
+  }
+
+  /**
+   * Builds a room that was elsewhere before: under the id it has, whatever its `onCreate` says.
+   * @param answers what that was told the first time
+   */
+  async rebuild(
+    name: string,
+    options: unknown,
+    roomId: string,
+    answers: readonly FirstAnswer[] = [],
+  ): Promise<MovableRoom> {
     this.#rebuilding.add(roomId);
     try {
-      const room = await this.create(name, options, roomId);
+      const room = await this.#build(name, options, roomId, new FirstAnswers(answers));
       room.move.passive = true;
       return room;
     } finally {

@@ -4,6 +4,7 @@
  */
 import { CentroidError } from "@centroid/protocol";
 import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
+import type { FirstAnswer } from "../colyseus/first-answers.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { SessionRecord } from "../colyseus/room-record.js";
@@ -21,7 +22,7 @@ const CLOSE_NORMAL = 1000;
 export interface DestinationOptions {
   migrationId: string;
   epoch: number;
-  createRoom: (options: unknown) => Promise<MovableRoom>;
+  createRoom: (options: unknown, answers: readonly FirstAnswer[] | undefined) => Promise<MovableRoom>;
   onSessions: (
     sessions: readonly { sessionId: string; playerId: string | undefined; network: string | undefined }[],
   ) => void;
@@ -144,7 +145,7 @@ export class HandoffDestination {
         // The source has given up that it follows.
         if (state.name === "following") this.#unfollow(state);
         else if (state.name !== "waiting") throw new CentroidError("FRAME_INVALID", "begin twice");
-        const room = await this.#options.createRoom(message.options);
+        const room = await this.#options.createRoom(message.options, message.firstAnswers);
         room.move.clock.hold();
         room.autoDispose = false;
         await this.#warm(room);

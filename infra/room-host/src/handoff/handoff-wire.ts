@@ -1,6 +1,7 @@
 /** What source and destination of a hand-off say to each other, over one WebSocket that the source dials. */
 import { wireErrorSchema } from "@centroid/protocol";
 import { z } from "zod";
+import { firstAnswersSchema } from "../colyseus/first-answers.js";
 import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../transfer/packing.js";
 import type { RoomDigest } from "../transfer/room-digest.js";
 
@@ -28,7 +29,12 @@ const rest = {
 };
 
 const fromSourceSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("begin"), options: z.unknown(), hasState: z.boolean() }),
+  z.object({
+    type: z.literal("begin"),
+    options: z.unknown(),
+    hasState: z.boolean(),
+    firstAnswers: firstAnswersSchema.optional(),
+  }),
   /** A session that will come over, and the ticket by which it is known. */
   z.object({ type: z.literal("invite"), invitations: z.array(invitation) }),
   z.object({ type: z.literal("uninvite"), sessionId: z.string() }),

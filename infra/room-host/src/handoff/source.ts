@@ -115,7 +115,7 @@ export class HandoffSource {
       room.move.snapshot.assertMovable();
       this.#phase("preparing");
       await this.#line.connect();
-      this.#line.send({ type: "begin", options: this.#options.options, hasState: this.#copied.hasState });
+      this.#begin();
       await this.#line.receive("ready");
       this.#phase("copying");
       this.#watch();
@@ -246,6 +246,12 @@ export class HandoffSource {
     this.#copied[Symbol.dispose]();
   }
 
+  #begin(): void {
+    const { options, room } = this.#options;
+    const firstAnswers = room.move.firstAnswers.export();
+    this.#line.send({ type: "begin", options, hasState: this.#copied.hasState, firstAnswers });
+  }
+
   /** First pass: every node once, in slices, while the room runs and marks what it writes. */
   async #copy(): Promise<void> {
     let chunk: NodeRecord[] = [];
@@ -365,7 +371,7 @@ export class HandoffSource {
     this.#copied[Symbol.dispose]();
     this.#copied = new StateCopy(this.#options.room);
     this.#phase("copying");
-    this.#line.send({ type: "begin", options: this.#options.options, hasState: this.#copied.hasState });
+    this.#begin();
     await this.#line.receive("ready");
     await this.#copy();
     await this.#copyDirty();

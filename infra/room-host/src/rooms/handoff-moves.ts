@@ -52,9 +52,9 @@ export class HandoffMoves implements RoomMoves {
       deadlineMs: ARRIVAL_DEADLINE_MS,
       mayRun,
       now,
-      createRoom: (given) => {
+      createRoom: (given, answers) => {
         options = given;
-        return types.rebuild(name, given, roomId);
+        return types.rebuild(name, given, roomId, answers);
       },
       onSessions: (sessions) => {
         for (const { sessionId, playerId, network } of sessions) {

@@ -116,7 +116,8 @@ export class Replicator implements Disposable {
 
   #begin(): void {
     const { room, options } = this.#options;
-    this.#send({ type: "begin", options, hasState: this.#copied.hasState });
+    const firstAnswers = room.move.firstAnswers.export();
+    this.#send({ type: "begin", options, hasState: this.#copied.hasState, firstAnswers });
     this.#detach = [
       room.move.patches.onBefore(() => this.#copied.collect()),
       // After the handler that may have asked for the patch, never in the middle of it.

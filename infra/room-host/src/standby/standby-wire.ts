@@ -1,11 +1,17 @@
 /** What a room's host and its standby say to each other, over one WebSocket that the room's host dials. */
 import { z } from "zod";
+import { firstAnswersSchema } from "../colyseus/first-answers.js";
 import { carriedRoomSchema, nodeRecordSchema, pack, unpack } from "../transfer/packing.js";
 
 const count = z.number().int().nonnegative();
 
 const fromPrimarySchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("begin"), options: z.unknown(), hasState: z.boolean() }),
+  z.object({
+    type: z.literal("begin"),
+    options: z.unknown(),
+    hasState: z.boolean(),
+    firstAnswers: firstAnswersSchema.optional(),
+  }),
   /** A part of the state, before the first `record`. */
   z.object({ type: z.literal("nodes"), nodes: z.array(nodeRecordSchema) }),
   /** With it the standby has the room as it was at one instant between two of its handlers. */

@@ -118,9 +118,19 @@ export class StandbyCopy implements Disposable {
     const last = this.#last;
     if (begin === undefined || last === undefined) return undefined;
     const { nextRefId, stateHash, takenAtMs, room } = last;
-    const { options, hasState } = begin;
+    const { options, hasState, firstAnswers } = begin;
     const nodes = [...this.#nodes.values()];
-    return { format: CHECKPOINT_FORMAT, options, hasState, nodes, nextRefId, stateHash, takenAtMs, room };
+    return {
+      format: CHECKPOINT_FORMAT,
+      options,
+      firstAnswers,
+      hasState,
+      nodes,
+      nextRefId,
+      stateHash,
+      takenAtMs,
+      room,
+    };
   }
 
   /** The players' sockets; from now on they are the caller's. */
