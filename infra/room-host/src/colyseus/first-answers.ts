@@ -1,6 +1,6 @@
 /**
- * What a room had other rooms do in its `onCreate`, and what it was told. `onCreate` runs again wherever the room is built
- * again; there it is told the same, and nothing is made, called or changed twice.
+ * What a room asked of the deployment in its `onCreate`, and what it was told. `onCreate` runs again wherever the room is
+ * built again; there it is told the same, and brokers are not asked twice. Calls of rooms in the same process ask nobody.
  */
 import { CentroidError, presenceReads, type RoomQuestion } from "@centroid/protocol";
 import { z } from "zod";

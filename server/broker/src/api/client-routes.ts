@@ -17,7 +17,7 @@ import { z } from "zod";
 import type { Clock } from "../base/clock.js";
 import { RateLimiter } from "../base/rate-limit.js";
 import { mayReach } from "../gateway/direct-way.js";
-import { byPlainGateway, type WayFields, wayFields, wayOf } from "../gateway/way.js";
+import { type Approach, byPlainGateway, type WayFields, wayFields, wayOf } from "../gateway/way.js";
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
@@ -86,15 +86,15 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     done(null, form ? Object.fromEntries(new URLSearchParams(body.toString())) : undefined);
   });
   const reporters = new RateLimiter(REPORTS, o.clock);
-  const wayFor = ({ headers, raw: { socket } }: FastifyRequest): Way =>
-    wayOf(o.publicUrl, { headers, encrypted: "encrypted" in socket, localPort: socket.localPort });
+  const approachOf = ({ headers, raw: { socket } }: FastifyRequest): Approach => ({
+    headers,
+    encrypted: "encrypted" in socket,
+    localPort: socket.localPort,
+  });
+  const wayFor = (request: FastifyRequest): Way => wayOf(o.publicUrl, approachOf(request));
   /** The host's own address instead of the gateway that the request came by. */
-  const isDirect = ({ headers, raw: { socket }, ip }: FastifyRequest, address: string): boolean =>
-    byPlainGateway(o.publicUrl, {
-      headers,
-      encrypted: "encrypted" in socket,
-      localPort: socket.localPort,
-    }) && mayReach(ip, address);
+  const isDirect = (request: FastifyRequest, address: string): boolean =>
+    byPlainGateway(o.publicUrl, approachOf(request)) && mayReach(request.ip, address);
   const reached = (request: FastifyRequest, address: string | undefined): WayFields =>
     wayFields(wayFor(request), o.publicUrl, address);
 

@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { GATEWAY_PSEUDONYM, type Way } from "@centroid/protocol";
 
 /** A request, as far as it tells how its sender reached this broker. */
-interface Approach {
+export interface Approach {
   headers: IncomingHttpHeaders;
   /** It came over TLS of this broker's own. */
   encrypted: boolean;

@@ -122,8 +122,7 @@ export class PlayerRegistry {
   release(player: PlayerEntry): void {
     const { playerId, sessions, joining } = player;
     if (joining > 0) return;
-    const decided = [...sessions.values()].some(({ roomId }) => this.#owns(roomId));
-    if (!decided && player.measured) {
+    if (player.measured && !this.#isDecidedHere(player)) {
       player.measured = false;
       if (!this.#standIns.has(playerId)) this.#engine.removePlayer(playerId);
     }
@@ -133,9 +132,14 @@ export class PlayerRegistry {
   /** Rooms were dealt out anew among the brokers. */
   dealtAnew(): void {
     for (const player of [...this.#players.values()]) {
-      const decided = [...player.sessions.values()].some(({ roomId }) => this.#owns(roomId));
-      if (decided && !player.measured) this.measures(player);
-      else if (!decided) this.release(player);
+      if (!this.#isDecidedHere(player)) this.release(player);
+      else if (!player.measured) this.measures(player);
     }
+  }
+
+  /** It sits in a room about which this broker decides. */
+  #isDecidedHere({ sessions }: PlayerEntry): boolean {
+    for (const { roomId } of sessions.values()) if (this.#owns(roomId)) return true;
+    return false;
   }
 }
