@@ -1,10 +1,11 @@
 /** The client's half of a move against scripted hosts on real sockets: every order in which things can arrive. */
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { decodeClientControl, encodeControl, isControl, type ServerControl } from "@centroid/protocol";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { MigratingTransport, type Move } from "../../client/sdk/dist/migrating-transport.js";
+import { MigratingTransport } from "../../client/sdk/dist/migrating-transport.js";
+import type { Move } from "../../client/sdk/dist/transport-events.js";
 
 const HOST = { hostId: "b", name: "B", latitude: 0, longitude: 0 };
 const open: (() => void)[] = [];
@@ -17,6 +18,7 @@ class ScriptedHost {
   readonly #server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   readonly got: number[] = [];
   socket!: WebSocket;
+  connections = 0;
 
   static async start(): Promise<ScriptedHost> {
     const host = new ScriptedHost();
@@ -24,6 +26,7 @@ class ScriptedHost {
     open.push(() => host.#server.close());
     host.#server.on("connection", (socket) => {
       host.socket = socket;
+      host.connections++;
       open.push(() => socket.terminate());
       socket.on("message", (data: Buffer) => {
         if (!isControl(data)) host.got.push(data.readUInt32LE(0));
@@ -54,7 +57,7 @@ class ScriptedHost {
 
 function player(
   url: string,
-  now: () => string = () => url,
+  now: () => string | Promise<string> = () => url,
   reconnectionToken?: string,
 ): {
   transport: MigratingTransport;
@@ -83,7 +86,7 @@ function player(
     {
       epoch: 1,
       reconnectionToken: () => reconnectionToken,
-      locate: async () => ({ url: now(), epoch: 1, host: HOST, restoring: false }),
+      locate: async () => ({ url: await now(), epoch: 1, host: HOST, restoring: false }),
     },
   );
   open.push(() => transport.close());
@@ -218,6 +221,48 @@ describe("a move, seen from the player", () => {
     b.say(1);
     await expect.poll(() => me.heard).toEqual([1]);
     expect(me.closed).toEqual([]);
+  });
+
+  it("who leaves while a move's destination is awaited has left, and nobody there waits for it", async () => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url);
+    await a.connected();
+    a.say(1);
+    a.control(moving(b.url));
+    await b.connected();
+    await expect.poll(() => me.heard).toEqual([1]);
+    const gone = once(b.socket, "close");
+    const left = new Promise((resolve) => b.socket.once("message", resolve));
+    a.socket.terminate();
+    // It asks the destination for what the old host may have said: the old connection is known to be gone.
+    await left;
+    expect(me.transport.isOpen).toBe(true);
+    me.transport.close(4000);
+    expect(me.closed).toEqual([4000]);
+    expect(me.transport.isOpen).toBe(false);
+    await gone;
+  });
+
+  it("who leaves while it is looked up where the room is dials nobody any more", async () => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const events = new EventEmitter();
+    const me = player(a.url, async () => {
+      events.emit("asked");
+      await once(events, "found");
+      return b.url;
+    });
+    const asked = once(events, "asked");
+    await a.connected();
+    a.socket.close(4010, "room is being moved");
+    await asked;
+    me.transport.close();
+    expect(me.closed).toEqual([1005]);
+    events.emit("found");
+    const other = player(b.url);
+    await b.connected();
+    b.say(1);
+    await expect.poll(() => other.heard).toEqual([1]);
+    expect(b.connections).toBe(1);
   });
 
   it("stays when the move is called off", async () => {

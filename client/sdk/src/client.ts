@@ -14,11 +14,11 @@ import {
 import { Client, type ClientOptions, type SeatReservation as ColyseusReservation } from "@colyseus/sdk";
 import { BrokerApi } from "./broker-api.js";
 import { KnownRtts } from "./known-rtts.js";
-import type { SessionPaths } from "./migrating-transport.js";
 import { ProbeLoop } from "./probe-loop.js";
 import { Prober } from "./prober.js";
 import { CentroidRoom } from "./room.js";
 import { mustMeasure, type SdkSeat, StockClient, unreached } from "./stock-client.js";
+import type { SessionPaths } from "./transport-events.js";
 import type {
   IfNamed,
   Joined as JoinedRoom,

@@ -107,6 +107,7 @@ export class NextHost {
   /** Leaves the socket to whoever took it. */
   release(): void {
     this.#ended = true;
+    this.#socket = undefined;
   }
 
   cancel(): void {

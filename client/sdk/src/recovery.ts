@@ -123,6 +123,8 @@ export class Recovery {
       if (message?.type !== "resumed") return;
       clearTimeout(this.#timer);
       this.#ended = true;
+      // The socket is the session's from now on.
+      this.#socket = undefined;
       this.#options.onResumed(socket, message, at);
     };
     socket.onclose = ({ code }) => {

@@ -6,15 +6,11 @@
  */
 import { type HostSummary, type ProbeRequest, TRAVEL_MESSAGE } from "@centroid/protocol";
 import { ErrorCode, type MatchMakeError, Protocol, Room } from "@colyseus/sdk";
-import {
-  MigratingTransport,
-  type Move,
-  type SessionPaths,
-  type TransportEvents,
-} from "./migrating-transport.js";
+import { MigratingTransport } from "./migrating-transport.js";
 import { type RttStats, RttWindow } from "./rtt-window.js";
 import { type Signal, signal } from "./signal.js";
 import { compareState, orderEntries } from "./state-comparison.js";
+import type { Move, SessionPaths, TransportEvents } from "./transport-events.js";
 
 /** One move of a room, as this player saw it. */
 export interface MigrateEvent extends Move {

@@ -55,6 +55,8 @@ export class Standby {
       const message = readControl(socket, bytesOf(data));
       if (this.#ended || message?.type !== "resumed") return;
       this.#ended = true;
+      // The socket is the session's from now on, unless it has a better one.
+      this.#socket = undefined;
       this.#options.onResumed(socket, message, this.#options.host);
     };
     socket.onclose = ({ code }) => {
