@@ -1,16 +1,24 @@
 /** Where a room should run, when it should move, and why. Pure: no I/O, no clock, no randomness of its own. */
 
+export type { MovePrice } from "./decide/calm.js";
 export { explainDecision, explainVerdict } from "./decide/explain.js";
 export { type Found, HostTable } from "./decide/host-table.js";
-export { type FinishedMove, MigrationCosts, type MoveCosts } from "./decide/migration-cost.js";
+export {
+  type ExpectedMove,
+  type FinishedMove,
+  MigrationCosts,
+  type MoveCosts,
+} from "./decide/migration-cost.js";
 export type { ObjectiveName, ObjectiveParameters } from "./decide/objective.js";
 export { type Migrated, placeRoom, RoomPolicy } from "./decide/room-policy.js";
 export { SearchMemo } from "./decide/search-memo.js";
+export type { RoomTie } from "./decide/ties.js";
 export {
   DEFAULT_PARAMETERS,
   type DecisionCandidate,
   type DecisionReason,
   type ExplainedVerdict,
+  type FeltFreeze,
   type HostView,
   type PlacementParameters,
   type Rejection,
@@ -92,6 +100,14 @@ export {
   type SimulationParameters,
   WORK_POLICIES,
 } from "./simulate/parameters.js";
+export {
+  DEFAULT_PORTALS,
+  PORTAL_POLICIES,
+  type PortalParameters,
+  type PortalPolicy,
+  type PortalResult,
+  simulatePortals,
+} from "./simulate/portals.js";
 export { ABSENT, type RoomTrace, SIMULATED_SCENARIOS, type SimulatedTrace } from "./simulate/scenario.js";
 export {
   type EngineRun,

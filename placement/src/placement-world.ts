@@ -12,6 +12,7 @@ import { consolidate } from "./fleet/consolidate.js";
 import { type FleetAnswer, type PlannedMove, planMoves } from "./fleet/plan-moves.js";
 import { LatencyMap } from "./latency/latency-map.js";
 import type { HostPlace, PlayerPlace, Probe, ProbeVerdict } from "./latency/types.js";
+import { Neighbours } from "./neighbours.js";
 import { ProbePlanner } from "./probing/probe-planner.js";
 import { RoomShadows } from "./trace/room-shadows.js";
 import { type RecordedLine, type RoomFacts, TRACE_VERSION } from "./trace/trace.js";
@@ -33,6 +34,7 @@ export class PlacementWorld {
   readonly #shadows = new RoomShadows();
   /** By host: what was last recorded of it. */
   readonly #seen = new Map<string, string>();
+  readonly #neighbours = new Neighbours();
 
   constructor(parameters: PlacementParameters, recording?: Recording) {
     this.#parameters = parameters;
@@ -85,6 +87,21 @@ export class PlacementWorld {
     return verdict;
   }
 
+  /**
+   * Two rooms talk with each other.
+   * @param players of both together that wait for what comes over the way between them; none if they talk no more
+   */
+  tie(roomId: string, otherId: string, players: number): void {
+    this.#neighbours.tie(roomId, otherId, players);
+    this.#record((atMs) => ({ type: "tie", atMs, roomIds: [roomId, otherId], players }));
+  }
+
+  /** A room as it is now, for those that talk with it: rooms that are evaluated need not be told. */
+  see(room: RoomFacts, atMs: number): void {
+    this.#look(room, atMs);
+    this.#record(() => ({ type: "seen", atMs, roomId: room.roomId }));
+  }
+
   /** What a newcomer measures before anything is known of it. Not recorded: decisions depend on answers only. */
   firstProbes(): string[] {
     return this.#probing.standing();
@@ -92,13 +109,13 @@ export class PlacementWorld {
 
   /** What a player should measure next; see {@link ProbePlanner.next}. Not recorded either. */
   nextProbes(playerId: string, rooms: readonly RoomFacts[], count: number, atMs: number): string[] {
-    return this.#probing.next(playerId, rooms.map(viewOf), count, atMs);
+    return this.#probing.next(playerId, rooms.map(this.#viewOf), count, atMs);
   }
 
   /** Where a new room starts. */
   place(room: RoomFacts, atMs: number): ExplainedVerdict {
     this.#look(room, atMs);
-    const decision = placeRoom(viewOf(room), this.hosts, this.map, atMs, this.#parameters);
+    const decision = placeRoom(this.#viewOf(room), this.hosts, this.map, atMs, this.#parameters);
     this.#record(() => ({ type: "placed", atMs, roomId: room.roomId, decision }));
     return decision;
   }
@@ -111,7 +128,7 @@ export class PlacementWorld {
       this.#policies.set(room.roomId, policy);
     }
     this.#look(room, atMs);
-    const decision = policy.evaluate(viewOf(room), this.hosts, atMs);
+    const decision = policy.evaluate(this.#viewOf(room), this.hosts, atMs);
     this.#record(() => ({ type: "evaluated", atMs, roomId: room.roomId, decision }));
     return decision;
   }
@@ -130,7 +147,7 @@ export class PlacementWorld {
     const ask = (hostId: string): RoomView[] =>
       others(hostId).map((room) => {
         asked.push(room);
-        return viewOf(room);
+        return this.#viewOf(room);
       });
     const answer =
       pressed === undefined
@@ -139,7 +156,7 @@ export class PlacementWorld {
             waiting: [],
           }
         : planMoves(
-            { pressed: pressed.map(viewOf), others: ask, budget, atMs },
+            { pressed: pressed.map(this.#viewOf), others: ask, budget, atMs },
             this.hosts,
             this.#parameters,
             this.#costs,
@@ -179,7 +196,7 @@ export class PlacementWorld {
    * Whether a room that stays would be better off on a host that is full, by more than noise. O(hosts) at worst.
    */
   isBlocked(room: RoomFacts): boolean {
-    const view = { ...viewOf(room), anySlot: true };
+    const view = { ...this.#viewOf(room), anySlot: true };
     const names = room.hostId === undefined ? [] : [room.hostId];
     const { best, named } = this.hosts.search(view, this.#parameters, 1, names);
     const [first] = best;
@@ -201,12 +218,12 @@ export class PlacementWorld {
   /** What would be decided for a room under other parameters, without touching its regret. Not recorded. */
   whatIf(room: RoomFacts, atMs: number, parameters: Partial<PlacementParameters>): ExplainedVerdict {
     const policy = new RoomPolicy({ ...this.#parameters, ...parameters }, this.#costs);
-    return this.explain(policy.evaluate(viewOf(room), this.hosts, atMs), room);
+    return this.explain(policy.evaluate(this.#viewOf(room), this.hosts, atMs), room);
   }
 
   /** O(hosts); to be made before anything else is measured. */
   explain(verdict: Verdict, room: RoomFacts): ExplainedVerdict {
-    return explainDecision(verdict, viewOf(room), this.hosts, this.#parameters);
+    return explainDecision(verdict, this.#viewOf(room), this.hosts, this.#parameters);
   }
 
   migrated(roomId: string, migrated: Migrated): void {
@@ -218,8 +235,19 @@ export class PlacementWorld {
     this.#policies.delete(roomId);
     this.#probing.forgetRoom(roomId);
     this.#shadows.forget(roomId);
+    this.#neighbours.forget(roomId);
     this.#record((atMs) => ({ type: "ended", atMs, roomId }));
   }
+
+  readonly #viewOf = ({ work, ...room }: RoomFacts): RoomView => {
+    const ties = this.#neighbours.of(room.roomId);
+    return {
+      ...room,
+      roomType: room.name,
+      ...(work !== undefined && { work }),
+      ...(ties.length > 0 && { ties }),
+    };
+  };
 
   #record(line: (atMs: number) => RecordedLine): void {
     if (this.#recording !== undefined) this.#recording.record(line(this.#recording.now()));
@@ -227,6 +255,7 @@ export class PlacementWorld {
 
   /** Records what changed of hosts and of this room since they were last looked at; O(hosts), only while recording. */
   #look(room: RoomFacts, atMs: number): void {
+    this.#neighbours.see(room);
     if (this.#recording === undefined) return;
     for (const view of this.hosts) {
       const host = snapshot(view);
@@ -238,12 +267,6 @@ export class PlacementWorld {
     for (const line of this.#shadows.changes(room, atMs)) this.#recording.record(line);
   }
 }
-
-const viewOf = ({ work, ...room }: RoomFacts): RoomView => ({
-  ...room,
-  roomType: room.name,
-  ...(work !== undefined && { work }),
-});
 
 /** What is decided for all at once has no regret of its own. */
 const settled = ({ roomId, hostId }: RoomFacts, atMs: number) => ({

@@ -135,8 +135,9 @@ describe("RoomPolicy", () => {
     const priceOf = (freezesMs: number[]): number => {
       const costs = new MigrationCosts(parameters);
       const pair = { mechanism: "handoff", fromHostId: "a", toHostId: "b", degradedMs: 0, bytes: 0 };
-      for (const freezeMs of freezesMs) costs.learn({ ...pair, freezeMs });
-      return costs.predict("handoff", "a", "b", 1) / parameters.freezeWeight;
+      for (const freezeMs of freezesMs) costs.learn({ ...pair, freezeMs }, "process");
+      const move = { carrier: "process", fromHostId: "a", toHostId: "b", players: 1 };
+      return costs.price(move).cost / parameters.freezeWeight;
     };
     // As long as a tick or two it costs its length; four times as long, sixteen times as much.
     expect(priceOf([40])).toBeCloseTo(40, 6);

@@ -270,7 +270,8 @@ describe("rooms that share hosts of unequal speed", () => {
       return view;
     });
     const table = new HostTable(map, views);
-    const costs: MoveCosts = { predict: () => 1_000, learn: () => undefined };
+    const price = { cost: 1_000, calmCost: 1_000, freezeMs: 0 };
+    const costs: MoveCosts = { price: () => price, learn: () => undefined };
     const policies = rooms.map(() => new RoomPolicy({}, costs));
     for (let s = 0; s < 25; s++) {
       rooms.forEach((room, r) => {

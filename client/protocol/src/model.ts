@@ -114,6 +114,8 @@ export const roomSchema = z.object({
   migrations: z.number().int().nonnegative(),
   /** Host of its warm standby, if it has one just now. */
   standbyHostId: idSchema.optional(),
+  /** How much its players do just now, 0 (nothing) to 1 (all are in the middle of something), once its host has said so. */
+  activity: z.number().optional(),
   /** Mean over players of their RTT to the room's host, ms. */
   meanRttMs: z.number().optional(),
   /** Where its players are on the map, in the middle. */
@@ -144,6 +146,8 @@ export const candidateSchema = z.object({
   workMs: z.number().optional(),
   /** What the rooms there would lose by it, per player; part of the score. */
   crowdingMs: z.number().optional(),
+  /** The way to rooms it talks with, per player; part of the score, below 0 where they gain by coming along. */
+  tieMs: z.number().optional(),
   load: z.number(),
   source: z.enum(["measured", "coordinate", "geodesic", "mixed"]),
   /** Why this host was not taken; absent for the chosen one. */
@@ -176,6 +180,8 @@ export const decisionSchema = z.object({
   regret: z.number(),
   threshold: z.number(),
   candidates: z.array(candidateSchema),
+  /** How a move would be felt, of a room whose players' activity is known (0 calm, 1 all in the middle of something). */
+  freeze: z.object({ expectedMs: z.number(), activity: z.number(), waitedMs: z.number() }).optional(),
   /** How its players reach the host where it is. */
   ways: z.array(takenWaySchema).optional(),
   /** One line for a person. */
@@ -232,6 +238,8 @@ export const receiptSchema = z.object({
     .optional(),
   /** The same less one patch interval: what the move itself added. */
   freezeBeyondTickMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }).optional(),
+  /** How much its players did when the move began: 0 nothing, 1 all were in the middle of something. */
+  activity: z.number().optional(),
   messagesLost: z.number().int(),
   messagesDuplicated: z.number().int(),
   /** Of a `restore` or `standby`: frames that players had heard and the room had not said yet where it goes on. */

@@ -37,6 +37,16 @@ export interface MoveHooks {
   onMovedAway?(): void | Promise<void>;
 }
 
+/** What a room may say of the present moment, in a field of its own that travels with it like any other. */
+export interface RoomMoment {
+  /**
+   * True while an interruption would hurt nobody, as between two rounds: the room moves now if it has reason to. False in
+   * the middle of something, as a duel: a move that would freeze it for long waits, though not for ever. Left out, or set to
+   * `undefined`: Centroid goes by how much its players send.
+   */
+  calm?: boolean | undefined;
+}
+
 /** What a room class may declare about itself. */
 export interface RoomMarks {
   /** The room keeps a warm standby on the second-best host; its host's death costs its players a blink. */

@@ -127,10 +127,7 @@ async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
     app?: ColyseusProject;
   };
   const notice = (line: string): void => send({ type: "notice", line });
-  const bus = new PresenceBus(
-    (topic, data, id) => send({ type: "published", topic, data, id }),
-    randomUUID(),
-  );
+  const bus = new PresenceBus((said) => send({ type: "published", ...said }), randomUUID());
   const transport = await listenForPlayers(
     config.bindHost,
     (connection) => host?.accept(connection),
@@ -184,7 +181,7 @@ async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
       return;
     }
     if ("published" in message) {
-      bus.heard(message.published.topic, message.published.data, message.published.id);
+      bus.heard(message.published);
       return;
     }
     if ("answered" in message) {

@@ -4,7 +4,15 @@ import type { RoomEvent } from "@centroid/protocol";
 /** News goes along with other messages, or so late. */
 export const NEWS_MS = 50;
 
-const NEWS: ReadonlySet<RoomEvent["event"]> = new Set(["joined", "left", "measured", "work", "diverged"]);
+const NEWS: ReadonlySet<RoomEvent["event"]> = new Set([
+  "joined",
+  "left",
+  "measured",
+  "work",
+  "activity",
+  "hears",
+  "diverged",
+]);
 
 /** How long what happened in a room can wait, in ms. */
 export const mayWaitMs = ({ event }: RoomEvent): number => (NEWS.has(event) ? NEWS_MS : 0);

@@ -29,16 +29,28 @@ export function atHost(candidate: DecisionCandidate): string {
   return `${ms(candidate.scoreMs)} at ${candidate.hostId}${workText(candidate)}`;
 }
 
-function workText(of: Pick<DecisionCandidate, "workMs" | "crowdingMs"> | undefined): string {
-  if (of?.workMs === undefined) return "";
-  const { workMs, crowdingMs = 0 } = of;
-  const crowding = crowdingMs >= LEAST_SHOWN_MS ? `, ${ms(crowdingMs)} that others there lose` : "";
-  return ` (${ms(workMs)} of it work${crowding})`;
+function workText(of: Pick<DecisionCandidate, "workMs" | "crowdingMs" | "tieMs"> | undefined): string {
+  const { workMs, crowdingMs = 0, tieMs = 0 } = of ?? {};
+  const parts: string[] = [];
+  if (workMs !== undefined) parts.push(`${ms(workMs)} of it work`);
+  if (crowdingMs >= LEAST_SHOWN_MS) parts.push(`${ms(crowdingMs)} that others there lose`);
+  if (tieMs >= LEAST_SHOWN_MS) parts.push(`${ms(tieMs)} of it the way to rooms it talks with`);
+  if (tieMs <= -LEAST_SHOWN_MS)
+    parts.push(`${ms(-tieMs)} less since rooms it talks with gain by coming along`);
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }
 
 /** What a player waits for at worst, work included, ms. */
 const worstMs = (candidate: DecisionCandidate | undefined): number =>
   (candidate?.maxMs ?? 0) + (candidate?.workMs ?? 0);
+
+/** What of a move has to do with what its players do. */
+function calmText({ freeze }: Pick<Verdict, "freeze">): string {
+  if (freeze === undefined) return "";
+  const { activity, waitedMs } = freeze;
+  const waited = waitedMs > 0 ? `, after ${Math.round(waitedMs / 1_000)} s of waiting for them to pause` : "";
+  return `${activity === 0 ? "; its players pause" : `; its players are ${Math.round(activity * 100)} % active`}${waited}`;
+}
 
 /** @param candidates at least those the verdict speaks of */
 export function explainVerdict(
@@ -55,11 +67,11 @@ export function explainVerdict(
     case "placed":
       return `placed at ${best?.hostId ?? "?"}: J ${ms(best?.scoreMs ?? 0)}${workText(best)} for ${who}, the best host`;
     case "latency":
-      return `${from}, ${to} for ${who}; regret ${decision.regret.toFixed(1)} has paid for the move (${decision.threshold.toFixed(1)})`;
+      return `${from}, ${to} for ${who}; regret ${decision.regret.toFixed(1)} has paid for the move (${decision.threshold.toFixed(1)})${calmText(decision)}`;
     case "cap":
-      return `worst player ${ms(worstMs(current))} at ${current?.hostId ?? "?"}, ${ms(worstMs(best))} at ${best?.hostId ?? "?"}: a stricter cap can be kept`;
+      return `worst player ${ms(worstMs(current))} at ${current?.hostId ?? "?"}, ${ms(worstMs(best))} at ${best?.hostId ?? "?"}: a stricter cap can be kept${calmText(decision)}`;
     case "load":
-      return `${current?.hostId ?? "?"} is at ${Math.round((current?.load ?? 0) * 100)} % load; ${to}`;
+      return `${current?.hostId ?? "?"} is at ${Math.round((current?.load ?? 0) * 100)} % load; ${to}${calmText(decision)}`;
     case "drain":
       return `${current?.hostId ?? "?"} is draining; ${to}`;
     case "evacuate":
@@ -82,6 +94,10 @@ export function explainVerdict(
       return `${from}; ${to} by estimate, waiting for measurements`;
     case "remeasuring":
       return `${from}; ${to} by estimate, waiting for a player whose network changed to measure anew`;
+    case "awaiting-calm": {
+      const { expectedMs = 0, activity = 0, waitedMs = 0 } = decision.freeze ?? {};
+      return `${from}, ${to}; the move would freeze the room for ${ms(expectedMs)} and its players are ${Math.round(activity * 100)} % active: waits for them to pause, for ${Math.round(waitedMs / 1_000)} s so far, until waiting costs more than a pause would save, at most a minute`;
+    }
     case "no-players":
       return "nobody is in the room";
     case "no-host":

@@ -12,6 +12,7 @@ import { hostCostMs, leastShares, score, scoreErrorMs } from "./objective.js";
 import { type OpenHosts, UNMEASURED } from "./open-hosts.js";
 import { byRank, capStage, excluded, keep, stricterCapMs } from "./rank.js";
 import { SearchMemo, withMargin } from "./search-memo.js";
+import { TieCosts } from "./ties.js";
 import type { DecisionCandidate, HostView, PlacementParameters, RoomView } from "./types.js";
 import { workTimeAt } from "./work.js";
 
@@ -39,6 +40,7 @@ export class HostTable {
   #rtts = new Float64Array(0);
   #errors = new Float64Array(0);
   #weights: Float64Array | undefined;
+  #ties: TieCosts | undefined;
   readonly #tree: HostTree;
   readonly #contenders: Contenders;
 
@@ -78,6 +80,11 @@ export class HostTable {
 
   get(hostId: string): HostView | undefined {
     return this.#views[this.map.hostSlot(hostId)];
+  }
+
+  /** By slot of the latency map. */
+  at(slot: number): HostView | undefined {
+    return this.#views[slot];
   }
 
   *[Symbol.iterator](): IterableIterator<HostView> {
@@ -132,7 +139,8 @@ export class HostTable {
     };
     const need = (): Bounds => {
       const last = best.length < count ? undefined : best.at(-1);
-      return { limitMs: last?.scoreMs ?? Number.POSITIVE_INFINITY, capMs: stricterCapMs(last, parameters) };
+      const limitMs = (last?.scoreMs ?? Number.POSITIVE_INFINITY) + (this.#ties?.mostGainMs ?? 0);
+      return { limitMs, capMs: stricterCapMs(last, parameters) };
     };
     if (this.#slots.length <= FEW_HOSTS) for (const slot of this.#slots) this.#open?.open(slot);
     else if (memo === undefined) {
@@ -178,6 +186,8 @@ export class HostTable {
     this.#room = room;
     this.#parameters = p;
     this.#memo = memo;
+    const isTied = room.ties !== undefined && room.ties.length > 0;
+    this.#ties = isTied ? new TieCosts(this, room, p) : undefined;
     if (this.#rtts.length !== playerIds.length) {
       this.#rtts = new Float64Array(playerIds.length);
       this.#errors = new Float64Array(playerIds.length);
@@ -222,7 +232,9 @@ export class HostTable {
       if (model === undefined || !isUsable(model)) guessed++;
     }
     const work = workTimeAt(view, room);
-    const { scoreMs, meanMs, maxMs } = score(rtts, this.#weights, hostCostMs(view, p, work), p);
+    const tieMs = this.#ties?.tieMs(slot);
+    const hostMs = hostCostMs(view, p, work) + (tieMs ?? 0);
+    const { scoreMs, meanMs, maxMs } = score(rtts, this.#weights, hostMs, p);
     const rejected = excluded(room, view);
     const count = rtts.length;
     return {
@@ -231,6 +243,7 @@ export class HostTable {
       meanMs,
       maxMs,
       ...work,
+      ...(tieMs !== undefined && { tieMs }),
       errorMs: scoreErrorMs(rtts, errors, this.#weights, p),
       load: view.load,
       source:

@@ -6,6 +6,7 @@
  */
 import type { LatencyMap } from "../latency/latency-map.js";
 import { LONGEST_REMEASURING_MS } from "../latency/player-record.js";
+import { CalmWait, worthWaiting } from "./calm.js";
 import { explainDecision } from "./explain.js";
 import { HostTable } from "./host-table.js";
 import { type FinishedMove, MigrationCosts, type MoveCosts } from "./migration-cost.js";
@@ -43,7 +44,9 @@ export class RoomPolicy {
   #lastAtMs: number | undefined;
   /** Since when a move has waited for players whose path changed. */
   #heldSinceMs: number | undefined;
+  readonly #calmWait = new CalmWait();
   #since: { hostId: string; atMs: number } | undefined;
+  #carrier: string | undefined;
 
   /** @param costs shared between rooms, so that all learn from every move */
   constructor(parameters: Partial<PlacementParameters> = {}, costs?: MoveCosts) {
@@ -63,12 +66,15 @@ export class RoomPolicy {
     for (const candidate of named) if (!contenders.includes(candidate)) contenders.push(candidate);
     const stepS = Math.min(MAX_STEP_S, Math.max(0, (atMs - (this.#lastAtMs ?? atMs)) / 1000));
     this.#lastAtMs = atMs;
+    this.#carrier = room.carrier;
     if (room.hostId !== undefined && this.#since?.hostId !== room.hostId) {
       // The time between two moves: a new room has made none, and where it started may have been a guess.
       const isNew = this.#since === undefined;
       this.#since = { hostId: room.hostId, atMs: isNew ? Number.NEGATIVE_INFINITY : atMs };
       this.#regret.clear();
+      this.#calmWait.over();
     }
+    let freeze: Verdict["freeze"];
     const decide = (
       verdict: Verdict["verdict"],
       reason: DecisionReason,
@@ -85,6 +91,7 @@ export class RoomPolicy {
       regret,
       threshold,
       gainMs: best === undefined || current === undefined ? 0 : current.scoreMs - best.scoreMs,
+      ...(freeze !== undefined && { freeze }),
       contenders,
     });
     if (best === undefined) return decide("no-host", "no-host");
@@ -107,12 +114,16 @@ export class RoomPolicy {
     this.#forgetLeast();
     if (best === current) {
       this.#heldSinceMs = undefined;
+      this.#calmWait.over();
       return decide("stay", "best");
     }
     const held = this.#isHeld(room, hosts.map, atMs);
     const regret = this.#regret.get(best.hostId) ?? 0;
-    const threshold =
-      (p.regretFactor * this.#costs.predict("handoff", room.hostId, best.hostId, players)) / 1000;
+    const { carrier, hostId: fromHostId, activity } = room;
+    const price = this.#costs.price({ carrier, fromHostId, toHostId: best.hostId, players, activity });
+    const threshold = (p.regretFactor * price.cost) / 1000;
+    if (activity !== undefined)
+      freeze = { expectedMs: price.freezeMs, activity, waitedMs: this.#calmWait.waitedMs(atMs) };
     const dwelledMs = atMs - (this.#since?.atMs ?? atMs);
     const stay = (reason: DecisionReason): Verdict => decide("stay", reason, best.hostId, regret, threshold);
     if (dwelledMs < p.minDwellMs) return stay("dwell");
@@ -120,19 +131,24 @@ export class RoomPolicy {
     if (best.measuredShare < p.confirmedShare) return stay("unconfirmed");
     const gainMs = current.scoreMs - best.scoreMs;
     if (gainMs < p.noiseMargin * Math.hypot(current.errorMs, best.errorMs)) return stay("gain-too-small");
-    if (current.capStage > best.capStage && regret >= threshold)
-      return decide("move", "cap", best.hostId, regret, threshold);
+    const go = (reason: DecisionReason): Verdict => {
+      const worth = worthWaiting(price, activity, p.regretFactor);
+      if (this.#calmWait.holds(atMs, players * gainMs, stepS, worth)) return stay("awaiting-calm");
+      return decide("move", reason, best.hostId, regret, threshold);
+    };
+    if (current.capStage > best.capStage && regret >= threshold) return go("cap");
     const overloaded = current.load > p.overload && best.load < p.overload;
     if (gainMs < p.minGain * current.scoreMs) return stay("gain-too-small");
     if (regret < threshold) return stay("regret-too-small");
-    return decide("move", overloaded ? "load" : "latency", best.hostId, regret, threshold);
+    return go(overloaded ? "load" : "latency");
   }
 
   /** The room has moved: regret starts anew, the cost is learned. */
   migrated(receipt: Migrated): void {
     this.#regret.clear();
+    this.#calmWait.over();
     this.#since = { hostId: receipt.toHostId, atMs: receipt.atMs };
-    this.#costs.learn(receipt);
+    this.#costs.learn(receipt, this.#carrier);
   }
 
   /**

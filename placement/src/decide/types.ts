@@ -1,5 +1,6 @@
 /** What goes into a decision and what comes out of it, as plain data. */
 import type { ObjectiveName, ObjectiveParameters } from "./objective.js";
+import type { RoomTie } from "./ties.js";
 import type { HostSpeed, HostWork, RoomDemand } from "./work.js";
 
 export interface HostView {
@@ -39,6 +40,10 @@ export interface RoomView {
   anySlot?: boolean;
   /** What it computes for its players: the time this takes at a host is part of J. */
   work?: RoomDemand;
+  /** Rooms that it talks with. */
+  ties?: readonly RoomTie[];
+  /** How much its players do just now: 0 nobody does anything, 1 all are in the middle of something; undefined if unknown. */
+  activity?: number | undefined;
 }
 
 export interface PlacementParameters extends ObjectiveParameters {
@@ -113,6 +118,8 @@ export interface DecisionCandidate {
   workMs?: number;
   /** What the rooms there lose by it, ms per player of this room; part of J. */
   crowdingMs?: number;
+  /** The way to rooms it talks with, ms per player of this room; part of J, below 0 where they gain by coming along. */
+  tieMs?: number;
   /** Standard error of J by the noise of the measured round trips, ms. */
   errorMs: number;
   load: number;
@@ -141,10 +148,20 @@ export type DecisionReason =
   | "unconfirmed"
   /** A player's path changed just now, and it has yet to measure where it is. */
   | "remeasuring"
+  /** The freeze would be long, and its players are in the middle of something. */
+  | "awaiting-calm"
   /** It must leave and has its turn later. */
   | "waiting"
   | "no-players"
   | "no-host";
+
+export interface FeltFreeze {
+  expectedMs: number;
+  /** 0 to 1. */
+  activity: number;
+  /** How long the room has waited for its players to pause. */
+  waitedMs: number;
+}
 
 /** What is decided; the record with every candidate is made for those who ask (`explainDecision`). */
 export interface Verdict {
@@ -159,6 +176,8 @@ export interface Verdict {
   threshold: number;
   /** J(current) - J(best), ms. */
   gainMs: number;
+  /** How the move would be felt, of a room whose players' activity is known. */
+  freeze?: FeltFreeze;
   /** The best hosts, best first, and those the room is on or was about to go to. */
   contenders: readonly DecisionCandidate[];
 }

@@ -1,4 +1,5 @@
 /** What every host in question would cost a room's players, as the fleet's assignment counts it. */
+import { worthWaiting } from "../decide/calm.js";
 import type { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
 import { isWaitedFor } from "../decide/room-policy.js";
@@ -59,8 +60,11 @@ export function prospectsOf(
     found.costs.set(candidate.hostId, confirmed ? cost : Math.max(cost, stayCost));
   }
   // Whoever may stay moves for more than the price of the move and the noise of what was measured.
-  const priceMs =
-    (p.regretFactor * costs.predict("handoff", room.hostId ?? "", "", players)) / MS_PER_S / HORIZON_S;
+  const { carrier, hostId: fromHostId = "", activity } = room;
+  const price = costs.price({ carrier, fromHostId, toHostId: "", players, activity });
+  // While they are in the middle of something, what a pause would save is paid in full.
+  const pauseCost = found.forced ? 0 : worthWaiting(price, activity, p.regretFactor);
+  const priceMs = (p.regretFactor * price.cost + pauseCost) / MS_PER_S / HORIZON_S;
   const noiseMs = p.noiseMargin * (current?.errorMs ?? 0);
   const leastMs = p.minGain * (current?.scoreMs ?? 0);
   found.moveCost = priceMs + (found.forced ? 0 : players * Math.max(noiseMs, leastMs));

@@ -37,7 +37,7 @@ import { ProbeWindow } from "./probe-window.js";
 import { hostShare, Refinement } from "./refinement.js";
 import { Surprise } from "./surprise.js";
 import type { Estimate, HostPlace, PlayerPlace, Probe, ProbeVerdict } from "./types.js";
-import { observe, relaxNode } from "./vivaldi.js";
+import { observe, predictMs, relaxNode } from "./vivaldi.js";
 
 /** No path on Earth is longer; satellites included. */
 const MAX_RTT_MS = 10_000;
@@ -215,6 +215,13 @@ export class LatencyMap {
   /** Slots of hosts are below this. */
   get hostEnd(): number {
     return this.#hosts.nodes.end;
+  }
+
+  /** Estimate of the round trip from one host to another, ms: hosts do not measure each other. */
+  betweenHostsMs(slot: number, other: number): number {
+    if (slot === other) return 0;
+    const { published } = this.#hosts;
+    return predictMs(published, slot, published, other);
   }
 
   /** Coordinates of hosts as estimates use them, by slot. */

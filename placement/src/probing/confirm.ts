@@ -82,26 +82,25 @@ export function nextConfirmation(
   const here = room.hostId === undefined ? [] : [room.hostId];
   const { best, named } = hosts.search(room, parameters, SHORTLIST, here);
   const scale = map.errorScale;
-  const prospects = [...new Set([...best, ...named].map(({ hostId }) => hostId))].flatMap(
-    (hostId): Prospect[] => {
-      const host = hosts.get(hostId);
-      if (host === undefined) return [];
-      const slot = map.hostSlot(hostId);
-      const meansMs = new Float64Array(known.length);
-      const errorsMs = new Float64Array(known.length);
-      let unmeasured = 0;
-      known.forEach(({ model, factor }, i) => {
-        const at = measuredAt(model, slot);
-        const meanMs = at < 0 ? map.unmeasuredMs(model, slot) : measuredP50Ms(model, at);
-        meansMs[i] = meanMs;
-        if (at >= 0) return;
-        errorsMs[i] = scale * spreadOf(model) * map.errorMs(model, factor, slot, meanMs);
-        unmeasured++;
-      });
-      const hostMs = hostCostMs(host, asked.objective, workTimeAt(host, room));
-      return [{ host, hostMs, slot, meansMs, errorsMs, unmeasured }];
-    },
-  );
+  const looked = new Map([...best, ...named].map((candidate) => [candidate.hostId, candidate]));
+  const prospects = [...looked.values()].flatMap(({ hostId, tieMs = 0 }): Prospect[] => {
+    const host = hosts.get(hostId);
+    if (host === undefined) return [];
+    const slot = map.hostSlot(hostId);
+    const meansMs = new Float64Array(known.length);
+    const errorsMs = new Float64Array(known.length);
+    let unmeasured = 0;
+    known.forEach(({ model, factor }, i) => {
+      const at = measuredAt(model, slot);
+      const meanMs = at < 0 ? map.unmeasuredMs(model, slot) : measuredP50Ms(model, at);
+      meansMs[i] = meanMs;
+      if (at >= 0) return;
+      errorsMs[i] = scale * spreadOf(model) * map.errorMs(model, factor, slot, meanMs);
+      unmeasured++;
+    });
+    const hostMs = hostCostMs(host, asked.objective, workTimeAt(host, room)) + tieMs;
+    return [{ host, hostMs, slot, meansMs, errorsMs, unmeasured }];
+  });
   let incumbentMs = Number.POSITIVE_INFINITY;
   for (const { hostMs, meansMs, unmeasured } of prospects)
     if (unmeasured === 0) incumbentMs = Math.min(incumbentMs, scoreMs(meansMs, hostMs, asked));

@@ -71,7 +71,14 @@ export class Replay {
       case "left":
       case "moved":
       case "work":
+      case "activity":
         this.#rooms.apply(line);
+        return undefined;
+      case "tie":
+        world.tie(...line.roomIds, line.players);
+        return undefined;
+      case "seen":
+        world.see(this.#room(line.roomId), line.atMs);
         return undefined;
       case "receipt":
         world.migrated(line.roomId, line.migrated);

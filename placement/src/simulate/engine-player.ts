@@ -5,6 +5,7 @@
 import type { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
 import { RoomPolicy } from "../decide/room-policy.js";
+import type { RoomTie } from "../decide/ties.js";
 import type { PlacementParameters, RoomView, Verdict } from "../decide/types.js";
 import type { RoomDemand } from "../decide/work.js";
 import { DEFAULT_PROBING, ProbePlanner } from "../probing/probe-planner.js";
@@ -33,6 +34,8 @@ export interface EngineOptions {
   probes: number;
   roomId: string;
   work: RoomDemand | undefined;
+  /** Rooms it talks with, as they are when it is looked at. */
+  ties?: () => readonly RoomTie[];
 }
 
 export class EngineRoom {
@@ -104,7 +107,8 @@ export class EngineRoom {
     this.#probing.forget(playerId);
   }
 
-  #room(): RoomView {
+  /** As its neighbours see it. */
+  get view(): RoomView {
     const playerIds = [...this.#seats.values()].map(({ playerId }) => playerId);
     const { roomId, work } = this.#options;
     return {
@@ -114,6 +118,11 @@ export class EngineRoom {
       carrier: "process",
       ...(work !== undefined && { work }),
     };
+  }
+
+  #room(): RoomView {
+    const { ties } = this.#options;
+    return ties === undefined ? this.view : { ...this.view, ties: ties() };
   }
 
   #seat(index: number, node: number, atMs: number, ping: PingSource): void {

@@ -4,6 +4,7 @@
  */
 import { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
+import type { RoomTie } from "../decide/ties.js";
 import { DEFAULT_PARAMETERS, type HostView, type PlacementParameters } from "../decide/types.js";
 import type { RoomDemand } from "../decide/work.js";
 import { LatencyMap } from "../latency/latency-map.js";
@@ -60,6 +61,11 @@ export class SimulationStage {
     const enough = players.length >= 4 * parameters.maxPlayers;
     this.#before = enough ? players.filter((_, i) => i % 2 === 0) : players;
     this.#fresh = enough ? players.filter((_, i) => i % 2 === 1) : players;
+  }
+
+  /** Nodes that players of simulated rooms are at. */
+  get players(): readonly number[] {
+    return this.#fresh;
   }
 
   trace(room: number): RoomTrace {
@@ -144,10 +150,22 @@ export class SimulationStage {
     hosts: HostTable,
     parameters: Partial<PlacementParameters>,
     work: RoomDemand | undefined,
+    ties?: () => readonly RoomTie[],
   ): EngineRoom {
     const { migrationCost, probes } = this.parameters;
-    const costs: MoveCosts = { predict: () => migrationCost * MS_PER_S, learn: () => undefined };
-    return new EngineRoom({ hosts, parameters: judged(parameters), costs, probes, work, roomId: `r${room}` });
+    const costs: MoveCosts = {
+      price: () => ({ cost: migrationCost * MS_PER_S, calmCost: migrationCost * MS_PER_S, freezeMs: 0 }),
+      learn: () => undefined,
+    };
+    return new EngineRoom({
+      hosts,
+      parameters: judged(parameters),
+      costs,
+      probes,
+      work,
+      roomId: `r${room}`,
+      ...(ties !== undefined && { ties }),
+    });
   }
 
   /** Greedy and the followers choose anew; the others choose once, at the start. */

@@ -1,7 +1,7 @@
 /** Rooms as a trace has them: what changes is told in lines, and lines give the rooms again. */
 import type { RoomFacts, TraceInput } from "./trace.js";
 
-type RoomChange = Extract<TraceInput, { type: "room" | "joined" | "left" | "moved" | "work" }>;
+type RoomChange = Extract<TraceInput, { type: "room" | "joined" | "left" | "moved" | "work" | "activity" }>;
 
 export class RoomShadows {
   readonly #rooms = new Map<string, RoomFacts>();
@@ -16,7 +16,7 @@ export class RoomShadows {
 
   /** What has to be told for others to have the room as it is now; kept as told. */
   changes(room: RoomFacts, atMs: number): RoomChange[] {
-    const { roomId, name, carrier, hostId, work } = room;
+    const { roomId, name, carrier, hostId, work, activity } = room;
     const known = this.#rooms.get(roomId);
     this.#rooms.set(roomId, { ...room, playerIds: [...room.playerIds] });
     const lines: RoomChange[] = [];
@@ -24,6 +24,8 @@ export class RoomShadows {
     if (hostId !== undefined && hostId !== known?.hostId) lines.push({ type: "moved", atMs, roomId, hostId });
     if (work?.msPerRequest !== known?.work?.msPerRequest || work?.perSecond !== known?.work?.perSecond)
       lines.push({ type: "work", atMs, roomId, ...(work !== undefined && { work: { ...work } }) });
+    if (activity !== known?.activity)
+      lines.push({ type: "activity", atMs, roomId, ...(activity !== undefined && { activity }) });
     // Order counts to the last bit of a sum, so all from the first difference leave and join again.
     const before = known?.playerIds ?? [];
     const now = new Set(room.playerIds);
@@ -58,6 +60,9 @@ export class RoomShadows {
         return;
       case "work":
         this.#rooms.set(roomId, { ...room, work: line.work });
+        return;
+      case "activity":
+        this.#rooms.set(roomId, { ...room, activity: line.activity });
         return;
       default: {
         const never: never = line;

@@ -19,6 +19,8 @@ export interface RoomFacts {
   playerIds: readonly string[];
   /** What it computes, if it says so. */
   work?: RoomDemand | undefined;
+  /** How much its players do, 0 to 1; undefined if unknown. */
+  activity?: number | undefined;
 }
 
 export type TraceInput =
@@ -35,8 +37,14 @@ export type TraceInput =
   | { type: "left"; atMs: number; roomId: string; playerId: string }
   /** What it computes has changed; without `work` it computes nothing. */
   | { type: "work"; atMs: number; roomId: string; work?: RoomDemand }
+  /** Its players do more than they did, or less; without `activity` nothing is known of it. */
+  | { type: "activity"; atMs: number; roomId: string; activity?: number }
   /** The room is on another host than before, or on its first. */
   | { type: "moved"; atMs: number; roomId: string; hostId: string }
+  /** As many players of both rooms wait for what comes over the way between them. */
+  | { type: "tie"; atMs: number; roomIds: readonly [string, string]; players: number }
+  /** The room is looked at for the sake of rooms that talk with it. */
+  | { type: "seen"; atMs: number; roomId: string }
   /** What the move cost. */
   | { type: "receipt"; atMs: number; roomId: string; migrated: Migrated }
   | { type: "ended"; atMs: number; roomId: string };

@@ -286,6 +286,7 @@ async function start(
     core.standbys.stop();
     loop[Symbol.dispose]();
     core.scheduler[Symbol.dispose]();
+    core.roomTalk[Symbol.dispose]();
     // Others on the same store could give the rooms away.
     if (options.cluster === undefined)
       await core.farewell.say((hostId, leaseMs) => agents.goodbye(hostId, leaseMs));
@@ -367,6 +368,7 @@ async function start(
       closing.abort();
       loop[Symbol.dispose]();
       core.scheduler[Symbol.dispose]();
+      core.roomTalk[Symbol.dispose]();
       const { rooms, records } = core;
       await endRooms({ hosts, rooms, remembered, records, clock, logger }, hostIds);
     },

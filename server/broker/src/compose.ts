@@ -39,6 +39,7 @@ import { FleetFeed } from "./placement/fleet-feed.js";
 import { MoveScheduler } from "./placement/move-scheduler.js";
 import type { PlacementEvents } from "./placement/placement-events.js";
 import { PlacementLoop } from "./placement/placement-loop.js";
+import { RoomTalk } from "./placement/room-talk.js";
 import { GatewayLegs } from "./probes/gateway-legs.js";
 import { PlayerRegistry } from "./probes/player-registry.js";
 import { type ProbeEvents, ProbeIntake } from "./probes/probe-intake.js";
@@ -183,6 +184,7 @@ export function assemble(o: CoreOptions) {
     clock,
   });
   new FleetFeed(events, engine, loop, scheduler, rooms, clock);
+  const roomTalk = new RoomTalk({ events, engine, loop, rooms, clock, owns });
   const legs = new GatewayLegs({ hosts, cluster, clock, enabled: o.emulated !== true });
   const probeIntake = new ProbeIntake({
     engine,
@@ -298,6 +300,7 @@ export function assemble(o: CoreOptions) {
     records,
     takeover,
     rooms,
+    roomTalk,
     router,
     scheduler,
     seats,

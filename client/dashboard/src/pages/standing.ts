@@ -25,6 +25,7 @@ const WAITING_WORDS: Readonly<Record<string, string>> = {
   dwell: "best, but the room moved just now",
   unconfirmed: "best so far, not yet measured",
   remeasuring: "best so far, a player's network changed",
+  "awaiting-calm": "best, waits for its players to pause",
   waiting: "best, waits its turn",
 };
 

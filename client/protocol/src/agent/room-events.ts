@@ -4,11 +4,15 @@ import { wireErrorSchema } from "../errors.js";
 import { idSchema, locationSchema, migrationPhaseSchema, networkSchema } from "../model.js";
 import { MAX_NEXT, MAX_REPORTS, probeReportSchema } from "../player-api.js";
 import {
+  activitySchema,
   epochSchema as epoch,
   roomListingSchema,
   roomReportSchema,
   roomWorkloadSchema,
 } from "./room-report.js";
+
+/** Of the rooms that one hears, those it hears most. */
+export const MAX_HEARD_ROOMS = 8;
 
 /** Something that happened in a room, reported by its host. */
 export const roomEventSchema = z.discriminatedUnion("event", [
@@ -17,6 +21,13 @@ export const roomEventSchema = z.discriminatedUnion("event", [
   roomListingSchema.extend({ event: z.literal("listing") }),
   /** What its heavy work costs just now; told again and again while there is some, and once more when there is none. */
   roomWorkloadSchema.extend({ event: z.literal("work") }),
+  /** Its players do more than they did, or less; told at most twice a second, and only of notable changes. */
+  z.object({ event: z.literal("activity"), activity: activitySchema }),
+  /** Which rooms it hears by presence, and how often; told every few seconds at most, and only of notable changes. */
+  z.object({
+    event: z.literal("hears"),
+    rooms: z.array(z.object({ roomId: idSchema, perSecond: z.number().nonnegative() })).max(MAX_HEARD_ROOMS),
+  }),
   /** It runs here from now on: new, moved or restored. For the brokers that did not order it. */
   z.object({ event: z.literal("running"), report: roomReportSchema }),
   z.object({ event: z.literal("disposed") }),

@@ -12,6 +12,8 @@ export const publishedSchema = z.object({
   data: z.unknown(),
   /** By which a room that is between two hosts hears it once. */
   id: z.string().max(100).optional(),
+  /** The room that says it. */
+  from: idSchema.optional(),
 });
 export type Published = z.infer<typeof publishedSchema>;
 

@@ -41,6 +41,9 @@ export const roomWorkloadSchema = z.object({
 });
 export type RoomWorkload = z.infer<typeof roomWorkloadSchema>;
 
+/** How much a room's players do just now, or its author says they do: 0 nobody does anything, 1 all are in the middle of something. */
+export const activitySchema = z.number().min(0).max(1);
+
 export const roomReportSchema = z.object({
   roomId: idSchema,
   name: z.string(),
@@ -58,5 +61,6 @@ export const roomReportSchema = z.object({
   sessions: z.array(seatedSchema),
   /** Of a room that has heavy work, or declares some. */
   work: roomWorkloadSchema.optional(),
+  activity: activitySchema.optional(),
 });
 export type RoomReport = z.infer<typeof roomReportSchema>;

@@ -4,7 +4,13 @@
  */
 import { randomUUID } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import { CentroidError, publishedSchema, type RoomQuestion, roomAnswerSchema } from "@centroid/protocol";
+import {
+  CentroidError,
+  type Published,
+  publishedSchema,
+  type RoomQuestion,
+  roomAnswerSchema,
+} from "@centroid/protocol";
 import { authority, PendingReplies } from "@centroid/protocol/node";
 import { z } from "zod";
 import type { ColyseusProject } from "../bundling/project-exports.js";
@@ -23,7 +29,7 @@ const QUESTION_TIMEOUT_MS = 30_000;
 type ToAgent =
   | { type: "ready"; address: string }
   | { type: "notice"; line: string }
-  | { type: "published"; topic: string; data: unknown; id: string }
+  | Published
   | { type: "asked"; requestId: number; question: RoomQuestion }
   | { type: "failed"; message: string };
 
@@ -59,10 +65,7 @@ async function main(): Promise<void> {
     rooms: Record<string, RoomDefinition>;
     app: ColyseusProject;
   };
-  const bus = new PresenceBus(
-    (topic, data, id) => send({ type: "published", topic, data, id }),
-    randomUUID(),
-  );
+  const bus = new PresenceBus((said) => send({ type: "published", ...said }), randomUUID());
   const questions = new PendingReplies();
   const deployment = {
     address: "",
@@ -74,8 +77,7 @@ async function main(): Promise<void> {
   };
   process.on("message", (raw) => {
     const message = requestSchema.parse(raw);
-    if ("published" in message)
-      bus.heard(message.published.topic, message.published.data, message.published.id);
+    if ("published" in message) bus.heard(message.published);
     else questions.reply(message.answered);
   });
   const crashed = (cause: unknown): void => {

@@ -62,6 +62,7 @@ export function movable(
         bus,
         this.move.heard,
         (run) => this.move.events.once("dispose", run),
+        () => this.roomId,
         runs,
         presenceKeys({ ask, mayChange: runs }),
         (topic, callback) => this.move.setUp.add({ kind: "subscription", name: topic }, callback),

@@ -2,11 +2,11 @@
  * What `this.presence` is in a room: publish and subscribe between all rooms of the deployment, on whatever hosts they
  * are, beside the keys that they share.
  */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, type Published } from "@centroid/protocol";
 import type { Presence } from "@colyseus/core";
 
 type Callback = (data: unknown) => void;
-type Listener = (data: unknown, id: string | undefined) => void;
+type Listener = (data: unknown, id: string | undefined, from: string | undefined) => void;
 
 /** A message is a word to others, not a transfer. */
 const MAX_BYTES = 64 * 1024;
@@ -14,10 +14,13 @@ const MAX_BYTES = 64 * 1024;
 const MAX_WAITING = 10_000;
 /** So many of the messages that a room has heard last are known to it: those that may still be on their way to another host. */
 const MAX_REMEMBERED = 1_000;
+/** A room hears no more others than this in the few seconds over which they are counted. */
+const MAX_COUNTED = 1_000;
+
 /** Who listens to what in this process. */
 export class PresenceBus {
   readonly #byTopic = new Map<string, Set<Listener>>();
-  readonly #toOthers: (topic: string, data: unknown, id: string) => void;
+  readonly #toOthers: (said: Omit<Published, "type">) => void;
   readonly #name: string;
   #published = 0;
 
@@ -25,7 +28,7 @@ export class PresenceBus {
    * @param toOthers carries a message to all other processes with rooms
    * @param name of this process, by which its messages are told from those of others
    */
-  constructor(toOthers: (topic: string, data: unknown, id: string) => void, name = "") {
+  constructor(toOthers: (said: Omit<Published, "type">) => void, name = "") {
     this.#toOthers = toOthers;
     this.#name = name;
   }
@@ -42,19 +45,24 @@ export class PresenceBus {
     if (known?.size === 0) this.#byTopic.delete(topic);
   }
 
-  /** To the rooms here and, as a copy of what JSON makes of it, everywhere else. @throws CentroidError */
-  publish(topic: string, data: unknown): void {
+  /**
+   * To the rooms here and, as a copy of what JSON makes of it, everywhere else.
+   * @param from the room that says it
+   * @throws CentroidError
+   */
+  publish(topic: string, data: unknown, from?: string): void {
     const text = JSON.stringify(data) ?? "null";
     if (text.length > MAX_BYTES)
       throw new CentroidError("FRAME_TOO_LARGE", `presence: ${text.length} characters; at most ${MAX_BYTES}`);
     const id = `${this.#name}:${++this.#published}`;
-    this.#toOthers(topic, JSON.parse(text), id);
-    this.heard(topic, JSON.parse(text), id);
+    const said = { topic, data: JSON.parse(text) as unknown, id, ...(from !== undefined && { from }) };
+    this.#toOthers(said);
+    this.heard({ ...said, data: JSON.parse(text) });
   }
 
   /** A message of another process. */
-  heard(topic: string, data: unknown, id: string | undefined): void {
-    for (const listener of [...(this.#byTopic.get(topic) ?? [])]) listener(data, id);
+  heard({ topic, data, id, from }: Omit<Published, "type">): void {
+    for (const listener of [...(this.#byTopic.get(topic) ?? [])]) listener(data, id, from);
   }
 }
 
@@ -66,6 +74,8 @@ export class HeardMessages {
   readonly #running: () => boolean;
   #waiting: { data: unknown; id: string; handler: Callback }[] = [];
   readonly #remembered = new Set<string>();
+  /** By the room that said them: messages since the counts were last taken. */
+  #counts = new Map<string, number>();
 
   /** @param running false while the room stands still or is on its way */
   constructor(running: () => boolean) {
@@ -78,6 +88,18 @@ export class HeardMessages {
       handler(data);
     } else if (id !== undefined && this.#waiting.length < MAX_WAITING)
       this.#waiting.push({ data, id, handler });
+  }
+
+  /** A message of another room has come. */
+  count(from: string): void {
+    const before = this.#counts.get(from);
+    if (before !== undefined || this.#counts.size < MAX_COUNTED) this.#counts.set(from, (before ?? 0) + 1);
+  }
+
+  takeCounts(): ReadonlyMap<string, number> {
+    const counts = this.#counts;
+    this.#counts = new Map();
+    return counts;
   }
 
   /** Those that need not be heard at another host. */
@@ -111,6 +133,7 @@ export class HeardMessages {
 
 /**
  * @param onEnd runs its argument when the room has ended here
+ * @param roomId of the room, which it may choose in `onCreate`
  * @param speaks false while another host runs the room: this one only follows it, or builds it again
  * @param onSubscribe the callback to call in place of this one, and what to do when it is taken back
  */
@@ -118,6 +141,7 @@ export function roomPresence(
   bus: PresenceBus,
   messages: HeardMessages,
   onEnd: (run: () => void) => void,
+  roomId: () => string,
   speaks: () => boolean,
   keys: object,
   onSubscribe: (
@@ -139,7 +163,10 @@ export function roomPresence(
   const presence = {
     async subscribe(topic: string, callback: Callback) {
       const { handler, remove, undoneBy } = onSubscribe(topic, callback);
-      const heard: Listener = (data, id) => messages.hear(data, id, handler);
+      const heard: Listener = (data, id, from) => {
+        if (from !== undefined && from !== roomId()) messages.count(from);
+        messages.hear(data, id, handler);
+      };
       subscriptions.push({ topic, callback, heard, remove });
       bus.add(topic, heard);
       undoneBy(() => drop((_topic, _callback, its) => its === heard));
@@ -150,7 +177,7 @@ export function roomPresence(
       return presence;
     },
     publish(topic: string, data: unknown) {
-      if (speaks()) bus.publish(topic, data);
+      if (speaks()) bus.publish(topic, data, roomId());
       return presence;
     },
     async channels() {

@@ -15,8 +15,10 @@ import { listing } from "../colyseus/listing.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { isReplicated, type MovableRoom } from "../colyseus/movable-room.js";
 import { StateComparison } from "../compare/state-comparison.js";
+import { HeardRooms } from "./heard-rooms.js";
 import { type Hosted, type Protection, runningRoom, type Seat, seated } from "./hosted.js";
 import type { Pauses } from "./pauses.js";
+import { PlayerActivity } from "./player-activity.js";
 
 /** Reports of one player: several times what the SDK sends when it is told to hurry. */
 const REPORTS: RateLimit = { perSecond: 10, burst: 50 };
@@ -134,6 +136,11 @@ export class HostedRooms {
         notice,
         onDiverged: (sessionId) => tell({ event: "diverged", sessionId }),
       });
+    hosted.activity = new PlayerActivity(room, (activity) => tell({ event: "activity", activity }));
+    hosted.hears = new HeardRooms(
+      () => room.move.heard.takeCounts(),
+      (rooms) => tell({ event: "hears", rooms }),
+    );
     tell({ event: "running", report: this.#report(roomId, hosted) });
     const changed = (): void => tell({ event: "listing", ...listing(room) });
     room.move.work.onReport = (work) => tell({ event: "work", ...work });
@@ -144,6 +151,8 @@ export class HostedRooms {
       void disposing.then(() => this.#disposing.delete(disposing));
       hosted.protection?.[Symbol.dispose]();
       hosted.comparison?.[Symbol.dispose]();
+      hosted.activity?.[Symbol.dispose]();
+      hosted.hears?.[Symbol.dispose]();
       this.#pauses.forget(room);
       if (hosted.stage.name === "leaving") {
         if (hosted.stage.source.state === "released") return;
@@ -184,6 +193,7 @@ export class HostedRooms {
 
   #report(roomId: string, hosted: Hosted): RoomReport {
     const { name, epoch, stage } = hosted;
+    const activity = hosted.activity?.report;
     const work = stage.name === "arriving" ? undefined : stage.room.move.work.report;
     return {
       roomId,
@@ -198,6 +208,7 @@ export class HostedRooms {
         isReplicated(stage.room) && { replicated: true }),
       sessions: seated(hosted),
       ...(work !== undefined && { work }),
+      ...(activity !== undefined && { activity }),
     };
   }
 

@@ -6,7 +6,9 @@ import type { Checkpointer } from "../checkpoint/checkpointer.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { StateComparison } from "../compare/state-comparison.js";
 import type { Replicator } from "../standby/replicator.js";
+import type { HeardRooms } from "./heard-rooms.js";
 import { type HostedStage, nextHostedStage, type StageEvent } from "./hosted-stage.js";
+import type { PlayerActivity } from "./player-activity.js";
 
 export interface Seat {
   playerId: string;
@@ -28,6 +30,10 @@ export interface Hosted {
   protection: Protection | undefined;
   /** Compares players' copies of the state with the room's, while it runs here. */
   comparison?: StateComparison;
+  /** How much its players do, while it runs here. */
+  activity?: PlayerActivity;
+  /** Which rooms it hears, while it runs here. */
+  hears?: HeardRooms;
   /** Its players who are still to come, since it was built from a checkpoint. */
   awaited: AwaitedPlayers | undefined;
   /** Written by {@link advance} alone. */

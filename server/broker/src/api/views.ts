@@ -39,6 +39,7 @@ export class Views {
       createdAtMs,
       migrations,
       ...(room.standby !== undefined && { standbyHostId: room.standby.hostId }),
+      ...(room.activity !== undefined && { activity: room.activity }),
       ...(rttsMs.length > 0 && { meanRttMs: rttsMs.reduce((sum, rtt) => sum + rtt, 0) / rttsMs.length }),
       ...(centre !== false && { centroid: { latitude: centre.latitude, longitude: centre.longitude } }),
     };

@@ -49,6 +49,8 @@ export class Migration {
   /** Where players reach the room at the destination, once that is known. */
   destination: { processId: string; address: string } | undefined;
   transfer: Transfer | undefined;
+  /** How much the room's players did when the move began; undefined if that was not known. */
+  activity: number | undefined;
   phase: MigrationPhase = "preparing";
   bytes = 0;
   /** As asked for; the transfer says what it came to. */
@@ -126,6 +128,7 @@ export class Migration {
       phases: transfer?.phases ?? this.#seen,
       bytes: transfer?.bytes ?? this.bytes,
       ...(transfer?.predicted !== undefined && { predicted: transfer.predicted }),
+      ...(this.activity !== undefined && { activity: this.activity }),
       ...silence(transfer),
       ...freeze,
       ...(transfer?.stateHashBefore !== undefined && { stateHashBefore: transfer.stateHashBefore }),

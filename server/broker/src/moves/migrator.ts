@@ -116,6 +116,7 @@ export class Migrator {
       mechanism ?? mechanismOf(room.carrier),
       clock,
     );
+    migration.activity = room.activity;
     return this.#begun(migration, room, () => this.#run(migration, room));
   }
 

@@ -85,6 +85,16 @@ export class PlacementEngine {
     this.#world.upsertPlayer({ playerId, ...location });
   }
 
+  /** Two rooms talk with each other; see {@link PlacementWorld.tie}. */
+  tie(roomId: string, otherId: string, players: number): void {
+    this.#world.tie(roomId, otherId, players);
+  }
+
+  /** A room that another broker decides about, for the sake of those that talk with it. */
+  see(room: RoomFacts, atMs: number): void {
+    this.#world.see(room, atMs);
+  }
+
   removePlayer(playerId: string): void {
     this.#world.removePlayer(playerId);
   }
@@ -188,7 +198,7 @@ export class PlacementEngine {
   }
 
   #record(engine: EngineDecision): Decision {
-    const { roomId, atMs, verdict, reason, fromHostId, toHostId, regret, threshold, text } = engine;
+    const { roomId, atMs, verdict, reason, fromHostId, toHostId, regret, threshold, freeze, text } = engine;
     const ways = [...this.#waysOf(roomId)];
     return {
       decisionId: this.#newId(),
@@ -201,7 +211,8 @@ export class PlacementEngine {
       regret,
       threshold,
       candidates: engine.candidates.map((candidate) => {
-        const { hostId, scoreMs, meanMs, maxMs, workMs, crowdingMs, load, source, rejected } = candidate;
+        const { hostId, scoreMs, meanMs, maxMs, workMs, crowdingMs, tieMs, load, source, rejected } =
+          candidate;
         return {
           hostId,
           scoreMs,
@@ -209,11 +220,13 @@ export class PlacementEngine {
           maxMs,
           ...(workMs !== undefined && { workMs }),
           ...(crowdingMs !== undefined && { crowdingMs }),
+          ...(tieMs !== undefined && { tieMs }),
           load,
           source,
           ...(rejected !== undefined && { rejected }),
         };
       }),
+      ...(freeze !== undefined && { freeze }),
       ...(ways.length > 0 && { ways }),
       text,
     };

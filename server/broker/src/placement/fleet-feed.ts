@@ -39,6 +39,8 @@ export class FleetFeed {
       loop.hostAdded();
     });
     events.on("room.work-changed", ({ room }) => loop.mark(room.roomId));
+    // Whoever has waited for its players to pause may go.
+    events.on("room.activity-changed", ({ room }) => loop.mark(room.roomId));
     events.on("host.usage", ({ host }) => this.#hostUsage(host));
     events.on("host.removed", ({ hostId }) => {
       engine.removeHost(hostId);

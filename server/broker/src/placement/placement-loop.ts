@@ -127,6 +127,7 @@ export class PlacementLoop implements Disposable {
         reason === "regret-too-small" ||
         reason === "dwell" ||
         reason === "remeasuring" ||
+        reason === "awaiting-calm" ||
         verdict === "no-host";
       this.#rest(roomId, growing ? RECHECK_MS : MIN_INTERVAL_MS, growing);
       if (reason === "best" || reason === "gain-too-small") this.#askWhetherBlocked(room);

@@ -9,6 +9,7 @@ export function roomFacts(room: RoomEntry): {
   hostId: string;
   playerIds: string[];
   work?: RoomFacts["work"];
+  activity?: number;
 } {
   const playerIds = new Set<string>();
   for (const { playerId } of room.sessions.values()) if (playerId !== undefined) playerIds.add(playerId);
@@ -19,5 +20,6 @@ export function roomFacts(room: RoomEntry): {
     hostId: room.stage.hostId,
     playerIds: [...playerIds],
     ...(room.demand !== undefined && { work: room.demand }),
+    ...(room.activity !== undefined && { activity: room.activity }),
   };
 }

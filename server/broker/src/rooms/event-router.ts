@@ -101,6 +101,12 @@ export class RoomEventRouter {
       case "work":
         if (fromOwner) rooms.worked(room, change);
         return;
+      case "activity":
+        if (fromOwner) rooms.acted(room, change.activity);
+        return;
+      case "hears":
+        if (fromOwner) events.emit("room.hears", { room, rooms: change.rooms });
+        return;
       case "disposed":
         if (!fromOwner) return;
         // It has let go of it, since another host was asked to build it again.

@@ -190,6 +190,7 @@ export class RoomReconciler {
   #sessions(room: RoomEntry, report: RoomReport): void {
     this.#options.rooms.listing(room, report);
     if (report.work !== undefined) this.#options.rooms.worked(room, report.work);
+    if (report.activity !== undefined) this.#options.rooms.acted(room, report.activity);
     this.#options.rooms.reconcile(room, report.sessions);
   }
 

@@ -14,6 +14,12 @@ export interface RoomEvents {
   "room.changed": { room: RoomEntry };
   /** What it says that it computes is not what it said before. */
   "room.work-changed": { room: RoomEntry };
+  /** Its players do notably more than they did, or less. */
+  "room.activity-changed": { room: RoomEntry };
+  /** Which other rooms it hears by presence, and how often. */
+  "room.hears": { room: RoomEntry; rooms: Extract<RoomEvent, { event: "hears" }>["rooms"] };
+  /** A room has sent so many of its players to another. */
+  "room.travelled": { fromRoomId: string; toRoomId: string; players: number };
   "room.removed": { room: RoomEntry };
   /** This broker asked a host to make a place for it. */
   "room.offered": { room: RoomEntry; place: OfferedPlace };

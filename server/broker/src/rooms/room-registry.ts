@@ -51,6 +51,8 @@ export interface RoomEntry {
   listing: RoomListing;
   /** Its heavy work as placement counts it, on a core of the reference machine. */
   demand: RoomDemand | undefined;
+  /** How much its players do just now, 0 to 1; undefined before its host has said so. */
+  activity: number | undefined;
   migrations: number;
   players: number;
   readonly sessions: Map<string, RoomSession>;
@@ -152,6 +154,7 @@ export class RoomRegistry {
       asked: undefined,
       listing: { locked: false },
       demand: this.demandOf(fresh.name),
+      activity: undefined,
       migrations: 0,
       players: 0,
       sessions: new Map(),
@@ -246,6 +249,13 @@ export class RoomRegistry {
     room.demand = learnDemand(before, work, this.#hosts.get(room.stage.hostId));
     if (work.declared !== true && work.perSecond > 0) this.#demandByName.set(room.name, room.demand);
     if (isNotable(before, room.demand)) this.#events.emit("room.work-changed", { room });
+  }
+
+  /** Its host says how much its players do. */
+  acted(room: RoomEntry, activity: number): void {
+    if (room.activity === activity) return;
+    room.activity = activity;
+    this.#events.emit("room.activity-changed", { room });
   }
 
   /** A seat is taken before the host is asked, so that two joiners never count on the same one. */

@@ -3,7 +3,9 @@
  * anybody is told to go.
  */
 import { CentroidError, type RoomQuestion, type TravelAnswer } from "@centroid/protocol";
+import type { Emitter } from "../events/emitter.js";
 import type { PlayerEntry } from "../probes/player-registry.js";
+import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomEntry } from "../rooms/room-registry.js";
 import type { Joiner } from "./join-request.js";
 import { SeatClaim, type SeatClaimOptions } from "./seat-claim.js";
@@ -12,6 +14,7 @@ type Order = Extract<RoomQuestion, { method: "travel" }>;
 type SeatOf = TravelAnswer["seats"][number];
 
 export interface SeatTravelOptions extends SeatClaimOptions {
+  events: Emitter<RoomEvents>;
   /** Where players dial to get to a process at that address, as far as this broker can say. */
   dialled: (address: string) => string | undefined;
 }
@@ -54,16 +57,23 @@ export class Travel {
     try {
       if ("roomId" in to) {
         const room = this.#options.rooms.require(to.roomId);
-        return { roomId: to.roomId, seats: [...seats, ...(await this.#seatAll(room, going))] };
+        return this.#answer(from, room, [...seats, ...(await this.#seatAll(room, going))]);
       }
       const { room, seat } = await this.#make(to.name, first, others.map(playerOf));
-      return { roomId: room.roomId, seats: [...seats, seat, ...(await this.#seatAll(room, others))] };
+      return this.#answer(from, room, [...seats, seat, ...(await this.#seatAll(room, others))]);
     } finally {
       for (const player of waiting) {
         player.joining--;
         this.#options.players.release(player);
       }
     }
+  }
+
+  #answer(from: RoomEntry, { roomId }: RoomEntry, seats: SeatOf[]): TravelAnswer {
+    const players = seats.filter(({ seat }) => seat !== undefined).length;
+    if (players > 0)
+      this.#options.events.emit("room.travelled", { fromRoomId: from.roomId, toRoomId: roomId, players });
+    return { roomId, seats };
   }
 
   #playerOf(room: RoomEntry, sessionId: string): PlayerEntry | undefined {

@@ -173,6 +173,7 @@ export function registerOperate(program: Command): void {
                   "MEAN",
                   "WORST",
                   ...worked(decision, ["WORK"]),
+                  ...tied(decision, ["TO ROOMS"]),
                   "LOAD",
                   "KNOWN BY",
                   "NOT TAKEN BECAUSE",
@@ -183,6 +184,7 @@ export function registerOperate(program: Command): void {
                   ms(candidate.meanMs, 1),
                   ms(candidate.maxMs, 1),
                   ...worked(decision, [ms(candidate.workMs ?? 0, 1)]),
+                  ...tied(decision, [ms(candidate.tieMs ?? 0, 1)]),
                   `${Math.round(candidate.load * 100)} %`,
                   candidate.source,
                   candidate.rejected ?? "",
@@ -224,3 +226,7 @@ function waysTable({ ways = [] }: Decision): string[] {
 /** Cells of rooms that compute. */
 const worked = <T>({ candidates }: Decision, cells: readonly T[]): readonly T[] =>
   candidates.some(({ workMs }) => workMs !== undefined) ? cells : [];
+
+/** Cells of rooms that talk with others. */
+const tied = <T>({ candidates }: Decision, cells: readonly T[]): readonly T[] =>
+  candidates.some(({ tieMs }) => tieMs !== undefined) ? cells : [];

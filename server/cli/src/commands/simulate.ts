@@ -2,6 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import {
+  DEFAULT_PORTALS,
   DEFAULT_SIMULATION,
   describeUnderstood,
   MatrixError,
@@ -18,6 +19,7 @@ import {
   SimulationPage,
   type SimulationReport,
   simulate,
+  simulatePortals,
   type Understood,
   WORK_POLICIES,
 } from "@centroid/placement";
@@ -45,6 +47,8 @@ interface Flags {
   speeds: readonly [number, number];
   cores: readonly [number, number];
   loads: readonly [number, number];
+  portals?: number;
+  talk: number;
   html?: string;
   json?: boolean;
 }
@@ -95,10 +99,25 @@ export function registerSimulate(program: Command): void {
     .option("--speeds <min-max>", "with --work: speed of one core of a host", span, d.speeds)
     .option("--cores <min-max>", "with --work: cores of a host", span, d.cores)
     .option("--loads <min-max>", "with --work: share of a host that other things take", span, d.loads)
+    .option(
+      "--portals <rooms>",
+      "worlds of so many rooms in a ring of portals, by which they talk: placed alone, and together",
+      number,
+    )
+    .option(
+      "--talk <share>",
+      "with --portals: share of a room's players that is near a portal",
+      number,
+      DEFAULT_PORTALS.talk,
+    )
     .option("--html <file>", "write an HTML page: rooms over time, every move with its reason, what-if")
     .option("--json", "machine-readable output")
     .action(async (flags: Flags) => {
       try {
+        if (flags.portals !== undefined) {
+          await runPortals(flags, flags.portals);
+          return;
+        }
         const { report, understood } = await run(flags);
         if (flags.json === true) printJson({ ...report, understood });
         else show(report);
@@ -108,15 +127,58 @@ export function registerSimulate(program: Command): void {
     });
 }
 
-async function run(flags: Flags): Promise<{ report: SimulationReport; understood: Understood }> {
-  const { rtt, unit, missing, value, players, policy, html, json, ...rest } = flags;
+async function readSlices({ rtt, unit, missing, value, json }: Flags) {
   const files = await readRttFiles(rtt);
-  const { slices, understood } = readRttSlices(files, {
+  const read = readRttSlices(files, {
     missing,
     ...(unit !== undefined && { unit }),
     ...(value !== undefined && { value }),
   });
-  if (json !== true) print(describeUnderstood(understood));
+  if (json !== true) print(describeUnderstood(read.understood));
+  return { files, ...read };
+}
+
+/** `--rooms` of them in all, in worlds of `rooms`. */
+async function runPortals(flags: Flags, rooms: number): Promise<void> {
+  const { slices, understood } = await readSlices(flags);
+  const { hosts, seed, steps, noise, probes, migrationCost, talk } = flags;
+  const worlds = Math.max(1, Math.round(flags.rooms / rooms));
+  const players = rooms * Math.round((flags.players.minPlayers + flags.players.maxPlayers) / 2);
+  const options = { hosts, seed, steps, noise, probes, migrationCost, talk, worlds, rooms, players };
+  const results = simulatePortals(slices, options);
+  if (flags.json === true) {
+    printJson({ parameters: options, policies: results, understood });
+    return;
+  }
+  print(
+    `${worlds} worlds of ${rooms} rooms and ${players} players, ${hosts} hosts, ${steps} steps, a move costs ${migrationCost} ms.player.step; ms per player and step`,
+  );
+  print(
+    table(
+      ["POLICY", "TOTAL", "PLAYERS TO ROOMS", "OVER PORTALS", "MOVES"],
+      results.map(({ policy, totalMs, playersMs, portalsMs, movesMs }) => [
+        policy,
+        ...[totalMs, playersMs, portalsMs, movesMs].map((value) => value.toFixed(1)),
+      ]),
+    ),
+  );
+}
+
+async function run(flags: Flags): Promise<{ report: SimulationReport; understood: Understood }> {
+  const {
+    rtt: _rtt,
+    unit: _unit,
+    missing: _missing,
+    value: _value,
+    players,
+    policy,
+    html,
+    json: _json,
+    portals: _portals,
+    talk: _talk,
+    ...rest
+  } = flags;
+  const { files, slices, understood } = await readSlices(flags);
   const page = new SimulationPage();
   const named = slices.map((slice, i) => ({ ...slice, name: files[i]?.name ?? "" }));
   const options = { ...rest, ...players, ...(policy !== undefined && { policies: policy }) };

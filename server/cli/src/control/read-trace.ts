@@ -7,7 +7,7 @@ import {
   TRACE_VERSION,
   type TraceLine,
 } from "@centroid/placement";
-import { CentroidError } from "@centroid/protocol";
+import { activitySchema, CentroidError } from "@centroid/protocol";
 import { z } from "zod";
 
 const id = z.string().min(1);
@@ -87,6 +87,9 @@ const lineSchema: z.ZodType<TraceLine> = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("joined"), atMs, roomId: id, playerId: id }),
   z.strictObject({ type: z.literal("left"), atMs, roomId: id, playerId: id }),
   z.strictObject({ type: z.literal("moved"), atMs, roomId: id, hostId: id }),
+  z.strictObject({ type: z.literal("activity"), atMs, roomId: id, activity: activitySchema.exactOptional() }),
+  z.strictObject({ type: z.literal("tie"), atMs, roomIds: z.tuple([id, id]), players: z.number() }),
+  z.strictObject({ type: z.literal("seen"), atMs, roomId: id }),
   z.strictObject({ type: z.literal("work"), atMs, roomId: id, work: work.exactOptional() }),
   z.strictObject({
     type: z.literal("receipt"),
