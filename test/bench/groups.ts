@@ -15,6 +15,7 @@ export type GroupName =
   | "message-cpu"
   | "peer"
   | "placement"
+  | "promotion"
   | "shards"
   | "vision"
   | "vision-distance"
@@ -87,6 +88,10 @@ export const GROUPS: Record<GroupName, Group> = {
   placement: {
     about: "how near placement comes to the optimum, and what an evaluation costs",
     load: async () => (await import("./placement.js")).placement,
+  },
+  promotion: {
+    about: "a move of 1 MB over 90 ms, with and without a warm standby at the destination",
+    load: async () => (await import("./wan.js")).promotion,
   },
   shards: {
     about: "CPU per seat and per report with one and with three brokers (--players 800)",

@@ -1,9 +1,11 @@
 /** Moves over long distances, as players hear them: on Centroid's SDK at the hosts' own addresses, and stock by a gateway. */
 import { startGateway } from "@centroid/gateway";
 import { quantileOf } from "@centroid/placement";
+import type { Receipt } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
 import type { CentroidRoom } from "@centroid/sdk";
 import { Client, type Room } from "@colyseus/sdk";
+import { until } from "../broker/support/world.js";
 import { LiveSystem } from "../support/live-system.js";
 import type { Row } from "./row.js";
 
@@ -22,13 +24,23 @@ const WEIGHTS = { "10 KB": 1_100, "1 MB": 110_000 } as const;
 interface Settings {
   rttMs: number;
   state: keyof typeof WEIGHTS;
+  /** The room has its standby where it moves to. */
+  promoted?: boolean;
 }
+/** A new standby is made after each move. */
+const STANDBY_MS = 60_000;
 
 export async function wan(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const rttMs of [20, 90, 230]) rows.push(...(await measure({ rttMs, state: "10 KB" })));
   rows.push(...(await measure({ rttMs: 90, state: "1 MB" })));
   return rows;
+}
+
+/** The same move with and without a standby at the destination. */
+export async function promotion(): Promise<Row[]> {
+  const settings = { rttMs: 90, state: "1 MB" } as const;
+  return [...(await measure(settings)), ...(await measure({ ...settings, promoted: true }))];
 }
 
 /** One player's longest wait for the room's next word, and what did not follow the word before. */
@@ -56,7 +68,7 @@ class Listener {
   }
 }
 
-async function measure({ rttMs, state }: Settings): Promise<Row[]> {
+async function measure({ rttMs, state, promoted = false }: Settings): Promise<Row[]> {
   await using owned = new DisposalStack();
   const [here, there] = CITIES;
   const between = { [here]: rttMs, [there]: rttMs, tokyo: rttMs };
@@ -72,7 +84,7 @@ async function measure({ rttMs, state }: Settings): Promise<Row[]> {
   await gateway.ready;
   const first = (await (
     await live.player("player0", here)
-  ).create("ledger", {
+  ).create(promoted ? "vault" : "ledger", {
     weights: WEIGHTS[state],
   })) as CentroidRoom;
   const direct: CentroidRoom[] = [first];
@@ -89,6 +101,7 @@ async function measure({ rttMs, state }: Settings): Promise<Row[]> {
   };
   const silences: Record<keyof typeof ways, number[]> = { direct: [], "by gateway, stock client": [] };
   const totals: number[] = [];
+  const handOffs: number[] = [];
   let calledOff = 0;
   const still: number[] = [];
   let bytes = 0;
@@ -99,14 +112,21 @@ async function measure({ rttMs, state }: Settings): Promise<Row[]> {
     // What this machine itself does to the room's rhythm.
     await new Promise((resolve) => setTimeout(resolve, totals.at(-1) ?? STILL_MS));
     for (const listener of listeners) still.push(listener.silence());
+    if (promoted)
+      await until(async () => {
+        const { standbyHostId } = await live.get<{ standbyHostId?: string }>(`/api/v1/rooms/${first.roomId}`);
+        return standbyHostId === hostId;
+      }, STANDBY_MS);
     const { body } = await live.post(`/rooms/${first.roomId}/move`, { hostId });
-    const receipt = body as { outcome: string; totalMs: number; bytes: number };
+    const receipt = body as Receipt;
     // On a machine that is busy with other things a host may be out of touch for a moment; then the room stays.
     if (receipt.outcome !== "completed") {
       calledOff++;
       continue;
     }
+    if (promoted && receipt.promoted !== true) throw new Error(`not promoted: ${JSON.stringify(receipt)}`);
     totals.push(receipt.totalMs);
+    handOffs.push(receipt.phases.reduce((sum, { durationMs }) => sum + durationMs, 0));
     bytes += receipt.bytes;
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS + 2 * rttMs));
     for (const way of Object.keys(ways) as (keyof typeof ways)[])
@@ -114,7 +134,8 @@ async function measure({ rttMs, state }: Settings): Promise<Row[]> {
   }
   const wrong = Object.values(ways).flatMap((listeners) => listeners.map((listener) => listener.wrong));
   await Promise.all([...direct, ...stock].map((room) => room.leave()));
-  const group = `wan, ${rttMs} ms between hosts, ${state} of state, process`;
+  const how = promoted ? "to its standby" : "process";
+  const group = `wan, ${rttMs} ms between hosts, ${state} of state, ${how}`;
   const oneWay = { max: rttMs / 2 + TICK_MS };
   return [
     ...(Object.keys(ways) as (keyof typeof ways)[]).flatMap((way): Row[] => [
@@ -137,6 +158,7 @@ async function measure({ rttMs, state }: Settings): Promise<Row[]> {
       unit: "ms",
     },
     { group, figure: "whole move p50", value: quantileOf(totals, 0.5), unit: "ms" },
+    { group, figure: "of that between the hosts, p50", value: quantileOf(handOffs, 0.5), unit: "ms" },
     { group, figure: "bytes per move", value: bytes / totals.length / 1024, unit: "KiB" },
     { group, figure: `of ${MOVES} moves called off`, value: calledOff, unit: "" },
     {

@@ -39,10 +39,15 @@ it(`keeps its promises under the faults of ${SEEDS} seeds, and of those that onc
       seed,
     })),
   ];
+  let promoted = 0;
   for (const { seed, ...conditions } of runs) {
     const run = await simulate(whole, seed, conditions);
+    promoted += run.history.filter(
+      (entry) => entry.type === "note" && /was promoted$/.test(entry.text),
+    ).length;
     if (run.violations.length > 0) expect.fail(print(await shrink(whole, run)).join("\n"));
   }
+  expect(promoted).toBeGreaterThan(10);
 }, 600_000);
 
 it("repeats a run exactly, whatever ran before and in whichever copy of the product", async () => {
@@ -65,12 +70,17 @@ const move = (afterMs: number, toHostId: string): Action => ({
 /** Wherever the room is at first, some of these take it elsewhere. */
 const around = HOSTS.map((hostId, index) => move(200 + index * 2_500, hostId));
 /** What the old host says last comes after the new one's first words: its way to the players is cut just then. */
-const oldHostIsLate = ["h1", "h2", "h0", "h1"].flatMap((toHostId, round): Action[] => {
-  const beforeMs = round * 2_500 + 200;
-  const from = HOSTS[round % HOSTS.length] as string;
-  const cuts = PLAYERS.map((to): Action => ({ atMs: at(beforeMs + 300), type: "cut", from, to, forMs: 700 }));
-  return [move(beforeMs, toHostId), ...cuts];
-});
+const oldHostIsLate = (cutMs: number): Action[] =>
+  ["h1", "h2", "h0", "h1"].flatMap((toHostId, round) => {
+    const beforeMs = round * 2_500 + 200;
+    const from = HOSTS[round % HOSTS.length] as string;
+    const atMs = at(beforeMs + cutMs);
+    const cuts = PLAYERS.map((to): Action => ({ atMs, type: "cut", from, to, forMs: 700 }));
+    return [move(beforeMs, toHostId), ...cuts];
+  });
+/** The same of the room that has a standby. */
+const ofStandby = (actions: readonly Action[]): Action[] =>
+  actions.map((action) => (action.type === "move" ? { ...action, room: 1 } : action));
 const crashBroker = (afterMs: number): Action => ({ atMs: at(afterMs), type: "crash broker", forMs: 1_500 });
 const eachHost = (action: (hostId: string) => Action): Action[] => HOSTS.map(action);
 /** The host that new rooms come to, all of it. */
@@ -168,7 +178,14 @@ const mistakes: Mistake[] = [
     promise: "heard out of order",
     mistake: "what the new host says before the switch is thrown away",
     mutation: { from: /for \(const data of held\)\s+this\.#take\(socket, data\);/, to: "" },
-    actions: oldHostIsLate,
+    actions: oldHostIsLate(300),
+  },
+  {
+    promise: "heard out of order",
+    mistake: "a player takes a standby that becomes the room for one that was lost",
+    mutation: { from: /message\.restored === true \? onResumed : onMovedHere/, to: "onResumed" },
+    // Before the old host has said that the room moves.
+    actions: ofStandby(oldHostIsLate(100)),
   },
   {
     promise: "ended",

@@ -168,8 +168,9 @@ export class World {
         this.#record({ type: "note", text });
         ask(this.#network, this.#operator, { method: "move", roomId, hostId: action.toHostId }, 30_000).then(
           (receipt) => {
-            const { outcome } = receipt as { outcome: string };
-            this.#record({ type: "note", text: `move of ${roomId} to ${action.toHostId}: ${outcome}` });
+            const { outcome, promoted } = receipt as { outcome: string; promoted?: true };
+            const how = promoted === true ? `${outcome}, its standby was promoted` : outcome;
+            this.#record({ type: "note", text: `move of ${roomId} to ${action.toHostId}: ${how}` });
           },
           (cause: Error) => this.#record({ type: "note", text: `move refused: ${cause.message}` }),
         );

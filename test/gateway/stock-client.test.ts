@@ -50,13 +50,18 @@ it("stays through the death of its room's host, and what it says meanwhile is he
   await player.room.leave();
 }, 90_000);
 
-it("stays when the warm standby takes its room over, with all that it said", async () => {
+it("stays when its room moves to its warm standby, and when the next one takes over, with all that it said", async () => {
   const { url } = await world.gateway();
   const player = await StockPlayer.join(url, {}, "vault");
   const { roomId } = player.room;
   const roomAt = () => world.system.get<Room>(`/api/v1/rooms/${roomId}`);
   player.talk();
   await until(async () => (await roomAt()).standbyHostId !== undefined, PATIENCE_MS);
+  // First it moves there, and then that host dies.
+  const { standbyHostId: next } = await roomAt();
+  const { body } = await world.system.post(`/rooms/${roomId}/move`, { hostId: next });
+  expect(body).toMatchObject({ outcome: "completed", promoted: true });
+  await until(async () => ![undefined, next].includes((await roomAt()).standbyHostId), PATIENCE_MS);
   const { standbyHostId } = await roomAt();
   await world.killProcessOf(roomId);
   const count = player.sent;

@@ -34,6 +34,7 @@ describe("an address that is none", () => {
         host,
         reconnectionToken: () => "t",
         onResumed: () => undefined,
+        onMovedHere: () => undefined,
       });
       expect(standby.waiting).toBe(false);
     }

@@ -17,8 +17,8 @@ afterEach(() => {
 class ScriptedHost {
   readonly #server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   readonly got: number[] = [];
-  socket!: WebSocket;
   connections = 0;
+  socket!: WebSocket;
 
   static async start(): Promise<ScriptedHost> {
     const host = new ScriptedHost();
@@ -42,6 +42,13 @@ class ScriptedHost {
 
   async connected(): Promise<void> {
     if (this.socket === undefined) await once(this.#server, "connection");
+  }
+
+  /** The client knows, too. */
+  async open(): Promise<void> {
+    await this.connected();
+    this.socket.ping();
+    await once(this.socket, "pong");
   }
 
   say(number: number): void {
@@ -147,6 +154,50 @@ describe("a move, seen from the player", () => {
     a.say(3);
     await expect.poll(() => me.heard).toEqual([1, 2, 3, 4]);
     await expect.poll(() => me.moves).toMatchObject([{ lost: 0, duplicated: 0, to: HOST }]);
+  });
+
+  it.each(["before", "after", "never"] as const)(
+    "goes over to the standby that it is connected to, with all that the old host said, which speaks of it %s the destination does (MSG-6)",
+    async (order) => {
+      const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+      const me = player(a.url, undefined, "token");
+      await a.connected();
+      a.say(1);
+      a.control({ type: "standby", url: b.url, host: HOST });
+      await b.open();
+      const tell = (): void => a.control({ ...moving(b.url), promotes: true } as ServerControl);
+      if (order === "before") tell();
+      b.control({ type: "resumed", epoch: 2, migrationId: "m", received: 0, sent: 3, patchRateMs: 10 });
+      b.say(4);
+      await b.open();
+      if (order === "after") tell();
+      me.say(1);
+      a.say(2);
+      await expect.poll(() => me.heard).toEqual([1, 2]);
+      a.say(3);
+      await expect.poll(() => me.heard).toEqual([1, 2, 3, 4]);
+      await expect.poll(() => b.got).toEqual([1]);
+      await expect.poll(() => me.moves).toMatchObject([{ migrationId: "m", lost: 0, restored: false }]);
+      expect([b.connections, me.closed]).toEqual([1, []]);
+    },
+  );
+
+  it("dials the destination that was its standby if that connection breaks", async () => {
+    const [a, b] = [await ScriptedHost.start(), await ScriptedHost.start()];
+    const me = player(a.url, undefined, "token");
+    await a.connected();
+    a.say(1);
+    a.control({ type: "standby", url: b.url, host: HOST });
+    await b.open();
+    a.control({ ...moving(b.url), promotes: true } as ServerControl);
+    a.say(2);
+    await expect.poll(() => me.heard).toEqual([1, 2]);
+    b.socket.terminate();
+    await expect.poll(() => b.connections).toBe(2);
+    b.control({ type: "resumed", epoch: 2, migrationId: "m", received: 0, sent: 2, patchRateMs: 10 });
+    b.say(3);
+    await expect.poll(() => me.heard).toEqual([1, 2, 3]);
+    expect(me.closed).toEqual([]);
   });
 
   it("sends again what the old host had not processed, and only that (MSG-4)", async () => {

@@ -6,6 +6,8 @@ export class CuttableProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   /** Refuses who comes. */
   blocked = false;
+  /** Connections that came. */
+  accepted = 0;
 
   private constructor(target: () => string) {
     this.#server = createServer((socket) => {
@@ -13,6 +15,7 @@ export class CuttableProxy implements AsyncDisposable {
         socket.destroy();
         return;
       }
+      this.accepted++;
       const [host, port] = target().split(":");
       const upstream = connect(Number(port), host);
       for (const side of [socket, upstream]) {

@@ -60,6 +60,8 @@ export class PairOfHosts implements AsyncDisposable {
 
   /** Whether checkpoints reach whoever keeps them. */
   #saves = true;
+  /** Rooms whose standby is at the other host. */
+  readonly #standbys = new Map<string, string>();
   /** The last checkpoint of each room. */
   readonly #saved = new Map<string, { takenAtMs: number; data: string }>();
 
@@ -179,19 +181,25 @@ export class PairOfHosts implements AsyncDisposable {
       addresses?: Record<string, string>;
       deadlineMs?: number;
       transferUrl?: string;
+      /** Once the destination is ready, and before the source is told. */
+      meanwhile?: () => Promise<unknown>;
     } = {},
   ): Promise<Transfer> {
     const { hostId, epoch, to } = this.#between(roomId);
     const migrationId = change.migrationId ?? `m${this.#next++}`;
     const name = this.#types.get(roomId) ?? "ledger";
-    const { address, processId, transferUrl, ticket } = await this.carriers[to].handle({
+    const standbyId = this.#standbys.get(roomId);
+    this.#standbys.delete(roomId);
+    const { address, processId, transferUrl, ticket, promotes } = await this.carriers[to].handle({
       method: "migrateIn",
       migrationId,
       roomId,
       name,
       carrier: "process",
       epoch: epoch + 1,
+      ...(standbyId && { standbyId }),
     });
+    await change.meanwhile?.();
     return this.carriers[hostId].handle({
       method: "migrateOut",
       migrationId,
@@ -205,6 +213,7 @@ export class PairOfHosts implements AsyncDisposable {
         ticket,
         addresses: change.addresses ?? { "": this.via(address, to) },
       },
+      ...(promotes === true && standbyId && { standbyId }),
       deadlineMs: change.deadlineMs ?? 10_000,
     });
   }
@@ -239,9 +248,11 @@ export class PairOfHosts implements AsyncDisposable {
       name,
       carrier: "process",
     });
-    const destination = { ...host(to), processId, transferUrl, ticket, addresses: { "": address } };
+    const addresses = { "": this.via(address, to) };
+    const destination = { ...host(to), processId, transferUrl, ticket, addresses };
     await this.carriers[hostId].handle({ method: "replicate", standbyId, roomId, destination });
     await this.carriers[hostId].handle({ method: "setAckPolicy", standbyId, roomId, where: "standby" });
+    this.#standbys.set(roomId, standbyId);
   }
 
   /** The process of the room's host dies; the room goes on at the other one. */

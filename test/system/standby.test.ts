@@ -134,9 +134,12 @@ it("the standby dies, its host is drained, its room moves: there soon is another
   await live.startHost(HOSTS.find(({ hostId }) => hostId === first)!);
   expect(await live.post(`/hosts/${second}/drain`)).toMatchObject({ status: 200 });
   await standbyIs(ada, second);
-  // To where the standby is: the room comes with all that it has there.
+  // To where the standby is: that becomes the room.
   const arrived = moved(ada);
-  expect(await live.post(`/rooms/${ada.roomId}/move`, { hostId: first })).toMatchObject({ status: 200 });
+  expect(await live.post(`/rooms/${ada.roomId}/move`, { hostId: first })).toMatchObject({
+    status: 200,
+    body: { outcome: "completed", mechanism: "handoff", promoted: true },
+  });
   expect(await arrived).toMatchObject({ restored: false, lost: 0, to: { hostId: first } });
   await standbyIs(ada, first);
   const saved = moved(ada);

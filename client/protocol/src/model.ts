@@ -247,6 +247,8 @@ export const receiptSchema = z.object({
   stateHashBefore: z.string().optional(),
   stateHashAfter: z.string().optional(),
   inStep: inStepSchema.optional(),
+  /** The destination had the room's standby, which became the room: only what that lacked was sent. */
+  promoted: z.boolean().optional(),
   /** Of a `restore`: how old the checkpoint was when the host's loss was noticed; at most this is undone. */
   checkpointAgeMs: z.number().optional(),
 });

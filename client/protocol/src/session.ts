@@ -54,6 +54,8 @@ export interface SessionProgress {
 }
 /** URL query that tells a room host that this client speaks control frames. */
 export const CONTROL_QUERY = "centroid";
+/** URL query of a connection to a standby: it may become the one to the destination when the room moves there. */
+export const PROMOTE_QUERY = "promote";
 /** URL query that tells a room host that this client can compare its state with the room's. */
 export const COMPARE_QUERY = "compare";
 
@@ -75,6 +77,8 @@ export const serverControlSchema = z.discriminatedUnion("type", [
     url: z.string(),
     ticket: z.string(),
     host: hostSummarySchema,
+    /** It has the room's standby: the connection to that is the one to the destination, too. */
+    promotes: z.optional(z.boolean()),
   }),
   /** Last frame of this socket. `sent`: data frames the source sent this session in all. */
   z.object({ type: z.literal("moved"), migrationId: id, epoch: count, sent: count }),

@@ -25,7 +25,7 @@ export type ConnectionState =
   | { state: "connected"; socket: SessionSocket; next?: NextHost; suspicion?: Recovery; measures?: true }
   /** The player has left; the socket closes. */
   | { state: "leaving"; socket: SessionSocket }
-  /** The old connection is gone in the middle of a move; the destination is waited for. */
+  /** The old connection is gone in the middle of a move, or was before it was known of; the destination is waited for. */
   | { state: "arriving"; next: NextHost; patience: Cancellable }
   /** The connection broke; the room is looked for. */
   | { state: "recovering"; recovery: Recovery }

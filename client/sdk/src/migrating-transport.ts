@@ -263,7 +263,7 @@ export class MigratingTransport {
     if (message === undefined || connection.state !== "connected") return;
     switch (message.type) {
       case "moving":
-        this.#follow(connection, message);
+        this.#moving(connection, message);
         return;
       case "moved":
         this.#gap.stopped(performance.now());
@@ -286,6 +286,7 @@ export class MigratingTransport {
           reconnectionToken: this.#identity.reconnectionToken,
           dial: this.#dial,
           onResumed: (standby, resumed, host) => this.#takenOver(standby, resumed, host),
+          onMovedHere: (standby, resumed, host) => this.#movedTo(standby, resumed, host),
         });
         return;
       case "keeping":
@@ -321,9 +322,42 @@ export class MigratingTransport {
   }
 
   /** The room goes to another host: a second connection, beside the one of now. */
-  #follow(connection: Connected, moving: Extract<ServerControl, { type: "moving" }>): void {
+  #moving(connection: Connected, moving: Extract<ServerControl, { type: "moving" }>): void {
+    const { migrationId, host, url, promotes } = moving;
+    // The destination was faster.
+    if (connection.next?.migrationId === migrationId) connection.next.url = url;
+    else {
+      const standby = promotes === true ? this.#standby?.take(host.hostId) : undefined;
+      this.#become({ ...connection, next: this.#nextHost({ migrationId, host, url }, standby) });
+    }
+    this.#listener.moving(host);
+  }
+
+  /** The room has moved to its standby; what the old host has said before is still to come. */
+  #movedTo(socket: SessionSocket, resumed: Resumed, host: HostSummary): void {
+    this.#standby = undefined;
+    const { epoch, migrationId } = resumed;
+    const connection = this.#connection;
+    const { state } = connection;
+    const follows = state !== "closed" && state !== "leaving" && state !== "locating";
+    if (!follows || epoch <= this.#epoch || migrationId === undefined) {
+      socket.close(CLOSE_NORMAL, "the room is elsewhere");
+      return;
+    }
+    const next = this.#nextHost({ migrationId, host, url: undefined }, socket);
+    if (state === "connected") {
+      const { suspicion: _, ...trusted } = connection;
+      this.#become({ ...trusted, next });
+    } else {
+      const patience = after(ORPHAN_TIMEOUT_MS, () => this.#orphaned("the destination stays silent"));
+      this.#become({ state: "arriving", next, patience });
+    }
+    next.resumed(resumed);
+  }
+
+  #nextHost(to: ConstructorParameters<typeof NextHost>[0], connected?: SessionSocket): NextHost {
     const next: NextHost = new NextHost(
-      moving,
+      to,
       {
         onOpen: () => {
           if (this.#connection.state === "arriving") next.askReplay(this.#frames.received);
@@ -337,9 +371,9 @@ export class MigratingTransport {
       },
       this.#dial,
       (url) => this.#route(url),
+      connected,
     );
-    this.#become({ ...connection, next });
-    this.#listener.moving(moving.host);
+    return next;
   }
 
   /** The destination was dialled often enough. */

@@ -2,7 +2,7 @@
  * A second connection, to the destination of a move: dialled again until it holds, and what it says is kept until
  * the session goes over to it.
  */
-import { encodeControl, type HostSummary, isControl, type ServerControl } from "@centroid/protocol";
+import { encodeControl, type HostSummary, isControl } from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
 import {
   bytesOf,
@@ -41,7 +41,8 @@ export interface Arrived {
 export class NextHost {
   readonly migrationId: string;
   readonly host: HostSummary;
-  readonly #url: string;
+  /** Where it is dialled; not known while only the destination has spoken of the move. */
+  url: string | undefined;
   readonly #events: NextHostEvents;
   readonly #by: Dial;
   readonly #route: (url: string) => string;
@@ -57,22 +58,24 @@ export class NextHost {
   #ended = false;
 
   /**
-   * Dials at once.
+   * Dials at once, unless it is connected already.
    * @param route makes the host's URL one that can be dialled from here; asked each time, since a gateway may be lost
    */
   constructor(
-    moving: Extract<ServerControl, { type: "moving" }>,
+    moving: { migrationId: string; host: HostSummary; url: string | undefined },
     events: NextHostEvents,
     by: Dial = dialWebSocket,
     route: (url: string) => string = (url) => url,
+    connected?: SessionSocket,
   ) {
     this.migrationId = moving.migrationId;
     this.host = moving.host;
-    this.#url = moving.url;
+    this.url = moving.url;
     this.#events = events;
     this.#by = by;
     this.#route = route;
-    this.#dial();
+    if (connected === undefined) this.#dial();
+    else this.#listen(connected);
   }
 
   /** Set once the destination runs the room, and not while it brings what the old connection lost. */
@@ -115,13 +118,21 @@ export class NextHost {
     this.#socket?.close(CLOSE_NORMAL, "not needed");
   }
 
+  /** It has the session. */
+  resumed(message: Resumed): void {
+    this.#resumed = message;
+    this.#events.onResumed();
+  }
+
   #dial(): void {
     this.#attempts++;
-    const socket = dial(() => withControl(this.#route(this.#url)), this.#by);
-    if (socket === undefined) {
-      this.#broke();
-      return;
-    }
+    const { url } = this;
+    const socket = url === undefined ? undefined : dial(() => withControl(this.#route(url)), this.#by);
+    if (socket === undefined) this.#broke();
+    else this.#listen(socket);
+  }
+
+  #listen(socket: SessionSocket): void {
     this.#socket = socket;
     socket.onopen = () => {
       if (!this.#ended) this.#events.onOpen();
@@ -146,10 +157,8 @@ export class NextHost {
       return;
     }
     const message = readControl(socket, bytes);
-    if (message?.type === "resumed") {
-      this.#resumed = message;
-      this.#events.onResumed();
-    } else if (message?.type === "replaying") {
+    if (message?.type === "resumed") this.resumed(message);
+    else if (message?.type === "replaying") {
       this.#asking = false;
       this.#replaying = message.count;
       if (message.count === 0) this.#events.onResumed();

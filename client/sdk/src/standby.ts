@@ -1,8 +1,9 @@
 /**
  * A second connection, to the warm standby of the room: it says nothing until the room's host is lost and the
- * standby runs the room instead. Then the session goes on here without asking anybody.
+ * standby runs the room instead. Then the session goes on here without asking anybody. If the room moves there, it
+ * becomes the connection to the destination.
  */
-import { CLOSE_REFUSED, type HostSummary } from "@centroid/protocol";
+import { CLOSE_REFUSED, type HostSummary, PROMOTE_QUERY } from "@centroid/protocol";
 import { readControl } from "./control.js";
 import { bytesOf, type Dial, dial, OPEN, type SessionSocket } from "./dial.js";
 import { type Resumed, restoring } from "./recovery.js";
@@ -19,6 +20,8 @@ export interface StandbyOptions {
   reconnectionToken: () => string | undefined;
   dial?: Dial;
   onResumed: (socket: SessionSocket, resumed: Resumed, host: HostSummary) => void;
+  /** The room has moved there, and this socket is the caller's; the old host, which is alive, has yet to say so. */
+  onMovedHere: (socket: SessionSocket, resumed: Resumed, host: HostSummary) => void;
 }
 
 export class Standby {
@@ -38,6 +41,15 @@ export class Standby {
     return !this.#ended && this.#socket?.readyState === OPEN;
   }
 
+  /** The room is to move to that host. @returns the connection, if it is there: it is the caller's from now on */
+  take(hostId: string): SessionSocket | undefined {
+    if (!this.waiting || this.#options.host.hostId !== hostId) return undefined;
+    this.#ended = true;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    return socket;
+  }
+
   cancel(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
@@ -47,7 +59,8 @@ export class Standby {
   #dial(): void {
     const token = this.#options.reconnectionToken();
     if (token === undefined || this.#attempts++ >= ATTEMPTS) return;
-    const socket = dial(() => restoring(this.#options.url(), token), this.#options.dial);
+    const { url, dial: by } = this.#options;
+    const socket = dial(() => `${restoring(url(), token)}&${PROMOTE_QUERY}=1`, by);
     if (socket === undefined) return;
     this.#socket = socket;
     socket.onerror = () => undefined;
@@ -57,7 +70,8 @@ export class Standby {
       this.#ended = true;
       // The socket is the session's from now on, unless it has a better one.
       this.#socket = undefined;
-      this.#options.onResumed(socket, message, this.#options.host);
+      const { host, onResumed, onMovedHere } = this.#options;
+      (message.restored === true ? onResumed : onMovedHere)(socket, message, host);
     };
     socket.onclose = ({ code }) => {
       if (this.#ended) return;

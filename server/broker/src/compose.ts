@@ -150,7 +150,7 @@ export function assemble(o: CoreOptions) {
     events,
     store,
     addresses,
-    beforeMove: (room) => standbys.retire(room),
+    beforeMove: (room, toHostId) => standbys.beforeMove(room, toHostId),
     waysOf,
     assertWritable: () => store.assertWritable(),
     times: { ...DEFAULT_MIGRATION_TIMES, ...o.migration },

@@ -78,6 +78,8 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
     epoch,
     /** Where players reach it now: a carrier whose rooms keep their address answers with the same. */
     at: z.object({ processId: z.string(), address }).optional(),
+    /** The standby that it keeps of the room, which is to become the room. */
+    standbyId: idSchema.optional(),
   }),
   /** Source: move the room to where `migrateIn` said. Answers when the move is over. */
   z.object({
@@ -88,6 +90,8 @@ export const agentRequestSchema = z.discriminatedUnion("method", [
     epoch,
     /** As answered by `migrateIn`, through whatever network lies between the hosts. */
     destination: destinationSchema,
+    /** What the destination lacks is what this standby there lacks. */
+    standbyId: idSchema.optional(),
     deadlineMs: z.number().positive(),
   }),
   /** Either side: the move is off. Idempotent; after the switch it answers with an error. */
@@ -178,6 +182,8 @@ export const transferSchema = z.object({
   stateHashBefore: z.string().optional(),
   stateHashAfter: z.string().optional(),
   inStep: inStepSchema.optional(),
+  /** The destination had the room already, as its standby. */
+  promoted: z.boolean().optional(),
 });
 export type Transfer = z.infer<typeof transferSchema>;
 
@@ -196,7 +202,8 @@ export const agentResultSchemas = {
   }),
   reserveSeat: z.object({ processId: z.string(), address }),
   checkReconnection: z.object({ sessionId: z.string(), processId: z.string(), address }),
-  migrateIn: slotSchema,
+  /** `promotes`: it has that standby, and the whole room with it. */
+  migrateIn: slotSchema.extend({ promotes: z.boolean().optional() }),
   migrateOut: transferSchema,
   abortMigration: z.object({ aborted: z.boolean() }),
   restoreRoom: z.object({

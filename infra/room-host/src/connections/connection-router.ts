@@ -6,6 +6,7 @@ import {
   CONTROL_QUERY,
   HAD_QUERY,
   MEASURE_QUERY,
+  PROMOTE_QUERY,
   RECEIVED_QUERY,
   RESTORE_QUERY,
   type SessionProgress,
@@ -107,7 +108,11 @@ export class ConnectionRouter {
   ): void {
     const taken =
       returning !== null &&
-      this.#standbys.acceptPlayer(roomId, () => this.#resuming(connection), sessionId, returning);
+      this.#standbys.acceptPlayer(roomId, () => this.#resuming(connection), {
+        sessionId,
+        token: returning,
+        promotable: connection.query.has(PROMOTE_QUERY),
+      });
     if (!taken) connection.socket.close(CLOSE_ROOM_MOVED, "room is not here");
   }
 

@@ -92,6 +92,12 @@ export class ArrivingPlayers {
       this.#connect(client, { socket, replayFrom: undefined });
       return true;
     }
+    this.expect(socket, sessionId);
+    return true;
+  }
+
+  /** A player's socket that waits for the room. */
+  expect(socket: ServerSocket, sessionId: string): void {
     const arrival: Arrival = { socket, replayFrom: undefined };
     this.#arrivals.get(sessionId)?.socket.close(CLOSE_CANCELLED, "another connection took over");
     this.#arrivals.set(sessionId, arrival);
@@ -100,7 +106,6 @@ export class ArrivingPlayers {
       if (this.#arrivals.get(sessionId) === arrival) this.#arrivals.delete(sessionId);
     });
     this.#options.onAttached(sessionId);
-    return true;
   }
 
   /** A player whose gateway was lost with the invitation, or with the last of the source's frames. False if it is not expected. */

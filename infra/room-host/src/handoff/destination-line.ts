@@ -12,7 +12,7 @@ import {
 /** What the destination says on its own accord. */
 export type Unasked = Extract<FromDestination, { type: UnaskedType }>;
 type UnaskedType = "attached" | "replay" | "agreed" | "differs";
-type Awaited = Exclude<FromDestination["type"], UnaskedType | "refused">;
+type Awaited = Exclude<FromDestination["type"], UnaskedType | "refused" | "has">;
 type AwaitedMessage = Extract<FromDestination, { type: Awaited }>;
 
 export interface DestinationLineOptions {
@@ -52,13 +52,30 @@ export class DestinationLine {
 
   /** @throws CentroidError HOST_LOST */
   async connect(): Promise<void> {
-    const { destination, deadlineMs, now } = this.#options;
+    const { destination, deadlineMs } = this.#options;
     const { transferUrl, ticket } = destination;
     const socket = new WebSocket(`${transferUrl}?ticket=${ticket}`, {
       perMessageDeflate: false,
       maxPayload: MAX_TRANSFER_FRAME_BYTES,
       handshakeTimeout: deadlineMs,
     });
+    this.#listen(socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.once("open", resolve);
+      this.#waiting = { type: "ready", resolve: () => undefined, reject };
+    });
+    this.#waiting = undefined;
+    this.check();
+    this.#measure(socket);
+  }
+
+  /** A connection that is there already. */
+  adopt(socket: WebSocket): void {
+    this.#listen(socket);
+    this.#measure(socket);
+  }
+
+  #listen(socket: WebSocket): void {
     socket.binaryType = "nodebuffer";
     this.#socket = socket;
     socket.on("message", (data: Buffer) => this.#onMessage(data));
@@ -68,12 +85,10 @@ export class DestinationLine {
     socket.on("close", () =>
       this.fail(new CentroidError("HOST_LOST", "connection to the destination broke")),
     );
-    await new Promise<void>((resolve, reject) => {
-      socket.once("open", resolve);
-      this.#waiting = { type: "ready", resolve: () => undefined, reject };
-    });
-    this.#waiting = undefined;
-    this.check();
+  }
+
+  #measure(socket: WebSocket): void {
+    const { now } = this.#options;
     const pingedAtMs = now();
     socket.once("pong", () => {
       this.#rttMs = now() - pingedAtMs;
@@ -143,6 +158,8 @@ export class DestinationLine {
         return;
       case "refused":
         this.fail(CentroidError.fromWire(message.error));
+        return;
+      case "has":
         return;
       case "ready":
       case "built":

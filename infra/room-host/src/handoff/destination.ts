@@ -2,6 +2,7 @@
  * The side of a hand-off that gets the room: builds it passive under the same id, applies what the source
  * copies, and runs it from the moment the rest has arrived and its hash agrees.
  */
+import { setImmediate as nextLoop } from "node:timers/promises";
 import { CentroidError } from "@centroid/protocol";
 import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { FirstAnswer } from "../colyseus/first-answers.js";
@@ -10,6 +11,7 @@ import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { SessionRecord } from "../colyseus/room-record.js";
 import type { StepFollower } from "../in-step/follower.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
+import type { PromotedCopy } from "../standby/standby.js";
 import { ReceivedState } from "../transfer/received-state.js";
 import { digestRoom, type RoomDigest } from "../transfer/room-digest.js";
 import { ArrivingPlayers, CLOSE_CANCELLED, type Returning } from "./arriving-players.js";
@@ -18,6 +20,8 @@ import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource
 
 /** WebSocket's code of a normal end. */
 const CLOSE_NORMAL = 1000;
+/** Nodes of a standby that are put in place at once; then other rooms of this host have a turn. */
+const CHUNK_NODES = 256;
 
 export interface DestinationOptions {
   migrationId: string;
@@ -118,6 +122,25 @@ export class HandoffDestination {
         else this.#end(new CentroidError("HOST_LOST", "the source went away before the switch"));
       });
     });
+  }
+
+  /** The source goes on over the feed of the standby that it has kept here: what that has need not come again. */
+  acceptPromoted({ feed, begin, nodes, players }: PromotedCopy): void {
+    this.acceptSource(feed);
+    if (this.#source !== feed) return;
+    for (const [sessionId, socket] of players) this.#players.expect(socket, sessionId);
+    this.#work = this.#buildFrom(begin, nodes).catch((cause: unknown) => this.#refuse(cause));
+  }
+
+  /** As if the source had said all that its standby was fed with. */
+  async #buildFrom(begin: PromotedCopy["begin"], nodes: PromotedCopy["nodes"]): Promise<void> {
+    const say = (message: FromSource): Promise<void> => this.#handle(message, this.#options.now());
+    await say({ ...begin, type: "begin" });
+    for (let at = 0; at < nodes.length; at += CHUNK_NODES) {
+      await say({ type: "nodes", nodes: nodes.slice(at, at + CHUNK_NODES) });
+      await nextLoop();
+    }
+    await say({ type: "built" });
   }
 
   /** A player's socket with the ticket from its invitation. False if it is not expected here. */

@@ -85,6 +85,8 @@ const fromDestinationSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("refused"), error: wireErrorSchema }),
   /** This session's old socket broke: what did it miss after `received` frames? */
   z.object({ type: z.literal("replay"), sessionId: z.string(), received: count }),
+  /** What it said while it was a standby, under way when it was promoted. */
+  z.object({ type: z.literal("has") }),
 ]);
 export type FromDestination = z.infer<typeof fromDestinationSchema>;
 

@@ -20,6 +20,7 @@ import { isDeterministic, type MovableRoom, movableClients } from "../colyseus/m
 import type { NodeRecord } from "../colyseus/schema/records.js";
 import { playerUrl } from "../sessions/player-url.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
+import type { Promoted } from "../standby/replicator.js";
 import { StateCopy } from "../transfer/state-copy.js";
 import { DestinationLine, type Unasked } from "./destination-line.js";
 import { forwardStockClient } from "./forward.js";
@@ -47,6 +48,8 @@ export interface SourceOptions {
   /** Epoch at the destination. */
   epoch: number;
   destination: Destination;
+  /** The standby at the destination, told by now that it is to become the room. */
+  promoted?: Promoted | undefined;
   deadlineMs: number;
   networkOf: (sessionId: string) => string | undefined;
   onPhase: (phase: MigrationPhase, bytes: number) => void;
@@ -81,8 +84,8 @@ export class HandoffSource {
   constructor(options: SourceOptions) {
     this.#options = options;
     this.#lastPatchAtMs = options.now();
-    this.#copied = new StateCopy(options.room);
-    const { destination, deadlineMs, now } = options;
+    const { destination, promoted, deadlineMs, now } = options;
+    this.#copied = promoted?.copied ?? new StateCopy(options.room);
     this.#line = new DestinationLine({
       destination,
       deadlineMs,
@@ -93,6 +96,7 @@ export class HandoffSource {
         this.#handOver?.fail();
       },
     });
+    if (promoted !== undefined) this.#line.adopt(promoted.socket);
   }
 
   get state(): State["name"] {
@@ -105,7 +109,7 @@ export class HandoffSource {
    *   (`undecided`: ask the destination, then call {@link rollBack} or {@link release}).
    */
   async run(signal: AbortSignal): Promise<Transfer> {
-    const { room } = this.#options;
+    const { room, promoted } = this.#options;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.deadlineMs)]);
     const onAbort = (): void =>
       this.#line.fail(new CentroidError("MIGRATION_TIMEOUT", "the move was aborted or took too long"));
@@ -114,13 +118,7 @@ export class HandoffSource {
     try {
       room.move.snapshot.assertMovable();
       this.#phase("preparing");
-      await this.#line.connect();
-      this.#begin();
-      await this.#line.receive("ready");
-      this.#phase("copying");
-      this.#watch();
-      for (const client of movableClients(room)) this.#invite(client);
-      await this.#copy();
+      await (promoted === undefined ? this.#bring() : this.#promote());
       this.#phase("connecting");
       await this.#playersConnected();
       await this.#copyDirty();
@@ -135,6 +133,7 @@ export class HandoffSource {
         phases: this.#endPhase(),
         ...hashes,
         ...(handedOver !== undefined && { inStep: handedOver.inStep }),
+        ...(promoted !== undefined && { promoted: true }),
       };
     } catch (cause) {
       const error = CentroidError.from(cause);
@@ -214,6 +213,7 @@ export class HandoffSource {
       url: this.#playerUrl(client),
       ticket,
       host: { hostId, name, latitude, longitude },
+      ...(this.#options.promoted !== undefined && { promotes: true }),
     });
     client.link.retain();
   }
@@ -244,6 +244,25 @@ export class HandoffSource {
   #unwatch(): void {
     for (const detach of this.#detach.splice(0)) detach();
     this.#copied[Symbol.dispose]();
+  }
+
+  /** Everything there is of the room, to a destination that has nothing of it. */
+  async #bring(): Promise<void> {
+    await this.#line.connect();
+    this.#begin();
+    await this.#line.receive("ready");
+    this.#phase("copying");
+    this.#watch();
+    for (const client of movableClients(this.#options.room)) this.#invite(client);
+    await this.#copy();
+  }
+
+  /** Nothing: the destination builds it from what it has. What changes meanwhile is sent later. */
+  async #promote(): Promise<void> {
+    this.#watch();
+    for (const client of movableClients(this.#options.room)) this.#invite(client);
+    await this.#line.receive("ready");
+    await this.#line.receive("built");
   }
 
   #begin(): void {

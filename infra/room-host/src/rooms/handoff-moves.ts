@@ -35,8 +35,14 @@ export class HandoffMoves implements RoomMoves {
   }
 
   /** Makes ready to be the destination. @throws CentroidError ROOM_MOVING | ROOM_TYPE_UNKNOWN */
-  migrateIn({ roomId, migrationId, name, epoch }: RoomMoveRequest<"migrateIn">): AgentResults["migrateIn"] {
-    const { rooms, types, emit, newTicket, mayRun, onGoesOn, now } = this.#options;
+  migrateIn({
+    roomId,
+    migrationId,
+    name,
+    epoch,
+    standbyId,
+  }: RoomMoveRequest<"migrateIn">): AgentResults["migrateIn"] {
+    const { rooms, standbys, types, emit, newTicket, mayRun, onGoesOn, now } = this.#options;
     const present = rooms.get(roomId);
     // A newer move supersedes one that was called off and has not ended here yet.
     if (present?.stage.name === "arriving" && present.epoch <= epoch) present.stage.destination.abort();
@@ -84,18 +90,22 @@ export class HandoffMoves implements RoomMoves {
     };
     rooms.set(roomId, hosted);
     const { where } = rooms;
-    return { ...where, transferUrl: `ws://${where.address}/handoff/${migrationId}`, ticket };
+    const slot = { ...where, transferUrl: `ws://${where.address}/handoff/${migrationId}`, ticket };
+    const standby = standbys.get(roomId);
+    return standby?.whole === true && standby.standbyId === standbyId ? { ...slot, promotes: true } : slot;
   }
 
   /** Moves a room to where `migrateIn` said. Answers when the move is over. @throws CentroidError */
   async migrateOut(request: RoomMoveRequest<"migrateOut">): Promise<AgentResults["migrateOut"]> {
     const { rooms, standbys, emit, now } = this.#options;
-    const { roomId, migrationId, epoch, destination, deadlineMs } = request;
+    const { roomId, migrationId, epoch, destination, standbyId, deadlineMs } = request;
     const hosted = rooms.require(roomId);
     if (hosted.stage.name !== "running")
       throw new CentroidError("ROOM_MOVING", `room ${roomId} is being moved already`);
     const { room } = hosted.stage;
-    if (hosted.protection !== undefined) standbys.goAlone(hosted.protection, room);
+    const { ticket } = destination;
+    const promoted =
+      hosted.protection && standbys.leave(hosted.protection, room, { standbyId, migrationId, ticket });
     // What ends the pause would set the room going while another host has it already.
     if (room.move.clock.held)
       throw new CentroidError(
@@ -109,6 +119,7 @@ export class HandoffMoves implements RoomMoves {
       epoch,
       destination,
       deadlineMs,
+      promoted,
       networkOf: (sessionId) => hosted.seats.get(sessionId)?.network,
       onPhase: (phase, bytes) => emit(roomId, hosted.epoch, { event: "phase", migrationId, phase, bytes }),
       now,

@@ -3,7 +3,7 @@ import { type AgentRequest, type AgentResults, CentroidError, type RoomEvent } f
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { RoomTypes } from "../colyseus/seats.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
-import { Replicator } from "../standby/replicator.js";
+import { type Promoted, Replicator } from "../standby/replicator.js";
 import { StandbyCopy } from "../standby/standby.js";
 import type { Protection } from "./hosted.js";
 import type { HostedRooms } from "./hosted-rooms.js";
@@ -44,8 +44,13 @@ export class StandbyManager {
   }
 
   /** A player's second connection, for the day the room's host dies. @returns false if nobody waits for it */
-  acceptPlayer(roomId: string, socket: () => ServerSocket, sessionId: string, token: string): boolean {
-    return this.#standbys.get(roomId)?.acceptPlayer(socket(), sessionId, token) === true;
+  acceptPlayer(
+    roomId: string,
+    socket: () => ServerSocket,
+    who: { sessionId: string; token: string; promotable: boolean },
+  ): boolean {
+    const { sessionId, token, promotable } = who;
+    return this.#standbys.get(roomId)?.acceptPlayer(socket(), sessionId, token, promotable) === true;
   }
 
   /** Keeps a copy from now on, in place of an earlier one. @throws CentroidError BAD_REQUEST | ROOM_TYPE_UNKNOWN */
@@ -60,6 +65,12 @@ export class StandbyManager {
       standbyId,
       ticket,
       onOrphaned: () => emit(roomId, 0, { event: "standby-orphaned", standbyId }),
+      onPromoted: (migrationId, given) => {
+        const stage = rooms.get(roomId)?.stage;
+        if (stage?.name !== "arriving" || stage.migrationId !== migrationId || stage.ticket !== given)
+          return undefined;
+        return (copy) => stage.destination.acceptPromoted(copy);
+      },
       onEnded: () => {
         if (this.#standbys.get(roomId) === standby) this.#standbys.delete(roomId);
       },
@@ -133,6 +144,23 @@ export class StandbyManager {
     }
     const { bytes, ...saved } = checkpointer.take();
     return { saved: { ...saved, epoch: hosted.epoch, data: Buffer.from(bytes).toString("base64") } };
+  }
+
+  /**
+   * The room leaves: it has no standby from now on, and waits for none.
+   * @param to the standby that it moves to, if it does, and the move
+   * @returns that standby, which has the room and lacks what changes from here on
+   */
+  leave(
+    protection: Protection,
+    room: MovableRoom,
+    to: { standbyId: string | undefined; migrationId: string; ticket: string },
+  ): Promoted | undefined {
+    const { replicator } = protection;
+    const here = replicator !== undefined && replicator.standbyId === to.standbyId;
+    const promoted = here && !room.move.clock.held ? replicator.promote(to) : undefined;
+    this.goAlone(protection, room);
+    return promoted;
   }
 
   /** The room has no standby from now on. */

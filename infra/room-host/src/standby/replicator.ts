@@ -35,6 +35,12 @@ export interface ReplicatorOptions {
   onBroken: (error: CentroidError) => void;
 }
 
+/** A standby that the room moves to: the connection, and what of the state has gone there. */
+export interface Promoted {
+  socket: WebSocket;
+  copied: StateCopy;
+}
+
 export class Replicator implements Disposable {
   readonly #options: ReplicatorOptions;
   readonly #socket: WebSocket;
@@ -104,6 +110,20 @@ export class Replicator implements Disposable {
   /** Players are told of the standby, each once it is known there. */
   invitePlayers(): void {
     this.#inviting = true;
+  }
+
+  /**
+   * The room moves to its standby, and this has ended: what changes from here on is the caller's to bring there.
+   * @returns undefined if the standby does not have the whole room
+   */
+  promote(to: { migrationId: string; ticket: string }): Promoted | undefined {
+    const socket = this.#socket;
+    const whole = this.#starting === undefined && this.#seq > 0;
+    if (this.#ended || !whole || socket.readyState !== WebSocket.OPEN) return undefined;
+    this.#send({ type: "promote", ...to });
+    this.#detachAll();
+    socket.removeAllListeners();
+    return { socket, copied: this.#copied };
   }
 
   /** The standby is told that it is not needed any more. */
@@ -231,8 +251,12 @@ export class Replicator implements Disposable {
   }
 
   #end(): void {
-    this.#ended = true;
+    this.#detachAll();
     this.#copied[Symbol.dispose]();
+  }
+
+  #detachAll(): void {
+    this.#ended = true;
     clearInterval(this.#fallback);
     clearImmediate(this.#scheduled);
     for (const detach of this.#detach) detach();

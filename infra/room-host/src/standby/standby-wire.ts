@@ -27,6 +27,8 @@ const fromPrimarySchema = z.discriminatedUnion("type", [
   }),
   /** This standby is not needed any more. */
   z.object({ type: z.literal("retired") }),
+  /** The room moves to it: from here on the connection is that of a hand-off, to the destination with that ticket. */
+  z.object({ type: z.literal("promote"), migrationId: z.string(), ticket: z.string() }),
 ]);
 export type FromPrimary = z.infer<typeof fromPrimarySchema>;
 

@@ -16,6 +16,17 @@ const CLOSE_NORMAL = 1000;
 interface Waiting {
   socket: ServerSocket;
   reconnectionToken: string;
+  /** Its player knows that the room may also move here. */
+  promotable: boolean;
+}
+
+/** What a standby gives to the room's hand-off, which goes on over its feed. */
+export interface PromotedCopy {
+  feed: ServerSocket;
+  begin: Omit<Extract<FromPrimary, { type: "begin" }>, "type">;
+  nodes: readonly NodeRecord[];
+  /** Players' sockets that are here already, by session. */
+  players: ReadonlyMap<string, ServerSocket>;
 }
 
 export interface StandbyCopyOptions {
@@ -23,6 +34,8 @@ export interface StandbyCopyOptions {
   /** Its feed and nobody else's is let in. */
   ticket: string;
   onOrphaned: () => void;
+  /** The room moves here. @returns who takes it, if it is expected with that ticket */
+  onPromoted: (migrationId: string, ticket: string) => ((copy: PromotedCopy) => void) | undefined;
   onEnded: () => void;
 }
 
@@ -45,6 +58,11 @@ export class StandbyCopy implements Disposable {
 
   get standbyId(): string {
     return this.#options.standbyId;
+  }
+
+  /** It has the whole room, and is fed. */
+  get whole(): boolean {
+    return !this.#ended && !this.#taken && this.#last !== undefined && this.#orphaned === undefined;
   }
 
   /** @returns false if this is not its feed */
@@ -86,6 +104,9 @@ export class StandbyCopy implements Disposable {
       case "retired":
         this[Symbol.dispose]();
         return;
+      case "promote":
+        this.#promote(socket, message);
+        return;
       default: {
         const never: never = message;
         throw new RangeError(`unhandled ${JSON.stringify(never)}`);
@@ -93,12 +114,33 @@ export class StandbyCopy implements Disposable {
     }
   }
 
+  /** The feed is from here on the line of the hand-off. */
+  #promote(feed: ServerSocket, { migrationId, ticket }: Extract<FromPrimary, { type: "promote" }>): void {
+    const take = this.whole ? this.#options.onPromoted(migrationId, ticket) : undefined;
+    if (take === undefined || this.#begin === undefined) {
+      this[Symbol.dispose]();
+      return;
+    }
+    const players = new Map<string, ServerSocket>();
+    for (const [sessionId, { socket, promotable }] of this.#waiting)
+      if (promotable) players.set(sessionId, socket);
+    for (const sessionId of players.keys()) this.#waiting.delete(sessionId);
+    this.#feed = undefined;
+    this[Symbol.dispose]();
+    take({ feed, begin: this.#begin, nodes: [...this.#nodes.values()], players });
+  }
+
   /** A player's second socket, kept until the room runs here. @returns false if it is not one of its players */
-  acceptPlayer(socket: ServerSocket, sessionId: string, reconnectionToken: string): boolean {
+  acceptPlayer(
+    socket: ServerSocket,
+    sessionId: string,
+    reconnectionToken: string,
+    promotable: boolean,
+  ): boolean {
     const session = this.#last?.room.sessions.find((known) => known.sessionId === sessionId);
     if (session?.reconnectionToken !== reconnectionToken) return false;
     this.#waiting.get(sessionId)?.socket.close(CLOSE_ROOM_MOVED, "another connection took over");
-    const waiting: Waiting = { socket, reconnectionToken };
+    const waiting: Waiting = { socket, reconnectionToken, promotable };
     this.#waiting.set(sessionId, waiting);
     socket.onMessage(() => socket.close(CLOSE_FRAME, "the room does not run here"));
     socket.onClose(() => {

@@ -129,12 +129,24 @@ export class Standbys {
     if (room !== undefined) this.#check(room, watch);
   }
 
-  /** Before a move: what only the standby has goes into a checkpoint, then there is none. Does nothing for others. */
-  async retire(room: RoomEntry): Promise<void> {
+  /**
+   * Before a move: what only the standby has goes into a checkpoint, then there is none on record. Does nothing for rooms
+   * without one.
+   * @returns the standby, if it is at the destination: it is fed as before, until it becomes the room
+   */
+  async beforeMove(room: RoomEntry, toHostId: string): Promise<string | undefined> {
     const watch = this.#watches.get(room.roomId);
-    if (watch === undefined) return;
+    if (watch === undefined) return undefined;
     await watch.work;
-    if (room.standby !== undefined) await this.#end(room, watch, room.standby);
+    const { standby } = room;
+    if (standby === undefined) return undefined;
+    if (standby.hostId !== toHostId || watch.armed !== standby.standbyId) {
+      await this.#end(room, watch, standby);
+      return undefined;
+    }
+    await this.#save(room, standby);
+    await this.#strike(room, watch);
+    return standby.standbyId;
   }
 
   /** Both ends of the feed and the agent's connection broke: nobody runs the room. */
@@ -239,9 +251,20 @@ export class Standbys {
     rooms.touched(room);
   }
 
-  async #end(room: RoomEntry, watch: Watch, { standbyId, hostId }: StandbyRecord): Promise<void> {
-    const { hosts, store } = this.#options;
+  async #end(room: RoomEntry, watch: Watch, standby: StandbyRecord): Promise<void> {
+    const { standbyId, hostId } = standby;
     const { roomId, carrier } = room;
+    await this.#save(room, standby);
+    await this.#strike(room, watch);
+    await this.#owner(room).request({ method: "setAckPolicy", roomId, standbyId, where: "none" });
+    const peer = this.#options.hosts.get(hostId)?.peer;
+    peer?.request({ method: "endStandby", standbyId, roomId, carrier }).catch(() => undefined);
+  }
+
+  /** What only the standby has goes into a checkpoint. */
+  async #save(room: RoomEntry, { standbyId }: StandbyRecord): Promise<void> {
+    const { store } = this.#options;
+    const { roomId } = room;
     const owner = this.#owner(room);
     try {
       const { saved } = await owner.request({ method: "setAckPolicy", roomId, standbyId, where: "both" });
@@ -254,10 +277,6 @@ export class Standbys {
       const { code } = CentroidError.from(cause);
       if (code !== "BAD_REQUEST" && code !== "ROOM_NOT_MOVABLE" && code !== "ROOM_ERROR") throw cause;
     }
-    await this.#strike(room, watch);
-    await owner.request({ method: "setAckPolicy", roomId, standbyId, where: "none" });
-    const peer = hosts.get(hostId)?.peer;
-    peer?.request({ method: "endStandby", standbyId, roomId, carrier }).catch(() => undefined);
   }
 
   /** From here on the standby on record would not get the room. */

@@ -134,6 +134,7 @@ export class Migration {
       ...(transfer?.stateHashBefore !== undefined && { stateHashBefore: transfer.stateHashBefore }),
       ...(transfer?.stateHashAfter !== undefined && { stateHashAfter: transfer.stateHashAfter }),
       ...(transfer?.inStep !== undefined && { inStep: transfer.inStep }),
+      ...(transfer?.promoted === true && { promoted: true }),
     };
   }
 }

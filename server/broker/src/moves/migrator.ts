@@ -49,8 +49,11 @@ export interface MigratorOptions {
   times: MigrationTimes;
   /** @throws CentroidError STORE_UNAVAILABLE while the journal cannot be written */
   assertWritable: () => void;
-  /** What has to be done before a room leaves its host. */
-  beforeMove: (room: RoomEntry) => Promise<void>;
+  /**
+   * What has to be done before a room leaves its host.
+   * @returns the standby at the destination, if it is to become the room
+   */
+  beforeMove: (room: RoomEntry, toHostId: string) => Promise<string | undefined>;
   /** How a room's players reach it now, for the receipt. */
   waysOf: (roomId: string) => readonly TakenWay[];
 }
@@ -174,13 +177,22 @@ export class Migrator {
     const { migrationId, roomId, fromHostId, toHostId, toEpoch } = migration.plan;
     await this.#begin(migration, room, store);
     try {
-      await beforeMove(room);
+      const standbyId = await beforeMove(room, toHostId);
       const to = hosts.require(toHostId);
       const { name, carrier, stage } = room;
       const at = "at" in stage ? stage.at : undefined;
       const deadlineMs = movesWithSandbox(carrier) ? times.vmDeadlineMs : times.deadlineMs;
-      const slot = await peerOf(to).request(
-        { method: "migrateIn", migrationId, roomId, name, carrier, epoch: toEpoch, ...(at && { at }) },
+      const { promotes, ...slot } = await peerOf(to).request(
+        {
+          method: "migrateIn",
+          migrationId,
+          roomId,
+          name,
+          carrier,
+          epoch: toEpoch,
+          ...(at && { at }),
+          ...(standbyId && { standbyId }),
+        },
         times.prepareMs,
       );
       migration.destination = slot;
@@ -193,6 +205,7 @@ export class Migrator {
           mechanism: migration.mechanism,
           epoch: toEpoch,
           destination: destinationOf(addresses, room, slot, to),
+          ...(promotes === true && standbyId && { standbyId }),
           deadlineMs,
         },
         deadlineMs + REPLY_SLACK_MS,

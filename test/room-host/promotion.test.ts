@@ -1,0 +1,135 @@
+/** A room that moves to the host of its warm standby: what that has is not sent again, and whatever fails, the room goes on. */
+import type { MigrateEvent } from "@centroid/sdk";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { CuttableProxy } from "../support/cuttable-proxy.js";
+import type { LedgerRoom, LedgerState } from "../support/ledger.js";
+import { PairOfHosts } from "../support/pair-of-hosts.js";
+
+const WEIGHTS = 4_000;
+
+let pair: PairOfHosts;
+beforeEach(async () => {
+  pair = await PairOfHosts.start(undefined, 0, 0, 200);
+});
+afterEach(async () => {
+  await pair[Symbol.asyncDispose]();
+});
+
+interface Talker {
+  room: LedgerRoom;
+  shots: number[];
+  /** Says no more, and sees to it that all that was said is in the room, once and in order. */
+  settle: () => Promise<void>;
+}
+
+async function talker(roomId: string): Promise<Talker> {
+  const room = (await pair.client().joinById<LedgerState>(roomId)) as LedgerRoom;
+  const shots: number[] = [];
+  let said = 0;
+  room.onMessage("shot", (shot: number) => shots.push(shot));
+  const timer = setInterval(() => room.send("say", ++said), 10);
+  const entry = () => room.state?.entries?.get(room.sessionId);
+  return {
+    room,
+    shots,
+    settle: async () => {
+      clearInterval(timer);
+      await expect.poll(() => entry()?.count, { timeout: 60_000 }).toBe(said);
+      expect(entry()).toMatchObject({ last: said, disorder: 0 });
+      expect(shots.filter((shot, at) => at > 0 && shot !== (shots[at - 1] ?? 0) + 1)).toEqual([]);
+    },
+  };
+}
+const moved = (room: LedgerRoom): Promise<MigrateEvent> =>
+  new Promise((resolve) => void room.onMigrate(resolve));
+
+it("is not copied again, and its players go over on the connections that they have (STBY-4, MSG-4, MSG-6)", async () => {
+  const roomId = await pair.create("ledger", { weights: WEIGHTS });
+  const talkers = [await talker(roomId), await talker(roomId)];
+  const first = talkers.map(({ room }) => moved(room));
+  const whole = await pair.move(roomId);
+  expect(whole.promoted).toBeUndefined();
+  await Promise.all(first);
+  // From b to a and the standby that it has there.
+  const [report] = await pair.carriers.a.reports();
+  expect(report).toBeUndefined();
+  let address = "";
+  await using proxy = await CuttableProxy.start(() => address);
+  pair.via = (given, hostId) => {
+    if (hostId !== "a") return given;
+    address = given;
+    return proxy.address;
+  };
+  pair.between = (given) => given;
+  await pair.keepStandby(roomId);
+  await expect.poll(() => proxy.accepted, { timeout: 60_000 }).toBe(2);
+  const before = talkers.map(({ shots }) => shots.length);
+  await expect.poll(() => talkers.every(({ shots }, at) => shots.length > before[at]! + 3)).toBe(true);
+  const second = talkers.map(({ room }) => moved(room));
+  const { promoted, bytes, stateHashBefore, stateHashAfter } = await pair.move(roomId);
+  expect([promoted, stateHashAfter]).toEqual([true, stateHashBefore]);
+  expect(bytes).toBeLessThan(whole.bytes / 10);
+  for (const event of await Promise.all(second))
+    expect(event).toMatchObject({ restored: false, lost: 0, duplicated: 0, to: { hostId: "a" } });
+  for (const { settle } of talkers) await settle();
+  expect(proxy.accepted).toBe(2);
+  const [one] = talkers;
+  expect(one!.room.state.weights).toHaveLength(WEIGHTS);
+  for (const { room } of talkers) await room.leave();
+});
+
+it("stays where it is if the standby's process is dead or says nothing, and moves to the next one (OWN-3)", async () => {
+  const roomId = await pair.create("ledger");
+  const { room, settle } = await talker(roomId);
+  await pair.keepStandby(roomId);
+  const stopped = (): Promise<void> => {
+    process.kill(pair.carriers.b.pid!, "SIGSTOP");
+    return Promise.resolve();
+  };
+  const silent = pair.move(roomId, { deadlineMs: 300, meanwhile: stopped });
+  await expect(silent).rejects.toMatchObject({ code: "MIGRATION_TIMEOUT" });
+  process.kill(pair.carriers.b.pid!, "SIGCONT");
+  expect(await pair.carriers.a.handle({ method: "migrationStatus", roomId, migrationId: "m" })).toMatchObject(
+    {
+      role: "owner",
+    },
+  );
+  // What is left of it there ends with the line.
+  await expect.poll(() => pair.carriers.b.reports()).toEqual([]);
+  await pair.keepStandby(roomId);
+  const dead = pair.move(roomId, {
+    meanwhile: async () => process.kill(pair.carriers.b.pid!, "SIGKILL"),
+  });
+  await expect(dead).rejects.toMatchObject({ code: expect.stringMatching(/HOST_LOST/) });
+  await expect.poll(() => pair.carriers.b.pid).toBeUndefined();
+  await pair.keepStandby(roomId);
+  const event = moved(room);
+  expect(await pair.move(roomId)).toMatchObject({ promoted: true });
+  expect(await event).toMatchObject({ lost: 0, duplicated: 0, to: { hostId: "b" } });
+  await settle();
+  await room.leave();
+});
+
+it("is copied as ever if the standby has ended meanwhile, and goes on if the destination has called it off (OWN-4)", async () => {
+  const roomId = await pair.create("ledger");
+  const { room, settle } = await talker(roomId);
+  await pair.keepStandby(roomId);
+  const calledOff = pair.move(roomId, {
+    migrationId: "off",
+    meanwhile: () => pair.carriers.b.handle({ method: "abortMigration", roomId, migrationId: "off" }),
+  });
+  await expect(calledOff).rejects.toMatchObject({ code: "HOST_LOST" });
+  await pair.keepStandby(roomId);
+  const ended = { method: "endStandby", roomId, standbyId: `standby-${roomId}`, carrier: "process" } as const;
+  const event = moved(room);
+  const transfer = await pair.move(roomId, {
+    meanwhile: async () => {
+      await pair.carriers.b.handle(ended);
+      await pair.heard(({ change }) => change.event === "standby-broken");
+    },
+  });
+  expect(transfer.promoted).toBeUndefined();
+  expect(await event).toMatchObject({ lost: 0, duplicated: 0, to: { hostId: "b" } });
+  await settle();
+  await room.leave();
+});
