@@ -147,7 +147,7 @@ const NOBODY = { authToken: undefined, request: undefined };
 async function handle({ client, operator }: Served, call: Call): Promise<unknown> {
   switch (call.method) {
     case "match":
-      return client.matchmaker.match(call.how, call.target, {}, NOBODY, "players");
+      return client.matchmaker.match(call.how, call.target, {}, NOBODY, "players", undefined);
     case "move":
       return operator.moveOrders.order(call.roomId, { hostId: call.hostId });
     case "where": {

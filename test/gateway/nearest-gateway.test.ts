@@ -140,6 +140,15 @@ describe("a player who came by a gateway that is far away", () => {
     await player.heard();
     expect(player.entry).toMatchObject({ count: player.sent, disorder: 0 });
     expect([player.drops, player.left, player.disorder]).toEqual([0, [], 0]);
+    // Nothing is known of the next player but its gateway: its room begins where that is near.
+    const next = await StockPlayer.join(url, {}, "vault");
+    const [first] = (await world.system.get<Decision[]>(`/api/v1/rooms/${next.room.roomId}/decisions`)).slice(
+      -1,
+    );
+    expect(first).toMatchObject({ verdict: "place", toHostId: "virginia" });
+    const [best] = first!.candidates;
+    expect(best).toMatchObject({ hostId: "virginia", source: "measured" });
+    await next.room.leave();
     await player.room.leave();
   }, 300_000);
 });

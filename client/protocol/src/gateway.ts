@@ -128,5 +128,5 @@ export type BrokerToGateway = z.infer<typeof brokerToGatewaySchema>;
 
 /** WebSocket of the gateways at a broker. */
 export const GATEWAY_PATH = "/gateway";
-/** In the `Via` header of what a gateway passes on to a broker (RFC 9110, 7.6.3). */
+/** In the `Via` header of what a gateway passes on to a broker, with its id as the comment (RFC 9110, 7.6.3). */
 export const GATEWAY_PSEUDONYM = "centroid-gateway";

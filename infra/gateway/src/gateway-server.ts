@@ -94,6 +94,7 @@ async function start(o: GatewayServerOptions, teardown: DisposalStack): Promise<
   });
   const brokerUrls = o.brokerUrls.map((url) => url.replace(/^ws/, "http").replace(/\/$/, ""));
   const proxy = new HttpProxy({
+    gatewayId,
     brokerUrls,
     addressOf: (request) => gateway.addressOf(request),
     encrypted: tls !== undefined,

@@ -252,6 +252,7 @@ async function start(
     agents,
     agentTokens,
     events,
+    gatewayId,
     gateway,
     app: project,
     gateways,

@@ -34,6 +34,8 @@ export interface HttpParts {
   agents: AgentServer;
   agentTokens: AgentTokens;
   events: EventSocket;
+  /** On the broker's own port. */
+  gatewayId: string;
   gateway: PlayerSockets | undefined;
   gateways: GatewayLinks;
   app: AppProxy | undefined;
@@ -54,6 +56,7 @@ export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
       matchmaker,
       identity,
       publicUrl: publicUrlOf(options.publicUrl),
+      gatewayId: parts.gatewayId,
       gatewayUrls: () => parts.gateways.publicUrls,
       carryStockPlayers: options.carryStockPlayers === true && parts.gateway !== undefined,
       closing: parts.closing,

@@ -185,7 +185,7 @@ export function assemble(o: CoreOptions) {
   });
   new FleetFeed(events, engine, loop, scheduler, rooms, clock);
   const roomTalk = new RoomTalk({ events, engine, loop, rooms, clock, owns });
-  const legs = new GatewayLegs({ hosts, cluster, clock, enabled: o.emulated !== true });
+  const legs = new GatewayLegs({ engine, hosts, cluster, clock, enabled: o.emulated !== true });
   const probeIntake = new ProbeIntake({
     engine,
     loop,

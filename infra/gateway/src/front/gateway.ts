@@ -88,6 +88,7 @@ export class Gateway implements Disposable {
     this.#beacon = new OwnBeacon(options.gatewayId);
     this.#players = new PlayerMeter({ directory: options.directory, measureMs: options.measureMs });
     this.#meter = new HostMeter({ directory: options.directory, wanted: () => this.#open.size > 0 });
+    this.#meter.start();
   }
 
   /** Connections that are carried just now. */

@@ -16,6 +16,7 @@ const RETRY_MS = 150;
 /** Creating a room may take authors' code that long. */
 const ANSWER_TIMEOUT_MS = 120_000;
 export interface HttpProxyOptions {
+  gatewayId: string;
   /** `http(s)://host:port`; the next one is asked when one cannot be reached. */
   brokerUrls: readonly string[];
   addressOf: (request: IncomingMessage) => string;
@@ -64,7 +65,7 @@ export class HttpProxy {
 
   /** @returns undefined if that broker cannot be reached: then it has not seen the request */
   #ask(brokerUrl: string, request: IncomingMessage, body: Buffer): Promise<IncomingMessage | undefined> {
-    const { addressOf, encrypted } = this.#options;
+    const { gatewayId, addressOf, encrypted } = this.#options;
     const send = brokerUrl.startsWith("https:") ? httpsRequest : httpRequest;
     const headers: Record<string, string | string[]> = {};
     for (const [name, value] of Object.entries(request.headers))
@@ -74,7 +75,7 @@ export class HttpProxy {
       delete headers["content-length"];
     headers["x-forwarded-for"] = addressOf(request);
     headers["x-forwarded-proto"] = encrypted ? "https" : "http";
-    headers.via = `1.1 ${GATEWAY_PSEUDONYM}`;
+    headers.via = `1.1 ${GATEWAY_PSEUDONYM} (${gatewayId})`;
     return new Promise((resolve) => {
       const asked = send(
         `${brokerUrl}${request.url ?? "/"}`,

@@ -17,7 +17,14 @@ import { z } from "zod";
 import type { Clock } from "../base/clock.js";
 import { RateLimiter } from "../base/rate-limit.js";
 import { mayReach } from "../gateway/direct-way.js";
-import { type Approach, byPlainGateway, type WayFields, wayFields, wayOf } from "../gateway/way.js";
+import {
+  type Approach,
+  byPlainGateway,
+  gatewayIn,
+  type WayFields,
+  wayFields,
+  wayOf,
+} from "../gateway/way.js";
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { Crashes } from "../moves/crashes.js";
@@ -51,6 +58,8 @@ export interface ClientRoutesOptions {
   addresses: AddressBook;
   /** Where players reach this broker, if the operator says so: sockets come there too. */
   publicUrl: URL | undefined;
+  /** The gateway on this broker's own port. */
+  gatewayId: string;
   /** Where players reach gateways of their own processes. */
   gatewayUrls: () => readonly string[];
   /** Players whose client is stock come by the gateway on this port. */
@@ -130,16 +139,18 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       if (o.closing.aborted) throw shuttingDown();
       const { method, target } = params.data;
       const startedAtMs = o.clock.now();
+      const stock = o.carryStockPlayers && !isSdk(request.body);
+      const carried = stock || wayFor(request) === "gateway";
       const { publicAddress, ...reservation } = await o.matchmaker.match(
         method,
         target,
         request.body,
         caller(request),
         request.ip,
+        gatewayIn(request.headers) ?? (carried ? o.gatewayId : undefined),
       );
       o.metrics.matchmake.inc({ method, outcome: "ok" });
       o.metrics.matchmakeSeconds.observe({ method }, (o.clock.now() - startedAtMs) / 1000);
-      const stock = o.carryStockPlayers && !isSdk(request.body);
       const { way, ...named } = stock
         ? wayFields("gateway", o.publicUrl, undefined)
         : reached(request, publicAddress);

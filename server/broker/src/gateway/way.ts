@@ -33,6 +33,10 @@ export function wayOf(publicUrl: URL | undefined, approach: Approach): Way {
   return port === undefined || port === localPort ? "direct" : "gateway";
 }
 
+/** By which gateway in a process of its own it came. */
+export const gatewayIn = ({ via }: IncomingHttpHeaders): string | undefined =>
+  via?.includes(GATEWAY_PSEUDONYM) === true ? /\(([^()]+)\)/.exec(via)?.[1] : undefined;
+
 /** It came through a gateway in the clear: nothing but that stands between its sender and hosts. */
 export function byPlainGateway(publicUrl: URL | undefined, { headers, encrypted }: Approach): boolean {
   const isPlain = publicUrl === undefined && !encrypted && forwardedScheme(headers) !== "https";

@@ -6,6 +6,7 @@ import { MAX_MEASURED_HOSTS, type ProbeReport } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Cluster } from "../cluster/cluster.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
+import type { PlacementEngine } from "../placement/engine.js";
 
 /** The median of so many round trips is a leg. */
 const KEPT_RTTS = 9;
@@ -17,7 +18,11 @@ interface MeasuredLeg {
   atMs: number;
 }
 
+/** As which player the placement knows a gateway: players behind it of whom nothing is known are as far from hosts. */
+export const standInFor = (gatewayId: string): string => `gateway:${gatewayId}`;
+
 export interface GatewayLegsOptions {
+  engine: Pick<PlacementEngine, "upsertPlayer" | "addProbe" | "removePlayer">;
   hosts: HostRegistry;
   cluster: Pick<Cluster, "publish">;
   clock: Clock;
@@ -43,15 +48,19 @@ export class GatewayLegs {
 
   /** A gateway of another broker has. */
   reportedToBroker(gatewayId: string, hosts: readonly ProbeReport[]): void {
-    const atMs = this.#options.clock.now();
+    const { clock, engine } = this.#options;
+    const atMs = clock.now();
+    const standIn = standInFor(gatewayId);
     let legs = this.#legs.get(gatewayId);
     if (legs === undefined) {
       legs = new Map();
       this.#legs.set(gatewayId, legs);
+      engine.upsertPlayer(standIn, undefined);
     }
     for (const { hostId, rttsMs } of hosts) {
       const usable = usableRtts(rttsMs);
       if (usable.length === 0) continue;
+      for (const rttMs of usable) engine.addProbe(standIn, hostId, atMs, rttMs);
       const before = legs.get(hostId)?.rttsMs ?? [];
       legs.set(hostId, { rttsMs: [...before, ...usable].slice(-KEPT_RTTS), atMs });
     }
@@ -89,7 +98,9 @@ export class GatewayLegs {
   #forgetOld(): void {
     for (const [gatewayId, legs] of this.#legs) {
       for (const [hostId, leg] of legs) if (this.#isOld(leg)) legs.delete(hostId);
-      if (legs.size === 0) this.#legs.delete(gatewayId);
+      if (legs.size > 0) continue;
+      this.#legs.delete(gatewayId);
+      this.#options.engine.removePlayer(standInFor(gatewayId));
     }
   }
 }

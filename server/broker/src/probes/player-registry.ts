@@ -7,6 +7,7 @@ import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomSession } from "../rooms/room-registry.js";
+import { standInFor } from "./gateway-legs.js";
 import type { ToGateways } from "./player-ways.js";
 import { StandIns } from "./stand-ins.js";
 
@@ -110,12 +111,18 @@ export class PlayerRegistry {
   }
 
   /**
-   * The player by whose round trips this one's are judged: itself once it has measured any or said where it is, else
-   * whoever was measured at its place. Undefined if nothing is known.
+   * By whose round trips this player's are judged: its own once it has measured any, else those of whoever was measured at
+   * its place, else those of its gateway, through which all that it says goes, whatever hosts are near the player.
+   * Undefined if nothing is known of where it is either.
+   * @param gatewayId by which it comes
    */
-  judgedBy({ playerId, location, place }: PlayerEntry): string | undefined {
-    if (location !== undefined || this.#engine.hasMeasured(playerId)) return playerId;
-    return this.#standIns.at(place);
+  judgedBy({ playerId, location, place }: PlayerEntry, gatewayId: string | undefined): string | undefined {
+    if (this.#engine.hasMeasured(playerId)) return playerId;
+    const neighbour = location === undefined ? this.#standIns.at(place) : undefined;
+    if (neighbour !== undefined) return neighbour;
+    const gateway = gatewayId === undefined ? undefined : standInFor(gatewayId);
+    if (gateway !== undefined && this.#engine.hasMeasured(gateway)) return gateway;
+    return location === undefined ? undefined : playerId;
   }
 
   /** Forgets what nothing holds: the player's latencies, and the player. */

@@ -53,6 +53,7 @@ export class Matchmaker {
    * @param body the client's options, with the SDK's hints among them
    * @param caller for the room's static onAuth
    * @param address whoever asks
+   * @param gatewayId by which its sockets will come
    * @throws CentroidError
    */
   async match(
@@ -61,6 +62,7 @@ export class Matchmaker {
     body: unknown,
     caller: Caller,
     address: string,
+    gatewayId: string | undefined,
   ): Promise<SeatReservation> {
     await this.#options.ready;
     if (method === "reconnect") return this.#reconnect(target, body);
@@ -76,7 +78,7 @@ export class Matchmaker {
       party = this.#options.probeIntake.joins(player, hints);
       player.place = neighbourhoodOf(address, player.network);
       this.#options.players.standsIn(player);
-      const judgedBy = this.#options.players.judgedBy(player);
+      const judgedBy = this.#options.players.judgedBy(player, gatewayId);
       const canMeasure = hints?.canMeasure === true;
       const probes = hints?.probes ?? [];
       const joiner = { player, judgedBy, canMeasure, playerToken, party, options, caller, visits, probes };
