@@ -1,7 +1,6 @@
 /** The entry point: joins rooms through a broker, tells it how far hosts are, and keeps rooms that move. */
 import {
   type AvailableRooms,
-  type Beacon,
   CENTROID_OPTIONS_KEY,
   CentroidError,
   type JoinHints,
@@ -13,8 +12,7 @@ import {
 } from "@centroid/protocol";
 import { Client, type ClientOptions, type SeatReservation as ColyseusReservation } from "@colyseus/sdk";
 import { BrokerApi } from "./broker-api.js";
-import { KnownRtts } from "./known-rtts.js";
-import { ProbeLoop } from "./probe-loop.js";
+import { Measuring } from "./measuring.js";
 import { Prober } from "./prober.js";
 import { CentroidRoom } from "./room.js";
 import { mustMeasure, type SdkSeat, StockClient, unreached } from "./stock-client.js";
@@ -29,7 +27,7 @@ import type {
   ServerTypes,
   UntypedServer,
 } from "./typed-rooms.js";
-import { reachable, wayBy } from "./way.js";
+import { wayBy } from "./way.js";
 import { Ways } from "./ways.js";
 
 /** What a client may be told; all of it is optional. */
@@ -66,18 +64,13 @@ type SchemaOf<State> = new (...args: never[]) => State;
 export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   readonly #options: CentroidClientOptions;
   readonly #api: BrokerApi;
-  readonly #loops = new Set<ProbeLoop>();
-  readonly #beacons = new Map<string, Beacon>();
+  readonly #measuring: Measuring;
   /** Colyseus' own, for what has nothing to do with moves; speaks to the broker that answered last. */
   readonly #colyseus: Client<Server>;
-  #prober = new Prober();
   #location: Location | undefined;
   #playerId: string | undefined;
   /** By player id: the latest that the broker gave. */
   readonly #tokens = new Map<string, string>();
-  readonly #known = new KnownRtts();
-  /** A measurement that somebody waits for. */
-  #measuring: Promise<ProbeReport[]> | undefined;
 
   /** @param brokers `http(s)://host:port`, or several brokers of one deployment: any of them will do */
   constructor(brokers: string | readonly string[], options: CentroidClientOptions = {}) {
@@ -92,6 +85,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       this.#tokens.set(options.playerId, options.playerToken);
     this.#colyseus = new Client<Server>(url, this.#clientOptions());
     this.#api = new BrokerApi(urls, options.network, options);
+    this.#measuring = new Measuring(this.#api, options);
   }
 
   /** Colyseus' HTTP client of the broker: `client.http.get("/path")`. */
@@ -303,22 +297,12 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   /** The player is elsewhere now; the next measurements carry it. */
   setLocation(location: Location): void {
     this.#location = location;
-    this.#known.clear();
-    for (const loop of this.#loops) loop.soon();
+    this.#measuring.elsewhere();
   }
 
   /** Stops measuring. Rooms stay until they are left. */
   dispose(): void {
-    for (const loop of this.#loops) loop.stop();
-    this.#loops.clear();
-    this.#rest();
-  }
-
-  /** Without a room there is nothing to measure for: open connections would keep a process alive. */
-  #rest(): void {
-    if (this.#loops.size > 0) return;
-    this.#prober[Symbol.dispose]();
-    this.#prober = new Prober();
+    this.#measuring.stop();
   }
 
   #clientOptions(): ClientOptions {
@@ -329,17 +313,13 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
   async #join<State>(
     call: (client: StockClient, hints: Options) => Promise<unknown>,
   ): Promise<CentroidRoom<State>> {
-    const probing = this.#options.probing !== false;
-    const known = this.#loops.size > 0 ? [] : this.#known.reports(performance.now());
-    const early = probing && this.#options.measureFirst === true && known.length === 0;
-    const probes = early && this.#loops.size === 0 ? await this.#measureNow() : known;
     try {
-      return await this.#joinWith<State>(call, { probes, ...(probing && !early && { canMeasure: true }) });
+      return await this.#joinWith<State>(call, await this.#measuring.hints());
     } catch (cause) {
       if (!mustMeasure(cause)) throw cause;
-      return await this.#joinWith<State>(call, { probes: await this.#measureNow() });
+      return await this.#joinWith<State>(call, { probes: await this.#measuring.now() });
     } finally {
-      this.#rest();
+      this.#measuring.rest();
     }
   }
 
@@ -370,7 +350,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
         },
         onSeat: (reservation) => {
           seat = reservation;
-          first = this.#measureBeside(url, reservation.centroid.beacons);
+          first = this.#measuring.beside(url, reservation.centroid.beacons);
         },
       });
       client.http.options = this.#colyseus.http.options;
@@ -389,66 +369,18 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       if (playerId === undefined || playerToken === undefined) return room;
       this.#playerId = playerId;
       this.#tokens.set(playerId, playerToken);
-      this.#watch(room as CentroidRoom, ways, { playerId, playerToken }, first);
+      this.#measuring.watch(room as CentroidRoom, ways, {
+        identity: () => ({
+          playerId,
+          playerToken: this.#tokens.get(playerId) ?? playerToken,
+          ...(this.#options.network !== undefined && { network: this.#options.network }),
+          ...(this.#location !== undefined && { location: this.#location }),
+        }),
+        onRenewed: (token) => this.#tokens.set(playerId, token),
+        first,
+      });
     }
     return room;
-  }
-
-  /** Measures the few hosts that tell where a player is, for somebody who waits: until the nearest are known. */
-  async #measureNow(): Promise<ProbeReport[]> {
-    this.#measuring ??= this.#api.beacons().then(({ beacons }) => {
-      for (const beacon of beacons) this.#beacons.set(beacon.hostId, beacon);
-      return this.#prober.measureSoon(beacons);
-    });
-    try {
-      const reports = await this.#measuring;
-      this.#known.add(reports, performance.now());
-      return reports;
-    } finally {
-      this.#measuring = undefined;
-    }
-  }
-
-  /** The same while the connection to the room comes about: a room that is in the wrong place need not stay there long. */
-  #measureBeside(url: string, beacons: readonly Beacon[] = []): Promise<ProbeReport[]> | undefined {
-    if (this.#options.probing === false || beacons.length === 0) return undefined;
-    const near = beacons.map((beacon) => reachable(url, beacon));
-    for (const beacon of near) this.#beacons.set(beacon.hostId, beacon);
-    return this.#prober.measureSoon(near);
-  }
-
-  #watch(
-    room: CentroidRoom,
-    ways: Ways,
-    { playerId, playerToken }: { playerId: string; playerToken: string },
-    first: Promise<ProbeReport[]> | undefined,
-  ): void {
-    if (this.#options.probing === false) return;
-    const loop = new ProbeLoop({
-      api: this.#api,
-      beacons: this.#beacons,
-      prober: this.#prober,
-      room,
-      ways,
-      direct: this.#options.direct !== false,
-      identity: () => ({
-        playerId,
-        playerToken: this.#tokens.get(playerId) ?? playerToken,
-        ...(this.#options.network !== undefined && { network: this.#options.network }),
-        ...(this.#location !== undefined && { location: this.#location }),
-      }),
-      onRenewed: (token) => this.#tokens.set(playerId, token),
-      onMeasured: (reports) => this.#known.add(reports, performance.now()),
-      intervalMs: this.#options.probing?.intervalMs,
-    });
-    this.#loops.add(loop);
-    room.onLeave(() => {
-      loop.stop();
-      this.#loops.delete(loop);
-      this.#rest();
-    });
-    room.onMigrate(() => loop.soon());
-    loop.start(first);
   }
 
   /** How a session finds its room, and follows it. */
