@@ -263,16 +263,35 @@ describe("a broker that starts again", () => {
     expect(await world.get(`/api/v1/rooms/${roomId}`)).toMatchObject({ hostId: to, epoch: 2, players: 1 });
   });
 
-  it("does not wait for ever", async () => {
+  it("lets nobody wait for ever who joins", async () => {
     const store = new MemoryStore();
     await using world = await World.start(["a"], { store });
     await world.join("joinOrCreate", "arena");
     world.agent("a").disconnect();
     await world.restart({ rejoinGraceMs: 50 });
     await world.broker.ready;
-    await expect.poll(() => store.rooms()).toEqual([]);
     await world.host("b");
     expect((await world.match("joinOrCreate", "arena")).centroid.host.hostId).toBe("b");
+  });
+
+  it("gives no room away before hosts can reach it, however long after its start that is", async () => {
+    const store = new MemoryStore();
+    await using world = await World.start(["a"], { store });
+    const { roomId } = await world.join("create", "arena");
+    const a = world.agent("a");
+    a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data: "c2F2ZWQ=" }));
+    await until(() => a.checkpointed.length === 1);
+    a.disconnect();
+    // A proxy in front of it lets nobody through for longer than it waits for its hosts.
+    await world.restart({ rejoinGraceMs: 1_500 });
+    await world.broker.ready;
+    expect(world.broker.events.snapshot().rooms).toEqual([]);
+    await Promise.all([world.host("b"), a.connect(world.broker.url)]);
+    expect(await world.get(`/api/v1/rooms/${roomId}`)).toMatchObject({
+      hostId: "a",
+      epoch: 1,
+      state: "running",
+    });
   });
 
   it("lets the newer epoch win over a host that missed a switch (OWN-2)", async () => {

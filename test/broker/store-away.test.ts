@@ -2,9 +2,14 @@
  * A store that several brokers share does not answer for a while, or another broker decides meanwhile: whatever was
  * under way is finished afterwards, by one of them, and nothing is given up because of it.
  */
+
+import { MemoryStore, RedisStore } from "@centroid/broker";
 import type { AgentRequest } from "@centroid/protocol";
+import { CentroidError } from "@centroid/protocol";
 import { expect, it } from "vitest";
 import { RoomGrants } from "../../server/broker/dist/hosts/room-grants.js";
+import { MoveResolver } from "../../server/broker/dist/moves/move-resolver.js";
+import { GuardedStore } from "../../server/broker/dist/store/guarded-store.js";
 import { FakeAgent, type FakeRoom } from "./support/fake-agent.js";
 import { SharedDeployment } from "./support/shared-deployment.js";
 import { QUICK, until as untilWithin, World } from "./support/world.js";
@@ -89,6 +94,144 @@ it("a host that lets go of a room that is built again elsewhere does not end it"
   lost.silence();
   await until(async () => (await where(world, roomId)).epoch === 2);
   expect(await where(world, roomId)).toMatchObject({ hostId: to, state: "running" });
+});
+
+it("a room is left to a host that only another broker hears, for as long as it does (OWN-12)", async () => {
+  const deployment = new SharedDeployment();
+  const { store, cluster, kept } = deployment;
+  const record = { roomId: "room-1", name: "arena", carrier: "process", createdAtMs: 1 } as const;
+  await kept.putRoom({ ...record, hostId: "a", epoch: 1, fencedEpoch: 0 });
+  await kept.putCheckpoint({ roomId: "room-1", epoch: 1, ...SAVED });
+  deployment.heardAgoMs = 10;
+  await using world = await World.start([], { store, cluster, rejoinGraceMs: 50 });
+  const orders = restores(await world.host("b"));
+  await until(() => deployment.asked > 1);
+  expect(orders).toEqual([]);
+  deployment.heardAgoMs = undefined;
+  await until(async () => (await where(world, "room-1")).state === "running");
+  expect(orders).toHaveLength(1);
+});
+
+it("a room that another broker builds again is found, whatever this one had begun before", async () => {
+  const { world, deployment, kept, roomId, from, to } = await scene();
+  await using _ = world;
+  const lost = world.agent(from);
+  const room = lost.rooms.get(roomId)!;
+  lost.rooms.delete(roomId);
+  deployment.away = "checkpoint";
+  lost.tell(room, { event: "lost", error: { code: "HOST_LOST", message: "room host died" } });
+  // It has made sure that the room is not there any more.
+  await until(() => deployment.failed.includes("checkpoint"));
+  deployment.owns = false;
+  const epoch = await kept.nextEpoch(roomId, 1);
+  const grants = new RoomGrants(await kept.secret("room-grants", () => "none"));
+  const other = world.agent(to);
+  const restored = roomAt(roomId, epoch);
+  other.rooms.set(roomId, restored);
+  other.grants.set(roomId, { epoch, grant: grants.issue({ roomId, hostId: to, epoch }) });
+  other.tell(restored, { event: "running", report: other.report(restored) });
+  await until(async () => (await where(world, roomId)).state === "running");
+  expect(await where(world, roomId)).toMatchObject({ hostId: to, epoch });
+});
+
+it("a room that another broker had ordered is taken as it is once its host says that it runs", async () => {
+  const { world, deployment, kept, roomId, from, to } = await scene();
+  await using _ = world;
+  deployment.owns = false;
+  world.agent(from).crash();
+  await until(async () => (await where(world, roomId)).state === "restoring");
+  const epoch = await kept.nextEpoch(roomId, 1);
+  const record = { roomId, name: "arena", carrier: "process", createdAtMs: 1 } as const;
+  await kept.putRoom({ ...record, hostId: to, epoch, fencedEpoch: epoch });
+  // This broker is to make sure that nobody has it before it orders anything itself.
+  deployment.away = "nextEpoch";
+  deployment.owns = true;
+  await until(() => deployment.failed.includes("nextEpoch"));
+  const grants = new RoomGrants(await kept.secret("room-grants", () => "none"));
+  const other = world.agent(to);
+  const restored = roomAt(roomId, epoch);
+  other.rooms.set(roomId, restored);
+  other.grants.set(roomId, { epoch, grant: grants.issue({ roomId, hostId: to, epoch }) });
+  other.tell(restored, { event: "running", report: other.report(restored) });
+  await until(async () => (await where(world, roomId)).state === "running");
+  expect(await where(world, roomId)).toMatchObject({ hostId: to, epoch });
+  deployment.away = false;
+  // Whatever it had begun is over: the room that is lost next is rescued as any other.
+  await kept.putCheckpoint({ roomId, epoch, ...SAVED, seq: 2 });
+  const third = restores(await world.host("c"));
+  other.crash();
+  await until(() => third.length > 0);
+});
+
+it("a room that is made again under an id whose end was not stored yet is not removed with it", async () => {
+  const inner = new MemoryStore();
+  let isAway = true;
+  const away = new Proxy(inner, {
+    get(target, name) {
+      if (isAway && name === "removeRoom")
+        return () => Promise.reject(new Error("Socket closed unexpectedly"));
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const trials: (() => void)[] = [];
+  const clock = { now: () => 1, after: (_ms: number, run: () => void) => void trials.push(run) };
+  const options = { inner: away, where: "the store", shared: true, clock, logger: silent };
+  const store = new GuardedStore(options as never);
+  const record = { roomId: "room-1", name: "arena", carrier: "process", epoch: 2, fencedEpoch: 0 } as const;
+  // The first host did not answer in time, the second did.
+  await store.removeRoom("room-1");
+  await store.removeRoom("room-2");
+  await inner.putRoom({ ...record, roomId: "room-2", hostId: "a", createdAtMs: 1 });
+  await store.putRoom({ ...record, hostId: "b", createdAtMs: 1 });
+  isAway = false;
+  while (store.trouble !== undefined) {
+    trials.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect((await inner.rooms()).map(({ roomId }) => roomId)).toEqual(["room-1"]);
+});
+
+it("all that is on record of a room is removed at once, so that nothing comes in between", () => {
+  const sent: string[] = [];
+  const never = (name: string) => (key: string) => {
+    sent.push(`${name} ${key}`);
+    return new Promise(() => undefined);
+  };
+  const commands = { del: never("del"), hDel: never("hDel") };
+  const store = new RedisStore(
+    { commands, key: (prefix: string, name: string) => prefix + name } as never,
+    "",
+  );
+  void store.removeRoom("room-1");
+  expect(sent.sort()).toEqual(["del checkpoint:room-1", "hDel epochs", "hDel rooms"]);
+});
+
+it("a move that another broker has ended at its destination is not ended there once more", async () => {
+  const plan = { migrationId: "m", roomId: "room-1", fromHostId: "a", toHostId: "b", toEpoch: 2 };
+  const told: string[] = [];
+  const settle = async (epoch: number): Promise<void> => {
+    const stage = { state: "running", hostId: "b" };
+    const rooms = { get: () => ({ epoch, stage }) };
+    const participants = {
+      letGo: (hostId: string) => void told.push(`${hostId} while the owner is at ${epoch}`),
+    };
+    const resolver = new MoveResolver(
+      { rooms } as never,
+      participants as never,
+      { close: async () => ({}) } as never,
+    );
+    const cause = new CentroidError("MIGRATION_FAILED", "no answer");
+    await resolver.settle({ plan, owned: false } as never, { stage } as never, cause);
+  };
+  await settle(2);
+  await settle(3);
+  expect(told).toEqual([
+    "a while the owner is at 2",
+    "a while the owner is at 3",
+    "b while the owner is at 3",
+  ]);
 });
 
 it("a standby is not passed over because no epoch could be had for it", async () => {

@@ -61,6 +61,20 @@ describe("recovery", () => {
     recovery.cancel();
   });
 
+  it.each(["ROOM_CRASHED", "ROOM_LOST"] as const)("ends at once, with the reason, at %s", async (code) => {
+    const reason = await new Promise<string>((resolve, reject) => {
+      new Recovery({
+        had: () => ({ epoch: 1, received: 1 }),
+        reconnectionToken: "token",
+        locate: () => Promise.reject(new CentroidError(code, "it is over")),
+        onResumed: () => reject(new Error("resumed")),
+        onGivenUp: () => reject(new Error("given up")),
+        onEnded: resolve,
+      });
+    });
+    expect(reason).toBe("it is over");
+  });
+
   it("gives up when the connection broke and the room where it was does not wait for it", async () => {
     look();
     await expect.poll(() => givenUp).toBe(1);

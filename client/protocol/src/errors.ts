@@ -17,6 +17,7 @@ export const errorCodeSchema = z.enum([
   "ROOM_BUSY",
   "ROOM_ERROR",
   "ROOM_CRASHED",
+  "ROOM_LOST",
   "HOST_NOT_FOUND",
   "HOST_NOT_ACTIVE",
   "HOST_FULL",

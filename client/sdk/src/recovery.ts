@@ -157,9 +157,9 @@ export class Recovery {
   }
 }
 
-/** True if the broker says that it ended the room for good. */
+/** True if the broker says that the room has ended for good. */
 export const isOver = (cause: unknown): cause is CentroidError =>
-  cause instanceof CentroidError && cause.code === "ROOM_CRASHED";
+  cause instanceof CentroidError && (cause.code === "ROOM_CRASHED" || cause.code === "ROOM_LOST");
 
 /** True if no broker could answer. */
 const isAway = (cause: unknown): boolean => cause instanceof CentroidError && cause.code === "NO_HOST";

@@ -15,7 +15,7 @@ import {
   shardOf,
   TurnBatch,
 } from "@centroid/protocol";
-import { type Challenge, newNonce, PendingReplies, prove, proves } from "@centroid/protocol/node";
+import { type Challenge, isRefusal, newNonce, PendingReplies, prove, proves } from "@centroid/protocol/node";
 import { WebSocket } from "ws";
 import { z } from "zod";
 
@@ -144,7 +144,9 @@ export class BrokerLink implements AsyncDisposable {
         this.#refusedRetryMs = Math.min(this.#refusedRetryMs * 2, MAX_REFUSED_RETRY_MS);
       } else {
         if (this.#state.state !== "refused") this.#become({ state: "away" });
-        this.#redial(this.#retryMs);
+        // Counted from the last dial: one that got no answer has been a pause, and a broker is back within its grace.
+        const sinceDialMs = performance.now() - this.#dialledAtMs;
+        this.#redial(Math.max(FIRST_RETRY_MS, this.#retryMs - sinceDialMs));
         this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
       }
     });
@@ -404,10 +406,4 @@ export class BrokerLink implements AsyncDisposable {
     clearInterval(this.#heartbeat);
     this.#socket?.close(1000, "agent stops");
   }
-}
-
-/** Nobody listens there, on any address of that name. */
-function isRefusal(cause: NodeJS.ErrnoException): boolean {
-  const each = cause instanceof AggregateError ? (cause.errors as NodeJS.ErrnoException[]) : [cause];
-  return each.every(({ code }) => code === "ECONNREFUSED");
 }

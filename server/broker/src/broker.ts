@@ -209,7 +209,10 @@ async function start(
     listens = resolve;
   });
   const graceMs = options.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS;
-  const ready = listening.then(() => core.takeover.awaitHosts(open, graceMs, stopping.signal));
+  const awaited = listening.then(() => core.takeover.awaitHosts(open, graceMs, stopping.signal));
+  // Who joins need not wait for hosts that do not find this broker.
+  const waited = listening.then(() => new Promise<void>((resolve) => clock.after(graceMs, resolve)));
+  const ready = Promise.race([awaited, waited]);
   const limits = options.limits === false ? undefined : { ...DEFAULT_LIMITS, ...options.limits };
   const ofAddress = new Allowance(limits?.perAddress, "address");
   const ofPlayer = new Allowance(limits?.perPlayer, "player");
@@ -325,7 +328,7 @@ async function start(
         for (const shard of shards) decided.add(shard);
         agents.dealtAnew();
         players.dealtAnew();
-        ready
+        awaited
           .then(() => core.takeover.takeOver(shards, stopping.signal))
           .then(() => core.sessionReports.askAnew((roomId) => shards.includes(shardOf(roomId))))
           .catch((cause: unknown) => logger.error({ cause }, "rooms could not be taken over"));
@@ -339,7 +342,10 @@ async function start(
       message: (message) =>
         onClusterMessage(message, {
           onProbes: (body) => core.probeIntake.reportedToBroker(body),
-          onEvent: (change) => hub.emit(change.type, () => change),
+          onEvent: (change) => {
+            if (change.type === "receipt") core.ends.recorded(change.receipt);
+            hub.emit(change.type, () => change);
+          },
           onHostState: (...order) => core.hostOrders.apply(...order),
           onHostAsked: (hostId) => liveness.askedByBroker(hostId),
           onHostHeard: (hostId, agoMs, from) => liveness.heardByBroker(hostId, agoMs, from),

@@ -10,6 +10,9 @@ import type { Cluster } from "./cluster/cluster.js";
 import { Emitter } from "./events/emitter.js";
 import { Failover } from "./failover/failover.js";
 import { FallbackWarmer } from "./failover/fallback-warmer.js";
+import { FormerOwners } from "./failover/former-owners.js";
+import { refusesConnections } from "./failover/refuses-connections.js";
+import { RoomEnds } from "./failover/room-ends.js";
 import { Standbys } from "./failover/standbys.js";
 import { Takeover } from "./failover/takeover.js";
 import { directAddresses } from "./hosts/address-book.js";
@@ -46,6 +49,7 @@ import { type ProbeEvents, ProbeIntake } from "./probes/probe-intake.js";
 import { SessionReports } from "./probes/session-reports.js";
 import { SessionWays } from "./probes/session-ways.js";
 import { takenWays } from "./probes/taken-ways.js";
+import { EndedRooms } from "./rooms/ended-rooms.js";
 import { RoomEventRouter } from "./rooms/event-router.js";
 import { OwnerRecords } from "./rooms/owner-records.js";
 import { RoomReconciler } from "./rooms/reconciler.js";
@@ -106,6 +110,7 @@ export function assemble(o: CoreOptions) {
 
   const fallbackWarmer = new FallbackWarmer({ hosts, rooms, engine, events, clock, logger, carrier });
   const crashes = new Crashes();
+  const ended = new EndedRooms(clock);
   const farewell = new Farewell({
     store,
     hosts,
@@ -113,6 +118,8 @@ export function assemble(o: CoreOptions) {
     logger,
     leaseMs: o.farewellLeaseMs ?? DEFAULT_FAREWELL_LEASE_MS,
   });
+  const refuses = (address: string): Promise<boolean> => refusesConnections(address, clock);
+  const ends = new RoomEnds({ rooms, ended, events, store, owns, clock, newId, logger });
   const failover = new Failover({
     hosts,
     farewell,
@@ -124,6 +131,15 @@ export function assemble(o: CoreOptions) {
     fallbackWarmer,
     openMoves,
     crashes,
+    ends,
+    formerOwners: new FormerOwners({
+      hosts,
+      farewell,
+      store,
+      mayRunByOthers: (hostId) => liveness.mayRunByOthers(hostId),
+      refuses,
+    }),
+    refuses,
     owns,
     clock,
     newId,
@@ -217,6 +233,7 @@ export function assemble(o: CoreOptions) {
     rooms,
     records,
     rescues: failover,
+    ended,
     openMoves,
     events,
     grants,
@@ -275,9 +292,10 @@ export function assemble(o: CoreOptions) {
     carrier,
     clock,
     cluster,
-    crashes,
     decisions,
     emulated,
+    ended,
+    ends,
     engine,
     events,
     failover,

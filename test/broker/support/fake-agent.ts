@@ -51,6 +51,8 @@ export interface FakeAgentOptions {
   /** What its rooms' heavy work costs, as it measures it. */
   work?: RoomReport["work"];
   hello?: Record<string, unknown>;
+  /** Where its rooms are reached; nowhere if not given. */
+  address?: string;
   answer?: Record<string, unknown>;
   /** What it says until it is welcomed, as the wire has it. */
   overhear?: (text: string) => void;
@@ -93,7 +95,7 @@ export class FakeAgent {
   }
 
   get address(): string {
-    return `${this.hostId}.test:1`;
+    return this.#o.address ?? `${this.hostId}.test:1`;
   }
 
   static async start(options: FakeAgentOptions): Promise<FakeAgent> {

@@ -10,6 +10,10 @@ export class SharedDeployment {
   away: boolean | keyof Store = false;
   /** Calls that failed so, by name. */
   readonly failed: string[] = [];
+  /** How long ago the other broker has heard a host that it is asked about; never if undefined, nobody is asked if null. */
+  heardAgoMs: number | undefined | null = null;
+  /** Questions of that kind. */
+  asked = 0;
   #owns = true;
   #events: ClusterEvents | undefined;
 
@@ -50,9 +54,14 @@ export class SharedDeployment {
       tokenOf: () => (this.#owns ? "token" : "-"),
       members: () => (this.#owns ? [] : [OTHER]),
       reachable: () => true,
-      others: () => [],
+      others: () => (this.heardAgoMs === null ? [] : [OTHER]),
       countsForMs: () => Number.POSITIVE_INFINITY,
-      publish: () => undefined,
+      publish: (kind, body) => {
+        if (kind !== "host-asked") return;
+        this.asked++;
+        const heard = { ...(body as object), agoMs: this.heardAgoMs ?? undefined };
+        this.#events?.message({ from: OTHER.brokerId, kind: "host-heard", body: heard });
+      },
       tell: () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     };

@@ -5,6 +5,7 @@ export { authority } from "./authority.js";
 export { DisposalStack } from "./disposal-stack.js";
 export { endChild } from "./end-child.js";
 export { endToEnd, HOP_BY_HOP, OF_ORIGIN } from "./http-headers.js";
+export { isRefusal } from "./is-refusal.js";
 export { batched, MessageBatch, unbatched } from "./message-batch.js";
 export { PendingReplies } from "./request-correlator.js";
 export { requestTarget } from "./request-target.js";

@@ -143,7 +143,7 @@ export class HeldSession implements PlayerEvents {
     return upstream;
   }
 
-  /** @throws CentroidError ROOM_CRASHED if it was ended, ROOM_MOVING if it is nowhere, NO_HOST if no broker answers */
+  /** @throws CentroidError ROOM_CRASHED or ROOM_LOST if it has ended, ROOM_MOVING if it is nowhere, NO_HOST if no broker answers */
   async #locate(url: string) {
     const { directory, roomId, sessionId } = this.#options;
     const { search } = new URL(url);

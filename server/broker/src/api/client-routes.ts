@@ -27,12 +27,12 @@ import {
 } from "../gateway/way.js";
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
-import type { Crashes } from "../moves/crashes.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlayerRegistry } from "../probes/player-registry.js";
 import type { ProbeIntake } from "../probes/probe-intake.js";
 import { neighbourhoodOf } from "../probes/stand-ins.js";
 import { shuttingDown } from "../rooms/end-rooms.js";
+import type { EndedRooms } from "../rooms/ended-rooms.js";
 import type { RoomRegistry } from "../rooms/room-registry.js";
 import { colyseusBody, httpStatusOf } from "../seats/colyseus-errors.js";
 import type { Caller } from "../seats/join-request.js";
@@ -64,7 +64,7 @@ export interface ClientRoutesOptions {
   gatewayUrls: () => readonly string[];
   /** Players whose client is stock come by the gateway on this port. */
   carryStockPlayers: boolean;
-  crashes: Crashes;
+  ended: EndedRooms;
   clock: Clock;
   metrics: Metrics;
   /** Aborted: nobody may come in any more. */
@@ -236,12 +236,14 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
 
   serveRoute(app, playerRoutes.where, async ({ params, query: { network, direct } }, request) => {
     const wanted = params.roomId;
-    o.crashes.check(wanted);
+    if (o.rooms.get(wanted) === undefined) o.ended.check(wanted);
     const room = o.rooms.require(wanted);
     const { stage, roomId, epoch } = room;
     if (stage.state === "creating" || stage.state === "disposed")
       throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not running (${stage.state})`);
     const host = o.hosts.require(stage.hostId);
+    // It may be lost, though nobody can say so yet: who cannot reach it there is to look on.
+    const isAway = stage.state === "restoring" || host.peer === undefined;
     const address = o.addresses.translate(stage.at.address, stage.hostId, network);
     const way =
       direct !== undefined && isDirect(request, address)
@@ -254,7 +256,7 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
       ...gatewaysFor("way" in way ? way.way : undefined),
       epoch,
       host: hostSummary(host),
-      ...(stage.state === "restoring" && { restoring: true }),
+      ...(isAway && { restoring: true }),
     };
   });
 }

@@ -34,6 +34,7 @@ export function httpStatus(code: ErrorCode): number {
     case "SEAT_EXPIRED":
       return 409;
     case "ROOM_CRASHED":
+    case "ROOM_LOST":
       return 410;
     case "FRAME_TOO_LARGE":
       return 413;

@@ -22,6 +22,8 @@ import type { Blame, RoomEvents, WithoutCheckpoint } from "../rooms/room-events.
 import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
 import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
 import type { FallbackWarmer } from "./fallback-warmer.js";
+import type { FormerOwners } from "./former-owners.js";
+import type { RoomEnds } from "./room-ends.js";
 
 /** The first room of a host waits for its process to start, on a busy machine for long; a machine may have to boot. */
 const START_TIMEOUT_MS: Record<CarrierKind, number> = { process: 12_000, vm: 40_000, container: 12_000 };
@@ -35,10 +37,10 @@ const RETRY_MS = 250;
 const MAX_RETRY_MS = 2_000;
 /** A room that no host has taken by then, in a minute or so, is over if its old host has surely lost it. */
 const MAX_ATTEMPTS = 40;
+/** A lost host that has the only copy of a room may come back with it by then. So long, players look for a room. */
+const UNSAVED_WAIT_MS = 30_000;
 /** A room fell silent by so much before its host counted as lost, at most. */
 const NOTICED_WITHIN_MS = 60_000;
-/** A host lets go of a room at once. */
-const WITHDRAW_TIMEOUT_MS = 2_000;
 /** Players who are back by then are in the receipt. */
 const REPORT_WINDOW_MS = 5_000;
 
@@ -57,6 +59,10 @@ export interface FailoverOptions {
   /** Knows which hosts are quicker to take a room. */
   fallbackWarmer: Pick<FallbackWarmer, "preferReady">;
   crashes: Crashes;
+  ends: RoomEnds;
+  formerOwners: FormerOwners;
+  /** True if nobody listens at a room host's address: its process has ended. */
+  refuses: (address: string) => Promise<boolean>;
   /** True if this broker decides about the room; otherwise another rescues it. */
   owns: (roomId: string) => boolean;
   openMoves: UnresolvedMoves;
@@ -70,7 +76,12 @@ interface Rescue {
   /** Set once a host was asked: from then on the old copy is over. */
   committed: boolean;
   cancelled: boolean;
+  /** Of the order to build the room that a host has not answered yet. */
+  orderedEpoch: number | undefined;
 }
+
+/** How an attempt ended: the rescue is over, no host could take the room just now, or nothing was ever saved of it. */
+type Attempted = "over" | "not-now" | "unsaved";
 
 export class Failover implements Rescues {
   readonly #options: FailoverOptions;
@@ -83,6 +94,7 @@ export class Failover implements Rescues {
     const { events } = options;
     events.on("host.lost", ({ host }) => this.#hostLost(host));
     events.on("room.away", ({ room, without }) => this.rescue(room, without));
+    events.on("room.changed", ({ room }) => this.#changed(room));
     events.on("room.crashed", ({ room, blame }) => this.#blame(room, blame));
     events.on("move.reported", ({ change }) => {
       if (change.event === "report") this.#byId.get(change.migrationId)?.reports.add(change);
@@ -95,9 +107,11 @@ export class Failover implements Rescues {
    */
   rescue(room: RoomEntry, without: WithoutCheckpoint): void {
     if (this.#stopped || this.#byRoom.has(room.roomId)) return;
-    const { clock, rooms, newId, logger } = this.#options;
-    if (this.#options.crashes.isOver(room.roomId)) {
-      if (this.#options.owns(room.roomId)) this.#end(room);
+    const { clock, rooms, newId, crashes, logger } = this.#options;
+    const crashed = crashes.reason(room.roomId);
+    if (crashed !== undefined) {
+      // It would do the same to the next host, and to all rooms there.
+      if (this.#options.owns(room.roomId)) this.#options.ends.end(room, crashed);
       return;
     }
     if (room.stage.state === "running") rooms.apply(room, { type: "host-lost", atMs: clock.now() });
@@ -110,6 +124,7 @@ export class Failover implements Rescues {
       reads: false,
       committed: false,
       cancelled: false,
+      orderedEpoch: undefined,
     };
     this.#byRoom.set(room.roomId, rescue);
     this.#byId.set(rescue.migrationId, rescue);
@@ -134,17 +149,20 @@ export class Failover implements Rescues {
     this.#options.crashes.add(roomId, blame);
   }
 
-  /** It would do the same to the next host, and to all rooms there. */
-  #end(room: RoomEntry): void {
-    const { rooms, clock, newId, crashes } = this.#options;
-    const receipt = crashes.receipt(room, newId(), clock.now());
-    rooms.apply(room, { type: "dispose" });
-    this.#finish(receipt, undefined);
+  /** Whoever brought it about that the room runs: its rescue is over, and should it be lost again, that is another one. */
+  #changed(room: RoomEntry): void {
+    const { roomId, stage } = room;
+    if (stage.state !== "running") return;
+    const rescue = this.#byRoom.get(roomId);
+    if (rescue !== undefined) rescue.cancelled = true;
+    this.#byRoom.delete(roomId);
+    // A host may be lost while a room is on its way there, and what shows that it has arrived may come after that.
+    if (this.#options.hosts.get(stage.hostId)?.stage.state === "lost") this.rescue(room, "wait");
   }
 
-  /** True while this broker rescues the room. */
-  active(roomId: string): boolean {
-    return this.#byRoom.has(roomId);
+  /** True while this broker waits for the answer to its order to build the room, at that epoch. */
+  awaits(roomId: string, epoch: number): boolean {
+    return this.#byRoom.get(roomId)?.orderedEpoch === epoch;
   }
 
   /** True from when a rescue looks for what was saved of the room (FAIL-5). */
@@ -168,94 +186,90 @@ export class Failover implements Rescues {
   }
 
   /**
-   * Goes on until the room runs somewhere, however long its store is away or another broker decides about it: nobody
-   * else would begin anew.
+   * Goes on until the room runs somewhere or is over, however long its store is away or another broker decides about it:
+   * nobody else would begin anew.
    */
   async #run(room: RoomEntry, rescue: Rescue, without: WithoutCheckpoint): Promise<void> {
-    const { owns, rooms, farewell, clock, logger } = this.#options;
+    const { owns, farewell, ends, clock, logger } = this.#options;
     const { roomId } = room;
     const startedAtMs = clock.now();
     let attempts = 0;
+    let invalid = false;
     for (let pauseMs = RETRY_MS; this.#goesOn(room, rescue); pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)) {
       // Its host may run it, and come back with it (OWN-10).
       if (owns(roomId) && !farewell.mayRun(room.stage.hostId)) {
         try {
-          if (await this.#attempt(room, rescue, without, startedAtMs)) return;
-          attempts++;
+          const attempted = await this.#attempt(room, rescue, startedAtMs);
+          if (attempted === "over") return;
+          if (attempted === "not-now") attempts++;
+          else if (await this.#isOver(room, without, startedAtMs)) {
+            if (this.#goesOn(room, rescue)) ends.lost(room, "before it was saved");
+            return;
+          }
         } catch (cause) {
           const { code } = CentroidError.from(cause);
           logger.warn({ roomId, attempts, cause }, "room not restored yet");
           // Neither says anything about the room or its hosts.
           if (code !== "STORE_UNAVAILABLE" && code !== "STALE_EPOCH") attempts++;
-          if (code === "FRAME_INVALID") attempts = MAX_ATTEMPTS;
+          invalid ||= code === "FRAME_INVALID";
         }
-        if (attempts >= MAX_ATTEMPTS) break;
+        const isTried = invalid || attempts >= MAX_ATTEMPTS;
+        if (isTried && this.#goesOn(room, rescue) && this.#isNowhereElse(room, rescue, without)) {
+          ends.lost(room, invalid ? "and what was saved of it cannot be read" : "and no other could take it");
+          return;
+        }
       }
       await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
     }
-    if (this.#goesOn(room, rescue) && (rescue.committed || without === "dispose"))
-      rooms.apply(room, { type: "dispose" });
+  }
+
+  /** True if its host, should it come back, does not have the room any more, or has to let go of it. */
+  #isNowhereElse({ stage }: RoomEntry, { committed }: Rescue, without: WithoutCheckpoint): boolean {
+    return committed || without === "dispose" || this.#options.hosts.get(stage.hostId) === undefined;
+  }
+
+  /** True if the only copy there is of a room is gone, or has been away for so long that nobody waits for it. */
+  async #isOver({ stage }: RoomEntry, without: WithoutCheckpoint, startedAtMs: number): Promise<boolean> {
+    const { clock, refuses } = this.#options;
+    if (without === "dispose" || clock.now() - startedAtMs >= UNSAVED_WAIT_MS) return true;
+    return "at" in stage && (await refuses(stage.at.address));
   }
 
   #goesOn(room: RoomEntry, rescue: Rescue): boolean {
     return !this.#stopped && !rescue.cancelled && this.#current(room);
   }
 
-  /** @returns true if there is nothing more to do, false if no host can take the room just now */
-  async #attempt(
-    room: RoomEntry,
-    rescue: Rescue,
-    without: WithoutCheckpoint,
-    startedAtMs: number,
-  ): Promise<boolean> {
-    const { store, rooms, logger } = this.#options;
+  async #attempt(room: RoomEntry, rescue: Rescue, startedAtMs: number): Promise<Attempted> {
+    const { store, formerOwners, logger } = this.#options;
     const { roomId, standby } = room;
     const fromHostId = room.stage.hostId;
-    // Its feed has ended, so the room's host has stopped by itself; another that was asked before may be at it.
-    if (standby !== undefined && (await this.#letGo(room, rescue, room.asked?.hostId))) {
-      if (!this.#goesOn(room, rescue)) return true;
-      if (await this.#takeOver(room, rescue, standby, startedAtMs)) return true;
+    const behalf = {
+      goesOn: () => this.#goesOn(room, rescue),
+      commit: () => {
+        rescue.committed = true;
+      },
+    };
+    if (standby !== undefined && (await formerOwners.mayTakeOver(room, behalf))) {
+      if (!this.#goesOn(room, rescue)) return "over";
+      if (await this.#takeOver(room, rescue, standby, startedAtMs)) return "over";
     }
     for (const hostId of [fromHostId, room.asked?.hostId])
-      if (!(await this.#letGo(room, rescue, hostId))) return false;
-    if (!this.#goesOn(room, rescue)) return true;
+      if (!(await formerOwners.letGo(room, hostId, behalf))) return "not-now";
+    if (!this.#goesOn(room, rescue)) return "over";
+    const isFirst = !rescue.reads;
     rescue.reads = true;
     const saved = await store.checkpoint(roomId);
-    if (!this.#goesOn(room, rescue)) return true;
+    if (!this.#goesOn(room, rescue)) return "over";
     if (saved === undefined) {
-      logger.warn({ roomId, fromHostId }, "host lost a room of which there is no checkpoint");
-      if (without === "dispose") rooms.apply(room, { type: "dispose" });
-      return true;
+      if (isFirst) logger.warn({ roomId, fromHostId }, "host lost a room of which there is no checkpoint");
+      return "unsaved";
     }
     const toHostId = this.#choose(room);
-    if (toHostId === undefined) return false;
+    if (toHostId === undefined) return "not-now";
     const epoch = await store.nextEpoch(roomId, highestEpoch(room));
     if (this.#goesOn(room, rescue))
       await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs, epoch });
-    return true;
-  }
-
-  /**
-   * Before the room is built at a host, no other may run it, or be at building it (FAIL-6).
-   * @returns false if that is not sure yet: the host will say so, or count as lost
-   */
-  async #letGo(room: RoomEntry, rescue: Rescue, hostId: string | undefined): Promise<boolean> {
-    const host = hostId === undefined ? undefined : this.#options.hosts.get(hostId);
-    // Its lease is over, and when it comes back it hears first that the room is elsewhere.
-    if (hostId !== undefined && this.#options.farewell.mayRun(hostId)) return false;
-    if (host === undefined || host.stage.state === "lost") return true;
-    if (host.peer === undefined) return false;
-    const { roomId } = room;
-    const epoch = highestEpoch(room) + 1;
-    rescue.committed = true;
-    room.fencedEpoch = epoch;
-    try {
-      await host.peer.request({ method: "disposeRoom", roomId, epoch }, WITHDRAW_TIMEOUT_MS);
-      return true;
-    } catch (cause) {
-      // Any answer says that it has not got the room.
-      return CentroidError.from(cause).code !== "HOST_LOST";
-    }
+    return "over";
   }
 
   /** @returns false if it could not; then what it had is lost and the last checkpoint must do */
@@ -330,6 +344,7 @@ export class Failover implements Rescues {
         ? ({ kind: "standby", standbyId: standby.standbyId } as const)
         : ({ kind: "checkpoint", data: Buffer.from(saved.data).toString("base64") } as const);
     const { roomIds } = hosts.require(toHostId);
+    rescue.orderedEpoch = epoch;
     // Its slot is nobody else's while it is restored there.
     roomIds.add(roomId);
     const slot = await peer
@@ -340,6 +355,9 @@ export class Failover implements Rescues {
       .catch((cause: unknown) => {
         if (room.stage.hostId !== toHostId) roomIds.delete(roomId);
         throw cause;
+      })
+      .finally(() => {
+        rescue.orderedEpoch = undefined;
       });
     if (!this.#current(room)) {
       if (room.stage.hostId !== toHostId || room.stage.state === "disposed") roomIds.delete(roomId);
@@ -348,8 +366,6 @@ export class Failover implements Rescues {
     }
     const { processId, address, sessions, stateHash } = slot;
     rooms.apply(room, { type: "restored", hostId: toHostId, at: { processId, address }, epoch });
-    // It runs: should it lose this host too, while its players still report, that is another rescue.
-    this.#byRoom.delete(roomId);
     rooms.listing(room, slot);
     rooms.reconcile(room, sessions);
     await records.putWhenPossible(room);

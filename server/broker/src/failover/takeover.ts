@@ -54,26 +54,42 @@ export class Takeover {
     this.#options = options;
   }
 
-  /** Waits for the hosts of remembered rooms and of open moves, then gives up those that did not come back. */
+  /**
+   * Waits for the hosts of remembered rooms and of open moves, then gives up those that did not come back. The time counts
+   * from when a first host is there: until then hosts may not be able to reach this broker, since a proxy, a name service
+   * or a firewall may take a while after it, and nobody is there to give a room to.
+   */
   async awaitHosts(open: readonly JournalEntry[], graceMs: number, signal: AbortSignal): Promise<void> {
-    const { hosts, remembered, reconciler, clock, logger } = this.#options;
+    const { hosts, remembered, owns, clock, logger } = this.#options;
     const awaited = new Set([
       ...[...remembered.values()].map(({ hostId }) => hostId),
       ...open.flatMap(({ fromHostId, toHostId }) => [fromHostId, toHostId]),
     ]);
-    const until = clock.now() + graceMs;
-    while (
-      !signal.aborted &&
-      clock.now() < until &&
-      [...awaited].some((hostId) => hosts.get(hostId) === undefined)
-    ) {
+    const startedAtMs = clock.now();
+    let reachedAtMs: number | undefined;
+    let isLate = false;
+    while (!signal.aborted && [...awaited].some((hostId) => hosts.get(hostId) === undefined)) {
+      const now = clock.now();
+      if (hosts.size > 0) reachedAtMs ??= now;
+      if (now >= (reachedAtMs ?? now) + graceMs) break;
+      if (!isLate && now >= startedAtMs + graceMs) {
+        isLate = true;
+        // Another broker decides about them, and knows their hosts.
+        this.#giveUp(({ roomId }) => !owns(roomId));
+      }
       await this.#endAskableMoves().catch((cause: unknown) =>
         logger.error({ cause }, "open moves could not be read"),
       );
       await new Promise<void>((resolve) => clock.after(REJOIN_POLL_MS, resolve));
     }
     if (signal.aborted) return;
-    for (const record of [...remembered.values()]) reconciler.notFound(record);
+    this.#giveUp(() => true);
+  }
+
+  /** Nobody waits any longer for the hosts of these rooms. */
+  #giveUp(which: (record: RoomRecord) => boolean): void {
+    const { remembered, reconciler } = this.#options;
+    for (const record of [...remembered.values()].filter(which)) reconciler.notFound(record);
   }
 
   /** Rooms that this broker decides about from now on: whatever another left open is ended here. */

@@ -13,17 +13,17 @@ import { gatewayKey, sessionPass, trunkSecret } from "@centroid/protocol/trunk";
 import type { AddressBook } from "../hosts/address-book.js";
 import { translateUrl } from "../hosts/address-book.js";
 import { type HostRegistry, hostSummary } from "../hosts/host-registry.js";
-import type { Crashes } from "../moves/crashes.js";
 import type { GatewayLegs } from "../probes/gateway-legs.js";
 import type { ProbeIntake } from "../probes/probe-intake.js";
 import type { SessionWays } from "../probes/session-ways.js";
+import type { EndedRooms } from "../rooms/ended-rooms.js";
 import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
 
 interface RegistryDirectoryOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
   addresses: AddressBook;
-  crashes: Crashes;
+  ended: EndedRooms;
   legs: GatewayLegs;
   sessionWays: Pick<SessionWays, "comesBy">;
   probeIntake: Pick<ProbeIntake, "measuredByGateway">;
@@ -43,10 +43,10 @@ export class RegistryDirectory implements GatewayDirectory {
 
   /** A process that makes a place for the room is named by who follows it there; anybody else wants its owner. */
   async room(processId: string, roomId: string, sessionId: string | null): Promise<RoomLookup> {
-    const { hosts, rooms, addresses, crashes, tokenOf } = this.#options;
-    const ended = crashes.reason(roomId);
-    if (ended !== undefined) return { type: "ended", error: ended.toWire() };
+    const { hosts, rooms, addresses, ended, tokenOf } = this.#options;
     const room = rooms.get(roomId);
+    const reason = room === undefined ? ended.reason(roomId) : undefined;
+    if (reason !== undefined) return { type: "ended", error: reason.toWire() };
     if (room === undefined) return { type: "unknown" };
     const at = placeOf(room, processId);
     const host = at && hosts.get(at.hostId);
@@ -62,7 +62,8 @@ export class RegistryDirectory implements GatewayDirectory {
       roomId,
       epoch: room.epoch,
       host: hostSummary(host),
-      restoring: room.stage.state === "restoring",
+      // It may be lost, though nobody can say so yet.
+      restoring: room.stage.state === "restoring" || host.peer === undefined,
     } as const;
     // Rooms in machines of their own are dialled as players dial them.
     const token = tokenOf(at.hostId);

@@ -18,6 +18,9 @@ const STOOD_STILL_SHARE = 1 / 4;
 const SUSPECT_SHARE = 1 / 2;
 /** Of it again: an answer of another broker that is older is asked for anew. */
 const ANSWER_SHARE = 1 / 4;
+/** Other brokers answer what they hear within this, or do not count as having answered. */
+const OTHERS_ANSWER_WITHIN_MS = 500;
+const ANSWER_POLL_MS = 20;
 /** A clock may run so much slower than another. */
 export const CLOCK_MARGIN = 1.05;
 
@@ -36,6 +39,12 @@ export interface HostLivenessOptions {
   forgetAfterMs: number;
 }
 
+interface Inquiry {
+  /** By broker that has answered: when it heard the host last. */
+  heardAtMs: Map<string, number>;
+  mayRun: Promise<boolean>;
+}
+
 export class HostLiveness {
   readonly #options: HostLivenessOptions;
   #stopped = false;
@@ -50,6 +59,8 @@ export class HostLiveness {
   readonly #elsewhereMs = new WeakMap<HostEntry, number>();
   /** When which broker last said anything about a host that this one does not hear. */
   readonly #answers = new WeakMap<HostEntry, Map<string, number>>();
+  /** Hosts that are not known here and that others are being asked about. */
+  readonly #inquiries = new Map<string, Inquiry>();
 
   constructor(options: HostLivenessOptions) {
     this.#options = options;
@@ -115,14 +126,38 @@ export class HostLiveness {
   heardByBroker(hostId: string, agoMs: number | undefined, brokerId: string): void {
     const { hosts, clock } = this.#options;
     const host = hosts.get(hostId);
-    if (host === undefined) return;
     const now = clock.now();
+    const heardAtMs = agoMs === undefined ? Number.NEGATIVE_INFINITY : now - agoMs;
+    this.#inquiries.get(hostId)?.heardAtMs.set(brokerId, heardAtMs);
+    if (host === undefined) return;
     const answers = this.#answers.get(host) ?? new Map<string, number>();
     answers.set(brokerId, now);
     this.#answers.set(host, answers);
     if (agoMs === undefined) return;
     const atMs = now - agoMs;
     this.#elsewhereMs.set(host, Math.max(atMs, this.#elsewhereMs.get(host) ?? atMs));
+  }
+
+  /** True if a host that this broker does not know may run its rooms because another broker answers it (OWN-12). */
+  mayRunByOthers(hostId: string): Promise<boolean> {
+    const known = this.#inquiries.get(hostId);
+    if (known !== undefined) return known.mayRun;
+    const heardAtMs = new Map<string, number>();
+    const mayRun = this.#inquire(hostId, heardAtMs).finally(() => this.#inquiries.delete(hostId));
+    this.#inquiries.set(hostId, { heardAtMs, mayRun });
+    this.#askOthers(hostId);
+    return mayRun;
+  }
+
+  async #inquire(hostId: string, heardAtMs: ReadonlyMap<string, number>): Promise<boolean> {
+    const { hosts, cluster, clock, lostAfterMs } = this.#options;
+    const untilMs = clock.now() + OTHERS_ANSWER_WITHIN_MS;
+    const haveAnswered = (): boolean => cluster.others().every(({ brokerId }) => heardAtMs.has(brokerId));
+    while (!haveAnswered() && clock.now() < untilMs)
+      await new Promise<void>((resolve) => clock.after(ANSWER_POLL_MS, resolve));
+    const since = clock.now() - lostAfterMs;
+    const isHeard = [...heardAtMs.values()].some((atMs) => atMs > since);
+    return isHeard || !haveAnswered() || !cluster.reachable() || hosts.get(hostId) !== undefined;
   }
 
   /** One that cannot be asked may be in contact with the host, and counts until its own lease is over (OWN-12). */

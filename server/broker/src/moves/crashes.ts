@@ -3,9 +3,8 @@
  * room next, so a message that does this once does it to one host after the other, and to all rooms there. The second
  * time is the last.
  */
-import { CentroidError, type Receipt } from "@centroid/protocol";
+import { CentroidError } from "@centroid/protocol";
 import type { Blame } from "../rooms/room-events.js";
-import type { RoomEntry } from "../rooms/room-registry.js";
 
 /** The first may be a coincidence. */
 const MAX_CRASHES = 2;
@@ -26,12 +25,7 @@ export class Crashes {
     }
   }
 
-  /** True if the room is not to be brought to another host. */
-  isOver(roomId: string): boolean {
-    return (this.#byRoom.get(roomId)?.count ?? 0) >= MAX_CRASHES;
-  }
-
-  /** Why the room has been ended. */
+  /** Why the room is not to be brought to another host; undefined if it may be. */
   reason(roomId: string): CentroidError | undefined {
     const crashed = this.#byRoom.get(roomId);
     if (crashed === undefined || crashed.count < MAX_CRASHES) return undefined;
@@ -41,32 +35,5 @@ export class Crashes {
       "ROOM_CRASHED",
       `room ${roomId} was ended: ${what}${from} ${how === "hung" ? "hung" : "ended"} the process of its host ${crashed.count} times; fix the room's code`,
     );
-  }
-
-  /** @throws CentroidError ROOM_CRASHED if the room has been ended */
-  check(roomId: string): void {
-    const reason = this.reason(roomId);
-    if (reason !== undefined) throw reason;
-  }
-
-  /** The record of a room that was ended instead of being restored. */
-  receipt({ roomId, epoch, stage: { hostId } }: RoomEntry, migrationId: string, atMs: number): Receipt {
-    return {
-      migrationId,
-      roomId,
-      fromHostId: hostId,
-      toHostId: hostId,
-      mechanism: "restore",
-      reason: "host-lost",
-      outcome: "failed",
-      error: this.reason(roomId)?.toWire(),
-      epoch,
-      startedAtMs: atMs,
-      totalMs: 0,
-      phases: [],
-      bytes: 0,
-      messagesLost: 0,
-      messagesDuplicated: 0,
-    };
   }
 }

@@ -99,8 +99,11 @@ export class MoveResolver {
    */
   #overtaken(migration: Migration, room: RoomEntry, cause: CentroidError): Promise<Receipt> {
     const { fromHostId, toHostId, roomId, toEpoch } = migration.plan;
+    const now = this.#options.rooms.get(roomId);
     this.#participants.letGo(fromHostId, roomId, toEpoch);
-    this.#participants.letGo(toHostId, roomId, toEpoch);
+    // Told so, its owner would end the room.
+    if (now?.stage.hostId !== toHostId || now.epoch !== toEpoch)
+      this.#participants.letGo(toHostId, roomId, toEpoch);
     if (this.#options.rooms.get(roomId) !== room) {
       const ended = new CentroidError("ROOM_NOT_FOUND", "the room ended while it was on its way", { cause });
       return this.#ends.close(migration, undefined, "failed", ended);

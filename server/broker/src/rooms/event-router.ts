@@ -61,7 +61,7 @@ export class RoomEventRouter {
       if (change.report.replicated === true) events.emit("room.replicated", { roomId });
       const host = hosts.get(hostId);
       const known = rooms.get(roomId);
-      if (known !== undefined && isAnswer(known, epoch, rescues.active(roomId))) return;
+      if (known !== undefined && isAnswer(known, epoch, rescues.awaits(roomId, epoch))) return;
       if (host !== undefined) reconciler.reported(host, change.report);
       return;
     }
@@ -130,14 +130,14 @@ export class RoomEventRouter {
 }
 
 /** True if whoever ordered it there gets the answer to that request: there is nothing new in it. */
-function isAnswer({ stage, epoch: known, fencedEpoch }: RoomEntry, epoch: number, rescued: boolean): boolean {
+function isAnswer({ stage, epoch: known }: RoomEntry, epoch: number, isAwaited: boolean): boolean {
   switch (stage.state) {
     case "running":
       return epoch <= known;
     case "migrating":
       return epoch <= stage.toEpoch;
     case "restoring":
-      return rescued && epoch <= fencedEpoch;
+      return isAwaited;
     case "creating":
     case "disposed":
       return true;

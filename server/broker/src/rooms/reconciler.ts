@@ -11,15 +11,16 @@ import type { HostEvents } from "../hosts/host-events.js";
 import type { HostEntry, HostRegistry } from "../hosts/host-registry.js";
 import type { Granted, RoomGrants } from "../hosts/room-grants.js";
 import type { RoomRecord } from "../store/store.js";
+import type { EndedRooms } from "./ended-rooms.js";
 import type { OwnerRecords } from "./owner-records.js";
-import type { RoomEvents } from "./room-events.js";
+import type { RoomEvents, WithoutCheckpoint } from "./room-events.js";
 import type { RoomEntry, RoomRegistry } from "./room-registry.js";
 import type { RoomAddress } from "./room-stage.js";
 
 /** What has to be known of rooms that are being restored. */
 export interface Rescues {
-  /** True while this broker rescues the room. */
-  active(roomId: string): boolean;
+  /** True while this broker waits for the answer to its order to build the room, at that epoch. */
+  awaits(roomId: string, epoch: number): boolean;
   /** True from when a rescue looks for what was saved of the room: what its host saves later may not be in that. */
   hasBegunToRead(roomId: string): boolean;
   /** The lost host is back with the room. @returns false if it comes too late and must let go */
@@ -39,6 +40,7 @@ export interface RoomReconcilerOptions {
   rooms: RoomRegistry;
   records: OwnerRecords;
   rescues: Rescues;
+  ended: Pick<EndedRooms, "takeCopy">;
   openMoves: UnresolvedMoves;
   events: Emitter<HostEvents & RoomEvents>;
   grants: RoomGrants;
@@ -67,7 +69,6 @@ export class RoomReconciler {
       for (const report of reports) this.reported(host, report);
       this.#missing(host, new Set(reports.map(({ roomId }) => roomId)));
     });
-    events.on("host.forgotten", ({ host }) => this.#endWith(host));
   }
 
   /** A host says that it runs this room, or holds a copy of it that does not run. */
@@ -87,6 +88,11 @@ export class RoomReconciler {
       return;
     }
     if (room === undefined) {
+      // Its players have been told that it is over.
+      if (this.#options.ended.takeCopy(report)) {
+        this.#dispose(host, roomId, epoch + 1);
+        return;
+      }
       const record = remembered.get(roomId);
       if (record !== undefined && (record.epoch > epoch || (epoch !== record.epoch && epoch <= fenced))) {
         this.#dispose(host, roomId, Math.max(record.epoch, epoch + 1));
@@ -113,7 +119,9 @@ export class RoomReconciler {
       return;
     }
     const known = room.stage.state === "migrating" ? room.stage.toEpoch : room.epoch;
-    if (epoch > known && epoch > fenced && room.stage.state !== "creating") {
+    // Ordered by another broker, or by this one, which gave up waiting; nobody was asked since.
+    const isAsked = room.asked?.hostId === hostId && room.asked.epoch === epoch && epoch === fenced;
+    if (epoch > known && (epoch > fenced || isAsked) && room.stage.state !== "creating") {
       if (!this.#ledTo(hostId, report) && !this.#bothUnproved(room)) {
         this.#refuseClaim(host, report, { hostId: room.stage.hostId, epoch: room.epoch });
         return;
@@ -134,13 +142,14 @@ export class RoomReconciler {
     this.#dispose(host, roomId, Math.max(room.epoch, epoch + 1));
   }
 
-  /** A room from before a restart that its host does not have, or whose host did not come back. */
+  /** A room from before a restart that its host does not have, or whose host has not come back yet. */
   notFound(record: RoomRecord): void {
     const { events, logger } = this.#options;
     const { roomId, hostId } = record;
     logger.warn({ roomId, hostId }, "room from before the restart was not found again");
     const room = this.#enter(record, { processId: "", address: "" }, record);
-    events.emit("room.away", { room, without: "dispose" });
+    const without: WithoutCheckpoint = this.#options.hosts.get(hostId) === undefined ? "wait" : "dispose";
+    events.emit("room.away", { room, without });
   }
 
   /** True if an order to this host, or a move that was under way, gave it the room at this epoch. */
@@ -208,16 +217,6 @@ export class RoomReconciler {
     }
     for (const record of [...remembered.values()])
       if (record.hostId === hostId && !reported.has(record.roomId)) this.notFound(record);
-  }
-
-  /** Nobody waits for this host, nor for the rooms that only it has, any longer. */
-  #endWith({ roomIds, facts: { hostId } }: HostEntry): void {
-    const { rooms } = this.#options;
-    for (const roomId of [...roomIds]) {
-      const room = rooms.get(roomId);
-      if (room?.stage.hostId === hostId && room.stage.state === "restoring")
-        rooms.apply(room, { type: "dispose" });
-    }
   }
 
   /** A room that this broker has not made is known from now on, with what is on record of it. */

@@ -116,6 +116,8 @@ export class GuardedStore implements Store {
 
   /** @throws CentroidError STORE_UNAVAILABLE if it is shared and not written; what is right then is written later */
   async putRoom(room: RoomRecord): Promise<void> {
+    // A room that ended there and was made again elsewhere: what is owed would remove that one.
+    this.#removalsOwed.delete(room.roomId);
     const refusal = await this.#writeOrOwe(
       () => this.#options.inner.putRoom(room),
       () => {

@@ -122,9 +122,9 @@ export class RedisStore implements Store {
 
   async removeRoom(roomId: string): Promise<void> {
     const { commands } = this.#redis;
-    // As long as it is on record, somebody will try again.
-    await commands.del(this.#checkpointKey(roomId));
-    await Promise.all(["rooms", "epochs"].map((name) => commands.hDel(this.#key(name), roomId)));
+    // All are sent before any is answered: a room that is made again under this id meanwhile must not be removed.
+    const removed = ["rooms", "epochs"].map((name) => commands.hDel(this.#key(name), roomId));
+    await Promise.all([commands.del(this.#checkpointKey(roomId)), ...removed]);
   }
 
   async rooms(): Promise<RoomRecord[]> {
