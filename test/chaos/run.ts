@@ -53,8 +53,8 @@ const AIM_WITHIN_MS = 300;
 const PHASE_TIMEOUT_MS = 2_000;
 /** Most moves meet a fault. */
 const AIMED_SHARE = 0.7;
-/** What is not right by then after the last fault will not become so. */
-const SETTLE_MS = 45_000;
+/** What is not right by then after the last fault will not become so, on a busy machine either. */
+const SETTLE_MS = 180_000;
 const POLL_MS = 100;
 const MOMENTS = [
   "ordered",
