@@ -286,6 +286,9 @@ describe("a broker that starts again", () => {
     await world.restart({ rejoinGraceMs: 1_500 });
     await world.broker.ready;
     expect(world.broker.events.snapshot().rooms).toEqual([]);
+    // Its players look on.
+    const where = await world.call("GET", `/centroid/v1/where/${roomId}`, undefined, "");
+    expect(await where.json()).toMatchObject({ error: { code: "NO_HOST" } });
     await Promise.all([world.host("b"), a.connect(world.broker.url)]);
     expect(await world.get(`/api/v1/rooms/${roomId}`)).toMatchObject({
       hostId: "a",

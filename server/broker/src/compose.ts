@@ -316,6 +316,7 @@ export function assemble(o: CoreOptions) {
     players,
     probeIntake,
     records,
+    remembered,
     takeover,
     rooms,
     roomTalk,

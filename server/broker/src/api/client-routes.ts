@@ -65,6 +65,8 @@ export interface ClientRoutesOptions {
   /** Players whose client is stock come by the gateway on this port. */
   carryStockPlayers: boolean;
   ended: EndedRooms;
+  /** Rooms from before the start whose hosts have not come back yet. */
+  remembered: ReadonlyMap<string, unknown>;
   clock: Clock;
   metrics: Metrics;
   /** Aborted: nobody may come in any more. */
@@ -237,11 +239,13 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
   serveRoute(app, playerRoutes.where, async ({ params, query: { network, direct } }, request) => {
     const wanted = params.roomId;
     if (o.rooms.get(wanted) === undefined) o.ended.check(wanted);
+    if (o.remembered.has(wanted)) throw isAwaited(wanted);
     const room = o.rooms.require(wanted);
     const { stage, roomId, epoch } = room;
     if (stage.state === "creating" || stage.state === "disposed")
       throw new CentroidError("ROOM_NOT_FOUND", `room ${roomId} is not running (${stage.state})`);
-    const host = o.hosts.require(stage.hostId);
+    const host = o.hosts.get(stage.hostId);
+    if (host === undefined) throw isAwaited(roomId);
     // It may be lost, though nobody can say so yet: who cannot reach it there is to look on.
     const isAway = stage.state === "restoring" || host.peer === undefined;
     const address = o.addresses.translate(stage.at.address, stage.hostId, network);
@@ -260,6 +264,10 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
     };
   });
 }
+
+/** A room from before this broker's start: its players are to look on, as where no broker answers. */
+const isAwaited = (roomId: string): CentroidError =>
+  new CentroidError("NO_HOST", `room ${roomId} waits for a host; ask again shortly`);
 
 /** Its options are Centroid's SDK's, which follows a room by itself. */
 function isSdk(body: unknown): boolean {
