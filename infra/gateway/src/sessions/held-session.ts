@@ -41,8 +41,9 @@ export class HeldSession implements PlayerEvents {
   >;
   readonly #player: PlayerSocket;
   readonly #transport: MigratingTransport;
-  /** The latest; the only one, but for moments. */
-  #upstream: UpstreamSocket | undefined;
+  /** To the room's host, to its standby, and for moments to where it goes. */
+  #upstreams: UpstreamSocket[] = [];
+  #slow = false;
   #token: string | undefined;
   #heldBytes = 0;
   #first: RoomRoute | undefined;
@@ -81,7 +82,8 @@ export class HeldSession implements PlayerEvents {
   }
 
   slow(slow: boolean): void {
-    if (this.#upstream !== undefined) this.#upstream.slow = slow;
+    this.#slow = slow;
+    for (const upstream of this.#upstreams) upstream.slow = slow;
   }
 
   measured(rttMs: number): void {
@@ -89,7 +91,7 @@ export class HeldSession implements PlayerEvents {
   }
 
   closed(code: number): void {
-    if (this.#upstream !== undefined) this.#upstream.closesAs = code;
+    for (const upstream of this.#upstreams) upstream.closesAs = code;
     this.#transport.close(code);
   }
 
@@ -139,7 +141,8 @@ export class HeldSession implements PlayerEvents {
     at.searchParams.delete(COMPARE_QUERY);
     const upstream = dialer.dial(at.toString(), asker, this.#first);
     this.#first = undefined;
-    this.#upstream = upstream;
+    if (this.#slow) upstream.slow = true;
+    this.#upstreams = [...this.#upstreams.filter(({ readyState }) => readyState !== CLOSED), upstream];
     return upstream;
   }
 
@@ -169,4 +172,5 @@ export class HeldSession implements PlayerEvents {
   }
 }
 
+const CLOSED = 3;
 const ignore = (): void => undefined;
