@@ -1,6 +1,6 @@
 /** What an agent tells a broker that is just getting to know it. */
 import { once } from "node:events";
-import type { AgentToBroker, RoomEvent } from "@centroid/protocol";
+import { type AgentToBroker, type RoomEvent, shardOf } from "@centroid/protocol";
 import { newNonce, prove } from "@centroid/protocol/node";
 import { describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -51,6 +51,35 @@ it("what can only be told once outlives a connection that breaks before its welc
   let message = await server.next();
   while (message.type !== "room") message = await server.next();
   expect(message.change).toEqual({ event: "standby-orphaned", standbyId: "s" });
+});
+
+it("tells who comes and goes where the broker wants that, everywhere until it has said so (BRK-6)", async () => {
+  await using server = await Broker.listen();
+  await using met = await meet(server);
+  const { link, gained } = met;
+  const shards = [shardOf("ours")];
+  const tracked = (): boolean[] => ["ours", "theirs"].map((roomId) => link.tracks(roomId));
+  expect(tracked()).toEqual([true, true]);
+  // One of an earlier version says nothing of it.
+  server.welcome();
+  server.decides(shards);
+  await met.hasHeardAll();
+  expect(tracked()).toEqual([true, true]);
+  server.welcome({ counts: true, shards });
+  await met.hasHeardAll();
+  expect(tracked()).toEqual([true, false]);
+  server.decides([...shards, shardOf("theirs")]);
+  server.decides(shards);
+  server.decides(shards, true);
+  await met.hasHeardAll();
+  expect(tracked()).toEqual([true, true]);
+  expect(gained).toEqual([[], ["theirs"], [], ["theirs"]]);
+  server.decides(shards);
+  await met.hasHeardAll();
+  expect(tracked()).toEqual([true, false]);
+  // Whatever happens from the next hello to its welcome may be a deciding broker's to know.
+  server.drop();
+  await expect.poll(tracked).toEqual([true, true]);
 });
 
 describe("a lease (OWN-9)", () => {
@@ -145,6 +174,8 @@ const event = (roomId: string, change: RoomEvent) => ({ type: "room", roomId, ep
 
 interface Met extends AsyncDisposable {
   link: BrokerLink;
+  /** At each change: which of two rooms it wants to know about and did not before. */
+  gained: string[][];
   /** Resolves when the link has taken in whatever the broker has said so far. */
   hasHeardAll: () => Promise<void>;
 }
@@ -152,16 +183,19 @@ interface Met extends AsyncDisposable {
 /** A link that has said hello to this broker, and was not welcomed yet. */
 async function meet(server: Broker): Promise<Met> {
   let heard = (): void => undefined;
+  const gained: string[][] = [];
   const link = linkTo(
     server,
     () => Promise.resolve({ type: "hello" } as never),
     () => heard(),
+    (of) => void gained.push(["ours", "theirs"].filter(of)),
   );
   link.connect();
   await server.accept();
   await server.next();
   return {
     link,
+    gained,
     hasHeardAll: () =>
       new Promise((resolve) => {
         heard = resolve;
@@ -175,6 +209,7 @@ function linkTo(
   { url }: Broker,
   hello: () => Promise<never>,
   onPublished: () => void = () => undefined,
+  onTracks: (of: (roomId: string) => boolean) => void = () => undefined,
 ): BrokerLink {
   return new BrokerLink({
     url,
@@ -186,6 +221,7 @@ function linkTo(
     onCheckpointed: () => undefined,
     onPublished,
     onMeasure: () => undefined,
+    onTracks,
     onEvacuating: () => undefined,
     notice: () => undefined,
     onState: () => undefined,
@@ -229,8 +265,13 @@ class Broker implements AsyncDisposable {
     this.#say({ type: "accepted", proof: prove(TOKEN, "broker", { protocol, hostId, challenge, nonce }) });
   }
 
-  welcome(times = { heartbeatIntervalMs: 60_000, leaseMs: 60_000 }): void {
-    this.#say({ type: "welcome", brokerId: "broker", ...times });
+  welcome(more: object = {}): void {
+    const times = { heartbeatIntervalMs: 60_000, leaseMs: 60_000 };
+    this.#say({ type: "welcome", brokerId: "broker", ...times, ...more });
+  }
+
+  decides(shards: number[], everyone?: boolean): void {
+    this.#say({ type: "decides", shards, ...(everyone !== undefined && { everyone }) });
   }
 
   /** Answers one heartbeat. */

@@ -6,9 +6,10 @@
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type SeatReservation, shardOf } from "@centroid/protocol";
+import type { SeatReservation } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
-import { FakeAgent, type FakeRoom } from "../broker/support/fake-agent.js";
+import { CountingHost } from "../broker/support/counting-host.js";
+import type { FakeAgent, FakeRoom } from "../broker/support/fake-agent.js";
 import { cpuMsOf, descendants, listener } from "../support/processes.js";
 import { TestRedis } from "../support/redis.js";
 import { Cli } from "../support/run-cli.js";
@@ -20,13 +21,16 @@ const TOKEN = "bench-agent-token-0123";
 const BROKERS = [1, 3];
 const HOSTS = ["a", "b", "c", "d"];
 const ROOMS = 40;
-const DEFAULT_PLAYERS = 800;
+const DEFAULT_PLAYERS = 2_400;
+const IDLE_MS = 4_000;
 /** Of each player. Programs that have just started are slower for a while: that is not counted. */
 const WARM_UP_REPORTS = 5;
 const REPORTS = 10;
 const REPORTS_PER_TURN = 50;
 const TURN_MS = 25;
 const AT_ONCE = 16;
+/** By then hosts have said how many came. */
+const COUNTED_MS = 1_200;
 
 interface Player {
   playerId: string;
@@ -38,11 +42,12 @@ interface Player {
 /** A room of twenty players, saved. */
 const SAVED_BYTES = 6 * 1024;
 const SAVES = 50;
-/** A player who comes and one who goes, as every broker hears it. */
+/** A player who comes and one who goes. */
 const VISITS = 5;
 
-/** CPU, µs, of all brokers and Redis together. */
+/** CPU, µs, of all brokers and Redis together; all but the first without what they use when nothing happens. */
 interface Cost {
+  "second in which nothing happens": number;
   seat: number;
   "report by the room": number;
   "report over HTTP": number;
@@ -50,6 +55,7 @@ interface Cost {
   "player who comes and goes, as hosts tell it": number;
 }
 
+const IDLE = "second in which nothing happens" satisfies keyof Cost;
 const COSTS = [
   "seat",
   "report by the room",
@@ -80,7 +86,12 @@ export async function shards({ players = [DEFAULT_PLAYERS], runs = 1 }: BenchOpt
         { ...rowOf(group, `CPU per ${what}, relative to one broker`, "x", ratios), aim: { max: 1.2 } },
       ];
     });
-    return [...rows, rowOf(group, "load average of the machine", "", [loadavg()[0] ?? Number.NaN])];
+    const idle = measured.map((cost) => cost[IDLE]);
+    return [
+      ...rows,
+      rowOf(group, `CPU per ${IDLE}`, "µs", idle),
+      rowOf(group, "load average of the machine", "", [loadavg()[0] ?? Number.NaN]),
+    ];
   });
 }
 
@@ -98,45 +109,35 @@ async function measure(brokers: number, count: number): Promise<Cost> {
     pids.push(up.child.pid ?? 0);
   }
   const cpuUs = (): number => 1_000 * pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
-  const hosts = new Map<string, FakeAgent[]>();
+  let idleUs = 0;
+  /** What that costs beyond what goes on all the time: heartbeats, leases, sweeps. */
+  const spent = async (work: () => Promise<unknown>): Promise<number> => {
+    const [beforeUs, beganAtMs] = [cpuUs(), performance.now()];
+    await work();
+    return cpuUs() - beforeUs - (idleUs * (performance.now() - beganAtMs)) / 1_000;
+  };
+  const hosts = new Map<string, CountingHost>();
   for (const hostId of HOSTS) {
-    const links: FakeAgent[] = [];
-    for (const url of urls)
-      links.push(
-        await FakeAgent.start({
-          url,
-          token: TOKEN,
-          hostId,
-          net: new Map(),
-          roomTypes: ["plain"],
-          hello: { measures: true },
-        }),
-      );
-    hosts.set(hostId, links);
-    owned.defer(async () => {
-      for (const link of links) link.disconnect();
-    });
+    const brokers = urls.map((url) => ({ url, agentToken: TOKEN }));
+    const host = await CountingHost.start(brokers, hostId, { roomTypes: ["plain"] });
+    hosts.set(hostId, host);
+    owned.defer(async () => host[Symbol.dispose]());
   }
-  const linksOf = (hostId: string): FakeAgent[] => hosts.get(hostId) ?? [];
+  const hostAt = (hostId: string): CountingHost => hosts.get(hostId) ?? fail(hostId);
+  const links = (): FakeAgent[] => [...hosts.values()].flatMap(({ agents }) => agents);
   // Every shard is somebody's, and hosts know whose.
-  const dealt = (): boolean => new Set(linksOf("a").flatMap(({ shards: own }) => own ?? [])).size === 64;
+  const dealt = (): boolean =>
+    new Set(hostAt("a").agents.flatMap(({ shards: own }) => own ?? [])).size === 64;
   while (!dealt()) await sleep(50);
 
   const rooms: { room: FakeRoom; hostId: string }[] = [];
   for (let at = 0; at < ROOMS; at++) {
     const { roomId, centroid } = await post(`${urls[at % brokers]}/matchmake/create/plain`, {});
     const { hostId } = centroid.host;
-    const maker = linksOf(hostId)[at % brokers];
-    const room = maker?.rooms.get(roomId);
-    if (maker === undefined || room === undefined) throw new Error(`no room ${roomId} at ${hostId}`);
-    for (const link of linksOf(hostId)) {
-      if (link === maker) continue;
-      link.rooms.set(roomId, room);
-      link.tell(room, { event: "running", report: maker.report(room) });
-    }
-    rooms.push({ room, hostId });
+    rooms.push({ room: hostAt(hostId).made(roomId), hostId });
   }
   await sleep(1_000);
+  idleUs = (await spent(() => sleep(IDLE_MS))) / (IDLE_MS / 1_000);
   const hostOf = new Map(rooms.map(({ room, hostId }) => [room, hostId]));
   const probes = HOSTS.map((hostId, at) => ({ hostId, rttsMs: [20 + at, 21 + at, 20 + at], lost: 0 }));
 
@@ -146,21 +147,17 @@ async function measure(brokers: number, count: number): Promise<Cost> {
     const url = `${urls[at % brokers]}/matchmake/joinById/${room.roomId}`;
     const taken = await post(url, { "~centroid": { protocol: 1, probes } });
     const { playerId, playerToken } = taken.centroid;
-    room.sessions.set(taken.sessionId, { playerId });
-    for (const link of linksOf(hostId))
-      link.tell(room, { event: "joined", sessionId: taken.sessionId, playerId });
+    hostAt(hostId).joined(room, taken.sessionId, playerId);
     players.push({ playerId, playerToken, sessionId: taken.sessionId, room });
   };
   await inTurns(count / 2, seat);
-  const beforeSeats = cpuUs();
-  await inTurns(count / 2, (at) => seat(at + count / 2));
-  await sleep(500);
-  const seatUs = (cpuUs() - beforeSeats) / (count / 2);
+  const seatsUs = await spent(async () => {
+    await inTurns(count / 2, (at) => seat(at + count / 2));
+    await sleep(COUNTED_MS);
+  });
 
-  const answered = (): number =>
-    [...hosts.values()].flat().reduce((sum, link) => sum + link.measure.length, 0);
-  const owner = (hostId: string, roomId: string): FakeAgent | undefined =>
-    linksOf(hostId).find((link) => link.shards?.includes(shardOf(roomId)));
+  const answered = (): number => links().reduce((sum, link) => sum + link.measure.length, 0);
+  const owner = (hostId: string, roomId: string): FakeAgent | undefined => hostAt(hostId).decider(roomId);
   const report = ({ room, sessionId }: Player): void =>
     owner(hostOf.get(room) ?? "", room.roomId)?.tell(room, { event: "measured", sessionId, probes });
   const all = async (times: number): Promise<void> => {
@@ -174,21 +171,17 @@ async function measure(brokers: number, count: number): Promise<Cost> {
     while (answered() < until) await sleep(TURN_MS);
   };
   await all(WARM_UP_REPORTS);
-  const beforeReports = cpuUs();
-  await all(REPORTS);
-  const reportUs = (cpuUs() - beforeReports) / (REPORTS * players.length);
+  const reportsUs = await spent(() => all(REPORTS));
 
   const http = async (at: number): Promise<void> => {
-    const { playerId, playerToken } = players[at % players.length] ?? players[0]!;
-    await post(`${urls[at % brokers]}/centroid/v1/probes`, { playerId, playerToken, probes });
+    const { playerId, playerToken, room } = players[at % players.length] ?? players[0]!;
+    const { roomId } = room;
+    await post(`${urls[at % brokers]}/centroid/v1/probes`, { playerId, playerToken, roomId, probes });
   };
   await inTurns(count, http);
-  const beforeHttp = cpuUs();
-  await inTurns(count, http);
-  const httpReportUs = (cpuUs() - beforeHttp) / count;
+  const httpReportsUs = await spent(() => inTurns(count, http));
 
-  const saved = (): number =>
-    [...hosts.values()].flat().reduce((sum, { checkpointed }) => sum + checkpointed.length, 0);
+  const saved = (): number => links().reduce((sum, { checkpointed }) => sum + checkpointed.length, 0);
   const data = Buffer.alloc(SAVED_BYTES, "centroid").toString("base64");
   let seq = 0;
   const save = async (times: number): Promise<void> => {
@@ -206,35 +199,35 @@ async function measure(brokers: number, count: number): Promise<Cost> {
     while (saved() < until) await sleep(TURN_MS);
   };
   await save(SAVES / 5);
-  const beforeSaves = cpuUs();
-  await save(SAVES);
-  const saveUs = (cpuUs() - beforeSaves) / (SAVES * rooms.length);
+  const savesUs = await spent(() => save(SAVES));
 
   const visit = async (times: number): Promise<void> => {
     for (let time = 0; time < times; time++)
       for (const [at, { sessionId, playerId, room }] of players.entries()) {
-        for (const link of linksOf(hostOf.get(room) ?? "")) {
-          link.tell(room, { event: "left", sessionId });
-          link.tell(room, { event: "joined", sessionId, playerId });
-        }
+        const host = hostAt(hostOf.get(room) ?? "");
+        host.left(room, sessionId);
+        host.joined(room, sessionId, playerId);
         if (at % REPORTS_PER_TURN === 0) await sleep(TURN_MS);
       }
-    await sleep(1_000);
+    await sleep(COUNTED_MS);
   };
   await visit(1);
-  const beforeVisits = cpuUs();
-  await visit(VISITS);
-  const visitUs = (cpuUs() - beforeVisits) / (VISITS * players.length);
+  const visitsUs = await spent(() => visit(VISITS));
   const cost: Cost = {
-    seat: seatUs,
-    "report by the room": reportUs,
-    "report over HTTP": httpReportUs,
-    "room saved": saveUs,
-    "player who comes and goes, as hosts tell it": visitUs,
+    [IDLE]: idleUs,
+    seat: seatsUs / (count / 2),
+    "report by the room": reportsUs / (REPORTS * players.length),
+    "report over HTTP": httpReportsUs / count,
+    "room saved": savesUs / (SAVES * rooms.length),
+    "player who comes and goes, as hosts tell it": visitsUs / (VISITS * players.length),
   };
   console.error({ brokers, ...cost });
   return cost;
 }
+
+const fail = (hostId: string): never => {
+  throw new Error(`no host ${hostId}`);
+};
 
 async function inTurns(count: number, one: (at: number) => Promise<void>): Promise<void> {
   let next = 0;

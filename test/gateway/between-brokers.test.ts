@@ -33,6 +33,11 @@ beforeAll(async () => {
   await live.emulator.setSite("gateway:far", HOST!.hostId);
   second = await live.startAnother(await shared());
   await live.startHost(HOST!);
+  // Whoever watches is told of players of the other broker's rooms, too.
+  for (const { events } of [first, second]) {
+    const end = events.subscribe(() => undefined);
+    owned.defer(async () => end());
+  }
   await until(() => [first, second].every((broker) => broker.hosts().length === 1), patience.timeout);
 }, 120_000);
 afterAll(() => owned[Symbol.asyncDispose]());
@@ -62,7 +67,7 @@ async function joinBy(origin: string): Promise<Seated> {
       const answered = await fetch(`${second.url}/centroid/v1/probes`, {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ playerId, playerToken, probes: [], ...body }),
+        body: JSON.stringify({ playerId, playerToken, roomId, probes: [], ...body }),
       });
       expect(answered.status).toBe(200);
       return (await answered.json()) as { gatewayId?: string };

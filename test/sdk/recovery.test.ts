@@ -125,4 +125,16 @@ describe("how long it is looked for a room", () => {
     expect(await lookedFor(located(true))).toBe(120);
     expect(await lookedFor(failing("NO_HOST"))).toBe(120);
   });
+
+  it("asks a broker that has too much to do no more often than that can answer", async () => {
+    let asked = 0;
+    const slow = async () => {
+      asked++;
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      return located(false)();
+    };
+    await lookedFor(slow);
+    // Every four seconds for thirty.
+    expect(asked).toBeLessThan(10);
+  });
 });

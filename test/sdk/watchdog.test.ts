@@ -41,3 +41,27 @@ it("a host that promised nothing is not missed", () => {
   vi.advanceTimersByTime(10_000);
   expect(seen).toEqual([]);
 });
+
+it("a program that stood still itself reads first what has arrived meanwhile", () => {
+  const { seen, watchdog } = watched();
+  /** The timer ends by so much too late. */
+  const lateBy = (ms: number): void => {
+    const now = performance.now();
+    const clock = vi.spyOn(performance, "now").mockReturnValue(now + 1_500 + ms);
+    vi.advanceTimersByTime(1_500);
+    clock.mockRestore();
+  };
+  watchdog.alive();
+  lateBy(1_000);
+  expect(seen).toEqual([]);
+  watchdog.heard();
+  vi.advanceTimersByTime(1_400);
+  expect(seen).toEqual([]);
+  // With nothing to read the host is silent.
+  vi.advanceTimersByTime(100);
+  expect(seen).toEqual(["silent"]);
+  watchdog.heard();
+  lateBy(1_000);
+  vi.advanceTimersByTime(200);
+  expect(seen).toEqual(["silent", "heard", "silent"]);
+});

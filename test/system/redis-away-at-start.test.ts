@@ -62,6 +62,7 @@ function linkTo(port: number): BrokerLink {
     onCheckpointed: () => undefined,
     onPublished: () => undefined,
     onMeasure: () => undefined,
+    onTracks: () => undefined,
     onEvacuating: () => undefined,
     notice: () => undefined,
     onState: () => undefined,

@@ -15,8 +15,8 @@ import { loadWorld } from "./world/world.js";
 
 const WORKER = fileURLToPath(new URL("./process/worker.js", import.meta.url));
 const PROGRESS_INTERVAL_MS = 1_000;
-/** After the end of the run: bots wait for their last messages and leave, then a worker is stuck. */
-const CLOSING_TIMEOUT_MS = 20_000;
+/** After the end of the run bots wait for their last messages and leave; a worker that has not ended by then is stuck. */
+const CLOSING_TIMEOUT_MS = 120_000;
 /** Each worker's bots draw from their own part of the seed space. */
 const SEED_STRIDE = 1_000_003;
 

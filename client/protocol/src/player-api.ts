@@ -54,6 +54,8 @@ export const probeRequestSchema = z.object({
   network: z.optional(playerNetworkSchema),
   location: z.optional(playerLocationSchema),
   probes: z.array(probeReportSchema).check(z.maxLength(MAX_REPORTS)),
+  /** A room that this player is in: any broker finds the one that knows its players by that. */
+  roomId: z.optional(id),
   /** `direct`: this player has measured its room's host at the host's own address, and goes there now. */
   way: z.optional(waySchema),
   /** By which gateway this player's session comes; none if it goes to the hosts themselves. */

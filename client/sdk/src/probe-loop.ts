@@ -28,7 +28,7 @@ export interface ProbeLoopOptions {
   ways: Ways;
   /** Hosts may be reached without a gateway. */
   direct: boolean;
-  identity: () => Omit<ProbeRequest, "probes">;
+  identity: () => Omit<ProbeRequest, "probes" | "roomId">;
   /** The broker gave this player a token in place of the one that it has. */
   onRenewed: (playerToken: string) => void;
   onMeasured: (reports: readonly ProbeReport[]) => void;
@@ -132,10 +132,11 @@ export class ProbeLoop {
     ways: MeasuredWays,
     own: ProbeReport | undefined,
   ): Promise<number> {
-    const { api, identity, beacons, onRenewed } = this.#options;
+    const { api, identity, beacons, onRenewed, room } = this.#options;
     const { next, intervalMs, playerToken, gatewayId, direct } = await api.probes({
       ...identity(),
       ...ways.said,
+      roomId: room.roomId,
       probes,
     });
     this.#askedAtMs = performance.now();

@@ -63,6 +63,8 @@ export class Recovery {
   #ended = false;
   #newerThan: number | undefined;
   #dialTimeoutMs = DIAL_TIMEOUT_MS;
+  /** A broker that takes longer to answer has too much to do: it is asked less often. */
+  #answerMs = 0;
   readonly #startedAtMs = performance.now();
   #hopeUntilMs = this.#startedAtMs + GIVE_UP_AFTER_MS;
 
@@ -79,7 +81,13 @@ export class Recovery {
   }
 
   #ask(): void {
-    this.#options.locate().then(
+    const askedAtMs = performance.now();
+    const located = this.#options.locate();
+    const answered = (): void => {
+      this.#answerMs = performance.now() - askedAtMs;
+    };
+    located.then(answered, answered);
+    located.then(
       (at) => {
         if (this.#ended) return;
         if (at.restoring) this.#hope();
@@ -148,7 +156,7 @@ export class Recovery {
     if (this.#ended) return;
     const nowMs = performance.now();
     if (nowMs > this.#hopeUntilMs || nowMs > this.#startedAtMs + AT_MOST_MS) this.#giveUp();
-    else this.#timer = setTimeout(() => this.#ask(), RETRY_MS);
+    else this.#timer = setTimeout(() => this.#ask(), Math.max(RETRY_MS, this.#answerMs));
   }
 
   #giveUp(): void {

@@ -5,6 +5,9 @@
 /** Three signs of life missing in a row; a slow network delays them, it does not swallow them. */
 const SILENT_AFTER_MS = 1_500;
 
+/** This program itself stood still for so long, and may not have read yet what has arrived meanwhile. */
+const LATE_MS = 200;
+
 export class Watchdog {
   readonly #onSilent: () => void;
   readonly #onHeard: () => void;
@@ -42,12 +45,19 @@ export class Watchdog {
     this.#silent = false;
   }
 
-  #watch(forMs: number): void {
+  /** @param readsFirst it is late already, and what has arrived is read before the timer ends */
+  #watch(forMs: number, readsFirst = false): void {
     clearTimeout(this.#timer);
+    const dueAtMs = performance.now() + forMs;
     this.#timer = setTimeout(() => {
-      const leftMs = this.#heardAtMs + SILENT_AFTER_MS - performance.now();
+      const nowMs = performance.now();
+      const leftMs = this.#heardAtMs + SILENT_AFTER_MS - nowMs;
       if (leftMs > 0) {
         this.#watch(leftMs);
+        return;
+      }
+      if (!readsFirst && nowMs - dueAtMs > LATE_MS) {
+        this.#watch(LATE_MS, true);
         return;
       }
       this.#silent = true;

@@ -12,6 +12,7 @@ import type { ResolvedAgentConfig } from "./config.js";
 import { Grants } from "./grants.js";
 import { leaseOf } from "./lease-of.js";
 import { LetGo } from "./let-go.js";
+import { RoomPlayers } from "./room-players.js";
 import type { MeasuredSpeed } from "./speed/host-speed.js";
 
 /** A newcomer's measurements are over by then. */
@@ -48,7 +49,8 @@ export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions;
   readonly #carriers: Carrier[];
   readonly #app: AppProcess | undefined;
-  readonly #links: BrokerLink[];
+  readonly #links: BrokerLink[] = [];
+  readonly #players = new RoomPlayers(this.#links);
   readonly #grants = new Grants();
   readonly #letGo = new LetGo();
   /** The broker that stores a room's checkpoints, once one has confirmed it. */
@@ -84,9 +86,11 @@ export class Agent implements AsyncDisposable {
         const shown =
           change.event === "running" ? { ...change, report: this.#grants.shown(change.report) } : change;
         const message = { type: "room", roomId, epoch, change: shown } as const;
+        this.#players.note(message);
         // While nobody decides about the room, nobody needs it: players measure again soon.
         if (change.event === "measured") this.#links.find((link) => link.decidesAbout(roomId))?.room(message);
-        else for (const link of this.#links) link.room(message);
+        else if (change.event !== "joined" && change.event !== "left")
+          for (const link of this.#links) link.room(message);
       },
       checkpoint: (saved) => this.#save(saved),
       // Any broker reaches every host.
@@ -105,7 +109,7 @@ export class Agent implements AsyncDisposable {
     };
     this.#carriers = options.carriers(events);
     this.#app = options.app?.(events);
-    this.#links = options.config.brokerUrls.map((url) => this.#connection(url));
+    this.#links.push(...options.config.brokerUrls.map((url) => this.#connection(url)));
   }
 
   #connection(url: string): BrokerLink {
@@ -128,6 +132,7 @@ export class Agent implements AsyncDisposable {
         beaconUrl: this.#beaconUrl(),
         trunks: true,
         measures: true,
+        counts: true,
         roomTypes: options.config.roomTypes,
         roomWork: options.config.roomWork,
         ...this.#appAddress(),
@@ -154,6 +159,10 @@ export class Agent implements AsyncDisposable {
       onMeasure: (order) => {
         for (const carrier of this.#carriers) if (carrier.has(order.roomId)) carrier.measure(order);
       },
+      onTracks: (gained) => {
+        this.#players.tellAll(link, gained);
+        this.#players.countAll();
+      },
       onEvacuating: (elsewhere) => this.#evacuated?.(elsewhere),
       notice: options.notice,
       onState: (state) => this.#onBroker(link, state),
@@ -174,6 +183,7 @@ export class Agent implements AsyncDisposable {
         // Before any order of that broker.
         this.#renew();
         this.#refusals.delete(link);
+        this.#players.countAll();
         // For the broker it was away and is back.
         if (this.#leavesAtMs !== undefined) link.leaving(Math.max(1, this.#leavesAtMs - performance.now()));
         onConnected();
@@ -247,7 +257,8 @@ export class Agent implements AsyncDisposable {
   #renew(): void {
     const now = performance.now();
     const forMs = leaseOf(this.#links, now, now >= this.#leaseUntilMs);
-    if (forMs <= 0) return;
+    // Told once: brokers answer less often than it is looked at.
+    if (forMs <= 0 || Math.abs(now + forMs - this.#leaseUntilMs) < 1) return;
     this.#leaseUntilMs = now + forMs;
     for (const carrier of this.#carriers) carrier.renewLease(forMs);
   }
@@ -302,6 +313,7 @@ export class Agent implements AsyncDisposable {
 
   async #reports(): Promise<RoomReport[]> {
     const reports = await Promise.all(this.#carriers.map((carrier) => carrier.reports()));
+    this.#players.reported(reports.flat());
     return reports.flat().map((report) => this.#grants.shown(report));
   }
 
@@ -323,6 +335,7 @@ export class Agent implements AsyncDisposable {
     } finally {
       const isHere = this.#carriers.some((each) => each.has(request.roomId));
       this.#grants.end(request, isHere);
+      if (!isHere) this.#players.forget(request.roomId);
     }
   }
 
@@ -352,6 +365,7 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#warmUp);
     clearTimeout(this.#measure);
+    this.#players[Symbol.dispose]();
     this.#ended.abort();
     clearInterval(this.#leaseTimer);
     for (const link of this.#links) await link[Symbol.asyncDispose]();

@@ -10,6 +10,7 @@ import {
   PROTOCOL_VERSION,
   type Published,
   type RoomCheckpoint,
+  type RoomCount,
   type RoomEvent,
   type RoomQuestion,
   shardOf,
@@ -57,6 +58,8 @@ export interface BrokerLinkOptions {
   onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
   onPublished: (said: Published) => void;
   onMeasure: (order: MeasureOrder) => void;
+  /** It wants to know now who is in the rooms for which `gained` is true, and of others perhaps not any more. */
+  onTracks: (gained: (roomId: string) => boolean) => void;
   /** The answer to {@link BrokerLink.leaving}. */
   onEvacuating: (elsewhere: boolean) => void;
   notice: (line: string) => void;
@@ -69,6 +72,10 @@ export class BrokerLink implements AsyncDisposable {
   readonly #questions = new PendingReplies();
   /** Of rooms about which this broker decides; undefined while it is not known to take what players measure. */
   #shards: ReadonlySet<number> | undefined;
+  /** It wants to know, or has to be asked first whether it wants to know, who comes and goes in every room. */
+  #everyone = true;
+  /** It takes counts. */
+  #takesCounts = false;
   #socket: WebSocket | undefined;
   #batch: TurnBatch | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -133,6 +140,7 @@ export class BrokerLink implements AsyncDisposable {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
       this.#shards = undefined;
+      this.#everyone = true;
       clearInterval(this.#heartbeat);
       this.#heartbeat = undefined;
       // The next hello has all but what cannot be told again.
@@ -209,6 +217,23 @@ export class BrokerLink implements AsyncDisposable {
   /** Whether this broker wants to hear what players of that room measure. */
   decidesAbout(roomId: string): boolean {
     return this.#shards?.has(shardOf(roomId)) === true;
+  }
+
+  /** Whether it wants to know who comes and goes in that room; otherwise it is told the number of players. */
+  tracks(roomId: string): boolean {
+    return this.#everyone || this.decidesAbout(roomId);
+  }
+
+  counts(rooms: RoomCount[]): void {
+    if (this.#heartbeat !== undefined) this.#send({ type: "counts", rooms });
+  }
+
+  #dealt(shards: ReadonlySet<number>, everyone: boolean): void {
+    const [before, toldAll] = [this.#shards, this.#everyone];
+    this.#shards = shards;
+    this.#everyone = everyone;
+    const told = (roomId: string): boolean => toldAll || before?.has(shardOf(roomId)) === true;
+    this.#options.onTracks((roomId) => this.tracks(roomId) && !told(roomId));
   }
 
   /** How long this broker cannot have counted the host as lost, by what it has answered; 0 if it may have. */
@@ -346,6 +371,8 @@ export class BrokerLink implements AsyncDisposable {
         this.#heartbeat = setInterval(() => this.#beat(), message.heartbeatIntervalMs);
         this.#leaseMs = message.leaseMs;
         this.#shards = message.shards && new Set(message.shards);
+        this.#takesCounts = message.counts === true;
+        this.#everyone = !this.#takesCounts || message.everyone === true;
         // For the broker the host has been there since it heard the hello, which was later than this.
         // One that is over is renewed by the first answer: what the host must let go of it hears before that.
         if (this.#leaseUntilMs > performance.now())
@@ -364,7 +391,7 @@ export class BrokerLink implements AsyncDisposable {
         this.#vouchedUntilMs = Math.max(this.#vouchedUntilMs, this.#leaseUntilMs);
         return;
       case "decides":
-        this.#shards = new Set(message.shards);
+        this.#dealt(new Set(message.shards), !this.#takesCounts || message.everyone === true);
         return;
       case "measure":
         this.#options.onMeasure(message);

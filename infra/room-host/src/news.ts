@@ -2,7 +2,7 @@
 import type { RoomEvent } from "@centroid/protocol";
 
 /** News goes along with other messages, or so late. */
-export const NEWS_MS = 50;
+export const NEWS_MS = 100;
 
 const NEWS: ReadonlySet<RoomEvent["event"]> = new Set([
   "joined",

@@ -36,7 +36,7 @@ import {
 import { ConnectionRouter } from "./connections/connection-router.js";
 import type { PlayerConnection } from "./connections/transport.js";
 import { HandoffMoves } from "./rooms/handoff-moves.js";
-import { type Hosted, type Seat, seated } from "./rooms/hosted.js";
+import { type Hosted, type Seat, seated, seatedAs } from "./rooms/hosted.js";
 import { HostedRooms, type HostedRoomsOptions } from "./rooms/hosted-rooms.js";
 import { Pauses } from "./rooms/pauses.js";
 import { RoomBuilds } from "./rooms/room-builds.js";
@@ -121,7 +121,8 @@ export class RoomHost {
         const awaited = hosted.awaited?.sessionOf(reconnectionToken);
         if (awaited !== undefined && hosted.stage.name !== "running")
           throw new CentroidError("ROOM_MOVING", `room ${request.roomId} is being moved; ask again`);
-        return { sessionId: awaited ?? checkReconnection(room, reconnectionToken), ...this.#rooms.where };
+        const sessionId = awaited ?? checkReconnection(room, reconnectionToken);
+        return { ...seatedAs(sessionId, hosted.seats.get(sessionId)), ...this.#rooms.where };
       }
       case "migrateIn":
       case "migrateOut":

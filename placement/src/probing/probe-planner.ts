@@ -118,15 +118,16 @@ export class ProbePlanner {
     const standing = this.standing();
     const next = new Set(standing.filter((hostId) => !measured.has(hostId)));
     if (next.size === 0) {
-      // In a small fleet everybody measures every host: there is nothing to confirm, and looking for it costs most.
-      for (const room of measured.size < this.#hosts.size ? rooms : []) {
+      // In a small fleet everybody measures every host: there is nothing to find out, and looking for it costs most.
+      const open = measured.size < this.#hosts.size ? rooms : [];
+      for (const room of open) {
         const ask = this.confirm(room, playerId);
         if (ask !== undefined) next.add(ask.hostId);
       }
       const lastAtMs = (hostId: string): number => measured.get(hostId) ?? 0;
       // Its own host it measures unasked.
       const own = new Set(rooms.map(({ hostId }) => hostId));
-      const explored = rooms
+      const explored = open
         .map((room) => this.explore(room, playerId, atMs))
         .find((hostId) => hostId !== undefined);
       const [longestAgo] = standing

@@ -179,26 +179,26 @@ async function start(
     },
     recalled.values,
   );
-  /** Shards of this broker. */
-  const decided = new Set<number>();
   const agents = new AgentServer({
     brokerId,
     tokens: agentTokens,
     heartbeatIntervalMs,
     grants,
     leaseMs: core.leaseMs,
-    shards: () => [...decided],
+    tracked: core.tracked,
     clock,
     logger: options.logger,
     onHello: (hello, link) => liveness.hello(hello, link),
     onHeartbeat: (hostId, heartbeat) => liveness.heartbeat(hostId, heartbeat),
     countsForMs: () => cluster.countsForMs(),
     onRoom: (hostId, message) => router.route(hostId, message),
+    onCounts: (hostId, counts) => router.count(hostId, counts),
     onCheckpoint: (hostId, saved) => router.checkpoint(hostId, saved),
     onAsked: (question, hostId) => questions.answer(question, hostId),
     onLeaving: (hostId, withinMs) => core.hostOrders.leaves(hostId, withinMs),
     onClosed: (link) => liveness.closed(link),
   });
+  core.events.on("tracking.changed", () => agents.dealtAnew());
   core.events.on("host.forgotten", ({ host }) => agents.forget(host.facts.hostId));
   const stopping = new AbortController();
   /** Rooms are ending: nobody else may come in. */
@@ -275,6 +275,7 @@ async function start(
     // The port closes only when the agents' and players' connections have ended.
     agents[Symbol.dispose]();
     gateways[Symbol.dispose]();
+    core.brokerLinks[Symbol.dispose]();
     gateway?.[Symbol.dispose]();
     project?.[Symbol.dispose]();
     tls?.[Symbol.dispose]();
@@ -325,8 +326,7 @@ async function start(
       acquired: (shards) => {
         // What others said while this broker had no lease has not arrived.
         reloadTokens();
-        for (const shard of shards) decided.add(shard);
-        agents.dealtAnew();
+        core.tracked.acquired(shards);
         players.dealtAnew();
         awaited
           .then(() => core.takeover.takeOver(shards, stopping.signal))
@@ -334,14 +334,12 @@ async function start(
           .catch((cause: unknown) => logger.error({ cause }, "rooms could not be taken over"));
       },
       released: (shards) => {
-        for (const shard of shards) decided.delete(shard);
-        agents.dealtAnew();
+        core.tracked.released(shards);
         players.dealtAnew();
         logger.info({ shards: shards.length }, "other brokers decide about these shards from now on");
       },
       message: (message) =>
         onClusterMessage(message, {
-          onProbes: (body) => core.probeIntake.reportedToBroker(body),
           onEvent: (change) => {
             if (change.type === "receipt") core.ends.recorded(change.receipt);
             hub.emit(change.type, () => change);

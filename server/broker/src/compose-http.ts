@@ -75,6 +75,7 @@ export function assembleHttp(parts: HttpParts): Promise<FastifyInstance> {
     metrics: core.metrics,
     logger: core.logger,
     agents: parts.agents.wss,
+    brokers: core.brokerLinks.wss,
     events: parts.events.wss,
     gateway: parts.gateway,
     gateways: parts.gateways.wss,

@@ -6,6 +6,7 @@ import { Views } from "./api/views.js";
 import { systemClock } from "./base/clock.js";
 import { randomIds } from "./base/ids.js";
 import type { Logger } from "./base/logger.js";
+import { BrokerLinks } from "./cluster/broker-links.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { Emitter } from "./events/emitter.js";
 import { Failover } from "./failover/failover.js";
@@ -45,6 +46,7 @@ import { PlacementLoop } from "./placement/placement-loop.js";
 import { RoomTalk } from "./placement/room-talk.js";
 import { GatewayLegs } from "./probes/gateway-legs.js";
 import { PlayerRegistry } from "./probes/player-registry.js";
+import { PlayerReports } from "./probes/player-reports.js";
 import { type ProbeEvents, ProbeIntake } from "./probes/probe-intake.js";
 import { SessionReports } from "./probes/session-reports.js";
 import { SessionWays } from "./probes/session-ways.js";
@@ -55,6 +57,7 @@ import { OwnerRecords } from "./rooms/owner-records.js";
 import { RoomReconciler } from "./rooms/reconciler.js";
 import type { RoomEvents } from "./rooms/room-events.js";
 import { RoomRegistry } from "./rooms/room-registry.js";
+import { TrackedRooms } from "./rooms/tracked-rooms.js";
 import { SeatExpiry } from "./seats/seat-expiry.js";
 import type { GuardedStore } from "./store/guarded-store.js";
 import type { RoomRecord } from "./store/store.js";
@@ -103,7 +106,8 @@ export function assemble(o: CoreOptions) {
   const hosts = new HostRegistry();
   const rooms = new RoomRegistry(hosts, events);
   const players = new PlayerRegistry(engine, events, owns);
-  const sessionWays = new SessionWays({ rooms, events, cluster });
+  const tracked = new TrackedRooms({ hosts, rooms, onChange: () => events.emit("tracking.changed", {}) });
+  const sessionWays = new SessionWays({ rooms, tracked, events, cluster });
   const views = new Views(engine, players);
   const records = new OwnerRecords({ rooms, store, events, owns, clock, logger });
   store.onRecovered((inner) => records.rewrite(inner));
@@ -202,7 +206,16 @@ export function assemble(o: CoreOptions) {
   new FleetFeed(events, engine, loop, scheduler, rooms, clock);
   const roomTalk = new RoomTalk({ events, engine, loop, rooms, clock, owns });
   const legs = new GatewayLegs({ engine, hosts, cluster, clock, enabled: o.emulated !== true });
-  const probeIntake = new ProbeIntake({
+  const brokerLinks = new BrokerLinks({
+    adminToken: o.adminToken,
+    onMeasured: (body) => probeIntake.reportedToBroker(body),
+    onReport: (body) => playerReports.reportedToBroker(body),
+    // Not passed on again: brokers may differ for a moment about who decides.
+    onCarried: (players) => probeIntake.measuredByGateway(players.filter(({ roomId }) => owns(roomId))),
+    clock,
+    logger,
+  });
+  const probeIntake: ProbeIntake = new ProbeIntake({
     engine,
     loop,
     rooms,
@@ -210,10 +223,12 @@ export function assemble(o: CoreOptions) {
     legs,
     events,
     cluster,
+    brokerLinks,
     sessionWays,
     clock,
     newId,
   });
+  const playerReports = new PlayerReports({ rooms, players, probeIntake, cluster, brokerLinks });
   const sessionReports = new SessionReports({ hosts, rooms, players, probeIntake, events, owns });
 
   const liveness = new HostLiveness({
@@ -235,6 +250,7 @@ export function assemble(o: CoreOptions) {
     rescues: failover,
     ended,
     openMoves,
+    tracked,
     events,
     grants,
     remembered,
@@ -248,6 +264,7 @@ export function assemble(o: CoreOptions) {
     rooms,
     reconciler,
     rescues: failover,
+    tracked,
     store,
     events,
     owns,
@@ -282,6 +299,7 @@ export function assemble(o: CoreOptions) {
     rooms,
     views,
     migrator,
+    tracked,
     cluster,
     clock,
     receipts: o.recentReceipts,
@@ -289,6 +307,7 @@ export function assemble(o: CoreOptions) {
 
   return {
     addresses,
+    brokerLinks,
     carrier,
     clock,
     cluster,
@@ -313,6 +332,7 @@ export function assemble(o: CoreOptions) {
     moveOrders,
     newId,
     owns,
+    playerReports,
     players,
     probeIntake,
     records,
@@ -327,6 +347,7 @@ export function assemble(o: CoreOptions) {
     sessionWays,
     standbys,
     store,
+    tracked,
     views,
   };
 }

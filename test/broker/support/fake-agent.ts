@@ -11,9 +11,11 @@ import {
   CentroidError,
   type MeasureOrder,
   PROTOCOL_VERSION,
+  type RoomCount,
   type RoomEvent,
   type RoomQuestion,
   type RoomReport,
+  shardOf,
 } from "@centroid/protocol";
 import { newNonce, prove } from "@centroid/protocol/node";
 import { WebSocket } from "ws";
@@ -54,12 +56,16 @@ export interface FakeAgentOptions {
   /** Where its rooms are reached; nowhere if not given. */
   address?: string;
   answer?: Record<string, unknown>;
+  /** Of a host that has a connection to each of several brokers: the same for all of them. */
+  rooms?: Map<string, FakeRoom>;
+  /** The broker wants to know now who is in these rooms. */
+  onTracks?: (gained: (roomId: string) => boolean) => void;
   /** What it says until it is welcomed, as the wire has it. */
   overhear?: (text: string) => void;
 }
 
 export class FakeAgent {
-  readonly rooms = new Map<string, FakeRoom>();
+  readonly rooms: Map<string, FakeRoom>;
   readonly requests: AgentRequest[] = [];
   /** Heartbeats that were answered. */
   heard = 0;
@@ -69,6 +75,8 @@ export class FakeAgent {
   readonly evacuating: boolean[] = [];
   /** About which shards the broker decides, as it last said. */
   shards: number[] | undefined;
+  /** Somebody there watches all players. */
+  everyone = true;
   /** Numbers of the checkpoints that were confirmed. */
   readonly checkpointed: number[] = [];
   /** As its last welcome said. */
@@ -87,6 +95,7 @@ export class FakeAgent {
 
   constructor(options: FakeAgentOptions) {
     this.#o = options;
+    this.rooms = options.rooms ?? new Map();
     options.net.set(options.hostId, this);
   }
 
@@ -216,6 +225,19 @@ export class FakeAgent {
     if (room?.sessions.delete(sessionId) === true) this.tell(room, { event: "left", sessionId });
   }
 
+  /** It wants to know who comes and goes in that room. */
+  tracks(roomId: string): boolean {
+    return this.everyone || this.shards?.includes(shardOf(roomId)) === true;
+  }
+
+  room(message: Extract<AgentToBroker, { type: "room" }>): void {
+    this.#send(message);
+  }
+
+  counts(rooms: RoomCount[]): void {
+    this.#send({ type: "counts", rooms });
+  }
+
   tell(room: FakeRoom, change: RoomEvent): void {
     this.#send({ type: "room", roomId: room.roomId, epoch: room.epoch, change });
   }
@@ -257,6 +279,7 @@ export class FakeAgent {
       case "welcome":
         this.leaseMs = message.leaseMs;
         this.shards = message.shards;
+        this.everyone = message.everyone === true;
         this.#heartbeat = setInterval(() => this.#send(this.#beat()), message.heartbeatIntervalMs);
         this.#send(this.#beat());
         this.#welcome?.();
@@ -264,9 +287,13 @@ export class FakeAgent {
       case "heard":
         this.heard++;
         return;
-      case "decides":
+      case "decides": {
+        const { shards = [], everyone } = this;
         this.shards = message.shards;
+        this.everyone = message.everyone === true;
+        this.#o.onTracks?.((roomId) => this.tracks(roomId) && !everyone && !shards.includes(shardOf(roomId)));
         return;
+      }
       case "evacuating":
         this.evacuating.push(message.elsewhere);
         return;

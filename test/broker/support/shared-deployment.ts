@@ -62,7 +62,6 @@ export class SharedDeployment {
         const heard = { ...(body as object), agoMs: this.heardAgoMs ?? undefined };
         this.#events?.message({ from: OTHER.brokerId, kind: "host-heard", body: heard });
       },
-      tell: () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     };
   }

@@ -11,8 +11,11 @@ import { SilenceMeter } from "../measure/silence-meter.js";
 import type { Tally } from "../measure/tally.js";
 import type { Behaviour, BotView } from "./behaviours.js";
 
-/** How long the last messages may take to show up in the room's books before they count as lost. */
-const SETTLE_TIMEOUT_MS = 5_000;
+/**
+ * Messages that are still to be counted are lost once the room has counted none for so long. As long as it goes on counting it
+ * is only slow, as it is where players and hosts share too few cores.
+ */
+const SETTLE_TIMEOUT_MS = 10_000;
 const ECHO_INTERVAL_MS = 1_000;
 /** Longer than a lost host takes to be replaced. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -182,9 +185,10 @@ export class BotSession {
 
   #settled(): Promise<void> {
     const { room, behaviour } = this.#options;
-    const done = () =>
-      this.#echoes.size === 0 && behaviour.ledgerOf(room.state, room.sessionId)?.last === this.#sent;
-    if (done()) return Promise.resolve();
+    const left = () =>
+      this.#echoes.size + this.#sent - (behaviour.ledgerOf(room.state, room.sessionId)?.last ?? 0);
+    let before = left();
+    if (before === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const finish = () => {
         clearTimeout(timer);
@@ -193,7 +197,10 @@ export class BotSession {
       };
       const timer = setTimeout(finish, SETTLE_TIMEOUT_MS);
       this.#onUpdate = () => {
-        if (done()) finish();
+        const now = left();
+        if (now === 0) finish();
+        else if (now < before) timer.refresh();
+        before = now;
       };
       void this.ended.then(finish);
     });

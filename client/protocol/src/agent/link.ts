@@ -32,6 +32,15 @@ const shards = z
   )
   .max(SHARDS);
 
+const roomCountSchema = z.object({
+  roomId: idSchema,
+  epoch,
+  players: z.number().int().nonnegative(),
+  /** Sessions that came since the last count: a broker that took their seats keeps these free no longer. */
+  came: z.array(z.string()),
+});
+export type RoomCount = z.infer<typeof roomCountSchema>;
+
 /** Broker to agent. */
 export const brokerToAgentSchema = z.discriminatedUnion("type", [
   /** The first word, to be signed with the agent token. */
@@ -46,9 +55,13 @@ export const brokerToAgentSchema = z.discriminatedUnion("type", [
     leaseMs: z.number().positive(),
     /** It decides about the rooms of these: what players of them have measured is for this broker only. */
     shards: shards.optional(),
+    /** It wants to know who comes and goes in rooms of these shards only, and of other rooms how many players they have. */
+    counts: z.boolean().optional(),
+    /** Somebody watches all players just now: then of every room. */
+    everyone: z.boolean().optional(),
   }),
   /** From now on about these. Only to agents that {@link agentToBrokerSchema} knows to route what is measured. */
-  z.object({ type: z.literal("decides"), shards }),
+  z.object({ type: z.literal("decides"), shards, everyone: z.boolean().optional() }),
   measureOrderSchema.extend({ type: z.literal("measure") }),
   /** Answers `leaving`: the host's rooms are moved away, if there is any other host for them. */
   z.object({ type: z.literal("evacuating"), elsewhere: z.boolean() }),
@@ -96,6 +109,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     trunks: z.boolean().optional(),
     /** It passes on what players measure, and to them what they are to measure. */
     measures: z.boolean().optional(),
+    /** It tells who comes and goes to the broker that decides about the room, and counts players for the others. */
+    counts: z.boolean().optional(),
     roomTypes: z.array(z.string()),
     /** By room type: what its rooms compute, as its class declares it. */
     roomWork: z.record(z.string(), roomWorkSchema).optional(),
@@ -121,6 +136,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
   /** The host ends after so long: its rooms had better be elsewhere by then. */
   z.object({ type: z.literal("leaving"), withinMs: z.number().positive() }),
   z.object({ type: z.literal("room"), roomId: idSchema, epoch, change: roomEventSchema }),
+  /** How many are connected in rooms about which other brokers decide; only those in which that has changed. */
+  z.object({ type: z.literal("counts"), rooms: z.array(roomCountSchema) }),
   roomCheckpointSchema,
   publishedSchema,
   roomAskedSchema,

@@ -201,7 +201,12 @@ export const agentResultSchemas = {
     roomId: idSchema.optional(),
   }),
   reserveSeat: z.object({ processId: z.string(), address }),
-  checkReconnection: z.object({ sessionId: z.string(), processId: z.string(), address }),
+  checkReconnection: z.object({
+    processId: z.string(),
+    address,
+    /** Whose session it is: only the broker that decides about the room knows that by itself. */
+    ...seatedSchema.shape,
+  }),
   /** `promotes`: it has that standby, and the whole room with it. */
   migrateIn: slotSchema.extend({ promotes: z.boolean().optional() }),
   migrateOut: transferSchema,

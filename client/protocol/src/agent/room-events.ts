@@ -9,6 +9,7 @@ import {
   roomListingSchema,
   roomReportSchema,
   roomWorkloadSchema,
+  seatedSchema,
 } from "./room-report.js";
 
 /** Of the rooms that one hears, those it hears most. */
@@ -16,8 +17,10 @@ export const MAX_HEARD_ROOMS = 8;
 
 /** Something that happened in a room, reported by its host. */
 export const roomEventSchema = z.discriminatedUnion("event", [
-  z.object({ event: z.literal("joined"), sessionId: z.string(), playerId: idSchema.optional() }),
+  seatedSchema.extend({ event: z.literal("joined") }),
   z.object({ event: z.literal("left"), sessionId: z.string() }),
+  /** All who are connected: for a broker that decides about the room from now on. */
+  z.object({ event: z.literal("seated"), sessions: z.array(seatedSchema) }),
   roomListingSchema.extend({ event: z.literal("listing") }),
   /** What its heavy work costs just now; told again and again while there is some, and once more when there is none. */
   roomWorkloadSchema.extend({ event: z.literal("work") }),

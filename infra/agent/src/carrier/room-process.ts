@@ -88,7 +88,7 @@ const WATCH_INTERVAL_MS = 1_000;
 /** Loading the rooms takes a second, on a crowded machine many; a process that takes longer than this hangs. */
 const START_TIMEOUT_MS = 60_000;
 /** Confirmations and what is to be measured go along with other messages, or so late. */
-const CONFIRMATION_MS = 50;
+const CONFIRMATION_MS = 100;
 /** By then its last words have arrived after it ended. */
 const LAST_WORDS_MS = 200;
 const MAX_LAST_WORDS = 4_096;

@@ -16,7 +16,7 @@ import type { MovableClient } from "../colyseus/movable-client.js";
 import { isReplicated, type MovableRoom } from "../colyseus/movable-room.js";
 import { StateComparison } from "../compare/state-comparison.js";
 import { HeardRooms } from "./heard-rooms.js";
-import { type Hosted, type Protection, runningRoom, type Seat, seated } from "./hosted.js";
+import { type Hosted, type Protection, runningRoom, type Seat, seated, seatedAs } from "./hosted.js";
 import type { Pauses } from "./pauses.js";
 import { PlayerActivity } from "./player-activity.js";
 
@@ -116,8 +116,7 @@ export class HostedRooms {
     });
     const { events } = room.move;
     events.on("join", (client: Client) => {
-      const playerId = hosted.seats.get(client.sessionId)?.playerId;
-      tell({ event: "joined", sessionId: client.sessionId, ...(playerId !== undefined && { playerId }) });
+      tell({ event: "joined", ...seatedAs(client.sessionId, hosted.seats.get(client.sessionId)) });
       hosted.protection?.checkpointer.soon();
     });
     events.on("leave", (client: Client) => {

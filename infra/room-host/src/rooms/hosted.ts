@@ -51,12 +51,14 @@ export function advance(hosted: Hosted, event: StageEvent): boolean {
 /** Who is connected, as far as this host runs the room. */
 export function seated({ stage, seats }: Hosted): Seated[] {
   if (stage.name === "arriving") return [];
-  return stage.room.clients.map(({ sessionId }) => {
-    const seat = seats.get(sessionId);
-    if (seat === undefined) return { sessionId };
-    const { playerId, network } = seat;
-    return { sessionId, playerId, ...(network !== undefined && { network }) };
-  });
+  return stage.room.clients.map(({ sessionId }) => seatedAs(sessionId, seats.get(sessionId)));
+}
+
+/** A session, and whose it is if this host knows that. */
+export function seatedAs(sessionId: string, seat: Seat | undefined): Seated {
+  if (seat === undefined) return { sessionId };
+  const { playerId, network } = seat;
+  return { sessionId, playerId, ...(network !== undefined && { network }) };
 }
 
 /** The room, if this host runs it. @throws CentroidError ROOM_MOVING */

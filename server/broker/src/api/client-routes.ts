@@ -28,12 +28,12 @@ import {
 import { type AddressBook, translateUrl } from "../hosts/address-book.js";
 import { type HostEntry, type HostRegistry, hostSummary } from "../hosts/host-registry.js";
 import type { PlacementEngine } from "../placement/engine.js";
-import type { PlayerRegistry } from "../probes/player-registry.js";
-import type { ProbeIntake } from "../probes/probe-intake.js";
+import type { PlayerEntry, PlayerRegistry } from "../probes/player-registry.js";
+import type { PlayerReports } from "../probes/player-reports.js";
 import { neighbourhoodOf } from "../probes/stand-ins.js";
 import { shuttingDown } from "../rooms/end-rooms.js";
 import type { EndedRooms } from "../rooms/ended-rooms.js";
-import type { RoomRegistry } from "../rooms/room-registry.js";
+import { type RoomRegistry, seatsTaken } from "../rooms/room-registry.js";
 import { colyseusBody, httpStatusOf } from "../seats/colyseus-errors.js";
 import type { Caller } from "../seats/join-request.js";
 import type { Matchmaker } from "../seats/matchmaker.js";
@@ -52,7 +52,7 @@ export interface ClientRoutesOptions {
   rooms: RoomRegistry;
   players: PlayerRegistry;
   matchmaker: Matchmaker;
-  probeIntake: ProbeIntake;
+  playerReports: PlayerReports;
   engine: PlacementEngine;
   identity: PlayerIdentity;
   addresses: AddressBook;
@@ -178,7 +178,8 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
   });
 
   serveRoute(app, playerRoutes.probes, async ({ body }, request) => {
-    const { playerId, playerToken, network, location, probes, gatewayId, gateways, way } = body;
+    const { playerToken, roomId, ...said } = body;
+    const { playerId, network, probes } = said;
     const renewed = await o.identity.renew(playerId, playerToken);
     if (renewed === undefined)
       throw new CentroidError(
@@ -191,23 +192,20 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
         "this player reports too often; wait for the intervalMs of the last answer",
       );
     const player = o.players.get(playerId);
-    if (player === undefined)
-      throw new CentroidError("SESSION_NOT_FOUND", "this player has no seat; join a room first");
-    player.place = neighbourhoodOf(request.ip, network ?? player.network);
-    const rejected = o.probeIntake.report({ player, location, network, probes, way, gatewayId, gateways });
-    const nearer = gateways && o.probeIntake.betterGateway(player, (id) => o.rooms.get(id)?.stage.hostId);
-    const room = gateways === undefined ? undefined : [...player.sessions.values()][0]?.roomId;
-    const direct = room === undefined ? undefined : directBeacon(room, player.network, request);
+    const place = neighbourhoodOf(request.ip, network ?? player?.network);
+    const answer = await o.playerReports.report({ ...said, place }, roomId);
+    const at = said.gateways === undefined ? undefined : (roomId ?? firstRoomOf(player));
+    const direct = at === undefined ? undefined : directBeacon(at, network ?? player?.network, request);
+    const { rejected, intervalMs, gatewayId } = answer;
     o.metrics.probes.inc({ outcome: "rejected" }, rejected.length);
     o.metrics.probes.inc({ outcome: "accepted" }, probes.length - Math.min(probes.length, rejected.length));
-    const next = o.probeIntake
-      .next(player)
+    const next = answer.next
       .flatMap((hostId) => o.hosts.get(hostId) ?? [])
       .map((host) => beacon(o.addresses, host, network, wayFor(request)));
     return {
       next,
-      intervalMs: player.intervalMs,
-      ...(nearer !== undefined && { gatewayId: nearer }),
+      intervalMs,
+      ...(gatewayId !== undefined && { gatewayId }),
       ...(direct !== undefined && { direct }),
       rejected,
       ...(renewed !== playerToken && { playerToken: renewed }),
@@ -225,10 +223,10 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
         listing.unlisted !== true,
     );
     return {
-      rooms: listed.slice(0, MAX_LISTED).map(({ roomId, name, sessions, createdAtMs, listing }) => ({
+      rooms: listed.slice(0, MAX_LISTED).map(({ roomId, name, createdAtMs, listing, ...room }) => ({
         roomId,
         name,
-        clients: sessions.size,
+        clients: seatsTaken(room),
         ...(listing.maxPlayers !== undefined && { maxClients: listing.maxPlayers }),
         createdAtMs,
         ...(listing.metadata !== undefined && { metadata: listing.metadata }),
@@ -268,6 +266,11 @@ export async function clientRoutes(app: FastifyInstance, o: ClientRoutesOptions)
 /** A room from before this broker's start: its players are to look on, as where no broker answers. */
 const isAwaited = (roomId: string): CentroidError =>
   new CentroidError("NO_HOST", `room ${roomId} waits for a host; ask again shortly`);
+
+function firstRoomOf(player: PlayerEntry | undefined): string | undefined {
+  const [session] = player?.sessions.values() ?? [];
+  return session?.roomId;
+}
 
 /** Its options are Centroid's SDK's, which follows a room by itself. */
 function isSdk(body: unknown): boolean {

@@ -6,7 +6,7 @@ import type { Receipt } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Cluster } from "../cluster/cluster.js";
 import type { Emitter } from "../events/emitter.js";
-import { type Change, EventHub } from "../events/event-hub.js";
+import { type Change, EventHub, type SnapshotBody } from "../events/event-hub.js";
 import type { HostEvents } from "../hosts/host-events.js";
 import { type HostEntry, type HostRegistry, hostView } from "../hosts/host-registry.js";
 import type { Migrator } from "../moves/migrator.js";
@@ -15,6 +15,7 @@ import type { PlacementEvents } from "../placement/placement-events.js";
 import type { ProbeEvents } from "../probes/probe-intake.js";
 import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomEntry, RoomRegistry, RoomSession } from "../rooms/room-registry.js";
+import type { TrackedRooms } from "../rooms/tracked-rooms.js";
 import type { Views } from "./views.js";
 
 /** Receipts in a snapshot. */
@@ -28,6 +29,7 @@ export interface EventFeedOptions {
   rooms: RoomRegistry;
   views: Views;
   migrator: Migrator;
+  tracked: Pick<TrackedRooms, "watch">;
   cluster: Pick<Cluster, "members" | "publish">;
   clock: Clock;
   /** Of before this broker started, oldest first. */
@@ -40,9 +42,9 @@ export class EventFeed {
 
   constructor(options: EventFeedOptions) {
     this.#options = options;
-    const { events, brokerId, emulated, hosts, rooms, views, migrator, clock } = options;
+    const { events, brokerId, emulated, hosts, rooms, views, migrator, tracked, clock } = options;
     const receipts = [...options.receipts];
-    const hub = new EventHub(clock, () => ({
+    const snapshot = (): SnapshotBody => ({
       brokerId,
       emulated,
       hosts: [...hosts.values()].map(hostView),
@@ -50,7 +52,9 @@ export class EventFeed {
       players: [...rooms.values()].flatMap((room) => views.players(room)),
       migrations: migrator.views(),
       receipts: [...receipts],
-    }));
+    });
+    // Whoever watches players wants to see those of other brokers' rooms too.
+    const hub = new EventHub(clock, snapshot, (wants) => tracked.watch(wants("player", undefined)));
     this.hub = hub;
     const showHost = ({ host }: { host: HostEntry }): void =>
       hub.emit("host", () => ({ type: "host", host: hostView(host) }));

@@ -13,11 +13,12 @@ import type { WebSocketServer } from "ws";
 import { LimitReached } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { RateLimiter } from "../base/rate-limit.js";
+import { BROKER_PATH } from "../cluster/broker-links.js";
 import type { AppProxy } from "../gateway/app-proxy.js";
 import type { PlayerSockets } from "../gateway/player-sockets.js";
 import { type ClientRoutesOptions, clientRoutes } from "./client-routes.js";
 import { emulationRoutes } from "./emulation-routes.js";
-import { callerOf, type Guard } from "./guard.js";
+import { type ApiCaller, callerOf, type Guard } from "./guard.js";
 import { httpStatus, toCentroidError, withRetryAfter } from "./http-errors.js";
 import type { Metrics } from "./metrics.js";
 import { type OperatorRoutesOptions, operatorRoutes } from "./operator-routes.js";
@@ -42,6 +43,8 @@ export interface HttpServerOptions {
   metrics: Metrics;
   logger: Logger;
   agents: WebSocketServer;
+  /** Other brokers of this deployment. */
+  brokers: WebSocketServer;
   events: WebSocketServer;
   /** The gateway on this port, if there is one. */
   gateway: PlayerSockets | undefined;
@@ -187,6 +190,15 @@ function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex,
   const { path } = requestTarget(o.app === undefined ? request.url : withoutPrefix(request.url ?? "/"));
   const accept = (wss: WebSocketServer): void =>
     wss.handleUpgrade(request, socket, head, (ws) => wss.emit("connection", ws, request));
+  const may = (check: (caller: ApiCaller) => unknown): boolean => {
+    try {
+      check(callerOf(request));
+      return true;
+    } catch (cause) {
+      refuse(socket, "401 Unauthorized", CentroidError.from(cause));
+      return false;
+    }
+  };
   switch (path) {
     case "/agent":
       accept(o.agents);
@@ -194,14 +206,11 @@ function upgrade(o: HttpServerOptions, request: IncomingMessage, socket: Duplex,
     case GATEWAY_PATH:
       accept(o.gateways);
       return;
+    case BROKER_PATH:
+      if (may((caller) => o.guard.admin(caller))) accept(o.brokers);
+      return;
     case "/events":
-      try {
-        o.guard.read(callerOf(request));
-      } catch (cause) {
-        refuse(socket, "401 Unauthorized", CentroidError.from(cause));
-        return;
-      }
-      accept(o.events);
+      if (may((caller) => o.guard.read(caller))) accept(o.events);
       return;
     default:
       toRoom(o, request, socket, head);

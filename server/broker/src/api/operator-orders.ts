@@ -7,11 +7,13 @@ import type { HostOrders } from "../hosts/host-orders.js";
 import { type HostRegistry, hostView, peerOf } from "../hosts/host-registry.js";
 import type { MoveOrders } from "../moves/move-orders.js";
 import type { RoomRegistry } from "../rooms/room-registry.js";
+import type { TrackedRooms } from "../rooms/tracked-rooms.js";
 import { serveRoute } from "./serve-route.js";
 
 export interface OperatorOrdersOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
+  tracked: Pick<TrackedRooms, "has">;
   moveOrders: MoveOrders;
   hostOrders: HostOrders;
   agentTokens: AgentTokens;
@@ -28,7 +30,8 @@ export function operatorOrders(app: FastifyInstance, o: OperatorOrdersOptions): 
 
   serveRoute(app, controlRoutes.kick, async ({ params: { roomId, sessionId } }) => {
     const room = rooms.require(roomId);
-    if (!room.sessions.has(sessionId))
+    // Of a room about which another broker decides only its host knows who is there.
+    if (o.tracked.has(room) && !room.sessions.has(sessionId))
       throw new CentroidError("SESSION_NOT_FOUND", `no session "${sessionId}" in room ${roomId}`);
     return peer(roomId).request({ method: "kick", roomId, sessionId });
   });

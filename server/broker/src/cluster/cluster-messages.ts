@@ -1,25 +1,10 @@
-/** What brokers tell each other: measurements, events, hosts' states. Parsed here, acted on by whoever it concerns. */
-import {
-  eventSchema,
-  idSchema,
-  locationSchema,
-  MAX_MEASURED_HOSTS,
-  probeReportSchema,
-} from "@centroid/protocol";
+/** What brokers tell all others: events, hosts' states. Parsed here, acted on by whoever it concerns. */
+import { eventSchema, idSchema, MAX_MEASURED_HOSTS, probeReportSchema } from "@centroid/protocol";
 import { z } from "zod";
 import type { Logger } from "../base/logger.js";
 import type { Change } from "../events/event-hub.js";
 import type { ClusterMessage } from "./cluster.js";
 
-const probesBodySchema = z.object({
-  playerId: idSchema,
-  network: z.string().max(64).optional(),
-  location: locationSchema.optional(),
-  /** The network that it came from. */
-  place: z.string().max(200).optional(),
-  probes: z.array(probeReportSchema).max(64),
-});
-export type ProbesBody = z.infer<typeof probesBodySchema>;
 const hostSchema = z.object({ hostId: idSchema });
 /** Nothing was ever heard of it if `agoMs` is not given. */
 const heardSchema = hostSchema.extend({ agoMs: z.number().nonnegative().optional() });
@@ -51,7 +36,6 @@ type SessionWayBody = z.infer<typeof sessionWaySchema>;
 
 /** Who acts on which message. */
 export interface ClusterMessageHandlers {
-  onProbes: (body: ProbesBody) => void;
   onEvent: (change: Change) => void;
   /** Another broker was ordered to change a host's state. */
   onHostState: (hostId: string, to: "drain" | "activate", withinMs: number | undefined) => void;
@@ -77,9 +61,6 @@ export function onClusterMessage(
 ): void {
   try {
     switch (kind) {
-      case "probes":
-        handlers.onProbes(probesBodySchema.parse(body));
-        return;
       case "event": {
         const { seq: _, atMs: __, ...change } = eventSchema.parse({ ...Object(body), seq: 0, atMs: 0 });
         if (change.type !== "snapshot") handlers.onEvent(change as Change);

@@ -14,7 +14,6 @@ export interface Member {
 export const clusterMessageSchema = z.object({
   from: z.string(),
   kind: z.enum([
-    "probes",
     "event",
     "host-state",
     "host-asked",
@@ -62,6 +61,4 @@ export interface Cluster extends AsyncDisposable {
   countsForMs(): number;
   /** To all other brokers, as soon as possible, at most once. */
   publish(kind: ClusterMessage["kind"], body: unknown): void;
-  /** The same to one of them. */
-  tell(brokerId: string, kind: ClusterMessage["kind"], body: unknown): void;
 }

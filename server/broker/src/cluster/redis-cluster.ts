@@ -86,8 +86,7 @@ export class RedisCluster implements Cluster {
   async join(self: Member, events: ClusterEvents): Promise<void> {
     this.#self = self;
     this.#events = events;
-    for (const channel of [this.#channel(), this.#channel(self.brokerId)])
-      await this.#redis.subscribe(channel, this.#listener);
+    await this.#redis.subscribe(this.#channel, this.#listener);
     await this.#refresh();
     this.#schedule();
   }
@@ -121,22 +120,13 @@ export class RedisCluster implements Cluster {
     return this.#left ? 0 : Math.max(0, this.#heldUntilMs + MARGIN_MS - this.#now());
   }
 
+  get #channel(): string {
+    return `${this.#prefix}messages`;
+  }
+
   publish(kind: ClusterMessage["kind"], body: unknown): void {
-    this.#send(this.#channel(), kind, body);
-  }
-
-  tell(brokerId: string, kind: ClusterMessage["kind"], body: unknown): void {
-    this.#send(this.#channel(brokerId), kind, body);
-  }
-
-  /** Of all brokers, or of one. */
-  #channel(brokerId?: string): string {
-    return `${this.#prefix}messages${brokerId === undefined ? "" : `:${brokerId}`}`;
-  }
-
-  #send(channel: string, kind: ClusterMessage["kind"], body: unknown): void {
     const from = this.#self?.brokerId ?? "";
-    this.#redis.commands.publish(channel, JSON.stringify({ from, kind, body })).catch((cause) => {
+    this.#redis.commands.publish(this.#channel, JSON.stringify({ from, kind, body })).catch((cause) => {
       this.#options.logger.warn({ kind, cause }, "message to other brokers not sent");
     });
   }

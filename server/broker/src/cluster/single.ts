@@ -40,7 +40,5 @@ export class SingleBroker implements Cluster {
 
   publish(_kind: ClusterMessage["kind"], _body: unknown): void {}
 
-  tell(_brokerId: string, _kind: ClusterMessage["kind"], _body: unknown): void {}
-
   async [Symbol.asyncDispose](): Promise<void> {}
 }

@@ -15,11 +15,18 @@ export class EventHub {
   readonly #snapshot: () => SnapshotBody;
   /** Each with what it wants. */
   readonly #listeners = new Map<EventListener, EventFilter>();
+  readonly #onListeners: (wants: EventFilter) => void;
   #seq = 0;
 
-  constructor(clock: Clock, snapshot: () => SnapshotBody) {
+  /** @param onListeners told what is wanted now, whenever somebody begins or ends to listen */
+  constructor(
+    clock: Clock,
+    snapshot: () => SnapshotBody,
+    onListeners: (wants: EventFilter) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#snapshot = snapshot;
+    this.#onListeners = onListeners;
   }
 
   get subscribers(): number {
@@ -37,7 +44,16 @@ export class EventHub {
    */
   subscribe(listener: EventListener, wants: EventFilter = () => true): () => void {
     this.#listeners.set(listener, wants);
-    return () => this.#listeners.delete(listener);
+    this.#listenersChanged();
+    return () => this.#drop(listener);
+  }
+
+  #drop(listener: EventListener): void {
+    if (this.#listeners.delete(listener)) this.#listenersChanged();
+  }
+
+  #listenersChanged(): void {
+    this.#onListeners((...event) => [...this.#listeners.values()].some((wants) => wants(...event)));
   }
 
   /** `build` is called only if somebody wants this event. */
@@ -53,7 +69,7 @@ export class EventHub {
       try {
         listener(event);
       } catch {
-        this.#listeners.delete(listener);
+        this.#drop(listener);
       }
     }
   }

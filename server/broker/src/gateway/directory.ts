@@ -89,13 +89,10 @@ export class RegistryDirectory implements GatewayDirectory {
   }
 
   async measured({ hosts: measured, players = [] }: MeasuredByGateway): Promise<HostBeacon[]> {
-    const { hosts, addresses, legs, rooms, probeIntake } = this.#options;
+    const { hosts, addresses, legs, probeIntake } = this.#options;
     const gatewayId = this.#gatewayId;
     legs.report(gatewayId, measured);
-    for (const { roomId, sessionId, rttMs } of players) {
-      const session = rooms.get(roomId)?.sessions.get(sessionId);
-      if (session?.gatewayId === gatewayId) probeIntake.measuredByGateway(session, gatewayId, rttMs);
-    }
+    probeIntake.measuredByGateway(players.map((player) => ({ ...player, gatewayId })));
     return legs.toMeasure(gatewayId).flatMap((hostId) => {
       const host = hosts.get(hostId);
       if (host === undefined) return [];

@@ -12,6 +12,7 @@ import {
   CLOSE_REFUSED,
   PROTOCOL_VERSION,
   type RoomCheckpoint,
+  type RoomCount,
   type RoomQuestion,
   TurnBatch,
   tryRead,
@@ -29,6 +30,12 @@ import { RefusedAgents } from "./refused-agents.js";
 import { assertAddress, assertHello, assertReport, placeOf } from "./reported-addresses.js";
 import type { RoomGrants } from "./room-grants.js";
 
+/** What hosts are told of what this broker wants to know. */
+interface Tracked {
+  readonly shards: number[];
+  readonly everyone: boolean;
+}
+
 /** A hello lists every room and session of a host; an inspected state may be large too. */
 const MAX_AGENT_FRAME_BYTES = 64 * 1024 * 1024;
 /** A challenge is not good for longer; an agent that is late dials again. */
@@ -45,8 +52,8 @@ export interface AgentServerOptions {
   tokens: Pick<AgentTokens, "accepted" | "joined">;
   heartbeatIntervalMs: number;
   leaseMs: number;
-  /** About the rooms of which this broker decides. */
-  shards: () => number[];
+  /** About the rooms of which this broker decides, and whether it wants to know the players of all. */
+  tracked: Tracked;
   grants: RoomGrants;
   clock: Clock;
   logger: Logger;
@@ -56,6 +63,7 @@ export interface AgentServerOptions {
   /** For so long no other broker counts a host as lost without having asked this one. */
   countsForMs: () => number;
   onRoom: (hostId: string, message: RoomEventMessage) => void;
+  onCounts: (hostId: string, counts: readonly RoomCount[]) => void;
   /** Resolves when it is durable. */
   onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
   /** The host is about to end. @returns whether its rooms could go elsewhere */
@@ -84,11 +92,11 @@ export class AgentServer implements Disposable {
     this.wss.on("connection", (socket, request) => this.#accept(socket, request));
   }
 
-  /** The shards of this broker are others now. */
+  /** The shards of this broker are others now, or it wants to know of other players. */
   dealtAnew(): void {
-    const shards = this.#options.shards();
+    const { shards, everyone } = this.#options.tracked;
     for (const link of this.#links.values())
-      if (this.#routing.has(link)) link.send({ type: "decides", shards });
+      if (this.#routing.has(link)) link.send({ type: "decides", shards, everyone });
   }
 
   #accept(socket: WebSocket, { socket: tcp }: IncomingMessage): void {
@@ -181,7 +189,9 @@ export class AgentServer implements Disposable {
       brokerId: this.#options.brokerId,
       heartbeatIntervalMs: this.#options.heartbeatIntervalMs,
       leaseMs: this.#options.leaseMs,
-      shards: this.#options.shards(),
+      counts: true,
+      shards: this.#options.tracked.shards,
+      everyone: this.#options.tracked.everyone,
     });
     if (hello.measures === true) this.#routing.add(link);
     this.#options.onHello(hello, link);
@@ -200,6 +210,9 @@ export class AgentServer implements Disposable {
       case "room":
         if (message.change.event === "running") assertReport(message.change.report, link.place);
         this.#options.onRoom(link.hostId, message);
+        return;
+      case "counts":
+        this.#options.onCounts(link.hostId, message.rooms);
         return;
       case "leaving":
         link.send({

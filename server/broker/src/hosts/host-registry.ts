@@ -51,6 +51,8 @@ export interface HostFacts
   trunks?: boolean | undefined;
   /** It passes on what players measure. */
   measures?: boolean | undefined;
+  /** It tells of players one by one only to the broker that decides about their room. */
+  counts?: boolean | undefined;
 }
 
 export interface HostEntry {
@@ -174,7 +176,14 @@ export function anyHostTakesRooms(hosts: HostRegistry): boolean {
 }
 
 export function hostView(host: HostEntry): Host {
-  const { roomTypes: _, roomWork: _work, trunks: _trunks, measures: _measures, ...facts } = host.facts;
+  const {
+    roomTypes: _,
+    roomWork: _work,
+    trunks: _trunks,
+    measures: _measures,
+    counts: _counts,
+    ...facts
+  } = host.facts;
   return {
     ...facts,
     state: host.stage.state,

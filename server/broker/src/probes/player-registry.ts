@@ -129,7 +129,7 @@ export class PlayerRegistry {
   release(player: PlayerEntry): void {
     const { playerId, sessions, joining } = player;
     if (joining > 0) return;
-    if (player.measured && !this.#isDecidedHere(player)) {
+    if (player.measured && !this.isDecidedHere(player)) {
       player.measured = false;
       if (!this.#standIns.has(playerId)) this.#engine.removePlayer(playerId);
     }
@@ -139,13 +139,13 @@ export class PlayerRegistry {
   /** Rooms were dealt out anew among the brokers. */
   dealtAnew(): void {
     for (const player of [...this.#players.values()]) {
-      if (!this.#isDecidedHere(player)) this.release(player);
+      if (!this.isDecidedHere(player)) this.release(player);
       else if (!player.measured) this.measures(player);
     }
   }
 
   /** It sits in a room about which this broker decides. */
-  #isDecidedHere({ sessions }: PlayerEntry): boolean {
+  isDecidedHere({ sessions }: PlayerEntry): boolean {
     for (const { roomId } of sessions.values()) if (this.#owns(roomId)) return true;
     return false;
   }

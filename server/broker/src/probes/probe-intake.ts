@@ -14,13 +14,14 @@ import {
 } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
-import type { Cluster } from "../cluster/cluster.js";
-import type { ProbesBody } from "../cluster/cluster-messages.js";
+import type { BrokerLinks } from "../cluster/broker-links.js";
+import type { Carried, PlayerReportBody } from "../cluster/broker-messages.js";
+import type { Cluster, Member } from "../cluster/cluster.js";
 import type { Emitter } from "../events/emitter.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlacementLoop } from "../placement/placement-loop.js";
 import { roomFacts } from "../placement/room-facts.js";
-import type { RoomRegistry, RoomSession } from "../rooms/room-registry.js";
+import type { RoomRegistry } from "../rooms/room-registry.js";
 import type { GatewayLegs } from "./gateway-legs.js";
 import type { PlayerEntry, PlayerRegistry } from "./player-registry.js";
 import { bestWay, byShortestWays, toGatewaysOf } from "./player-ways.js";
@@ -60,7 +61,8 @@ export interface ProbeIntakeOptions {
   legs: GatewayLegs;
   events: Emitter<ProbeEvents>;
   rooms: RoomRegistry;
-  cluster: Pick<Cluster, "owns" | "ownerOf" | "tell">;
+  cluster: Pick<Cluster, "owns" | "ownerOf">;
+  brokerLinks: Pick<BrokerLinks, "tell">;
   sessionWays: Pick<SessionWays, "comesBy">;
   clock: Clock;
   newId: NewId;
@@ -85,12 +87,23 @@ export class ProbeIntake {
     return rejected;
   }
 
-  /** How far a player is whose client measures nothing; how far hosts are from its gateway is known. */
-  measuredByGateway({ playerId }: RoomSession, gatewayId: string, rttMs: number): void {
-    const { players, legs } = this.#options;
-    const player = playerId === undefined ? undefined : players.get(playerId);
-    if (player === undefined || !legs.knows(gatewayId)) return;
-    this.report({ player, probes: [], gatewayId, gateways: [{ gatewayId, rttsMs: [rttMs] }] });
+  /** How far players are whose clients measure nothing; how far hosts are from their gateway is known. */
+  measuredByGateway(carried: readonly Carried[]): void {
+    const { players, rooms, legs, cluster, brokerLinks } = this.#options;
+    const others = new Map<Member, Carried[]>();
+    for (const one of carried) {
+      const { roomId, sessionId, gatewayId, rttMs } = one;
+      const owner = cluster.owns(roomId) ? undefined : cluster.ownerOf(roomId);
+      if (owner !== undefined) {
+        others.set(owner, [...(others.get(owner) ?? []), one]);
+        continue;
+      }
+      const session = rooms.get(roomId)?.sessions.get(sessionId);
+      const player = session?.playerId === undefined ? undefined : players.get(session.playerId);
+      if (player === undefined || session?.gatewayId !== gatewayId || !legs.knows(gatewayId)) continue;
+      this.report({ player, probes: [], gatewayId, gateways: [{ gatewayId, rttsMs: [rttMs] }] });
+    }
+    for (const [owner, players] of others) brokerLinks.tell(owner, { type: "carried", players });
   }
 
   /** Another gateway than that of now, if the player's rooms are clearly nearer by it. */
@@ -120,32 +133,32 @@ export class ProbeIntake {
 
   /** Another broker may decide about the room that this player is in: then that one has to know what it measured. */
   tellOwner(player: PlayerEntry, roomId: string, probes: readonly ProbeReport[]): void {
-    const { cluster } = this.#options;
+    const { cluster, brokerLinks } = this.#options;
     if (cluster.owns(roomId)) return;
     const owner = cluster.ownerOf(roomId);
     if (owner === undefined) return;
     const { playerId, network, location, place } = player;
-    const body: ProbesBody = {
-      playerId,
-      probes: [...probes],
-      ...(network !== undefined && { network }),
-      ...(location !== undefined && { location }),
-      ...(place !== undefined && { place }),
-    };
-    cluster.tell(owner.brokerId, "probes", body);
+    const body = { playerId, network, location, place, probes: [...probes] };
+    brokerLinks.tell(owner, { type: "measured", body });
   }
 
   /** Another broker was told by a player of a room about which this one decides. */
-  reportedToBroker({ playerId, place, ...said }: ProbesBody): void {
+  reportedToBroker({ playerId, place, ...said }: PlayerReportBody): void {
+    const player = this.newcomer(playerId);
+    player.place = place ?? player.place;
+    this.#take({ player, ...said });
+  }
+
+  /** A player of whom the news that it has joined may be still to come. */
+  newcomer(playerId: string): PlayerEntry {
     const { players, clock } = this.#options;
     const player = players.of(playerId);
-    player.place = place ?? player.place;
     player.joining++;
     clock.after(NEWCOMER_MS, () => {
       player.joining--;
       players.release(player);
     });
-    this.#take({ player, ...said });
+    return player;
   }
 
   /** What the player is to measure next, most telling first. */

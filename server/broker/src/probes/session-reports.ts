@@ -30,15 +30,21 @@ export class SessionReports {
 
   constructor(options: SessionReportsOptions) {
     this.#options = options;
-    options.events.on("session.measured", ({ room, session, said }) => this.#measured(room, session, said));
+    const { events } = options;
+    events.on("session.measured", ({ room, session, said }) => this.#measured(room, session, said));
+    events.on("room.seated", ({ room }) => this.#askAll([room]));
   }
 
   /** This broker decides about these rooms from now on: it has to learn how far their players are from the hosts. */
   askAnew(concerned: (roomId: string) => boolean): void {
-    const { rooms, players, owns } = this.#options;
+    this.#askAll([...this.#options.rooms.values()].filter(({ roomId }) => concerned(roomId)));
+  }
+
+  #askAll(rooms: readonly RoomEntry[]): void {
+    const { players, owns } = this.#options;
     let asked = 0;
-    for (const room of rooms.values()) {
-      if (!concerned(room.roomId) || !owns(room.roomId)) continue;
+    for (const room of rooms) {
+      if (!owns(room.roomId)) continue;
       for (const session of room.sessions.values()) {
         if (session.playerId === undefined || session.stage.state !== "connected") continue;
         // Spread evenly, whatever their number (golden section).

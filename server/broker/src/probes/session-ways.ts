@@ -6,8 +6,9 @@ import type { Cluster } from "../cluster/cluster.js";
 import type { Emitter } from "../events/emitter.js";
 import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomRegistry, RoomSession } from "../rooms/room-registry.js";
+import type { TrackedRooms } from "../rooms/tracked-rooms.js";
 
-/** Sessions that are named before they are known; there are never as many who join at the same time. */
+/** Sessions that are named and not known: who is just joining, and who is in rooms of other brokers. */
 const MAX_EARLY = 10_000;
 
 /** None: it goes to its room's host directly. */
@@ -20,6 +21,7 @@ export interface SessionWay {
 export interface SessionWaysOptions {
   rooms: Pick<RoomRegistry, "get">;
   events: Emitter<RoomEvents>;
+  tracked: Pick<TrackedRooms, "has">;
   cluster: Pick<Cluster, "publish">;
 }
 
@@ -35,9 +37,15 @@ export class SessionWays {
 
   /** This broker knows it from the gateway, or from the player. */
   comesBy({ roomId, sessionId, gatewayId }: SessionWay): void {
-    const session = this.#options.rooms.get(roomId)?.sessions.get(sessionId);
-    if (session === undefined) this.#keep(roomId, sessionId, { gatewayId, own: true });
-    else if (session.gatewayId !== gatewayId) {
+    const room = this.#options.rooms.get(roomId);
+    const session = room?.sessions.get(sessionId);
+    if (session === undefined) {
+      const known = this.#early.get(keyOf(roomId, sessionId));
+      // Of a room about which another broker decides no more will be heard here.
+      const isOthers = room !== undefined && !this.#options.tracked.has(room);
+      this.#keep(roomId, sessionId, { gatewayId, own: !isOthers });
+      if (isOthers && known?.gatewayId !== gatewayId) this.#tell({ roomId, sessionId, gatewayId });
+    } else if (session.gatewayId !== gatewayId) {
       session.gatewayId = gatewayId;
       this.#tell(session);
     }
@@ -67,7 +75,7 @@ export class SessionWays {
     if (this.#early.size > MAX_EARLY && oldest !== undefined) this.#early.delete(oldest);
   }
 
-  #tell({ roomId, sessionId, gatewayId }: RoomSession): void {
+  #tell({ roomId, sessionId, gatewayId }: SessionWay): void {
     this.#options.cluster.publish("session-way", {
       roomId,
       sessionId,

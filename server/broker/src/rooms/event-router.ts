@@ -1,5 +1,5 @@
 /** Passes on what hosts say about their rooms, from a room's owner only, to whoever acts on it. */
-import { CentroidError, type RoomCheckpoint } from "@centroid/protocol";
+import { CentroidError, type RoomCheckpoint, type RoomCount } from "@centroid/protocol";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
 import type { RoomEventMessage } from "../hosts/agent-server.js";
@@ -8,12 +8,14 @@ import type { Store } from "../store/store.js";
 import type { Rescues, RoomReconciler } from "./reconciler.js";
 import type { RoomEvents } from "./room-events.js";
 import type { RoomEntry, RoomRegistry } from "./room-registry.js";
+import type { TrackedRooms } from "./tracked-rooms.js";
 
 export interface RoomEventRouterOptions {
   hosts: HostRegistry;
   rooms: RoomRegistry;
   reconciler: RoomReconciler;
   rescues: Rescues;
+  tracked: Pick<TrackedRooms, "has">;
   store: Pick<Store, "putCheckpoint">;
   events: Emitter<RoomEvents>;
   /** True if this broker decides about the room: another does not know what that one has read or called off. */
@@ -46,9 +48,19 @@ export class RoomEventRouter {
     return counts();
   }
 
+  /** How many are in rooms about which this broker does not decide, as their host says. */
+  count(hostId: string, counts: readonly RoomCount[]): void {
+    const { rooms, tracked } = this.#options;
+    for (const { roomId, epoch, players, came } of counts) {
+      const room = rooms.get(roomId);
+      if (room?.stage.hostId === hostId && room.epoch === epoch && !tracked.has(room))
+        rooms.count(room, players, came);
+    }
+  }
+
   /** What a host says about one of its rooms. */
   route(hostId: string, { roomId, epoch, change }: RoomEventMessage): void {
-    const { hosts, rooms, reconciler, rescues, events, logger } = this.#options;
+    const { hosts, rooms, reconciler, rescues, tracked, events, logger } = this.#options;
     if (change.event === "standby-broken") {
       events.emit("standby.broken", { hostId, roomId, standbyId: change.standbyId });
       return;
@@ -79,9 +91,15 @@ export class RoomEventRouter {
     // The last words of the host that had it before the switch may come after the first of the new one.
     const lastWords = room.previousHostId === hostId && epoch < room.epoch;
     switch (change.event) {
+      case "seated":
+        if (!fromOwner || !tracked.has(room)) return;
+        rooms.reconcile(room, change.sessions);
+        events.emit("room.seated", { room });
+        return;
       case "joined":
-        if (fromOwner || (lastWords && room.sessions.has(change.sessionId)))
-          rooms.joined(room, change.sessionId, change.playerId);
+        // Said when this broker decided about the room; whoever does now is told of all.
+        if (!tracked.has(room)) return;
+        if (fromOwner || (lastWords && room.sessions.has(change.sessionId))) rooms.joined(room, change);
         return;
       case "left":
         if (fromOwner || lastWords) rooms.left(room, change.sessionId);

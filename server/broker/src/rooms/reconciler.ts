@@ -16,6 +16,7 @@ import type { OwnerRecords } from "./owner-records.js";
 import type { RoomEvents, WithoutCheckpoint } from "./room-events.js";
 import type { RoomEntry, RoomRegistry } from "./room-registry.js";
 import type { RoomAddress } from "./room-stage.js";
+import type { TrackedRooms } from "./tracked-rooms.js";
 
 /** What has to be known of rooms that are being restored. */
 export interface Rescues {
@@ -42,6 +43,7 @@ export interface RoomReconcilerOptions {
   rescues: Rescues;
   ended: Pick<EndedRooms, "takeCopy">;
   openMoves: UnresolvedMoves;
+  tracked: Pick<TrackedRooms, "has">;
   events: Emitter<HostEvents & RoomEvents>;
   grants: RoomGrants;
   clock: Clock;
@@ -200,7 +202,15 @@ export class RoomReconciler {
     this.#options.rooms.listing(room, report);
     if (report.work !== undefined) this.#options.rooms.worked(room, report.work);
     if (report.activity !== undefined) this.#options.rooms.acted(room, report.activity);
-    this.#options.rooms.reconcile(room, report.sessions);
+    const { rooms, tracked } = this.#options;
+    const { sessions } = report;
+    if (tracked.has(room)) rooms.reconcile(room, sessions);
+    else
+      rooms.count(
+        room,
+        sessions.length,
+        sessions.map(({ sessionId }) => sessionId),
+      );
   }
 
   /** Rooms that should be on this host and are not: its process was started anew. */

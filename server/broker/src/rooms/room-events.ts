@@ -25,6 +25,10 @@ export interface RoomEvents {
   "room.offered": { room: RoomEntry; place: OfferedPlace };
   /** Its own host said that it ended: it is over for every broker. */
   "room.ended": { roomId: string };
+  /** Its host names all who are connected: this broker has not known that before. */
+  "room.seated": { room: RoomEntry };
+  /** This broker wants to know the players of other rooms than before. */
+  "tracking.changed": object;
   "session.joined": { room: RoomEntry; session: RoomSession };
   /** A player has measured round trips. */
   "session.measured": {

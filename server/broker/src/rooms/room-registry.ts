@@ -54,7 +54,10 @@ export interface RoomEntry {
   /** How much its players do just now, 0 to 1; undefined before its host has said so. */
   activity: number | undefined;
   migrations: number;
+  /** Who are connected. */
   players: number;
+  /** So many of them are known to this broker by their number only: another one decides about the room. */
+  counted: number;
   readonly sessions: Map<string, RoomSession>;
   /** Host that owned it before the last switch: its last words may come late. */
   previousHostId: string | undefined;
@@ -157,6 +160,7 @@ export class RoomRegistry {
       activity: undefined,
       migrations: 0,
       players: 0,
+      counted: 0,
       sessions: new Map(),
       previousHostId: undefined,
       calledOff: undefined,
@@ -271,7 +275,7 @@ export class RoomRegistry {
   }
 
   /** The player is connected. Unknown sessions are added: their host knows better. */
-  joined(room: RoomEntry, sessionId: string, playerId: string | undefined): void {
+  joined(room: RoomEntry, { sessionId, playerId, network }: Seated): void {
     const known = room.sessions.get(sessionId);
     if (known?.stage.state === "connected") return;
     const session: RoomSession = known ?? {
@@ -281,6 +285,7 @@ export class RoomRegistry {
       network: undefined,
       stage: { state: "connected" },
     };
+    session.network ??= network;
     session.stage = { state: "connected" };
     room.sessions.set(sessionId, session);
     this.#count(room, 1);
@@ -289,26 +294,46 @@ export class RoomRegistry {
   }
 
   left(room: RoomEntry, sessionId: string): void {
-    const session = room.sessions.get(sessionId);
-    if (session === undefined) return;
-    room.sessions.delete(sessionId);
-    if (session.stage.state === "connected") this.#count(room, -1);
-    this.#events.emit("session.left", { room, session });
-    this.#updated(room);
+    if (this.#unseat(room, sessionId)) this.#updated(room);
   }
 
   /** Takes over who is in the room as its host says it. */
   reconcile(room: RoomEntry, seated: readonly Seated[]): void {
+    this.#count(room, -room.counted);
+    room.counted = 0;
     const there = new Set(seated.map(({ sessionId }) => sessionId));
     for (const session of [...room.sessions.values()]) {
       if (session.stage.state === "connected" && !there.has(session.sessionId))
         this.left(room, session.sessionId);
     }
-    for (const { sessionId, playerId, network } of seated) {
-      this.joined(room, sessionId, playerId);
-      const session = room.sessions.get(sessionId);
-      if (session !== undefined) session.network ??= network;
+    for (const one of seated) {
+      this.joined(room, one);
+      const session = room.sessions.get(one.sessionId);
+      if (session !== undefined) session.network ??= one.network;
     }
+  }
+
+  /**
+   * Takes over how many are in the room; who they are is no concern of this broker.
+   * @param came those of whom it may know that they have a seat
+   */
+  count(room: RoomEntry, players: number, came: Iterable<string>): void {
+    for (const sessionId of came) this.#unseat(room, sessionId);
+    if (room.players > room.counted)
+      for (const { sessionId, stage } of [...room.sessions.values()])
+        if (stage.state === "connected") this.#unseat(room, sessionId);
+    this.#count(room, players - room.counted);
+    room.counted = players;
+    this.#updated(room);
+  }
+
+  #unseat(room: RoomEntry, sessionId: string): boolean {
+    const session = room.sessions.get(sessionId);
+    if (session === undefined) return false;
+    room.sessions.delete(sessionId);
+    if (session.stage.state === "connected") this.#count(room, -1);
+    this.#events.emit("session.left", { room, session });
+    return true;
   }
 
   #count(room: RoomEntry, by: number): void {
@@ -324,11 +349,8 @@ export class RoomRegistry {
 
   #remove(room: RoomEntry): void {
     const { hostId } = room.stage;
-    for (const session of [...room.sessions.values()]) {
-      room.sessions.delete(session.sessionId);
-      if (session.stage.state === "connected") this.#count(room, -1);
-      this.#events.emit("session.left", { room, session });
-    }
+    for (const sessionId of [...room.sessions.keys()]) this.#unseat(room, sessionId);
+    this.#count(room, -room.counted);
     this.#hosts.get(hostId)?.roomIds.delete(room.roomId);
     this.#rooms.delete(room.roomId);
     this.#index(room);
@@ -357,5 +379,9 @@ export function hasFreeSeat(room: RoomEntry): boolean {
   const { state } = room.stage;
   if (state !== "running" && state !== "migrating") return false;
   const { locked, maxPlayers } = room.listing;
-  return !locked && (maxPlayers === undefined || room.sessions.size < maxPlayers);
+  return !locked && (maxPlayers === undefined || seatsTaken(room) < maxPlayers);
 }
+
+/** Seats with somebody in them, or kept for somebody. */
+export const seatsTaken = ({ sessions, counted }: Pick<RoomEntry, "sessions" | "counted">): number =>
+  sessions.size + counted;

@@ -1,6 +1,6 @@
 /** Which room a joiner gets, as far as this broker knows: one that is there, or a new one. Changes nothing. */
 import { CentroidError, type MatchmakeMethod } from "@centroid/protocol";
-import { hasFreeSeat, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
+import { hasFreeSeat, type RoomEntry, type RoomRegistry, seatsTaken } from "../rooms/room-registry.js";
 import { compare, meets } from "./criteria.js";
 
 /** Open rooms of a type that are compared by distance; the others are newer. */
@@ -79,7 +79,7 @@ function bestOpen(
     const byDistance =
       best !== undefined && order === 0 && (best.byDistance || best.room.stage.hostId !== room.stage.hostId);
     const nearer = best === undefined || order < 0 || toHostMs < best.rttMs;
-    const fuller = toHostMs === best?.rttMs && room.sessions.size > best.room.sessions.size;
+    const fuller = toHostMs === best?.rttMs && seatsTaken(room) > seatsTaken(best.room);
     if (nearer || fuller) best = { room, rttMs: toHostMs, byDistance };
     else if (best !== undefined) best.byDistance = byDistance;
   }

@@ -1,5 +1,5 @@
 /** Which rooms of a type a joiner may be given, and which of them first: `filterBy` and `sortBy`, as Colyseus reads them. */
-import type { RoomEntry } from "../rooms/room-registry.js";
+import { type RoomEntry, seatsTaken } from "../rooms/room-registry.js";
 
 /** What Colyseus keeps to itself: options of these names filter nothing. */
 const RESERVED = new Set(["clients", "locked", "private", "metadata", "name", "processId", "roomId"]);
@@ -29,7 +29,7 @@ export function compare(a: RoomEntry, b: RoomEntry): number {
 function fieldOf(room: RoomEntry, name: string): { value: unknown } | undefined {
   switch (name) {
     case "clients":
-      return { value: room.sessions.size };
+      return { value: seatsTaken(room) };
     case "maxClients":
       return { value: room.listing.maxPlayers ?? Number.POSITIVE_INFINITY };
     case "createdAt":

@@ -155,10 +155,11 @@ export class Matchmaker {
     const seat = await askOwner(this.#options, room, (hostId) =>
       peerOf(hosts.require(hostId)).request({ method: "checkReconnection", roomId, reconnectionToken }),
     );
-    const session = room.sessions.get(seat.sessionId);
+    // Where another broker decides about the room, only its host knows whose session that is.
+    const session = room.sessions.get(seat.sessionId) ?? seat;
     // The reconnection token proves whose session it is.
-    const player = await identity.of(session?.playerId);
-    const reservation = this.#reservation(room, seat, player, session?.network);
+    const player = await identity.of(session.playerId);
+    const reservation = this.#reservation(room, seat, player, session.network);
     return { ...reservation, reconnectionToken };
   }
 

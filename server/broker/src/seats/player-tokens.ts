@@ -2,7 +2,7 @@
  * Player tokens: who was given a player id proves by its token to be that player, until the token ends. Stateless,
  * so any broker with the key can check one.
  */
-import { createHmac } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import { sameSecret } from "../base/secrets.js";
@@ -23,13 +23,13 @@ export interface IssuedToken {
 }
 
 export class PlayerTokens {
-  readonly #key: string;
+  readonly #key: KeyObject;
   readonly #clock: Clock;
   readonly #newId: NewId;
   readonly #lifeMs: number;
 
   constructor(key: string, clock: Clock, newId: NewId, lifeMs = DEFAULT_PLAYER_TOKEN_LIFE_MS) {
-    this.#key = key;
+    this.#key = createSecretKey(key, "utf8");
     this.#clock = clock;
     this.#newId = newId;
     this.#lifeMs = lifeMs;

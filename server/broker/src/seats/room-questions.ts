@@ -3,7 +3,7 @@ import type { RoomQuestion, RoomRow } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { Migrator } from "../moves/migrator.js";
-import type { RoomEntry, RoomRegistry } from "../rooms/room-registry.js";
+import { type RoomEntry, type RoomRegistry, seatsTaken } from "../rooms/room-registry.js";
 import type { Store } from "../store/store.js";
 import { askOwner } from "./ask-owner.js";
 import type { RoomFactory } from "./room-factory.js";
@@ -68,7 +68,7 @@ export class RoomQuestions {
 
   /** Nothing of a room that nobody can reach yet, or any more. */
   #row(room: RoomEntry): RoomRow[] {
-    const { roomId, name, stage, sessions, createdAtMs } = room;
+    const { roomId, name, stage, createdAtMs } = room;
     if (stage.state === "creating" || stage.state === "disposed") return [];
     const { locked, private: isPrivate = false, unlisted = false, maxPlayers, metadata } = room.listing;
     const publicAddress = this.#options.dialled(stage.at.address);
@@ -78,7 +78,7 @@ export class RoomQuestions {
         name,
         processId: stage.at.processId,
         ...(publicAddress !== undefined && { publicAddress }),
-        clients: sessions.size,
+        clients: seatsTaken(room),
         locked,
         private: isPrivate,
         unlisted,

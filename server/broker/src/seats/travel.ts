@@ -7,6 +7,7 @@ import type { Emitter } from "../events/emitter.js";
 import type { PlayerEntry } from "../probes/player-registry.js";
 import type { RoomEvents } from "../rooms/room-events.js";
 import type { RoomEntry } from "../rooms/room-registry.js";
+import type { TrackedRooms } from "../rooms/tracked-rooms.js";
 import type { Joiner } from "./join-request.js";
 import { SeatClaim, type SeatClaimOptions } from "./seat-claim.js";
 
@@ -17,6 +18,7 @@ export interface SeatTravelOptions extends SeatClaimOptions {
   events: Emitter<RoomEvents>;
   /** Where players dial to get to a process at that address, as far as this broker can say. */
   dialled: (address: string) => string | undefined;
+  tracked: Pick<TrackedRooms, "has">;
 }
 
 interface Going {
@@ -42,6 +44,9 @@ export class Travel {
     const from = this.#options.rooms.require(roomId);
     if (from.stage.hostId !== hostId)
       throw new CentroidError("FORBIDDEN", `room ${roomId} is not at host ${hostId}`);
+    // While no broker decides about the room, its host asks any.
+    if (!this.#options.tracked.has(from))
+      throw new CentroidError("HOST_LOST", `players of room ${roomId} are not known here; try again shortly`);
     const going: Going[] = [];
     const seats: SeatOf[] = [];
     for (const { sessionId, auth } of players) {

@@ -30,6 +30,9 @@ interface Pending {
   reject: (cause: unknown) => void;
 }
 
+/** Each transaction wakes the thread and the disk; rooms are saved at any time, and nobody waits for one save. */
+const TOGETHER_MS = 50;
+
 /** Keeps everything in a directory of its own; one process at a time. */
 export class LmdbStore implements Store {
   readonly #path: string;
@@ -38,6 +41,8 @@ export class LmdbStore implements Store {
   #nextCallId = 1;
   /** Of this turn: they go to the thread together, since each message costs more than most calls. */
   #unsent: Call[] = [];
+  #soon: NodeJS.Immediate | undefined;
+  #late: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
   /** @param path directory; made if it does not exist */
@@ -69,6 +74,7 @@ export class LmdbStore implements Store {
     return this.#call("removeRoom", roomId);
   }
 
+  /** Goes with whatever else is to be written, or a little later. */
   putCheckpoint(checkpoint: StoredCheckpoint, calledOff = 0): Promise<void> {
     return this.#call("putCheckpoint", checkpoint, calledOff);
   }
@@ -142,11 +148,16 @@ export class LmdbStore implements Store {
       const callId = this.#nextCallId++;
       this.#pending.set(callId, { resolve, reject });
       this.#unsent.push({ callId, method, args });
-      if (this.#unsent.length === 1) setImmediate(() => this.#flush());
+      if (method === "putCheckpoint") this.#late ??= setTimeout(() => this.#flush(), TOGETHER_MS);
+      else this.#soon ??= setImmediate(() => this.#flush());
     });
   }
 
   #flush(): void {
+    clearTimeout(this.#late);
+    clearImmediate(this.#soon);
+    this.#late = undefined;
+    this.#soon = undefined;
     if (this.#unsent.length === 0) return;
     this.#worker ??= this.#start();
     this.#worker.ref();
