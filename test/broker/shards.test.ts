@@ -46,8 +46,10 @@ function isDealt(): boolean {
 
 /** A room about which the first broker decides, and of which all know. */
 async function newRoom(): Promise<FakeRoom> {
+  // After Redis stood still shards are given back and taken once more.
+  await until(isDealt, LONG_MS);
   const { roomId } = await match(decider, "create", "arena");
-  expect(host.agents[0]?.shards).toContain(shardOf(roomId));
+  await until(() => host.agents[0]?.shards?.includes(shardOf(roomId)) === true, LONG_MS);
   const room = host.made(roomId);
   await until(() => [decider, ...others].every((broker) => countAt(broker, room) === 0), LONG_MS);
   return room;
