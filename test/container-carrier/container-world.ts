@@ -184,31 +184,44 @@ export class ContainerWorld implements AsyncDisposable {
     return links.find((link) => link.from === from && link.to === to)?.bytes ?? 0;
   }
 
-  /** Moves the room over a slow link and breaks something once its memory is on the way. */
+  /**
+   * Moves the room over a slow link and breaks something once its memory is on the way.
+   * @param mechanism memory sent ahead would be under way while the room still runs
+   */
   async moveAnd(
     roomId: string,
     fault: (from: ContainerHostId, to: ContainerHostId) => Promise<void> | void,
+    mechanism: "stop-and-copy" | "postcopy" = "stop-and-copy",
   ): Promise<Receipt> {
     const { lab } = this.deployed;
     const { from, to } = await this.endsOf(roomId);
     await lab.setLink(from, to, { megabitsPerS: SLOW_MEGABITS_PER_S });
     try {
       const before = await this.#crossed(from, to);
-      // Memory sent ahead would be under way while the room still runs.
-      const moved = this.move(roomId, to, "stop-and-copy");
+      const moved = this.move(roomId, to, mechanism);
       const early = moved.then((receipt) => {
         throw new Error(`the move was over before the fault: ${JSON.stringify(receipt)}`);
       });
       early.catch(() => undefined);
-      const underWay = expect
-        .poll(() => this.#crossed(from, to), { timeout: 60_000, interval: 20 })
-        .toBeGreaterThan(before + UNDER_WAY_BYTES);
+      const underWay =
+        mechanism === "postcopy"
+          ? this.#isDivided(to, roomId)
+          : expect
+              .poll(() => this.#crossed(from, to), { timeout: 60_000, interval: 20 })
+              .toBeGreaterThan(before + UNDER_WAY_BYTES);
       await Promise.race([underWay, early]);
       await fault(from, to);
       return await moved;
     } finally {
       await lab.setLink(from, to, { megabitsPerS: FAST_MEGABITS_PER_S, up: true });
     }
+  }
+
+  /** Once the other host runs it, with most of its memory still to come. */
+  async #isDivided(hostId: ContainerHostId, roomId: string): Promise<void> {
+    const { directory } = this.deployed.agent(hostId).container;
+    const isRestored = (): boolean => existsSync(join(directory, `room-${roomId}`, "pid"));
+    await expect.poll(isRestored, { timeout: 60_000, interval: 5 }).toBe(true);
   }
 
   /** Process id of a room's container on a host, as its agent wrote it down. */

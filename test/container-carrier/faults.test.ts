@@ -6,7 +6,9 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Receipt } from "@centroid/protocol";
+import { CentroidClient } from "@centroid/sdk";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { allFaults, ContainerWorld, containerProblem, TalkingPlayer } from "./container-world.js";
 
 const problem = await containerProblem("faults in the middle of a container's move");
@@ -102,6 +104,50 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
       });
       const home = await world.hostOf(player.room.roomId);
       await expectOnlyAt(home ?? "");
+    },
+    FAULT_TIMEOUT_MS,
+  );
+
+  it.each(["destination", "source", "link"] as const)(
+    "comes back from its checkpoint when it is in two places and the %s is lost, and the receipts say so",
+    async (lost) => {
+      const client = new CentroidClient(world.url, { probing: false });
+      onTestFinished(() => client.dispose());
+      const room = await client.create("arena", { name: "player" });
+      const { roomId } = room;
+      const echoes = new Set<number>();
+      room.onMessage("echo", ({ t }: { t: number }) => void echoes.add(t));
+      const answers = async (t: number): Promise<void> => {
+        room.send("echo", { t });
+        await expect.poll(() => echoes.has(t), { timeout: 60_000 }).toBe(true);
+      };
+      await answers(1);
+      const { lab } = world.deployed;
+      const receipt = await world.moveAnd(
+        roomId,
+        async (from, to) => {
+          if (lost === "link") {
+            await lab.setLink(from, to, { up: false });
+            return;
+          }
+          const hostId = lost === "source" ? from : to;
+          await world.killAgent(hostId);
+          await world.startAgent(hostId);
+        },
+        "postcopy",
+      );
+      expect(receipt).toMatchObject({ outcome: "failed", error: { code: "MIGRATION_FAILED" } });
+      if (lost === "destination") expect(receipt.error?.message).toMatch(/in two places.*checkpoint/);
+      const restored = async (): Promise<Receipt | undefined> =>
+        (await world.get<Receipt[]>(`/receipts?roomId=${roomId}`)).find(
+          ({ mechanism }) => mechanism === "restore",
+        );
+      await expect.poll(restored, { timeout: 60_000 }).toMatchObject({ outcome: "completed" });
+      await answers(2);
+      const home = await world.hostOf(roomId);
+      await expect.poll(() => world.tracesOf(roomId), { timeout: 20_000 }).toEqual([home]);
+      await expect.poll(() => world.images(), { timeout: 20_000 }).toEqual([]);
+      await room.leave();
     },
     FAULT_TIMEOUT_MS,
   );

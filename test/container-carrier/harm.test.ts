@@ -11,8 +11,8 @@ import { allFaults, ContainerWorld, containerProblem } from "./container-world.j
 
 const problem = await containerProblem("rooms in containers that do harm");
 const MEMORY_MEBIBYTES = 256;
-/** The loop has stood still for 1.5 s by then; the rest is this machine's other work. */
-const NOTICED_MS = 10_000;
+/** A loop has stood still for 1.5 s by then; the rest is this machine's other work. */
+const NOTICED_MS = 60_000;
 
 describe.skipIf(problem !== undefined || !allFaults)("a room in a container that does harm", () => {
   let world: ContainerWorld;
@@ -91,6 +91,6 @@ describe.skipIf(problem !== undefined || !allFaults)("a room in a container that
       await expect.poll(() => neighbour.state.round, { timeout: 20_000 }).toBe(before + 1);
       expect(moves).toBe(0);
     },
-    90_000,
+    180_000,
   );
 });

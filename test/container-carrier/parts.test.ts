@@ -16,6 +16,7 @@ import {
   renderPageMap,
 } from "../../infra/container-carrier/dist/criu/page-images.js";
 import { decode } from "../../infra/container-carrier/dist/criu/protobuf.js";
+import { laterName, lazyPages } from "../../infra/container-carrier/dist/memory/page-places.js";
 import { SentPages } from "../../infra/container-carrier/dist/memory/sent-pages.js";
 import { ImageReceiver, sendFolder } from "../../infra/container-carrier/dist/migration/image-files.js";
 import {
@@ -26,12 +27,16 @@ import {
   toDestinationSchema,
   toSourceSchema,
 } from "../../infra/container-carrier/dist/migration/image-wire.js";
+import { LaterPages } from "../../infra/container-carrier/dist/migration/later-pages.js";
 import {
   containerMisfit,
   offeredPlace,
   readContainerOffer,
 } from "../../infra/container-carrier/dist/migration/offer.js";
-import { ContainerPredictor } from "../../infra/container-carrier/dist/migration/predict.js";
+import {
+  type ContainerMechanism,
+  ContainerPredictor,
+} from "../../infra/container-carrier/dist/migration/predict.js";
 
 const secret = "ab".repeat(32);
 const place = offeredPlace({ root: "/state/root-1234", network: "10.80.0.0/16" }, 0);
@@ -78,12 +83,32 @@ it("rooms are nobody's where criu can ask for nobody's limits, else root without
 it("a prediction comes nearer to what moves take", () => {
   const predictor = new ContainerPredictor();
   const predict = (bytes: number) => predictor.predict("precopy", bytes);
-  expect(predictor.choose(25e6)).toBe("precopy");
+  expect(predictor.choose(25e6, false)).toBe("precopy");
   const first = predict(25e6);
   for (let move = 0; move < 10; move++) predictor.learn("precopy", predict(25e6), 400, 30e6);
   expect(Math.abs(predict(25e6).totalMs - 400)).toBeLessThan(Math.abs(first.totalMs - 400) / 5);
   expect(predict(50e6).totalMs).toBeGreaterThan(predict(25e6).totalMs);
-  expect(predictor.choose(25e6)).toBe("stop-and-copy");
+  // That these hosts are slow is known of every way.
+  expect(predictor.choose(25e6, true)).toBe("precopy");
+  const other = "stop-and-copy";
+  for (let move = 0; move < 10; move++) predictor.learn(other, predictor.predict(other, 25e6), 200, 30e6);
+  expect(predictor.choose(25e6, false)).toBe(other);
+});
+
+it("memory is in two places only where that is predicted to pay", () => {
+  const predictor = new ContainerPredictor();
+  const learn = (mechanism: ContainerMechanism, ms: number): void => {
+    for (let move = 0; move < 20; move++)
+      predictor.learn(mechanism, predictor.predict(mechanism, 25e6), ms, 30e6);
+  };
+  learn("stop-and-copy", 1_200);
+  learn("precopy", 700);
+  learn("postcopy", 690);
+  learn("hybrid", 650);
+  expect(predictor.choose(25e6, true)).toBe("precopy");
+  learn("hybrid", 500);
+  expect(predictor.choose(25e6, true)).toBe("hybrid");
+  expect(predictor.choose(25e6, false)).toBe("precopy");
 });
 
 describe("settings of a host", () => {
@@ -142,7 +167,7 @@ describe("the wire between two agents", () => {
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     cleanUp.push(() => source[Symbol.dispose]());
     const sending = sendFolder(source, join(folder, "from")).then(() =>
-      source.send({ type: "restore", ahead: 0 }),
+      source.send({ type: "restore", ahead: 0, lazy: false }),
     );
     const { moveId, wire } = await arrived;
     expect(moveId).toBe("m1");
@@ -158,7 +183,7 @@ describe("the wire between two agents", () => {
     await mkdir(join(folder, "from"));
     await mkdir(join(folder, "to"));
     const page = (content: number): Buffer => Buffer.alloc(PAGE_BYTES, content);
-    const run = (firstPage: number, pages: number) => ({ firstPage, pages, inParent: false });
+    const run = (firstPage: number, pages: number) => ({ firstPage, pages, inParent: false, lazy: false });
     const { port, arrived } = await pair();
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     cleanUp.push(() => source[Symbol.dispose]());
@@ -193,12 +218,83 @@ describe("the wire between two agents", () => {
     await writeFile(join(folder, "from", pagesName(7)), Buffer.concat(now));
     const before = source.bytesSent;
     await sendFolder(source, join(folder, "from"), sent);
-    source.send({ type: "restore", ahead: 2 });
+    source.send({ type: "restore", ahead: 2, lazy: false });
     const { wire } = await arrived;
     expect(await receiveAll(wire, join(folder, "to"), 20 * PAGE_BYTES)).toBe(2);
     expect(readAsCriu(join(folder, "to"), map.runs).equals(Buffer.concat(now))).toBe(true);
     expect(source.bytesSent - before).toBeGreaterThan(3 * PAGE_BYTES);
     expect(source.bytesSent - before).toBeLessThan(4 * PAGE_BYTES);
+  });
+
+  it("lets pages follow a room that runs, those it waits for first", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "centroid-wire-"));
+    cleanUp.push(() => rm(folder, { recursive: true }));
+    const [from, to] = [join(folder, "from"), join(folder, "to")];
+    await mkdir(from);
+    await mkdir(to);
+    const page = (content: number): Buffer => Buffer.alloc(PAGE_BYTES, content);
+    const { port, arrived } = await pair();
+    const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
+    cleanUp.push(() => source[Symbol.dispose]());
+    const sent = new SentPages();
+    // Twice, so that some are in the first round and some in the second.
+    for (const [at, content] of [
+      [1, 2, 3],
+      [1, 20, 3],
+    ].entries()) {
+      const round = sent.begin();
+      const bytes = round.add(2, { firstPage: 16, bytes: Buffer.concat(content.map(page)) });
+      await source.sendFiles(at + 1, [fileOf(pagesName(2), bytes)]);
+      const runs = round.runs.get(2) ?? [];
+      await source.sendFiles(at + 1, [fileOf(pagemapName(2), renderPageMap({ id: 2, runs }))]);
+      sent.end(round);
+    }
+    const count = 100;
+    const contents = [1, 20, 4, ...Array.from({ length: count - 3 }, (_, at) => at + 30)];
+    const runs = [
+      { firstPage: 16, pages: count, inParent: false, lazy: true },
+      { firstPage: 500, pages: 1, inParent: false, lazy: false },
+    ];
+    await writeFile(join(from, pagemapName(2)), renderPageMap({ id: 7, runs }));
+    await writeFile(join(from, pagesName(7)), Buffer.concat([...contents, 255].map(page)));
+    const later = new LaterPages();
+    await sendFolder(source, from, sent, later);
+    source.send({ type: "restore", ahead: 2, lazy: true });
+    const { wire } = await arrived;
+    const { signal } = new AbortController();
+    using receiver = new ImageReceiver(to, 2 * count * PAGE_BYTES);
+    for (let rest = true; rest; ) {
+      const said = await wire.receive(toDestinationSchema, signal);
+      if (said.type === "files") await receiver.receive(wire, said, signal);
+      else rest = false;
+    }
+    receiver.end(2);
+    // What criu restores itself is there at once, and only that.
+    expect(readFileSync(join(to, pagesName(7))).equals(page(255))).toBe(true);
+    const placed = [...lazyPages(to, 2)];
+    expect(placed).toEqual([
+      { pid: 2, round: 1, firstPage: 16, pages: 1, at: 0 },
+      { pid: 2, round: 2, firstPage: 17, pages: 1, at: 0 },
+      { pid: 2, round: 0, firstPage: 18, pages: count - 2, at: 0 },
+    ]);
+    await writeFile(join(to, laterName(2)), Buffer.alloc((count - 2) * PAGE_BYTES));
+    later.want(2, 90);
+    const sending = later.send(source, signal).then(() => source.send({ type: "all" }));
+    const came: number[] = [];
+    for (let rest = true; rest; ) {
+      const said = await wire.receive(toDestinationSchema, signal);
+      if (said.type !== "pages") rest = false;
+      else {
+        await receiver.receivePages(wire, said, signal);
+        came.push(...Array.from({ length: said.count }, (_, index) => said.at + index));
+      }
+    }
+    await sending;
+    expect(came[0]).toBe(90);
+    expect([...came].sort((a, b) => a - b)).toEqual(Array.from({ length: count - 2 }, (_, at) => at));
+    expect(readFileSync(join(to, laterName(2))).equals(Buffer.concat(contents.slice(2).map(page)))).toBe(
+      true,
+    );
   });
 
   it("takes no more memory than a room may have", async () => {
@@ -217,9 +313,13 @@ describe("the wire between two agents", () => {
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     cleanUp.push(() => source[Symbol.dispose]());
     const { wire } = await arrived;
-    wire.end({ type: "refused", message: "no space" });
+    wire.end({ type: "refused", message: "no space", ran: false });
     const { signal } = new AbortController();
-    expect(await source.receive(toSourceSchema, signal)).toEqual({ type: "refused", message: "no space" });
+    expect(await source.receive(toSourceSchema, signal)).toEqual({
+      type: "refused",
+      message: "no space",
+      ran: false,
+    });
     const goOn = async (): Promise<never> => {
       for (;;) await source.sendFiles(1, [fileOf("pages-1.img", Buffer.alloc(1 << 20))]);
     };
@@ -260,8 +360,8 @@ async function receiveAll(wire: ImageWire, folder: string, mostBytes: number): P
   using receiver = new ImageReceiver(folder, mostBytes);
   for (;;) {
     const said = await wire.receive(toDestinationSchema, signal);
-    if (said.type === "prepare") throw new Error("nothing is to be prepared");
     if (said.type === "files") await receiver.receive(wire, said, signal);
+    else if (said.type !== "restore") throw new Error(`unexpected: ${said.type}`);
     else {
       receiver.end(said.ahead);
       return said.ahead;

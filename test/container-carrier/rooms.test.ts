@@ -65,7 +65,8 @@ describe.skipIf(problem !== undefined)("rooms in containers", () => {
     async () => {
       const { roomId } = player.room;
       // The first is chosen by what it is predicted to take.
-      for (const [at, mechanism] of [undefined, "stop-and-copy", "precopy"].entries()) {
+      const ways = [undefined, "stop-and-copy", "precopy", "postcopy", "hybrid"];
+      for (const [at, mechanism] of ways.entries()) {
         const round = at + 1;
         const { from, to } = await world.endsOf(roomId);
         const receipt = await world.move(roomId, to, mechanism);

@@ -10,10 +10,11 @@ export const longitudeSchema = z.number().min(-180).max(180);
 export const carrierKindSchema = z.enum(["process", "vm", "container"]);
 export type CarrierKind = z.infer<typeof carrierKindSchema>;
 /**
- * `restore`, `standby`: not moves but new starts after the host was lost, from the last checkpoint or where a warm
+ * `auto`: one of those below it, chosen by prediction, as a receipt says that got so far. `restore`, `standby`: not moves but new starts after the host was lost, from the last checkpoint or where a warm
  * standby was.
  */
 export const mechanismSchema = z.enum([
+  "auto",
   "handoff",
   "precopy",
   "postcopy",
@@ -23,8 +24,8 @@ export const mechanismSchema = z.enum([
   "standby",
 ]);
 export type Mechanism = z.infer<typeof mechanismSchema>;
-/** How an operator may have a virtual machine (the first two) or a container (the first and the last) moved. */
-export const orderedMechanismSchema = z.enum(["precopy", "postcopy", "stop-and-copy"]);
+/** How an operator may have a virtual machine (the first two) or a container (all) moved. */
+export const orderedMechanismSchema = z.enum(["precopy", "postcopy", "hybrid", "stop-and-copy"]);
 export type OrderedMechanism = z.infer<typeof orderedMechanismSchema>;
 export const hostStateSchema = z.enum(["active", "draining", "lost"]);
 export type HostState = z.infer<typeof hostStateSchema>;

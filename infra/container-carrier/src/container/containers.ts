@@ -58,6 +58,10 @@ export class Containers {
     return join(this.config.root, ROOT_FILES.criuWorker);
   }
 
+  get lazyPages(): string {
+    return join(this.config.root, ROOT_FILES.lazyPages);
+  }
+
   /** Everything of one room on this host. */
   folder(roomId: string): string {
     return folderOf(this.config.directory, roomId);

@@ -12,6 +12,8 @@ const markSchema = z.discriminatedUnion("state", [
    * was before.
    */
   z.object({ state: z.literal("leaving"), migrationId: z.string(), report: roomReportSchema }),
+  /** A part of its memory is elsewhere, where it may have run: it must not run here again. */
+  z.object({ state: z.literal("divided"), migrationId: z.string() }),
   /** It never ran here, and must not. */
   z.object({ state: z.literal("arriving"), migrationId: z.string() }),
 ]);

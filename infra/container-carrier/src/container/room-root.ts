@@ -24,6 +24,7 @@ const RECIPE_VERSION = 1;
 export const ROOT_FILES = {
   launcher: "bin/container",
   criuWorker: "bin/criu-worker",
+  lazyPages: "bin/lazy-pages",
   node: "bin/node",
   program: "app/main.mjs",
 } as const;
@@ -58,6 +59,7 @@ export async function buildRoot(program: string, directory: string): Promise<str
     [ROOT_FILES.node, process.execPath],
     [ROOT_FILES.launcher, await compile("container", directory)],
     [ROOT_FILES.criuWorker, await compile("criu-worker", directory)],
+    [ROOT_FILES.lazyPages, await compile("lazy-pages", directory)],
   ]);
   const libraries = await run("ldd", [process.execPath]);
   for (const [, path] of libraries.matchAll(/(?:=>\s*|^\s*)(\/\S+)/gm))

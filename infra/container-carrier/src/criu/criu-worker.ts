@@ -33,6 +33,7 @@ const OPTION = {
   inheritFd: 27,
   cgroupMode: 34,
   external: 37,
+  lazyPages: 48,
   networkLock: 64,
 } as const;
 const LOG_ERRORS = 1;
@@ -119,10 +120,11 @@ export class CriuWorker implements AsyncDisposable {
   /**
    * Its programs are stopped, as they were dumped.
    * @param shared the folder that the container shares with this host
+   * @param lazily its memory is given to it by somebody else, who waits for criu in the folder of the log
    * @returns process id of the container
    * @throws CentroidError MIGRATION_FAILED with criu's own words
    */
-  async restore(root: string, shared: string): Promise<number> {
+  async restore(root: string, shared: string, lazily = false): Promise<number> {
     const answer = await this.#ask("restore", [
       [OPTION.root, root],
       [
@@ -133,6 +135,7 @@ export class CriuWorker implements AsyncDisposable {
         ]),
       ],
       [OPTION.external, `mnt[${SHARED}]:${shared}`],
+      [OPTION.lazyPages, lazily],
     ]);
     const restored = answer.get(RESPONSE.restore);
     const pid = Buffer.isBuffer(restored) ? decode(restored).get(1) : undefined;

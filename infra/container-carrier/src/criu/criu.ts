@@ -17,6 +17,8 @@ const TMPFS_MAGIC = 0x01021994;
 /** criu keeps what it has found out about the kernel in /run, if that is a tmpfs; finding out takes 0.25 s. */
 const RUN_INSTEAD = "/dev/shm/centroid-criu";
 const VERSION_TIMEOUT_MS = 10_000;
+/** userfaultfd that also says what a process does to its memory, such as returning some. */
+const LAZY_PAGES_FEATURE = "uffd-noncoop";
 
 export interface Criu {
   readonly path: string;
@@ -63,6 +65,15 @@ export async function criuProblem(): Promise<string | undefined> {
   if (version === undefined) return `${path} does not start: install criu ${least} or later`;
   if (!isRecentEnough(version)) return `${path} is ${version}: install criu ${least} or later`;
   return undefined;
+}
+
+/** Why no container can run here before it has all its memory, in one line; undefined if it can. */
+export async function lazyPagesProblem({ path }: Criu): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(VERSION_TIMEOUT_MS);
+  return run(path, ["check", "--feature", LAZY_PAGES_FEATURE], { signal }).then(
+    () => undefined,
+    () => `its kernel has no userfaultfd that criu can use (criu check --feature ${LAZY_PAGES_FEATURE})`,
+  );
 }
 
 /** @param worker path of `criu-worker` @throws CentroidError CARRIER_UNAVAILABLE */

@@ -15,6 +15,7 @@ const PAGEMAP_MAGIC = 0x56084025;
 const HEADER_BYTES = 8;
 const LENGTH_BYTES = 4;
 const IN_PARENT = 1;
+const LAZY = 2;
 const PRESENT = 4;
 
 export const pagemapName = (pid: number): string => `pagemap-${pid}.img`;
@@ -24,6 +25,8 @@ export interface PageRun {
   readonly firstPage: number;
   pages: number;
   readonly inParent: boolean;
+  /** The kernel can let the process run before it has them. */
+  readonly lazy: boolean;
 }
 
 /** Pages of one process. */
@@ -39,7 +42,7 @@ export function pagemapPid(name: string): number | undefined {
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** @param bytes of a `pagemap-PID.img` without parents @returns nothing if it is not as expected: then it goes as it is */
+/** @param bytes of a `pagemap-PID.img` @returns nothing if it is not as expected */
 export function parsePageMap(bytes: Buffer): PageMap | undefined {
   if (bytes.length < HEADER_BYTES) return undefined;
   if (bytes.readUInt32LE(0) !== COMMON_MAGIC || bytes.readUInt32LE(4) !== PAGEMAP_MAGIC) return undefined;
@@ -52,9 +55,9 @@ export function parsePageMap(bytes: Buffer): PageMap | undefined {
       const [address, pages, flags] = [entry.get(1), entry.get(5) ?? entry.get(2), entry.get(4) ?? 0];
       if (typeof address !== "number" || typeof pages !== "number" || typeof flags !== "number")
         return undefined;
-      // Bytes that are elsewhere are not in the file.
-      if (address % PAGE_BYTES !== 0 || entry.get(3) === 1 || (flags & IN_PARENT) !== 0) return undefined;
-      runs.push({ firstPage: address / PAGE_BYTES, pages, inParent: false });
+      if (address % PAGE_BYTES !== 0 || entry.get(3) === 1) return undefined;
+      const [inParent, lazy] = [(flags & IN_PARENT) !== 0, (flags & LAZY) !== 0];
+      runs.push({ firstPage: address / PAGE_BYTES, pages, inParent, lazy });
     }
     return { id, runs };
   } catch {
@@ -72,18 +75,18 @@ function messages(bytes: Buffer): Map<number, number | Buffer>[] {
   return found;
 }
 
-/** Bytes of a `pagemap-PID.img`. */
+/** Bytes of a `pagemap-PID.img`. Of lazy runs criu takes no pages: somebody else gives them to the process. */
 export function renderPageMap({ id, runs }: PageMap): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32LE(COMMON_MAGIC, 0);
   header.writeUInt32LE(PAGEMAP_MAGIC, 4);
   const parts = [header, message([[1, id]])];
-  for (const { firstPage, pages, inParent } of runs)
+  for (const { firstPage, pages, inParent, lazy } of runs)
     parts.push(
       message([
         [1, firstPage * PAGE_BYTES],
         [2, pages],
-        [4, inParent ? IN_PARENT : PRESENT],
+        [4, (lazy ? LAZY : 0) | (inParent ? IN_PARENT : lazy ? 0 : PRESENT)],
         [5, pages],
       ]),
     );
@@ -98,8 +101,9 @@ function message(fields: readonly Field[]): Buffer {
 }
 
 /** Adds a page to runs that are in the order of their addresses. */
-export function addPage(runs: PageRun[], page: number, inParent: boolean): void {
+export function addPage(runs: PageRun[], page: number, inParent: boolean, lazy = false): void {
   const last = runs.at(-1);
-  if (last !== undefined && last.inParent === inParent && last.firstPage + last.pages === page) last.pages++;
-  else runs.push({ firstPage: page, pages: 1, inParent });
+  const isSame = last?.inParent === inParent && last.lazy === lazy && last.firstPage + last.pages === page;
+  if (isSame) last.pages++;
+  else runs.push({ firstPage: page, pages: 1, inParent, lazy });
 }

@@ -2,6 +2,7 @@
  * What the destination of a move already has of a room's memory, kept at the source: memory is sent in rounds, each with
  * what differs from the round before, and what criu writes once the room stands still is the last of them.
  */
+import type { PageFile } from "../criu/page-file.js";
 import { addPage, PAGE_BYTES, type PageMap, type PageRun } from "../criu/page-images.js";
 import type { MemoryRun } from "./process-memory.js";
 
@@ -28,35 +29,35 @@ export class SentPages {
 
   /**
    * What of a file of pages has to follow, and where the rest is.
-   * @param content of the file, in parts of whole pages, each there until the next is asked for
+   * @param lazily pages without which the process can run follow later
    * @returns nothing if the file is not as its list says
    */
-  remainder(
-    pid: number,
-    { id, runs }: PageMap,
-    content: Iterable<Buffer>,
-  ): { map: PageMap; fresh: Buffer } | undefined {
+  remainder(pid: number, { id, runs }: PageMap, file: PageFile, lazily = false): Remainder | undefined {
+    const listed = runs.reduce((sum, { pages }) => sum + pages, 0);
+    if (listed !== file.pages || runs.some(({ inParent }) => inParent)) return undefined;
     const known = this.#last.get(pid);
     const split: PageRun[] = [];
-    const fresh: Buffer[] = [];
-    const listed = pagesOf(runs);
-    for (const part of content)
-      for (let at = 0; at < part.length; at += PAGE_BYTES) {
-        const page = listed.next();
-        if (page.done === true || at + PAGE_BYTES > part.length) return undefined;
-        const inParent = isSame(known?.get(page.value), part, at);
-        addPage(split, page.value, inParent);
-        if (!inParent) fresh.push(Buffer.from(part.subarray(at, at + PAGE_BYTES)));
+    const [fresh, later]: [number[], number[]] = [[], []];
+    let index = 0;
+    for (const run of runs) {
+      const lazy = lazily && run.lazy;
+      for (let page = run.firstPage; page < run.firstPage + run.pages; page++, index++) {
+        const before = known?.get(page);
+        const inParent = before !== undefined && isSame(before, file.page(index), 0);
+        addPage(split, page, inParent, lazy);
+        if (!inParent) (lazy ? later : fresh).push(index);
       }
-    return listed.next().done === true
-      ? { map: { id, runs: split }, fresh: Buffer.concat(fresh) }
-      : undefined;
+    }
+    return { map: { id, runs: split }, fresh: file.copyOf(fresh), later };
   }
 }
 
-function* pagesOf(runs: readonly PageRun[]): Generator<number, undefined> {
-  for (const { firstPage, pages } of runs)
-    for (let page = firstPage; page < firstPage + pages; page++) yield page;
+export interface Remainder {
+  readonly map: PageMap;
+  /** Pages that follow at once. */
+  readonly fresh: Buffer;
+  /** Where in the file the pages are that follow once the process runs, in the order of their addresses. */
+  readonly later: readonly number[];
 }
 
 export class Round {

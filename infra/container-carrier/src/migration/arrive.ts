@@ -10,9 +10,12 @@ import { addCard } from "../container/network.js";
 import { continuePrograms, programsOf } from "../container/processes.js";
 import type { Criu } from "../criu/criu.js";
 import { CriuWorker } from "../criu/criu-worker.js";
+import { LazyPages } from "../memory/lazy-pages.js";
 import { ImageReceiver } from "./image-files.js";
 import { type ImageWire, type ToDestination, toDestinationSchema } from "./image-wire.js";
 
+/** A link that is cut says nothing, and a room that waits for memory hangs: longer than a source waits for its end. */
+const STALL_MS = 5_000;
 /** Pages that change are sent again. */
 const MOST_TIMES_ITS_MEMORY = 3;
 
@@ -23,17 +26,22 @@ export interface ArriveOptions {
   readonly criu: Criu;
   readonly wire: ImageWire;
   readonly signal: AbortSignal;
+  /** It is about to run here. */
+  readonly onRun: () => void;
+  /** Finds out whether the room runs. @throws CentroidError if it does not */
+  readonly hasArrived: () => Promise<void>;
 }
 
 /**
- * Resolves when its programs run here; whether the room does is for the caller to find out.
+ * Resolves when the room runs here with all its memory.
  * @throws CentroidError; whatever there is of it here is then for the caller to destroy
  */
 export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   const { roomId, migrationId, containers, criu, wire, signal } = options;
-  const { address } = await expect(options, "prepare");
+  const { address, lazy } = await expect(options, "prepare");
   await containers.makeFolders(roomId);
-  await writeMark(containers.folder(roomId), { state: "arriving", migrationId });
+  const [work, shared] = [containers.folder(roomId), containers.shared(roomId)];
+  await writeMark(work, { state: "arriving", migrationId });
   await using network = await holdNetwork(containers.launcher);
   await addCard(await containers.card(roomId), network.pid, address);
   await using images = await ImageFolder.make(containers.config);
@@ -41,41 +49,73 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   const groups = await containers.makeGroups(roomId);
   await using worker = new CriuWorker(criu, {
     images: images.path,
-    work: containers.folder(roomId),
+    work,
     card: { name: await containers.card(roomId), bridge: containers.config.bridge },
     place: { networkFd, groups: groups.early },
   });
   closeSync(networkFd);
+  await using lazyPages = lazy
+    ? new LazyPages({
+        program: containers.lazyPages,
+        images: images.path,
+        work,
+        onWanted: (pid, at) => wire.send({ type: "wanted", pid, at }),
+      })
+    : undefined;
   wire.send({ type: "prepared" });
 
-  await receive(options, images.path, worker);
-  const pid = await worker.restore(containers.config.root, containers.shared(roomId));
+  const mostBytes = MOST_TIMES_ITS_MEMORY * containers.config.memoryMebibytes * 2 ** 20;
+  using receiver = new ImageReceiver(images.path, mostBytes);
+  const restore = await receive(options, receiver, worker);
+  const pages = restore.lazy ? lazyPages : undefined;
+  pages?.tell(restore.ahead);
+  const following = pages === undefined ? Promise.resolve() : receivePages(options, receiver, pages);
+  following.catch(() => undefined);
+  const pid = await worker.restore(containers.config.root, shared, restore.lazy);
   // Whoever called it off ends what is here, and finds it by this.
   writeFileSync(containers.pidFile(roomId), String(pid));
   signal.throwIfAborted();
+  options.onRun();
   continuePrograms(pid);
   for (const program of [pid, ...programsOf(pid)])
     for (const group of groups.late) writeFileSync(group, String(program));
+  if (pages === undefined) return options.hasArrived();
+  const running = options.hasArrived().then(() => wire.send({ type: "running" }));
+  await Promise.all([running, following.then(() => pages.complete())]);
 }
 
-/** Memory that comes ahead, as long as it does, and then criu's files, until the source says that this is all. */
+/** Memory that comes ahead, as long as it does, and then criu's files, until the source says that it can be restored. */
 async function receive(
-  { wire, containers, signal }: ArriveOptions,
-  folder: string,
+  { wire, signal }: ArriveOptions,
+  receiver: ImageReceiver,
   worker: CriuWorker,
-): Promise<void> {
-  using receiver = new ImageReceiver(
-    folder,
-    MOST_TIMES_ITS_MEMORY * containers.config.memoryMebibytes * 2 ** 20,
-  );
+): Promise<Extract<ToDestination, { type: "restore" }>> {
   for (;;) {
     const said = await wire.receive(toDestinationSchema, signal);
-    if (isOf(said, "restore")) return receiver.end(said.ahead);
-    if (!isOf(said, "files"))
-      throw new CentroidError("BAD_REQUEST", `the source said ${said.type} where files were expected`);
+    if (isOf(said, "restore")) {
+      receiver.end(said.ahead);
+      return said;
+    }
+    if (!isOf(said, "files")) throw unexpected(said, "files");
     // The room stands still from now on.
     if (said.round === 0) worker.hurry();
     await receiver.receive(wire, said, signal);
+  }
+}
+
+/** Memory of a room that runs already, until that is all. */
+async function receivePages(
+  { wire, signal }: ArriveOptions,
+  receiver: ImageReceiver,
+  lazyPages: LazyPages,
+): Promise<void> {
+  for (;;) {
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(STALL_MS)]);
+    const said = await wire.receive(toDestinationSchema, inTime);
+    if (isOf(said, "all")) return;
+    if (!isOf(said, "pages")) throw unexpected(said, "pages");
+    await receiver.receivePages(wire, said, inTime);
+    lazyPages.arrived(said.pid, said.at, said.count);
   }
 }
 
@@ -85,8 +125,11 @@ async function expect<T extends ToDestination["type"]>(
 ): Promise<Extract<ToDestination, { type: T }>> {
   const said = await wire.receive(toDestinationSchema, signal);
   if (isOf(said, type)) return said;
-  throw new CentroidError("BAD_REQUEST", `the source said ${said.type} where ${type} was expected`);
+  throw unexpected(said, type);
 }
+
+const unexpected = (said: ToDestination, type: ToDestination["type"]): CentroidError =>
+  new CentroidError("BAD_REQUEST", `the source said ${said.type} where ${type} was expected`);
 
 const isOf = <T extends ToDestination["type"]>(
   said: ToDestination,

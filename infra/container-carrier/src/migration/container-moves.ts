@@ -13,7 +13,7 @@ import type { RoomMoveRequest, RoomMoves } from "@centroid/room-host";
 import { z } from "zod";
 import type { Containers } from "../container/containers.js";
 import { readMark, removeMark } from "../container/move-mark.js";
-import type { Criu } from "../criu/criu.js";
+import { type Criu, lazyPagesProblem } from "../criu/criu.js";
 import type { ContainerSandboxes } from "../rooms/container-sandboxes.js";
 import { arriveFromHost } from "./arrive.js";
 import { type ImageListener, type ImageWire, listenForImages } from "./image-wire.js";
@@ -50,6 +50,7 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
   readonly #predictor = new ContainerPredictor();
   readonly #arrivals = new Map<string, Arrival>();
   #listener: Promise<ImageListener> | undefined;
+  #lazyPagesProblem: Promise<string | undefined> | undefined;
 
   constructor(options: ContainerMovesOptions) {
     this.#options = options;
@@ -65,7 +66,7 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
       );
     if (rooms.get(roomId) !== undefined)
       throw new CentroidError("ROOM_MOVING", `room ${roomId} is on this host already`);
-    await criu();
+    const noLazyPages = await this.#noLazyPages(await criu());
     const { port } = await this.#listen();
     const record = { roomId, name, epoch, ...at };
     await records.write(record);
@@ -77,8 +78,14 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     return {
       ...at,
       transferUrl: `tcp://${config.peerAddress}:${port}`,
-      ticket: JSON.stringify({ ...offeredPlace(config, user), secret }),
+      ticket: JSON.stringify({ ...offeredPlace(config, user), secret, noLazyPages }),
     };
+  }
+
+  /** Found out once. */
+  #noLazyPages(criu: Criu): Promise<string | undefined> {
+    this.#lazyPagesProblem ??= lazyPagesProblem(criu);
+    return this.#lazyPagesProblem;
   }
 
   #listen(): Promise<ImageListener> {
@@ -111,11 +118,21 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     const { events, rooms, containers, criu } = this.#options;
     const { roomId, hosted, abort } = arrival;
     const { signal } = abort;
+    let ran = false;
     try {
-      await arriveFromHost({ roomId, migrationId, containers, criu: await criu(), wire, signal });
-      const report = await rooms.awaitArrival(hosted);
-      if (report === undefined)
-        throw new CentroidError("ROOM_NOT_FOUND", "the container came without its room");
+      let report: RoomReport | undefined;
+      await arriveFromHost({
+        ...{ roomId, migrationId, containers, criu: await criu(), wire, signal },
+        onRun: () => {
+          ran = true;
+        },
+        hasArrived: async () => {
+          report = await rooms.awaitArrival(hosted);
+          if (report === undefined)
+            throw new CentroidError("ROOM_NOT_FOUND", "the container came without its room");
+        },
+      });
+      if (report === undefined) throw new CentroidError("INTERNAL", "nobody asked whether the room arrived");
       signal.throwIfAborted();
       await removeMark(containers.folder(roomId));
       const { epoch } = hosted.record;
@@ -123,10 +140,13 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
       events.room(roomId, epoch, { event: "running", report });
       wire.send({ type: "accepted" });
     } catch (cause) {
-      const { message } = CentroidError.from(cause);
+      const error = CentroidError.from(cause);
+      const { message } = error;
       events.notice(`room ${roomId} did not arrive: ${message}`);
       await rooms.remove(hosted);
-      wire.end({ type: "refused", message });
+      // The broker may have taken a room that answered for one that had arrived.
+      if (ran) rooms.emit(hosted, { event: "lost", error: error.toWire() });
+      wire.end({ type: "refused", message, ran });
     } finally {
       this.#arrivals.delete(migrationId);
     }
@@ -150,6 +170,7 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
       macOf: guestMac,
       predictor: this.#predictor,
       signal: AbortSignal.any([abort.signal, AbortSignal.timeout(deadlineMs)]),
+      save: () => host.ask({ saveNow: roomId }, REPLY_TIMEOUT_MS),
       report: async () => firstReport(await host.ask({ reports: true }, REPLY_TIMEOUT_MS)),
       hangUp: () => sandboxes.hangUp(roomId, HANG_UP_MS),
       onPhase: (phase, bytes) => rooms.emit(hosted, { event: "phase", migrationId, phase, bytes }),
@@ -165,6 +186,7 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     const { rooms } = this.#options;
     if (result.owner === "destination") await rooms.forget(hosted);
     if (result.owner === "source") await this.#listenAgain(hosted);
+    if (result.owner === "none") await rooms.forget(hosted);
     if (result.owner === "unknown") hosted.stage = { state: "stopped", report: result.report };
     return result;
   }
@@ -200,6 +222,8 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     if (stage.state === "leaving" && stage.migrationId === migrationId) {
       stage.abort.abort(new CalledOff());
       await stage.over;
+      // It has moved, or was lost on the way.
+      if (rooms.get(roomId) !== hosted) return false;
     }
     // It was sent and nobody answered, or the agent that moved it has ended: the broker says that it never arrived.
     const mark = await readMark(containers.folder(roomId));
@@ -211,7 +235,10 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
   }
 
   status(roomId: string): AgentResults["migrationStatus"] {
-    return this.#options.rooms.status(roomId);
+    const status = this.#options.rooms.status(roomId);
+    // One that runs, and lacks memory, may still be lost.
+    const isArriving = [...this.#arrivals.values()].some((arrival) => arrival.roomId === roomId);
+    return isArriving ? { ...status, role: "passive" } : status;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { CentroidError } from "@centroid/protocol";
+import { PageFile } from "../criu/page-file.js";
 import {
   PAGE_BYTES,
   PARENT_LINK,
@@ -20,8 +21,10 @@ import {
   parsePageMap,
   renderPageMap,
 } from "../criu/page-images.js";
-import type { SentPages } from "../memory/sent-pages.js";
+import { laterName, roundName } from "../memory/page-places.js";
+import { SentPages } from "../memory/sent-pages.js";
 import { type FileToSend, fileOf, type ImageWire, type ToDestination } from "./image-wire.js";
+import type { LaterPages } from "./later-pages.js";
 
 /** Whole pages. */
 const CHUNK_BYTES = 256 * PAGE_BYTES;
@@ -29,11 +32,19 @@ const CHUNK_BYTES = 256 * PAGE_BYTES;
 /**
  * Sends every file of a folder; of pages what the destination does not have. The folder is memory: waiting for a thread
  * would take longer than reading does. Memory is not taken for all of it at once: that would take longer than copying.
+ * @param sent what the destination has by now
+ * @param later gets the pages that may follow once the room runs there; without it there are none
  */
-export async function sendFolder(wire: ImageWire, folder: string, sent?: SentPages): Promise<void> {
+export async function sendFolder(
+  wire: ImageWire,
+  folder: string,
+  sent?: SentPages,
+  later?: LaterPages,
+): Promise<void> {
   const files = new Map<string, FileToSend>();
   for (const name of readdirSync(folder)) files.set(name, wholeFile(folder, name));
-  if (sent !== undefined) for (const file of remainders(folder, sent)) files.set(file.name, file);
+  if (sent !== undefined || later !== undefined)
+    for (const file of remainders(folder, sent ?? new SentPages(), later)) files.set(file.name, file);
   await wire.sendFiles(0, [...files.values()]);
 }
 
@@ -44,13 +55,16 @@ const wholeFile = (folder: string, name: string): FileToSend => ({
 });
 
 /** Page maps, and their pages, of which the destination has some. */
-function* remainders(folder: string, sent: SentPages): Generator<FileToSend> {
+function* remainders(folder: string, sent: SentPages, later?: LaterPages): Generator<FileToSend> {
   for (const name of readdirSync(folder)) {
     const pid = pagemapPid(name);
     const map = pid === undefined ? undefined : parsePageMap(readFileSync(join(folder, name)));
     if (pid === undefined || map === undefined) continue;
-    const rest = sent.remainder(pid, map, chunksOf(join(folder, pagesName(map.id))));
+    const path = join(folder, pagesName(map.id));
+    using file = new PageFile(path);
+    const rest = sent.remainder(pid, map, file, later !== undefined);
     if (rest === undefined) continue;
+    later?.add(pid, path, rest.later);
     yield fileOf(name, renderPageMap(rest.map));
     yield fileOf(pagesName(map.id), rest.fresh);
   }
@@ -93,13 +107,43 @@ export class ImageReceiver implements Disposable {
     if (round > this.#rounds + 1) throw new CentroidError("BAD_REQUEST", "memory comes in the wrong order");
     if (round > this.#rounds) this.#begin(round);
     for (const { name, bytes } of files) {
-      this.#bytesLeft -= bytes;
-      if (this.#bytesLeft < 0)
-        throw new CentroidError("BAD_REQUEST", "more memory comes than a room of this host may have");
+      this.#count(bytes);
       const file = this.#file(join(this.#folderOf(round), name));
       // The folder is memory: waiting for a thread would take longer than writing does.
       await wire.read(bytes, (chunk) => writeAll(file, chunk), signal);
     }
+  }
+
+  /** Pages of a process that runs already, to their places in a file that is there. */
+  async receivePages(
+    wire: ImageWire,
+    { pid, at, count }: Extract<ToDestination, { type: "pages" }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const bytes = count * PAGE_BYTES;
+    this.#count(bytes);
+    const path = join(this.#folder, laterName(pid));
+    let position = at * PAGE_BYTES;
+    const put = (chunk: Buffer): void => {
+      writeAll(this.#later(path), chunk, position);
+      position += chunk.length;
+    };
+    await wire.read(bytes, put, signal);
+  }
+
+  /** Opened once, and never made: a source does not name files here. */
+  #later(path: string): number {
+    const known = this.#open.get(path);
+    if (known !== undefined) return known;
+    const file = openSync(path, "r+");
+    this.#open.set(path, file);
+    return file;
+  }
+
+  #count(bytes: number): void {
+    this.#bytesLeft -= bytes;
+    if (this.#bytesLeft < 0)
+      throw new CentroidError("BAD_REQUEST", "more memory comes than a room of this host may have");
   }
 
   #begin(round: number): void {
@@ -120,7 +164,7 @@ export class ImageReceiver implements Disposable {
     return file;
   }
 
-  /** All is there. @param rounds that were sent completely */
+  /** All that criu needs is there. @param rounds that were sent completely */
   end(rounds: number): void {
     if (rounds > 0) symlinkSync(roundName(rounds), join(this.#folder, PARENT_LINK));
     this[Symbol.dispose]();
@@ -132,9 +176,10 @@ export class ImageReceiver implements Disposable {
   }
 }
 
-const roundName = (round: number): string => `ahead-${round}`;
-
-function writeAll(file: number, chunk: Buffer): void {
-  for (let written = 0; written < chunk.length; )
-    written += writeSync(file, chunk, written, chunk.length - written);
+/** @param position in the file; behind what was written last if not given */
+function writeAll(file: number, chunk: Buffer, position?: number): void {
+  for (let written = 0; written < chunk.length; ) {
+    const at = position === undefined ? null : position + written;
+    written += writeSync(file, chunk, written, chunk.length - written, at);
+  }
 }

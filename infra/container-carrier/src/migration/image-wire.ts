@@ -22,6 +22,8 @@ const STALL_MS = 3_000;
 const AHEAD_STALL_MS = 15_000;
 /** Copying ahead takes as many as are worth it; this is what a destination bears. */
 const MAX_ROUNDS = 10;
+/** That follow in one message. */
+const MOST_PAGES = 1_024;
 
 /** Of criu's: the name is a file's, never a path. */
 const fileSchema = z.object({
@@ -39,6 +41,8 @@ export const toDestinationSchema = z.discriminatedUnion("type", [
       prefixBits: z.number().int().min(1).max(32),
       gateway: z.ipv4().optional(),
     }),
+    /** It may come to run before its memory is complete. */
+    lazy: z.boolean(),
   }),
   /** Files of one round, or the next parts of them: from 1 on memory as it was a moment ago; 0 is all that is left then. */
   z.object({
@@ -46,21 +50,48 @@ export const toDestinationSchema = z.discriminatedUnion("type", [
     round: z.number().int().min(0).max(MAX_ROUNDS),
     files: z.array(fileSchema).max(10_000),
   }),
-  /** Everything has been sent: from here on the source cannot know who has the room until it is answered. */
+  /**
+   * Everything has been sent that it takes to run: from here on the source cannot know who has the room until it is
+   * answered.
+   */
   z.object({
     type: z.literal("restore"),
     /** How many rounds of memory ahead count. */
     ahead: z.number().int().min(0).max(MAX_ROUNDS),
+    /** The rest of its memory follows while it runs; until then the room is neither here nor there. */
+    lazy: z.boolean(),
   }),
+  /** So many pages follow: those from `at` on that a process lacks, in the order of their addresses. */
+  z.object({
+    type: z.literal("pages"),
+    pid: z.number().int().positive(),
+    at: z.number().int().nonnegative(),
+    count: z.number().int().positive().max(MOST_PAGES),
+  }),
+  /** There are no more. */
+  z.object({ type: z.literal("all") }),
 ]);
 export type ToDestination = z.output<typeof toDestinationSchema>;
 
 export const toSourceSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("prepared") }),
+  /** The room stands still until it has this one of the pages that follow. */
+  z.object({
+    type: z.literal("wanted"),
+    pid: z.number().int().positive(),
+    at: z.number().int().nonnegative(),
+  }),
+  /** It runs, before its memory is complete. */
+  z.object({ type: z.literal("running") }),
   /** The room runs at the destination and has answered there. */
   z.object({ type: z.literal("accepted") }),
   /** It does not, and never will. */
-  z.object({ type: z.literal("refused"), message: z.string() }),
+  z.object({
+    type: z.literal("refused"),
+    message: z.string(),
+    /** Players may have heard of it from there. */
+    ran: z.boolean(),
+  }),
 ]);
 export type ToSource = z.output<typeof toSourceSchema>;
 
@@ -171,6 +202,12 @@ export class ImageWire implements Disposable {
       for (const chunk of chunks)
         if (chunk.length < FEW_BYTES) this.#socket.write(Buffer.from(chunk));
         else await this.#write(chunk, round === 0 ? STALL_MS : AHEAD_STALL_MS);
+  }
+
+  /** Pages for a room that runs at the other end. @throws CentroidError HOST_LOST when the connection ends */
+  async sendPages(pages: { pid: number; at: number; count: number }, bytes: Buffer): Promise<void> {
+    this.send({ type: "pages", ...pages });
+    await this.#write(bytes, STALL_MS);
   }
 
   /** Resolves when the chunk is no longer needed. */

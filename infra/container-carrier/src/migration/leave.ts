@@ -1,7 +1,7 @@
 /**
  * One move of a room's container as its source drives it: stopped, written, sent, and ended here once the destination
- * has answered that the room runs there. Until it has been sent completely any failure continues it here; after that
- * only an answer does.
+ * has answered that the room runs there. Until it has been sent as far as it takes to run any failure continues it here;
+ * after that only an answer does, or, if the rest of its memory follows, nothing.
  */
 import { stat } from "node:fs/promises";
 import { networkOf, SandboxSilenceMeter } from "@centroid/agent";
@@ -21,12 +21,12 @@ import type { Criu } from "../criu/criu.js";
 import { CriuWorker } from "../criu/criu-worker.js";
 import { copyAhead } from "./copy-ahead.js";
 import { sendFolder } from "./image-files.js";
-import { dialDestination, type ImageWire, toSourceSchema } from "./image-wire.js";
-import { containerMisfit, offeredPlace, readContainerOffer } from "./offer.js";
-import type { ContainerMechanism, ContainerPredictor } from "./predict.js";
+import { dialDestination, type ImageWire } from "./image-wire.js";
+import { LaterPages } from "./later-pages.js";
+import { type ContainerOffer, containerMisfit, offeredPlace, readContainerOffer } from "./offer.js";
+import { type ContainerMechanism, type ContainerPredictor, goesAhead, isLazy } from "./predict.js";
+import { awaitAnswer, Refused, sendWhileItRuns } from "./source-answers.js";
 
-/** The destination has made a place, or restored the room, by then; longer, and the broker asks it. */
-const ANSWER_TIMEOUT_MS = 15_000;
 /** The silence of a room that has not beaten by then is not known; that it lives the destination has said. */
 const BEAT_AGAIN_MS = 5_000;
 
@@ -42,6 +42,8 @@ export interface LeaveOptions {
   readonly signal: AbortSignal;
   /** The room as it is now. @throws CentroidError if it does not answer */
   readonly report: () => Promise<RoomReport>;
+  /** Resolves when the broker has the room as it is now. @throws CentroidError if it cannot be saved */
+  readonly save: () => Promise<unknown>;
   /** Lets the room host finish what it is saying to this agent. */
   readonly hangUp: () => Promise<void>;
   readonly onPhase: (phase: MigrationPhase, bytes: number) => void;
@@ -51,25 +53,32 @@ export type LeaveResult =
   | { readonly owner: "source"; readonly error: CentroidError }
   | { readonly owner: "destination"; readonly transfer: Transfer }
   /** It stays stopped until the broker has asked the destination. */
-  | { readonly owner: "unknown"; readonly error: CentroidError; readonly report: RoomReport };
+  | { readonly owner: "unknown"; readonly error: CentroidError; readonly report: RoomReport }
+  /** It may have run elsewhere without all its memory, and has ended here: it comes back from its checkpoint. */
+  | { readonly owner: "none"; readonly error: CentroidError };
 
 /** Never rejects. A room whose owner is still the source is running again, but for its line to the agent. */
 export async function leaveForHost(options: LeaveOptions): Promise<LeaveResult> {
   const { request, containers, signal } = options;
   const { roomId } = request;
   const { hostId, ticket, transferUrl } = request.destination;
-  const progress: Progress = { stopped: false, shipped: undefined, refused: false, phases: [] };
+  const progress: Progress = { stopped: false, shipped: undefined, divided: false, phases: [] };
   try {
     enter(options, progress, "preparing");
     const offer = readContainerOffer(ticket);
     const problem = containerMisfit(offeredPlace(containers.config, containers.user), hostId, offer);
     if (offer === undefined || problem !== undefined) throw stays(problem ?? "no offer");
     using wire = await dialDestination(transferUrl, request.migrationId, offer.secret);
-    return { owner: "destination", transfer: await leave(options, wire, progress) };
+    return { owner: "destination", transfer: await leave(options, offer, wire, progress) };
   } catch (cause) {
+    const { shipped: report, divided } = progress;
+    const refused = cause instanceof Refused;
+    if (divided && !(refused && !cause.ran)) {
+      await containers.destroy(roomId).catch(() => undefined);
+      return { owner: "none", error: lost(cause) };
+    }
     const error = stays(CentroidError.from(cause).message, cause);
     const called = signal.aborted && signal.reason instanceof CalledOff;
-    const { shipped: report, refused } = progress;
     if (report !== undefined && !refused && !called) return { owner: "unknown", error, report };
     if (progress.stopped) await resume(containers, roomId);
     return { owner: "source", error };
@@ -93,23 +102,33 @@ interface Progress {
   stopped: boolean;
   /** What the room was like, once everything has been sent. */
   shipped: RoomReport | undefined;
-  refused: boolean;
+  /** The destination may run it and lacks memory that is here. */
+  divided: boolean;
   readonly phases: Transfer["phases"];
 }
 
-async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress): Promise<Transfer> {
+async function leave(
+  options: LeaveOptions,
+  offer: ContainerOffer,
+  wire: ImageWire,
+  progress: Progress,
+): Promise<Transfer> {
   const { request, containers, criu, address, signal, predictor } = options;
   const { roomId, migrationId } = request;
   const { config } = containers;
   const [ip = ""] = address.split(":");
   const pid = await containers.require(roomId);
   const ownBytes = await privateBytes(pid);
-  const wanted = mechanismOf(request.mechanism) ?? predictor.choose(ownBytes);
+  const ordered = mechanismOf(request.mechanism);
+  if (ordered !== undefined && isLazy(ordered) && offer.noLazyPages !== undefined)
+    throw stays(`${request.destination.hostId} cannot do ${ordered}: ${offer.noLazyPages}`);
+  const wanted = ordered ?? predictor.choose(ownBytes, offer.noLazyPages === undefined);
   const { prefixBits } = networkOf(config.network);
   const { gateway } = config;
   const mac = options.macOf(ip);
-  wire.send({ type: "prepare", address: { ip, mac, prefixBits, ...(gateway !== undefined && { gateway }) } });
-  await answer(wire, "prepared", signal, progress);
+  const place = { ip, mac, prefixBits, ...(gateway !== undefined && { gateway }) };
+  wire.send({ type: "prepare", address: place, lazy: isLazy(wanted) });
+  await awaitAnswer(wire, "prepared", signal);
   await using images = await ImageFolder.make(config);
   await using criuWorker = new CriuWorker(criu, {
     images: images.path,
@@ -120,8 +139,9 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   // A silence is measured from a beat on; one that begins before the first is not seen.
   await silence?.beatsAgain(BEAT_AGAIN_MS);
 
-  const ahead = wanted === "precopy" ? await copyAhead(pid, wire, signal) : undefined;
-  const mechanism = ahead === undefined ? "stop-and-copy" : wanted;
+  const ahead = goesAhead(wanted) ? await copyAhead(pid, wire, signal) : undefined;
+  const lazy = isLazy(wanted) && (await savedFor(options, ordered));
+  const mechanism = mechanismBy(ahead !== undefined, lazy);
   const predicted = predictor.predict(mechanism, ownBytes);
   const report = await options.report();
   await writeMark(containers.folder(roomId), { state: "leaving", migrationId, report });
@@ -138,14 +158,27 @@ async function leave(options: LeaveOptions, wire: ImageWire, progress: Progress)
   await criuWorker.dump(pid, networkInode);
   signal.throwIfAborted();
   enter(options, progress, "copying");
-  await sendFolder(wire, images.path, ahead?.sent);
+  const later = lazy ? new LaterPages() : undefined;
+  await sendFolder(wire, images.path, ahead?.sent, later);
+  if (lazy) {
+    await writeMark(containers.folder(roomId), { state: "divided", migrationId });
+    signal.throwIfAborted();
+    progress.divided = true;
+  }
   signal.throwIfAborted();
   progress.shipped = report;
   enter(options, progress, "switching", wire.bytesSent);
-  wire.send({ type: "restore", ahead: ahead?.rounds ?? 0 });
-  await answer(wire, "accepted", signal, progress);
+  wire.send({ type: "restore", ahead: ahead?.rounds ?? 0, lazy });
+  let tookMs = 0;
+  const running = (): void => {
+    tookMs = performance.now() - startedAtMs;
+  };
+  if (later !== undefined) await sendWhileItRuns(wire, later, signal, running);
+  else {
+    await awaitAnswer(wire, "accepted", signal);
+    running();
+  }
   await criuWorker[Symbol.asyncDispose]();
-  const tookMs = performance.now() - startedAtMs;
   const bytes = wire.bytesSent;
 
   enter(options, progress, "releasing", bytes);
@@ -168,28 +201,30 @@ function mechanismOf(ordered: Mechanism): ContainerMechanism | undefined {
   switch (ordered) {
     case "stop-and-copy":
     case "precopy":
-      return ordered;
+    case "postcopy":
     case "hybrid":
+      return ordered;
+    case "auto":
       return undefined;
     default:
       throw stays(`containers do not move by ${ordered}`);
   }
 }
 
-async function answer(
-  wire: ImageWire,
-  wanted: "prepared" | "accepted",
-  signal: AbortSignal,
-  progress: Progress,
-): Promise<void> {
-  const late = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-  const said = await wire.receive(toSourceSchema, AbortSignal.any([signal, late]));
-  if (said.type === wanted) return;
-  progress.refused = said.type === "refused";
-  throw new CentroidError(
-    "MIGRATION_FAILED",
-    said.type === "refused" ? said.message : `the other host answered ${said.type}`,
-  );
+/** Of a room that cannot be saved the memory is never in two places: asked for that, it does not move. */
+async function savedFor({ save }: LeaveOptions, ordered: ContainerMechanism | undefined): Promise<boolean> {
+  try {
+    await save();
+    return true;
+  } catch (cause) {
+    if (ordered === undefined) return false;
+    throw stays(`it cannot be saved before: ${CentroidError.from(cause).message}`, cause);
+  }
+}
+
+function mechanismBy(isAhead: boolean, lazy: boolean): ContainerMechanism {
+  if (lazy) return isAhead ? "hybrid" : "postcopy";
+  return isAhead ? "precopy" : "stop-and-copy";
 }
 
 function enter(options: LeaveOptions, { phases }: Progress, phase: MigrationPhase, bytes = 0): void {
@@ -205,3 +240,10 @@ function endPhase(phases: Transfer["phases"]): void {
 
 const stays = (why: string, cause?: unknown): CentroidError =>
   new CentroidError("MIGRATION_FAILED", `the container stays where it was: ${why}`, { cause });
+
+const lost = (cause: unknown): CentroidError =>
+  new CentroidError(
+    "MIGRATION_FAILED",
+    `the container was lost while its memory was in two places: ${CentroidError.from(cause).message}; the room is restored from its last checkpoint`,
+    { cause },
+  );

@@ -11,9 +11,11 @@ const offerSchema = z.object({
   architecture: z.string(),
   /** Known to the two hosts and the broker; each move has its own. */
   secret: z.string().min(32),
+  /** Why no room can run there before its memory is complete; it can if nothing is said. */
+  noLazyPages: z.string().optional(),
 });
 export type ContainerOffer = z.output<typeof offerSchema>;
-type Place = Omit<ContainerOffer, "secret">;
+type Place = Omit<ContainerOffer, "secret" | "noLazyPages">;
 
 /** @param config of the host whose place it is */
 export function offeredPlace(config: { root: string; network: string }, user: number): Place {

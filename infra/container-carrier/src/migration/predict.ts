@@ -1,9 +1,18 @@
 /**
  * How long a container stands still in its move, by the memory it has to carry and what earlier moves of this host took;
- * and whether it pays to send that memory ahead.
+ * and which way of moving it keeps that shortest.
  */
 
-export type ContainerMechanism = "stop-and-copy" | "precopy";
+/** Ways of moving: with all its memory at once, after most of it, before most of it, between the two. */
+export type ContainerMechanism = "stop-and-copy" | "precopy" | "postcopy" | "hybrid";
+
+/** Those by which a room runs before its memory is complete. */
+export const isLazy = (mechanism: ContainerMechanism): boolean =>
+  mechanism === "postcopy" || mechanism === "hybrid";
+
+/** Those that send memory ahead. */
+export const goesAhead = (mechanism: ContainerMechanism): boolean =>
+  mechanism === "precopy" || mechanism === "hybrid";
 
 interface Costs {
   readonly fixedMs: number;
@@ -16,12 +25,16 @@ interface Costs {
 const COSTS: Readonly<Record<ContainerMechanism, Costs>> = {
   "stop-and-copy": { fixedMs: 100, msPerMegabyte: 1.4, share: 1 },
   precopy: { fixedMs: 100, msPerMegabyte: 0.7, share: 1.3 },
+  postcopy: { fixedMs: 120, msPerMegabyte: 0.6, share: 1 },
+  hybrid: { fixedMs: 120, msPerMegabyte: 0.5, share: 1.3 },
 };
+const SAFE = ["stop-and-copy", "precopy"] as const;
+const LAZY = ["postcopy", "hybrid"] as const;
 /** Of criu's images: processes, sockets, files. */
 const FIXED_BYTES = 400_000;
 /** How much the last move counts. */
 const WEIGHT = 0.3;
-/** Sending memory ahead takes bytes and time of both hosts. */
+/** Sending memory ahead takes bytes and time of both hosts, and memory in two places is lost with either of them. */
 const WORTH_IT = 0.9;
 
 export interface ContainerMovePrediction {
@@ -30,31 +43,46 @@ export interface ContainerMovePrediction {
   readonly because: string;
 }
 
+interface Learned {
+  /** What moves took, of what they were thought to take. */
+  readonly slower: number;
+  readonly larger: number;
+}
+const NOTHING_LEARNED: Learned = { slower: 1, larger: 1 };
+
 export class ContainerPredictor {
-  readonly #learned: Record<ContainerMechanism, { slower: number; larger: number }> = {
-    "stop-and-copy": { slower: 1, larger: 1 },
-    precopy: { slower: 1, larger: 1 },
-  };
+  readonly #learned = new Map<ContainerMechanism, Learned>();
+  /** Of another way nothing better is known than how fast these hosts were. */
+  #last = NOTHING_LEARNED;
 
   predict(mechanism: ContainerMechanism, privateBytes: number): ContainerMovePrediction {
     const megabytes = privateBytes / 1e6;
     const { fixedMs, msPerMegabyte, share } = COSTS[mechanism];
-    const { slower, larger } = this.#learned[mechanism];
+    const { slower, larger } = this.#learned.get(mechanism) ?? this.#last;
+    const when = goesAhead(mechanism) ? ", sent ahead" : "";
+    const where = isLazy(mechanism) ? ", complete after it runs" : "";
     return {
       totalMs: (fixedMs + msPerMegabyte * megabytes) * slower,
       bytes: (FIXED_BYTES + privateBytes * share) * larger,
-      because: `${Math.round(megabytes)} MB of its own memory${mechanism === "precopy" ? ", sent ahead" : ""}`,
+      because: `${Math.round(megabytes)} MB of its own memory${when}${where}`,
     };
   }
 
-  /** The way in which a container with so much memory stands still for the shortest time. */
-  choose(privateBytes: number): ContainerMechanism {
-    const [ahead, stopped] = (["precopy", "stop-and-copy"] as const).map((mechanism) =>
-      this.predict(mechanism, privateBytes),
-    );
-    return ahead !== undefined && stopped !== undefined && ahead.totalMs < stopped.totalMs * WORTH_IT
-      ? "precopy"
-      : "stop-and-copy";
+  /**
+   * The way in which a container with so much memory stands still for the shortest time.
+   * @param lazily whether it may run before its memory is complete
+   */
+  choose(privateBytes: number, lazily: boolean): ContainerMechanism {
+    // Each costs more than the one before it, in other ways.
+    const inOrder: readonly ContainerMechanism[] = lazily ? [...SAFE, ...LAZY] : SAFE;
+    let best: ContainerMechanism = "stop-and-copy";
+    for (const mechanism of inOrder)
+      if (this.#ms(mechanism, privateBytes) < this.#ms(best, privateBytes) * WORTH_IT) best = mechanism;
+    return best;
+  }
+
+  #ms(mechanism: ContainerMechanism, privateBytes: number): number {
+    return this.predict(mechanism, privateBytes).totalMs;
   }
 
   /** @param totalMs for how long it stood still */
@@ -64,8 +92,11 @@ export class ContainerPredictor {
     totalMs: number,
     bytes: number,
   ): void {
-    const learned = this.#learned[mechanism];
-    learned.slower *= 1 + WEIGHT * (totalMs / predicted.totalMs - 1);
-    learned.larger *= 1 + WEIGHT * (bytes / predicted.bytes - 1);
+    const { slower, larger } = this.#learned.get(mechanism) ?? this.#last;
+    this.#last = {
+      slower: slower * (1 + WEIGHT * (totalMs / predicted.totalMs - 1)),
+      larger: larger * (1 + WEIGHT * (bytes / predicted.bytes - 1)),
+    };
+    this.#learned.set(mechanism, this.#last);
   }
 }

@@ -60,7 +60,7 @@ export function assertCanMove(room: RoomEntry, to: HostEntry): void {
 const MECHANISMS: Readonly<Record<CarrierKind, readonly OrderedMechanism[]>> = {
   process: [],
   vm: ["precopy", "postcopy"],
-  container: ["precopy", "stop-and-copy"],
+  container: ["precopy", "postcopy", "hybrid", "stop-and-copy"],
 };
 
 /** @throws CentroidError BAD_REQUEST if rooms of its kind do not move like that */

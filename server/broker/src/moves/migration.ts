@@ -27,8 +27,9 @@ export interface MoveOrder {
 export function mechanismOf(carrier: CarrierKind | undefined): Mechanism {
   switch (carrier) {
     case "vm":
-    case "container":
       return "hybrid";
+    case "container":
+      return "auto";
     case "process":
     case undefined:
       return "handoff";

@@ -1,4 +1,5 @@
 /** The result of `centroid bench migrate` as one page that needs nothing else. */
+import { migratePlot, type PlotSeries } from "./migrate-plot.js";
 import type { MoveRun } from "./room-bench.js";
 
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
@@ -19,18 +20,21 @@ const FIELDS = [
   "reason",
 ] as const satisfies readonly (keyof MoveRun)[];
 
-/** @param runs one list per row, every migration in it */
+/** @param series one per row, with every migration in it */
 export function migrateReport(
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  runs: readonly (readonly MoveRun[])[],
+  series: readonly PlotSeries[],
 ): string {
-  const each = runs.flat().map((run) =>
-    FIELDS.map((field) => {
-      const value = run[field];
-      return typeof value === "number" ? Math.round(value * 10) / 10 : value;
-    }),
+  const each = series.flatMap(({ runs }) =>
+    runs.map((run) =>
+      FIELDS.map((field) => {
+        const value = run[field];
+        return typeof value === "number" ? Math.round(value * 10) / 10 : value;
+      }),
+    ),
   );
+  const plot = migratePlot(series.map(({ label, runs }) => ({ label: escaped(label), runs })));
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Centroid: migrations</title>
 <style>
@@ -40,6 +44,7 @@ th { border-bottom: 1px solid; } td { font-variant-numeric: tabular-nums; }
 </style>
 <h1>Migrations</h1>
 <p>Medians; a gap is the longest silence a client saw at one push every 10 ms.</p>
+${plot}
 <table>${cells("th", head)}${rows.map((row) => cells("td", row)).join("")}</table>
 <h2>Every migration</h2>
 <table>${cells("th", FIELDS)}${each.map((run) => cells("td", run)).join("")}</table>

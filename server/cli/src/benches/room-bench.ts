@@ -10,7 +10,7 @@ import { LOAD_ROOMS_DIR } from "@centroid/demo";
 import type { VmBenchRun } from "@centroid/emulation";
 import type { VmLoad } from "@centroid/emulation/vm-loads";
 import { quantileOf } from "@centroid/placement";
-import { controlRoutes, type Mechanism } from "@centroid/protocol";
+import { controlRoutes, type Mechanism, type OrderedMechanism } from "@centroid/protocol";
 import { CentroidClient } from "@centroid/sdk";
 import { configSchema } from "../config/schema.js";
 import { BrokerClient } from "../control/broker-client.js";
@@ -21,6 +21,8 @@ export type MoveRun = Omit<VmBenchRun, "mode"> & { readonly mode: VmBenchRun["mo
 export interface RoomBenchOptions {
   readonly carrier: "process" | "container";
   readonly load: Exclude<VmLoad, "storage" | "mixed">;
+  /** How a container moves; by prediction if nothing is said. */
+  readonly mechanism?: OrderedMechanism;
   /** Memory that the room holds beside what it needs. */
   readonly residentMegabytes: number;
   readonly runs: number;
@@ -51,7 +53,7 @@ export async function* benchRoom(options: RoomBenchOptions): AsyncGenerator<Move
 
 async function* movesOf(
   { broker, adminToken, agents }: Awaited<ReturnType<typeof startDeployment>>,
-  { load, residentMegabytes, runs }: RoomBenchOptions,
+  { load, residentMegabytes, runs, mechanism }: RoomBenchOptions,
 ): AsyncGenerator<MoveRun> {
   const control = new BrokerClient({ broker: broker.url, token: adminToken });
   const client = new CentroidClient(broker.url, { probing: false });
@@ -65,7 +67,10 @@ async function* movesOf(
       const hostId = agents.find((agent) => agent.hostId !== at)?.hostId ?? at;
       frames.mark();
       const params = { roomId: room.roomId };
-      const receipt = await control.call(controlRoutes.move, { params, body: { hostId } });
+      const receipt = await control.call(controlRoutes.move, {
+        params,
+        body: { hostId, ...(mechanism !== undefined && { mechanism }) },
+      });
       if (receipt.outcome === "completed") at = hostId;
       await delay(TAIL_MS);
       yield {

@@ -1,44 +1,68 @@
-/** `centroid bench migrate`: what a player notices when a room's whole machine moves, and when only its state does. */
+/** `centroid bench migrate`: what a player notices of a room's moves, over carriers, modes, loads and sizes. */
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { VM_LOADS, type VmLoad } from "@centroid/emulation/vm-loads";
 import { quantileOf } from "@centroid/placement";
-import { type CarrierKind, CentroidError } from "@centroid/protocol";
+import {
+  type CarrierKind,
+  CentroidError,
+  type OrderedMechanism,
+  orderedMechanismSchema,
+} from "@centroid/protocol";
+import type { VmMode } from "@centroid/vm-carrier";
 import { type Command, Option } from "commander";
 import { migrateReport } from "../benches/migrate-report.js";
 import type { MoveRun, RoomBenchOptions } from "../benches/room-bench.js";
 import { color, fail, ms, print, table } from "../terminal/output.js";
 import { DEFAULT_IMAGE_DIR } from "./image.js";
 
+type Mode = OrderedMechanism | "auto" | "all";
+
 interface MigrateFlags {
   carrier: CarrierKind | "all";
-  mode: "precopy" | "postcopy" | "hybrid";
+  mode: Mode;
   load: VmLoad | "all";
   runs: number;
   memory: number;
-  resident: number;
+  resident: readonly number[];
   imageDir: string;
   json?: boolean;
   html?: string;
 }
 
-const HEAD = ["CARRIER", "LOAD", "MODE", "DONE", "TOTAL", "GAP", "GAP MAX", "MOVED", "PASSES", "LOST"];
+const HEAD = [
+  "CARRIER",
+  "LOAD",
+  "RESIDENT",
+  "MODE",
+  "DONE",
+  "TOTAL",
+  "GAP",
+  "GAP MAX",
+  "MOVED",
+  "PASSES",
+  "LOST",
+] as const;
+/** Machines begin with pre-copy, and go on with post-copy where that takes too long. */
+const VM_MODES = ["precopy", "postcopy", "hybrid"] as const satisfies readonly VmMode[];
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
 
 /** One row of the table: every move of a carrier under a load. */
 interface Series {
   readonly carrier: CarrierKind;
+  /** Beside what a room needs, or all that a machine has. */
+  readonly resident: string;
   readonly runs: MoveRun[];
 }
 
-function summary({ carrier, runs }: Series): string[] {
-  const [first] = runs;
+function summary({ carrier, resident, runs }: Series): string[] {
   const of = (field: (run: MoveRun) => number) => quantileOf(runs.map(field), 0.5);
   return [
     carrier,
-    first?.load ?? "",
-    first?.mode ?? "",
+    runs[0]?.load ?? "",
+    resident,
+    modesOf(runs),
     `${runs.filter((run) => run.outcome === "completed").length}/${runs.length}`,
     ms(of((run) => run.totalMs)),
     ms(of((run) => run.gapMs)),
@@ -48,6 +72,12 @@ function summary({ carrier, runs }: Series): string[] {
     String(Math.max(...runs.map((run) => run.lost))),
   ];
 }
+
+/** Those that were chosen by prediction may differ. */
+const modesOf = (runs: readonly MoveRun[]): string => [...new Set(runs.map(({ mode }) => mode))].join(", ");
+
+const labelOf = ({ carrier, resident, runs }: Series): string =>
+  [carrier, modesOf(runs), runs[0]?.load, resident].filter(Boolean).join(" · ");
 
 export function registerBenchMigrate(bench: Command): void {
   bench
@@ -64,74 +94,94 @@ export function registerBenchMigrate(bench: Command): void {
         .default("vm"),
     )
     .addOption(
-      new Option("--mode <mode>", "how").choices(["precopy", "postcopy", "hybrid"]).default("precopy"),
+      new Option("--mode <mode>", "how containers and machines move; auto: as centroid would")
+        .choices(["auto", ...orderedMechanismSchema.options, "all"])
+        .default("auto"),
     )
     .addOption(
       new Option("--load <load>", "what the room or guest does meanwhile; storage and mixed are for machines")
         .choices([...VM_LOADS, "all"])
         .default("idle"),
     )
-    .option("--runs <number>", "migrations per load", Number, 10)
+    .option("--runs <number>", "migrations per row of the table", Number, 10)
     .option("--memory <MiB>", "memory of the guest", Number, 256)
     .option(
       "--resident <MiB>",
-      "memory that the room holds beside its own, in a process or container",
-      Number,
-      0,
+      "memory that the room holds beside its own, in a process or container; several with commas",
+      (text: string) => text.split(",").map(Number),
+      [0],
     )
     .option("--image-dir <dir>", "folder of the guest image; built if missing", DEFAULT_IMAGE_DIR)
     .option("--json", "print one JSON line per migration")
-    .option("--html <file>", "write an HTML page with the table and every migration")
+    .option("--html <file>", "write an HTML page with the table, a plot and every migration")
     .action(async (flags: MigrateFlags) => {
       const json = flags.json === true;
       const all: Series[] = [];
       async function collect(
         carrier: CarrierKind,
         load: string,
+        resident: string,
         runs: AsyncGenerator<MoveRun>,
       ): Promise<void> {
         const done: MoveRun[] = [];
         for await (const run of runs) {
           done.push(run);
-          if (json) print(JSON.stringify({ carrier, ...run }));
+          if (json) print(JSON.stringify({ carrier, resident, ...run }));
           else
             print(
               color.dim(
-                `${carrier}, ${load} ${done.length}/${flags.runs}: ${ms(run.gapMs)} silent, ${run.reason}`,
+                `${carrier}, ${load} ${done.length}/${flags.runs}: ${run.mode}, ${ms(run.gapMs)} silent, ${run.reason}`,
               ),
             );
         }
-        all.push({ carrier, runs: done });
+        all.push({ carrier, resident, runs: done });
       }
       try {
-        if (!Number.isInteger(flags.runs) || flags.runs < 1)
-          throw new CentroidError("BAD_REQUEST", "--runs takes a whole number from 1");
+        check(flags);
         const { benchRoom } = await import("../benches/room-bench.js");
         const wanted = carriersOf(flags.carrier);
         const loads = flags.load === "all" ? VM_LOADS : [flags.load];
-        if (!wanted.includes("vm") && !loads.some(isOfRooms))
-          throw new CentroidError("BAD_REQUEST", `--load ${flags.load} is for --carrier vm`);
         for (const load of loads) {
-          for (const carrier of ["process", "container"] as const)
-            if (wanted.includes(carrier) && isOfRooms(load))
-              await collect(carrier, load, benchRoom({ ...roomOptions(flags), carrier, load }));
-          if (wanted.includes("vm")) await collect("vm", load, await machine(flags, load));
+          if (isOfRooms(load))
+            for (const residentMegabytes of flags.resident) {
+              const options = { runs: flags.runs, notice: noticeOf, residentMegabytes, load };
+              const resident = residentMegabytes === 0 ? "" : `+${residentMegabytes} MiB`;
+              if (wanted.includes("process"))
+                await collect("process", load, resident, benchRoom({ ...options, carrier: "process" }));
+              if (wanted.includes("container"))
+                for (const way of containerModes(flags.mode))
+                  await collect(
+                    "container",
+                    load,
+                    resident,
+                    benchRoom({ ...options, ...way, carrier: "container" }),
+                  );
+            }
+          if (wanted.includes("vm"))
+            for (const mode of vmModes(flags.mode))
+              await collect("vm", load, `${flags.memory} MiB`, await machine(flags, load, mode));
         }
         const rows = all.map(summary);
-        if (!json) print(table(HEAD, rows));
-        if (flags.html !== undefined)
-          await writeFile(
-            flags.html,
-            migrateReport(
-              HEAD,
-              rows,
-              all.map(({ runs }) => runs),
-            ),
-          );
+        if (!json) print(table([...HEAD], rows));
+        const series = all.map((each) => ({ label: labelOf(each), runs: each.runs }));
+        if (flags.html !== undefined) await writeFile(flags.html, migrateReport(HEAD, rows, series));
       } catch (cause) {
         fail(cause, json);
       }
     });
+}
+
+/** @throws CentroidError BAD_REQUEST */
+function check({ runs, resident, load, mode, carrier }: MigrateFlags): void {
+  if (!Number.isInteger(runs) || runs < 1)
+    throw new CentroidError("BAD_REQUEST", "--runs takes a whole number from 1");
+  if (!resident.every((each) => Number.isInteger(each) && each >= 0))
+    throw new CentroidError("BAD_REQUEST", "--resident takes whole numbers from 0, with commas between");
+  const wanted = carriersOf(carrier);
+  if (!wanted.includes("vm") && load !== "all" && !isOfRooms(load))
+    throw new CentroidError("BAD_REQUEST", `--load ${load} is for --carrier vm`);
+  if (wanted.includes("vm") && vmModes(mode).length === 0)
+    throw new CentroidError("BAD_REQUEST", `--mode ${mode} is for --carrier container`);
 }
 
 function carriersOf(carrier: MigrateFlags["carrier"]): readonly CarrierKind[] {
@@ -140,21 +190,27 @@ function carriersOf(carrier: MigrateFlags["carrier"]): readonly CarrierKind[] {
 
 const isOfRooms = (load: VmLoad): load is RoomBenchOptions["load"] => load !== "storage" && load !== "mixed";
 
-const roomOptions = ({ resident, runs }: MigrateFlags) => ({
-  residentMegabytes: resident,
-  runs,
-  notice: noticeOf,
-});
+function containerModes(mode: Mode): { mechanism?: OrderedMechanism }[] {
+  if (mode === "auto") return [{}];
+  const all = mode === "all" ? orderedMechanismSchema.options : [mode];
+  return all.map((mechanism) => ({ mechanism }));
+}
+
+function vmModes(mode: Mode): readonly VmMode[] {
+  if (mode === "all") return VM_MODES;
+  const wanted = mode === "auto" ? "hybrid" : mode;
+  return VM_MODES.filter((known) => known === wanted);
+}
 
 const noticeOf = (line: string): void => void process.stderr.write(`${color.yellow(line)}\n`);
 
 /** Begins when it is read. */
-async function machine(flags: MigrateFlags, load: VmLoad): Promise<AsyncGenerator<MoveRun>> {
+async function machine(flags: MigrateFlags, load: VmLoad, mode: VmMode): Promise<AsyncGenerator<MoveRun>> {
   const [{ benchVmMigration }, { buildGuestImage }] = await Promise.all([
     import("@centroid/emulation"),
     import("@centroid/vm-carrier"),
   ]);
   const image = await buildGuestImage({ directory: resolve(flags.imageDir) });
-  const { mode, runs, memory: memoryMebibytes } = flags;
+  const { runs, memory: memoryMebibytes } = flags;
   return benchVmMigration({ image, mode, load, runs, memoryMebibytes, onNotice: noticeOf });
 }
