@@ -5,6 +5,7 @@ export type GroupName =
   | "handoff"
   | "broker"
   | "churn"
+  | "container-memory"
   | "evacuation"
   | "failover"
   | "distributed"
@@ -46,6 +47,10 @@ export const GROUPS: Record<GroupName, Group> = {
   churn: {
     about: "what 100,000 players who came and left leave in the broker's heap",
     load: async () => (await import("./churn.js")).churn,
+  },
+  "container-memory": {
+    about: "memory that each of fifty rooms in containers has of its own",
+    load: async () => (await import("./container-memory.js")).containerMemory,
   },
   evacuation: {
     about: "all rooms of a host go to three others by a deadline (--players 200)",

@@ -28,5 +28,8 @@ it("measures the hand-off, as JSON lines and as a page", async () => {
   }
   const html = await readFile(page, "utf8");
   expect(html).toContain("<td>handoff</td>");
+  expect(html).toContain("process · handoff · idle</text>");
+  // Silence and whole move of each, and the key.
+  expect(html.match(/<circle /g)).toHaveLength(2 * runs.length + 2);
   expect(html).not.toMatch(/https?:/);
 }, 60_000);

@@ -41,6 +41,7 @@ export class ContainerWorld implements AsyncDisposable {
   readonly #parts: AsyncDisposable[];
   readonly deployed: DeployLab<{ container: ContainerConfig }>;
   readonly notices: string[] = [];
+  #capacityRooms = 0;
   readonly #bundle: RoomsBundle;
   readonly #agents = new Map<ContainerHostId, AgentProcess>();
   readonly #broker: Broker;
@@ -60,13 +61,20 @@ export class ContainerWorld implements AsyncDisposable {
     this.#brokerUrl = brokerUrl;
   }
 
-  /** @param change other rooms than the demo's, and how much memory each may take */
+  /** @param change other rooms than the demo's, how much memory each may take, fewer hosts, and rooms of each */
   static async start(
     name: string,
     {
       rooms: folderOfRooms = DEMO_ROOMS_DIR,
       memoryMebibytes,
-    }: { rooms?: string; memoryMebibytes?: number } = {},
+      hostIds = containerHosts,
+      capacityRooms = 8,
+    }: {
+      rooms?: string;
+      memoryMebibytes?: number;
+      hostIds?: readonly ContainerHostId[];
+      capacityRooms?: number;
+    } = {},
   ): Promise<ContainerWorld> {
     const parts: AsyncDisposable[] = [];
     try {
@@ -108,7 +116,8 @@ export class ContainerWorld implements AsyncDisposable {
       parts.push(broker);
       const brokerUrl = await deployed.openBroker(Number(new URL(broker.url).port));
       const world = new ContainerWorld(parts, deployed, rooms, broker, brokerUrl);
-      for (const hostId of containerHosts) await world.startAgent(hostId);
+      world.#capacityRooms = capacityRooms;
+      for (const hostId of hostIds) await world.startAgent(hostId);
       return world;
     } catch (cause) {
       for (const part of parts.reverse()) await part[Symbol.asyncDispose]();
@@ -133,7 +142,7 @@ export class ContainerWorld implements AsyncDisposable {
         roomsBundle: this.#bundle.path,
         roomTypes: this.#bundle.roomTypes,
         carriers: ["container"],
-        capacityRooms: 8,
+        capacityRooms: this.#capacityRooms,
         bindHost: address,
         container: { ...container, ...change },
       },
