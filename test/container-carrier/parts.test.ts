@@ -33,10 +33,7 @@ import {
   offeredPlace,
   readContainerOffer,
 } from "../../infra/container-carrier/dist/migration/offer.js";
-import {
-  type ContainerMechanism,
-  ContainerPredictor,
-} from "../../infra/container-carrier/dist/migration/predict.js";
+import { ContainerPredictor } from "../../infra/container-carrier/dist/migration/predict.js";
 
 const secret = "ab".repeat(32);
 const place = offeredPlace({ root: "/state/root-1234", network: "10.80.0.0/16" }, 0);
@@ -83,32 +80,16 @@ it("rooms are nobody's where criu can ask for nobody's limits, else root without
 it("a prediction comes nearer to what moves take", () => {
   const predictor = new ContainerPredictor();
   const predict = (bytes: number) => predictor.predict("precopy", bytes);
-  expect(predictor.choose(25e6, false)).toBe("precopy");
+  expect(predictor.choose(25e6)).toBe("precopy");
   const first = predict(25e6);
   for (let move = 0; move < 10; move++) predictor.learn("precopy", predict(25e6), 400, 30e6);
   expect(Math.abs(predict(25e6).totalMs - 400)).toBeLessThan(Math.abs(first.totalMs - 400) / 5);
   expect(predict(50e6).totalMs).toBeGreaterThan(predict(25e6).totalMs);
   // That these hosts are slow is known of every way.
-  expect(predictor.choose(25e6, true)).toBe("precopy");
+  expect(predictor.choose(25e6)).toBe("precopy");
   const other = "stop-and-copy";
   for (let move = 0; move < 10; move++) predictor.learn(other, predictor.predict(other, 25e6), 200, 30e6);
-  expect(predictor.choose(25e6, false)).toBe(other);
-});
-
-it("memory is in two places only where that is predicted to pay", () => {
-  const predictor = new ContainerPredictor();
-  const learn = (mechanism: ContainerMechanism, ms: number): void => {
-    for (let move = 0; move < 20; move++)
-      predictor.learn(mechanism, predictor.predict(mechanism, 25e6), ms, 30e6);
-  };
-  learn("stop-and-copy", 1_200);
-  learn("precopy", 700);
-  learn("postcopy", 690);
-  learn("hybrid", 650);
-  expect(predictor.choose(25e6, true)).toBe("precopy");
-  learn("hybrid", 500);
-  expect(predictor.choose(25e6, true)).toBe("hybrid");
-  expect(predictor.choose(25e6, false)).toBe("precopy");
+  expect(predictor.choose(25e6)).toBe(other);
 });
 
 describe("settings of a host", () => {

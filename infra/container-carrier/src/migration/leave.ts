@@ -122,7 +122,7 @@ async function leave(
   const ordered = mechanismOf(request.mechanism);
   if (ordered !== undefined && isLazy(ordered) && offer.noLazyPages !== undefined)
     throw stays(`${request.destination.hostId} cannot do ${ordered}: ${offer.noLazyPages}`);
-  const wanted = ordered ?? predictor.choose(ownBytes, offer.noLazyPages === undefined);
+  const wanted = ordered ?? predictor.choose(ownBytes);
   const { prefixBits } = networkOf(config.network);
   const { gateway } = config;
   const mac = options.macOf(ip);
@@ -140,7 +140,9 @@ async function leave(
   await silence?.beatsAgain(BEAT_AGAIN_MS);
 
   const ahead = goesAhead(wanted) ? await copyAhead(pid, wire, signal) : undefined;
-  const lazy = isLazy(wanted) && (await savedFor(options, ordered));
+  const lazy = isLazy(wanted);
+  // Of a room that cannot be saved the memory is never in two places: it does not move.
+  if (lazy) await options.save();
   const mechanism = mechanismBy(ahead !== undefined, lazy);
   const predicted = predictor.predict(mechanism, ownBytes);
   const report = await options.report();
@@ -208,17 +210,6 @@ function mechanismOf(ordered: Mechanism): ContainerMechanism | undefined {
       return undefined;
     default:
       throw stays(`containers do not move by ${ordered}`);
-  }
-}
-
-/** Of a room that cannot be saved the memory is never in two places: asked for that, it does not move. */
-async function savedFor({ save }: LeaveOptions, ordered: ContainerMechanism | undefined): Promise<boolean> {
-  try {
-    await save();
-    return true;
-  } catch (cause) {
-    if (ordered === undefined) return false;
-    throw stays(`it cannot be saved before: ${CentroidError.from(cause).message}`, cause);
   }
 }
 

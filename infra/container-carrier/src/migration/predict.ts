@@ -28,13 +28,11 @@ const COSTS: Readonly<Record<ContainerMechanism, Costs>> = {
   postcopy: { fixedMs: 120, msPerMegabyte: 0.6, share: 1 },
   hybrid: { fixedMs: 120, msPerMegabyte: 0.5, share: 1.3 },
 };
-const SAFE = ["stop-and-copy", "precopy"] as const;
-const LAZY = ["postcopy", "hybrid"] as const;
 /** Of criu's images: processes, sockets, files. */
 const FIXED_BYTES = 400_000;
 /** How much the last move counts. */
 const WEIGHT = 0.3;
-/** Sending memory ahead takes bytes and time of both hosts, and memory in two places is lost with either of them. */
+/** Sending memory ahead takes bytes and time of both hosts. */
 const WORTH_IT = 0.9;
 
 export interface ContainerMovePrediction {
@@ -69,16 +67,12 @@ export class ContainerPredictor {
   }
 
   /**
-   * The way in which a container with so much memory stands still for the shortest time.
-   * @param lazily whether it may run before its memory is complete
+   * The way in which a container with so much memory stands still for the shortest time; of those that keep its memory
+   * in one place, since the others have not been faster and lose it with either host.
    */
-  choose(privateBytes: number, lazily: boolean): ContainerMechanism {
-    // Each costs more than the one before it, in other ways.
-    const inOrder: readonly ContainerMechanism[] = lazily ? [...SAFE, ...LAZY] : SAFE;
-    let best: ContainerMechanism = "stop-and-copy";
-    for (const mechanism of inOrder)
-      if (this.#ms(mechanism, privateBytes) < this.#ms(best, privateBytes) * WORTH_IT) best = mechanism;
-    return best;
+  choose(privateBytes: number): ContainerMechanism {
+    const [precopy, stopped] = [this.#ms("precopy", privateBytes), this.#ms("stop-and-copy", privateBytes)];
+    return precopy < stopped * WORTH_IT ? "precopy" : "stop-and-copy";
   }
 
   #ms(mechanism: ContainerMechanism, privateBytes: number): number {
