@@ -12,6 +12,7 @@ import type { ResolvedAgentConfig } from "./config.js";
 import { Grants } from "./grants.js";
 import { leaseOf } from "./lease-of.js";
 import { LetGo } from "./let-go.js";
+import { PresenceRelay } from "./presence-relay.js";
 import { RoomPlayers } from "./room-players.js";
 import type { MeasuredSpeed } from "./speed/host-speed.js";
 
@@ -51,6 +52,7 @@ export class Agent implements AsyncDisposable {
   readonly #app: AppProcess | undefined;
   readonly #links: BrokerLink[] = [];
   readonly #players = new RoomPlayers(this.#links);
+  readonly #presence = new PresenceRelay(this.#links);
   readonly #grants = new Grants();
   readonly #letGo = new LetGo();
   /** The broker that stores a room's checkpoints, once one has confirmed it. */
@@ -93,8 +95,7 @@ export class Agent implements AsyncDisposable {
           for (const link of this.#links) link.room(message);
       },
       checkpoint: (saved) => this.#save(saved),
-      // Any broker reaches every host.
-      published: (said) => void this.#links.some((link) => link.published(said)),
+      published: (said) => this.#presence.tell(said),
       ask: async (question) => {
         const connected = this.#links.filter(({ state }) => state.state === "connected");
         // Only the broker that decides about a room knows how far its players are from the hosts.
@@ -153,6 +154,7 @@ export class Agent implements AsyncDisposable {
         }
       },
       onPublished: (said) => {
+        if (!this.#presence.isNew(said)) return;
         for (const carrier of this.#carriers) carrier.published(said);
         this.#app?.published(said);
       },
