@@ -38,6 +38,20 @@ it("nothing that happens between hello and welcome is left out, or told before t
   expect(told).toEqual(["early", "moved-in"]);
 });
 
+it("comes again when a room host did not say what it runs", async () => {
+  await using server = await Broker.listen();
+  let asked = 0;
+  await using link = linkTo(server, async () => {
+    if (++asked === 1) throw new Error("the room host has not answered");
+    return { type: "hello" } as never;
+  });
+  link.connect();
+  await server.accept();
+  await server.accept();
+  expect(await server.next()).toEqual({ type: "hello" });
+  expect(asked).toBe(2);
+});
+
 it("what can only be told once outlives a connection that breaks before its welcome", async () => {
   await using server = await Broker.listen();
   await using met = await meet(server);

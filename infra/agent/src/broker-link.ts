@@ -301,11 +301,18 @@ export class BrokerLink implements AsyncDisposable {
     }
     this.#trusted = socket;
     this.#sinceHello = [];
-    void hello().then((said) => {
-      if (socket.readyState !== WebSocket.OPEN) return;
-      this.#renounce();
-      socket.send(JSON.stringify(said));
-    });
+    hello().then(
+      (said) => {
+        if (socket.readyState !== WebSocket.OPEN) return;
+        this.#renounce();
+        socket.send(JSON.stringify(said));
+      },
+      (cause: unknown) => {
+        // A room host that does not say just now what it runs; the broker must not take that for nothing.
+        this.#options.notice(`not joining ${url} yet: ${CentroidError.from(cause).message}`);
+        socket.terminate();
+      },
+    );
   }
 
   /**

@@ -78,7 +78,12 @@ export class ProcessCarrier implements Carrier {
         () => true,
         () => false,
       );
-      return isReady ? process.reports() : [];
+      if (!isReady) return [];
+      return process.reports().catch((cause: unknown) => {
+        // Its rooms are lost, which is told when it ends.
+        if (process.pid === undefined) return [];
+        throw cause;
+      });
     });
     return (await Promise.all(all)).flat();
   }
