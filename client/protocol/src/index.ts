@@ -8,6 +8,7 @@ export * from "./agent/room-report.js";
 export * from "./api.js";
 export * from "./errors.js";
 export * from "./events.js";
+export { forgetOldest } from "./forget-oldest.js";
 export * from "./gateway.js";
 export * from "./model.js";
 export {

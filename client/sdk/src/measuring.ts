@@ -2,21 +2,18 @@
  * What one client measures and knows of its distance to hosts. The rooms it is in share it: one set of connections to
  * beacons, one memory of round trips, and nothing at all while it is in no room.
  */
-import type { Beacon, JoinHints, ProbeReport, ProbeRequest } from "@centroid/protocol";
+import type { Beacon, JoinHints, ProbeReport } from "@centroid/protocol";
 import type { BrokerApi } from "./broker-api.js";
 import type { CentroidClientOptions } from "./client.js";
 import { KnownRtts } from "./known-rtts.js";
-import { ProbeLoop } from "./probe-loop.js";
+import { ProbeLoop, type ProbeLoopOptions } from "./probe-loop.js";
 import { Prober } from "./prober.js";
 import type { CentroidRoom } from "./room.js";
 import { reachable } from "./way.js";
 import type { Ways } from "./ways.js";
 
 /** Whose measurements they are. */
-interface Measurer {
-  identity: () => Omit<ProbeRequest, "probes">;
-  /** The broker gave this player a token in place of the one that it has. */
-  onRenewed: (playerToken: string) => void;
+interface Measurer extends Pick<ProbeLoopOptions, "identity" | "onRenewed"> {
   /** What is being measured already. */
   first: Promise<ProbeReport[]> | undefined;
 }

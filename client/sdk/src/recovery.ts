@@ -82,11 +82,9 @@ export class Recovery {
 
   #ask(): void {
     const askedAtMs = performance.now();
-    const located = this.#options.locate();
-    const answered = (): void => {
+    const located = this.#options.locate().finally(() => {
       this.#answerMs = performance.now() - askedAtMs;
-    };
-    located.then(answered, answered);
+    });
     located.then(
       (at) => {
         if (this.#ended) return;

@@ -2,7 +2,7 @@
  * Up to which epoch this host has let go of which room. An order for such an epoch that comes later comes from a broker that
  * was slow: another one has given the room away since (FAIL-6).
  */
-import { type AgentRequest, CentroidError } from "@centroid/protocol";
+import { type AgentRequest, CentroidError, forgetOldest } from "@centroid/protocol";
 
 /** Rooms remembered, the oldest of which are forgotten first: far more than end within the time that an order may take. */
 const MAX_REMEMBERED = 10_000;
@@ -30,10 +30,6 @@ export class LetGo {
     const highest = Math.max(epoch, this.#epochs.get(roomId) ?? 0);
     this.#epochs.delete(roomId);
     this.#epochs.set(roomId, highest);
-    if (this.#epochs.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#epochs.keys()) {
-      this.#epochs.delete(oldest);
-      return;
-    }
+    forgetOldest(this.#epochs, MAX_REMEMBERED);
   }
 }

@@ -2,7 +2,7 @@
  * What rooms publish to rooms on other hosts. Where there are several brokers it goes by two of them, since what one has not
  * passed on when it ends, or cannot pass on to a host that has just lost it, is lost; each host takes the copy that comes first.
  */
-import type { Published } from "@centroid/protocol";
+import { forgetOldest, type Published } from "@centroid/protocol";
 import type { BrokerLink } from "./broker-link.js";
 
 /** Any broker reaches every host. */
@@ -30,10 +30,7 @@ export class PresenceRelay {
     if (id === undefined) return true;
     if (this.#heard.has(id)) return false;
     this.#heard.add(id);
-    if (this.#heard.size > MAX_REMEMBERED) {
-      const [oldest] = this.#heard;
-      if (oldest !== undefined) this.#heard.delete(oldest);
-    }
+    forgetOldest(this.#heard, MAX_REMEMBERED);
     return true;
   }
 }

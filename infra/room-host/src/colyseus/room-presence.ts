@@ -2,7 +2,7 @@
  * What `this.presence` is in a room: publish and subscribe between all rooms of the deployment, on whatever hosts they
  * are, beside the keys that they share.
  */
-import { CentroidError, type Published } from "@centroid/protocol";
+import { CentroidError, forgetOldest, type Published } from "@centroid/protocol";
 import type { Presence } from "@colyseus/core";
 
 type Callback = (data: unknown) => void;
@@ -125,9 +125,7 @@ export class HeardMessages {
 
   #remember(id: string): void {
     this.#remembered.add(id);
-    if (this.#remembered.size <= MAX_REMEMBERED) return;
-    const [oldest] = this.#remembered;
-    if (oldest !== undefined) this.#remembered.delete(oldest);
+    forgetOldest(this.#remembered, MAX_REMEMBERED);
   }
 }
 

@@ -1,5 +1,5 @@
 /** A token bucket per address, or whatever else a caller is known by, for what anybody may call. */
-import { type RateLimit, TokenBucket } from "@centroid/protocol";
+import { forgetOldest, type RateLimit, TokenBucket } from "@centroid/protocol";
 import type { Clock } from "./clock.js";
 
 /** Addresses remembered; beyond that the one idle longest is forgotten. */
@@ -30,12 +30,7 @@ export class RateLimiter {
     this.#buckets.delete(address);
     this.#buckets.set(address, bucket);
     // The map keeps the order of use: the first has been idle longest.
-    if (this.#buckets.size > MAX_ADDRESSES) {
-      for (const oldest of this.#buckets.keys()) {
-        this.#buckets.delete(oldest);
-        break;
-      }
-    }
+    forgetOldest(this.#buckets, MAX_ADDRESSES);
     if (bucket.take(nowMs)) return true;
     // Whoever goes on asking waits for a whole one.
     bucket.empty();

@@ -1,5 +1,5 @@
 /** Who was refused: said once in the log, and from an address that tries on not even looked at for a while. */
-import type { CentroidError } from "@centroid/protocol";
+import { type CentroidError, forgetOldest } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import { RateLimiter } from "../base/rate-limit.js";
@@ -45,12 +45,7 @@ export class RefusedAgents {
     }
     this.#said.delete(key);
     this.#said.set(key, { atMs, again: 0 });
-    if (this.#said.size > MAX_REMEMBERED) {
-      for (const oldest of this.#said.keys()) {
-        this.#said.delete(oldest);
-        break;
-      }
-    }
+    forgetOldest(this.#said, MAX_REMEMBERED);
     if (!this.#lines.admit("all")) {
       this.#unsaid++;
       return;

@@ -3,7 +3,7 @@
  * room next, so a message that does this once does it to one host after the other, and to all rooms there. The second
  * time is the last.
  */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, forgetOldest } from "@centroid/protocol";
 import type { Blame } from "../rooms/room-events.js";
 
 /** The first may be a coincidence. */
@@ -19,10 +19,7 @@ export class Crashes {
     // Put last again: what crashed just now is forgotten last.
     this.#byRoom.delete(roomId);
     this.#byRoom.set(roomId, { count, last: blame });
-    for (const oldest of this.#byRoom.keys()) {
-      if (this.#byRoom.size <= MAX_REMEMBERED) break;
-      this.#byRoom.delete(oldest);
-    }
+    forgetOldest(this.#byRoom, MAX_REMEMBERED);
   }
 
   /** Why the room is not to be brought to another host; undefined if it may be. */

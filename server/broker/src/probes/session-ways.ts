@@ -2,6 +2,7 @@
  * By which gateway each session comes. Gateways tell one broker, which tells the others; either may be earlier than the
  * session's host is with the news that there is such a session.
  */
+import { forgetOldest } from "@centroid/protocol";
 import type { Cluster } from "../cluster/cluster.js";
 import type { Emitter } from "../events/emitter.js";
 import type { RoomEvents } from "../rooms/room-events.js";
@@ -71,8 +72,7 @@ export class SessionWays {
     const key = keyOf(roomId, sessionId);
     this.#early.delete(key);
     this.#early.set(key, way);
-    const [oldest] = this.#early.keys();
-    if (this.#early.size > MAX_EARLY && oldest !== undefined) this.#early.delete(oldest);
+    forgetOldest(this.#early, MAX_EARLY);
   }
 
   #tell({ roomId, sessionId, gatewayId }: SessionWay): void {

@@ -2,7 +2,7 @@
  * Rooms that are over though nobody ended them: their code crashed every host, or their host was lost with all there was
  * of them. Whoever looks for one is told so, at every broker, and a host that comes back with a copy has to let go of it.
  */
-import { CentroidError, type Receipt, type RoomReport } from "@centroid/protocol";
+import { CentroidError, forgetOldest, type Receipt, type RoomReport } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { RoomEntry } from "./room-registry.js";
 
@@ -30,10 +30,7 @@ export class EndedRooms {
     const processId = "at" in stage ? stage.at.processId : undefined;
     this.#byRoom.delete(roomId);
     this.#byRoom.set(roomId, { reason, atMs: this.#clock.now(), processId });
-    for (const oldest of this.#byRoom.keys()) {
-      if (this.#byRoom.size <= MAX_REMEMBERED) break;
-      this.#byRoom.delete(oldest);
-    }
+    forgetOldest(this.#byRoom, MAX_REMEMBERED);
   }
 
   /** Why there is no such room; undefined if it has ended as others do. */

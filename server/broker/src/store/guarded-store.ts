@@ -9,6 +9,7 @@
 import {
   type AuditEntry,
   CentroidError,
+  forgetOldest,
   type PresenceCommand,
   type PresenceReply,
   presenceReads,
@@ -192,8 +193,7 @@ export class GuardedStore implements Store {
       () => this.#options.inner.closeMigration(receipt),
       () => {
         this.#receiptsOwed.set(receipt.migrationId, receipt);
-        const [oldest] = this.#receiptsOwed.keys();
-        if (this.#receiptsOwed.size > MAX_RECEIPTS && oldest !== undefined) this.#receiptsOwed.delete(oldest);
+        forgetOldest(this.#receiptsOwed, MAX_RECEIPTS);
       },
     );
   }
