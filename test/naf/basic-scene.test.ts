@@ -106,7 +106,9 @@ it.skipIf(!hasChromium)(
       await expect.poll(async () => (await entities(ben)).ids.length, { timeout: 45_000 }).toBe(2);
     } finally {
       await browser.close();
-      await new Promise((resolve) => server.close(resolve));
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
     }
   },
   240_000,

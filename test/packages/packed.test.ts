@@ -204,6 +204,8 @@ async function inBrowser(source: string, expected: RegExp): Promise<void> {
     await said;
   } finally {
     await browser.close();
-    await new Promise((resolve) => server.close(resolve));
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
   }
 }

@@ -51,7 +51,9 @@ async function oddBeacon(answer: (wss: WebSocketServer, echo: number) => Answer 
   owned.push({
     async [Symbol.asyncDispose]() {
       for (const client of wss.clients) client.terminate();
-      await new Promise((resolve) => server.close(resolve));
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
     },
   });
   const { port } = server.address() as AddressInfo;

@@ -344,7 +344,10 @@ export class PairOfHosts implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.carriers.a[Symbol.asyncDispose](), this.carriers.b[Symbol.asyncDispose]()]);
-    await new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    // A connection on which no request ever came keeps it open for good otherwise.
+    this.#server.closeAllConnections();
+    await closed;
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
