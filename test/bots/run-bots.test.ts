@@ -110,14 +110,14 @@ describe("runBots", () => {
       signal: enough.signal,
       onProgress: ({ playing, errors }) => {
         const { pid } = pair.carriers.a;
-        if (errors.DROPPED === settings.players) enough.abort();
+        if (errors.LEFT_4002 === settings.players) enough.abort();
         if (playing < settings.players || killed || pid === undefined) return;
         killed = true;
         process.kill(pid, "SIGKILL");
       },
     });
     expect(killed).toBe(true);
-    expect(report.errors).toMatchObject({ DROPPED: settings.players });
+    expect(report.errors).toMatchObject({ LEFT_4002: settings.players });
     expect(report.messages.lost).toBeGreaterThan(0);
   }, 90_000);
 

@@ -109,10 +109,8 @@ describe("faults during a hand-off", () => {
     await pair.heard((t) => t.hostId === "a" && t.change.event === "lost");
     stop();
     await left;
-    for (;;) {
-      const here = (await pair.carriers.b.reports()).some((report) => report.roomId === roomId);
-      if (!here) break;
-    }
+    const there = async () => (await pair.carriers.b.reports()).map((report) => report.roomId);
+    await expect.poll(there, { timeout: 45_000 }).not.toContain(roomId);
   });
 
   it("source killed right after the switch: players are at the destination and go on (OWN-3)", async () => {

@@ -49,6 +49,8 @@ export class PairOfHosts implements AsyncDisposable {
   });
   readonly owner = new Map<string, { hostId: HostId; epoch: number }>();
   readonly #types = new Map<string, string>();
+  /** Rooms whose process ended, and which nobody restores. */
+  readonly #gone = new Set<string>();
   /** Players who ask where their room is hear that nobody knows yet. */
   hidesRooms = false;
   /** Where players are told to go instead of a host's own address. */
@@ -99,6 +101,7 @@ export class PairOfHosts implements AsyncDisposable {
           room: (roomId, epoch, change) => {
             this.told.push({ hostId, roomId, epoch, change });
             if (change.event === "owned") this.owner.set(roomId, { hostId, epoch });
+            if (change.event === "lost" && this.owner.get(roomId)?.hostId === hostId) this.#gone.add(roomId);
             for (const listener of [...this.#listeners]) listener();
           },
           notice: (line) => {
@@ -331,6 +334,7 @@ export class PairOfHosts implements AsyncDisposable {
 
   async #where(roomId: string): Promise<unknown> {
     if (this.hidesRooms) throw new CentroidError("NO_HOST", "not just now");
+    if (this.#gone.has(roomId)) throw new CentroidError("ROOM_LOST", "its host has ended");
     const { hostId, epoch } = this.owner.get(roomId)!;
     const [report] = (await this.carriers[hostId].reports()).filter((room) => room.roomId === roomId);
     return {
