@@ -1,37 +1,39 @@
 /**
- * The order of test files for two workers: one goes through those that start whole deployments or browsers and keep
- * both cores busy, the other meanwhile through all the rest. Two heavy files side by side run into their limits.
+ * The order of test files: one worker goes through those that start whole deployments or browsers, the others meanwhile
+ * through all the rest, which mostly wait. Two heavy files side by side run into their limits.
  */
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Heavy files and folders, and about how many seconds each of their files takes. */
+/** Heavy files, and about how many seconds each takes; the longest first, so that none is left alone at the end. */
 const HEAVY: readonly (readonly [path: string, seconds: number])[] = [
-  ["test/packages/packed", 240],
-  ["test/cli/stop", 80],
-  ["test/demo/vr", 140],
-  ["test/cli/cli", 70],
-  ["test/packages/fresh-clone", 160],
+  ["test/packages/packed", 120],
+  ["test/chaos/", 95],
+  ["test/cli/stop", 90],
+  ["test/dashboard/pages", 80],
   ["test/bots/run-bots", 80],
-  ["test/chaos/", 90],
-  ["test/dashboard/", 60],
-  ["test/demo/", 40],
-  ["test/vm-carrier/carrier", 40],
+  ["test/examples/examples", 80],
+  ["test/demo/vr", 75],
+  ["test/cli/cli", 75],
+  ["test/dashboard/accessible", 65],
+  ["test/packages/fresh-clone", 60],
+  ["test/sdk-docs/quick-starts", 55],
+  ["test/naf/basic-scene", 40],
+  ["test/demo/play", 35],
+  ["test/demo/vision", 25],
 ];
-/** Of any other file, on the average. */
-const LIGHT_S = 12;
 
 export default class OneHeavyAtATime extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number =>
-      HEAVY.findIndex(([path]) => moduleId.includes(path));
+    const secondsOf = ({ moduleId }: TestSpecification): number =>
+      HEAVY.find(([path]) => moduleId.includes(path))?.[1] ?? 0;
     const sorted = await super.sort(files);
-    const light = sorted.filter((file) => rank(file) < 0);
-    const heavy = sorted.filter((file) => rank(file) >= 0).sort((a, b) => rank(a) - rank(b));
-    const order: TestSpecification[] = [];
-    for (const file of heavy) {
-      const [, seconds = 0] = HEAVY[rank(file)] ?? [];
-      order.push(file, ...light.splice(0, Math.round(seconds / LIGHT_S)));
-    }
-    return [...order, ...light];
+    const light = sorted.filter((file) => secondsOf(file) === 0);
+    const heavy = sorted.filter((file) => secondsOf(file) > 0).sort((a, b) => secondsOf(b) - secondsOf(a));
+    const perSecond = light.length / heavy.reduce((sum, file) => sum + secondsOf(file), 0);
+    const beside = heavy.flatMap((file) => [
+      file,
+      ...light.splice(0, Math.round(secondsOf(file) * perSecond)),
+    ]);
+    return [...beside, ...light];
   }
 }
