@@ -14,8 +14,8 @@ export default defineConfig({
     // Built code is Node's to load, as it is for users; transformed once more it cost every file seconds.
     server: { deps: { external: [/\/dist\//] } },
     sequence: { sequencer: OneHeavyAtATime },
-    // For two cores: most files start processes and wait for them, see the order of files.
-    maxWorkers: 3,
+    // Most files start processes of their own; more at once would fight for the cores.
+    maxWorkers: 2,
     onConsoleLog: (log) =>
       /\[Colyseus reconnection\]|onMessage\(\) not registered/.test(log) ? false : undefined,
   },
