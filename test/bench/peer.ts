@@ -165,7 +165,9 @@ async function startHere(owned: DisposalStack): Promise<Server> {
   const agent = cli.start(["agent", "--broker", url, ...place, "--rooms", ROOMS, "--json"], env, within);
   await agent.says(/"started"/);
   const cpuMs = async (): Promise<Cpu> => {
-    const used: Cpu = { "room host": 0, agent: 0, broker: cpuMsOf(up.child.pid ?? 0) };
+    const used: Cpu = { "room host": 0, agent: 0, broker: 0 };
+    // With its store's process.
+    for (const pid of descendants(up.child.pid ?? 0)) used.broker += cpuMsOf(pid);
     for (const pid of descendants(agent.child.pid ?? 0)) {
       const isRoomHost = (await readFile(`/proc/${pid}/cmdline`, "utf8")).includes("room-host");
       used[isRoomHost ? "room host" : "agent"] += cpuMsOf(pid);

@@ -55,7 +55,7 @@ const silent = { ...console, debug() {}, info() {}, warn() {}, error() {} };
 describe("a store that cannot be written", () => {
   it.each<[Fault, RegExp]>([
     ["ENOSPC", /ENOSPC.*free some space/],
-    ["EROFS", /EROFS.*mount its file system for writing/],
+    ["EROFS", /EROFS.*mount it for writing/],
     ["EIO", /EIO.*disk fails/],
   ])(
     "because of %s refuses moves and orders, goes on with joins, and heals (BRK-3)",

@@ -40,9 +40,15 @@ describe("a broker's folder", () => {
   });
 
   it.each([
-    ["full", "size=64k", /ENOSPC.*free some space.*--state-dir/],
-    ["read-only", "ro", /EROFS.*mount it for writing.*--state-dir/],
-  ])("that is %s says what to do", async (what, option, words) => {
+    ["full", "size=64k", "CONFIG_INVALID", /ENOSPC.*free some space.*--state-dir/],
+    ["read-only", "ro", "CONFIG_INVALID", /EROFS.*mount it for writing.*--state-dir/],
+    [
+      "too small for a store",
+      "size=900k",
+      "STORE_UNAVAILABLE",
+      /store cannot be written \(ENOSPC\).*free some space/,
+    ],
+  ])("that is %s says what to do", async (what, option, code, words) => {
     try {
       execFileSync("mount", ["-t", "tmpfs", "-o", option, "tmpfs", folder], { stdio: "ignore" });
     } catch {
@@ -52,7 +58,7 @@ describe("a broker's folder", () => {
       if (what === "full")
         await writeFile(join(folder, "ballast"), Buffer.alloc(100_000)).catch(() => undefined);
       await expect(startBroker({ ...QUICK, storeDir: join(folder, "store") })).rejects.toMatchObject({
-        code: "CONFIG_INVALID",
+        code,
         message: expect.stringMatching(words),
       });
     } finally {

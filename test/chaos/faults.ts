@@ -104,6 +104,11 @@ export function faultsOf(world: ChaosWorld, recorded: RecordedSystem): Fault[] {
     );
   else
     faults.push(
+      fault("store's process killed", async (draw) => {
+        const hit = broker(draw);
+        recorded.fault(`process of the store of broker ${hit.port} killed`, []);
+        signalAll(world.storeProcessesOf(hit), "SIGKILL");
+      }),
       fault("disk fails", async (draw) => {
         const hit = broker(draw);
         const forMs = between(draw, 200, 3_000);

@@ -22,8 +22,8 @@ const CLOCK = pathToFileURL(join(import.meta.dirname, "settable-clock.mjs")).hre
 const AGENT_TOKEN = "chaos-agent-token-0123";
 export const ADMIN_TOKEN = "chaos-admin-token-0123";
 const SUPERVISOR_WAITS_MS = 300;
-/** Exit code of a broker that cannot use its folder. */
-const CONFIG_INVALID = 2;
+/** Exit codes of a broker that cannot use its folder, or what is in it: CONFIG_INVALID, STORE_UNAVAILABLE. */
+const REFUSALS: readonly unknown[] = [2, 3];
 
 export interface WorldOptions {
   store: "embedded" | "redis";
@@ -163,7 +163,7 @@ export class ChaosWorld implements AsyncDisposable {
     child.once("exit", (code, signal) => {
       if (this.#closing || broker.handled || broker.child !== child) return;
       // Started while its disk is full it says so and ends; whoever supervises it tries again.
-      const refused = code === CONFIG_INVALID && this.disk?.wasFull === true;
+      const refused = REFUSALS.includes(code) && this.disk?.wasFull === true;
       if (!refused)
         this.endedByThemselves.push(`broker ${broker.port} ended by itself (${signal ?? `code ${code}`})`);
       setTimeout(() => {
@@ -285,14 +285,23 @@ export class ChaosWorld implements AsyncDisposable {
     return this.pidsOf(host).filter((pid) => pid !== host.agent.pid);
   }
 
-  /** Writes of the broker to files fail from now on, or work again. */
-  failWrites(broker: ChaosBroker, fail: boolean): void {
+  /** Writes of the broker and its store's process to files fail from now on, or work again. */
+  failWrites({ child }: ChaosBroker, fail: boolean): void {
     const limit = fail ? "1:" : "unlimited:";
-    try {
-      execFileSync("prlimit", ["--pid", String(broker.child.pid), `--fsize=${limit}`], { stdio: "ignore" });
-    } catch {
-      // It has ended meanwhile.
+    // Those that it starts have its limits: it comes first.
+    for (const pid of child.pid === undefined ? [] : descendants(child.pid)) {
+      try {
+        execFileSync("prlimit", ["--pid", String(pid), `--fsize=${limit}`], { stdio: "ignore" });
+      } catch {
+        // It has ended meanwhile.
+      }
     }
+  }
+
+  /** What the broker has its own store in. */
+  storeProcessesOf({ child }: ChaosBroker): number[] {
+    const { pid } = child;
+    return pid === undefined ? [] : descendants(pid).filter((one) => one !== pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -48,6 +48,8 @@ import { FolderLock } from "./store/folder-lock.js";
 import { GuardedStore } from "./store/guarded-store.js";
 import { LmdbStore } from "./store/lmdb-store.js";
 import { MemoryStore } from "./store/memory-store.js";
+import type { Store } from "./store/store.js";
+import { assertWritable } from "./store/writable-folder.js";
 import { TraceFile } from "./trace-file.js";
 
 /** Of the silence that counts: it is noticed by so much late at most. */
@@ -100,11 +102,14 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const teardown = new DisposalStack();
   try {
     if (storeDir !== undefined) {
+      assertWritable(storeDir);
       const lock = await FolderLock.take(storeDir, `a broker on port ${options.port ?? DEFAULT_PORT}`);
       teardown.use(lock);
     }
-    const inner = options.store ?? (storeDir === undefined ? new MemoryStore() : new LmdbStore(storeDir));
     const logger = options.logger ?? defaultLogger(storeDir, teardown);
+    const embedded = (folder: string): Store =>
+      new LmdbStore(folder, (why) => logger.error({}, `the store in ${folder} is opened anew: ${why}`));
+    const inner = options.store ?? (storeDir === undefined ? new MemoryStore() : embedded(storeDir));
     if (options.store === undefined) teardown.use(inner);
     const where = storeDir === undefined ? "the store" : `the folder ${storeDir}`;
     const shared = options.cluster !== undefined;

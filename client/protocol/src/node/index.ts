@@ -2,6 +2,7 @@
 
 export { addressKey } from "./address-key.js";
 export { authority } from "./authority.js";
+export { type DiskFault, diskFaultOf, unwritable } from "./disk-faults.js";
 export { DisposalStack } from "./disposal-stack.js";
 export { endChild } from "./end-child.js";
 export { endToEnd, HOP_BY_HOP, OF_ORIGIN } from "./http-headers.js";

@@ -1,16 +1,20 @@
 /**
- * One store folder, one broker. The lock is a socket that the operating system lets go of when its process ends, however
- * it ends, so that there is nothing stale to clear; whoever comes second asks it who is there.
+ * One store folder, one broker, and one process that writes its store. The lock is a socket that the operating system
+ * lets go of when its process ends, however it ends, so that there is nothing stale to clear. A second broker asks it who
+ * is there; the process that writes waits until the one of an earlier broker has written its last.
  */
 import { once } from "node:events";
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { CentroidError } from "@centroid/protocol";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CentroidError } from "@centroid/protocol/errors";
 
 /** The other one answers at once, unless it stands still. */
 const ANSWER_TIMEOUT_MS = 1_000;
+/** Where nothing tells when the other one ends. */
+const POLL_MS = 20;
 
 export class FolderLock implements AsyncDisposable {
   readonly #server: Server;
@@ -20,13 +24,12 @@ export class FolderLock implements AsyncDisposable {
   }
 
   /**
-   * Makes the folder if there is none.
+   * @param folder exists
    * @param who what a second process is told, such as the port of this one
-   * @throws CentroidError CONFIG_INVALID if the folder is another process's or cannot be written
+   * @throws CentroidError CONFIG_INVALID if the folder is another process's
    */
   static async take(folder: string, who: string): Promise<FolderLock> {
-    assertWritable(folder);
-    const path = socketOf(folder);
+    const path = socketOf(folder, "");
     const server = createServer((socket) => {
       socket.on("error", () => socket.destroy());
       socket.end(`process ${process.pid} (${who})`);
@@ -49,6 +52,30 @@ export class FolderLock implements AsyncDisposable {
     return new FolderLock(server);
   }
 
+  /**
+   * Waits until no other process writes the folder, and is the one that does until this process ends.
+   * @param folder exists
+   * @throws CentroidError STORE_UNAVAILABLE if the other one has not ended by then
+   */
+  static async takeToWrite(folder: string, withinMs: number): Promise<FolderLock> {
+    const path = socketOf(folder, "-writer");
+    // Whoever waits is told by the end of its connection.
+    const server = createServer((socket) => socket.on("error", () => socket.destroy()).unref());
+    server.unref();
+    const endsAtMs = performance.now() + withinMs;
+    for (;;) {
+      if (await listens(server, path)) return new FolderLock(server);
+      const leftMs = endsAtMs - performance.now();
+      if (leftMs <= 0)
+        throw new CentroidError(
+          "STORE_UNAVAILABLE",
+          `a process of an earlier broker still writes ${folder}; look at what its disk does, or end that process`,
+        );
+      if (!(await untilGone(path, leftMs))) rmSync(path, { force: true });
+      await sleep(POLL_MS);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
@@ -57,9 +84,9 @@ export class FolderLock implements AsyncDisposable {
 }
 
 /** By what the folder is, not by how it is spelt. */
-function socketOf(folder: string): string {
+function socketOf(folder: string, part: "" | "-writer"): string {
   const { dev, ino } = statSync(folder, { bigint: true });
-  const name = `centroid-store-${dev}-${ino}`;
+  const name = `centroid-store-${dev}-${ino}${part}`;
   switch (process.platform) {
     case "linux":
       return `\0${name}`;
@@ -82,6 +109,20 @@ async function listens(server: Server, path: string): Promise<boolean> {
   }
 }
 
+/** Waits for the end of the process that listens there. @returns false if there is none */
+async function untilGone(path: string, withinMs: number): Promise<boolean> {
+  const socket = connect(path);
+  socket.setTimeout(withinMs, () => socket.destroy());
+  let there = false;
+  socket.once("connect", () => {
+    there = true;
+  });
+  socket.on("error", () => socket.destroy());
+  socket.resume();
+  await once(socket, "close");
+  return there;
+}
+
 /** @returns nothing if nobody is there */
 async function ask(path: string): Promise<string | undefined> {
   const socket = connect(path);
@@ -97,60 +138,4 @@ async function ask(path: string): Promise<string | undefined> {
   const there = await ended;
   if (answer !== "") return answer;
   return there ? "a process that does not answer" : undefined;
-}
-
-/** @throws CentroidError CONFIG_INVALID that says what to do */
-export function assertWritable(folder: string): void {
-  const trial = join(folder, `.trial-${process.pid}`);
-  try {
-    makeFolder(folder);
-    writeFileSync(trial, "trial", { mode: 0o600 });
-  } catch (cause) {
-    discard(trial);
-    throw unwritable(folder, cause);
-  }
-  rmSync(trial, { force: true });
-}
-
-/** Level by level: Node's recursive way says ENOENT of a file system that is read-only. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder) && statSync(folder).isDirectory()) return;
-  const parent = dirname(folder);
-  if (parent !== folder) makeFolder(parent);
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (cause) {
-    // Another process may have made it just now.
-    if (!(existsSync(folder) && statSync(folder).isDirectory())) throw cause;
-  }
-}
-
-/** What a full disk has left of it, if it got that far. */
-function discard(file: string): void {
-  try {
-    rmSync(file, { force: true });
-  } catch {
-    // Then there is nothing.
-  }
-}
-
-/** Why a folder cannot be used, and what to do about it. */
-function unwritable(folder: string, cause: unknown): CentroidError {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const remedies: Readonly<Record<string, string>> = {
-    ENOSPC: "its disk is full: free some space",
-    EDQUOT: "the quota is used up: free some space",
-    EROFS: "its file system is read-only: mount it for writing",
-    EACCES: "it belongs to another user: change its owner",
-    EPERM: "it belongs to another user: change its owner",
-    ENOTDIR: "a part of its path is a file",
-    EEXIST: "there is a file of that name",
-    EIO: "its disk fails",
-  };
-  const why = remedies[code] ?? CentroidError.from(cause).message;
-  return new CentroidError(
-    "CONFIG_INVALID",
-    `cannot write the folder ${folder} (${code || "error"}): ${why}, or choose another one with --state-dir`,
-    { cause },
-  );
 }

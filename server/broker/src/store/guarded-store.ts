@@ -15,33 +15,18 @@ import {
   presenceReads,
   type Receipt,
 } from "@centroid/protocol";
+import { diskFaultOf } from "@centroid/protocol/node";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import { OwedCheckpoints } from "./owed-checkpoints.js";
-import {
-  type JournalEntry,
-  MAX_RECEIPTS,
-  type RoomRecord,
-  type Store,
-  type StoredCheckpoint,
-} from "./store.js";
+import type { JournalEntry, RoomRecord, Store, StoredCheckpoint } from "./store.js";
+import { MAX_RECEIPTS } from "./store-rules.js";
 
 const FIRST_RETRY_MS = 250;
 const RETRY_MS = 1_000;
 /** More than lmdb may find room for in pages that it has freed. */
 const TRIAL_BYTES = 256 * 1024;
 const TRIAL_ROOM_ID = "trial-write";
-
-type Fault = "ENOSPC" | "EDQUOT" | "EROFS" | "EIO" | "other";
-/** What lmdb says: the system's numbers, and two of its own. */
-const LMDB_FAULTS: ReadonlyMap<number, Fault> = new Map([
-  [28, "ENOSPC"],
-  [122, "EDQUOT"],
-  [30, "EROFS"],
-  [5, "EIO"],
-  [-30792, "ENOSPC"],
-  [-30795, "EIO"],
-]);
 
 export interface GuardedStoreOptions {
   inner: Store;
@@ -108,7 +93,7 @@ export class GuardedStore implements Store {
   }
 
   values(): Promise<ReadonlyMap<string, string>> {
-    return this.#options.inner.values();
+    return this.#read(() => this.#options.inner.values());
   }
 
   putValue(name: string, value: string | undefined): Promise<void> {
@@ -173,11 +158,11 @@ export class GuardedStore implements Store {
   }
 
   checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {
-    return this.#options.inner.checkpoint(roomId);
+    return this.#read(() => this.#options.inner.checkpoint(roomId));
   }
 
   rooms(): Promise<RoomRecord[]> {
-    return this.#options.inner.rooms();
+    return this.#read(() => this.#options.inner.rooms());
   }
 
   journal(entry: JournalEntry): Promise<void> {
@@ -185,7 +170,7 @@ export class GuardedStore implements Store {
   }
 
   openMigrations(): Promise<JournalEntry[]> {
-    return this.#options.inner.openMigrations();
+    return this.#read(() => this.#options.inner.openMigrations());
   }
 
   async closeMigration(receipt: Receipt): Promise<void> {
@@ -199,7 +184,7 @@ export class GuardedStore implements Store {
   }
 
   receipts(filter: { roomId?: string | undefined; limit: number }): Promise<Receipt[]> {
-    return this.#options.inner.receipts(filter);
+    return this.#read(() => this.#options.inner.receipts(filter));
   }
 
   takePlayerId(playerId: string, untilMs: number, nowMs: number): Promise<boolean> {
@@ -215,18 +200,30 @@ export class GuardedStore implements Store {
   }
 
   audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]> {
-    return this.#options.inner.audit(filter);
+    return this.#read(() => this.#options.inner.audit(filter));
   }
 
   presence(command: PresenceCommand, nowMs: number): Promise<PresenceReply> {
     const { inner } = this.#options;
-    if (presenceReads(command)) return inner.presence(command, nowMs);
+    if (presenceReads(command)) return this.#read(() => inner.presence(command, nowMs));
     return this.#mustWrite(() => inner.presence(command, nowMs));
   }
 
   /** It stays its owner's to close. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
+  }
+
+  /** @throws CentroidError STORE_UNAVAILABLE if the store is to blame: it may have what it does not give */
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (cause) {
+      if (cause instanceof CentroidError || !isTrouble(cause)) throw cause;
+      throw new CentroidError("STORE_UNAVAILABLE", `${this.#options.where} cannot be read ${why(cause)}`, {
+        cause,
+      });
+    }
   }
 
   async #mustWrite<T>(write: () => Promise<T>): Promise<T> {
@@ -257,15 +254,13 @@ export class GuardedStore implements Store {
 
   /** @returns what the caller is told, if the store is to blame */
   #failed(cause: unknown): CentroidError | undefined {
-    const fault = faultOf(cause);
-    if (fault === undefined) return undefined;
+    if (!isTrouble(cause)) return undefined;
     this.#faults++;
     const { where, logger } = this.#options;
-    const why =
-      cause instanceof CentroidError ? cause.message : `${where} cannot be written ${remedy(fault, cause)}`;
+    const said = cause instanceof CentroidError ? cause.message : `${where} cannot be written ${why(cause)}`;
     const refusal = new CentroidError(
       "STORE_UNAVAILABLE",
-      `${why}; until then rooms stay where they are and orders are refused`,
+      `${said}; until then rooms stay where they are and orders are refused`,
       { cause },
     );
     if (this.#refusal === undefined) {
@@ -310,7 +305,7 @@ export class GuardedStore implements Store {
         throw cause;
       }
     }
-    await this.#checkpointsOwed.payOff(inner, (cause) => faultOf(cause) !== undefined);
+    await this.#checkpointsOwed.payOff(inner, isTrouble);
     for (const [migrationId, receipt] of this.#receiptsOwed) {
       await this.#unlessDecidedElsewhere(() => inner.closeMigration(receipt));
       this.#receiptsOwed.delete(migrationId);
@@ -332,30 +327,14 @@ export class GuardedStore implements Store {
 }
 
 /** Answers of the store that are no trouble of its own, like STALE_EPOCH, are none. */
-function faultOf(cause: unknown): Fault | undefined {
-  if (cause instanceof CentroidError) return cause.code === "STORE_UNAVAILABLE" ? "other" : undefined;
-  if (!(cause instanceof Error)) return undefined;
-  if (!("code" in cause)) return "other";
-  const { code } = cause;
-  const fault =
-    typeof code === "number" ? LMDB_FAULTS.get(code) : [...LMDB_FAULTS.values()].find((one) => one === code);
-  return fault ?? "other";
+function isTrouble(cause: unknown): boolean {
+  return cause instanceof CentroidError ? cause.code === "STORE_UNAVAILABLE" : cause instanceof Error;
 }
 
-function remedy(fault: Fault, cause: unknown): string {
-  switch (fault) {
-    case "ENOSPC":
-    case "EDQUOT":
-      return `(${fault}): free some space on its disk`;
-    case "EROFS":
-      return `(${fault}): mount its file system for writing`;
-    case "EIO":
-      return `(${fault}): its disk fails; look at the kernel's log`;
-    case "other":
-      return `(${cause instanceof Error ? cause.message.slice(0, 300) : "unknown error"}): look at the broker's log`;
-    default: {
-      const never: never = fault;
-      throw new RangeError(`unknown fault ${String(never)}`);
-    }
-  }
+/** Why a store does not do something, and what to do about it. */
+function why(cause: unknown): string {
+  const fault = diskFaultOf(cause);
+  return fault === undefined
+    ? `(${cause instanceof Error ? cause.message.slice(0, 300) : "unknown error"}): look at the broker's log`
+    : `(${fault.code}): ${fault.remedy}`;
 }

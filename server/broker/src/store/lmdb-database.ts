@@ -1,24 +1,21 @@
 /**
  * What the embedded store keeps and how: lmdb in a directory of its own. Everything here is synchronous, because lmdb's
- * asynchronous writes reject promises that nobody can reach when the disk is full; a worker thread waits for the disk.
+ * asynchronous writes reject promises that nobody can reach when the disk is full; a process of its own waits for the disk.
  */
 import { accessSync, chmodSync, constants, existsSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { AuditEntry, PresenceCommand, PresenceReply, Receipt } from "@centroid/protocol";
 import { type Database, open, type RootDatabase } from "lmdb";
-import { z } from "zod";
-import { assertNotStale } from "./memory-store.js";
 import { carryOut, type PresenceEntry } from "./presence-keys.js";
+import type { JournalEntry, RoomRecord, StoredCheckpoint } from "./store.js";
 import {
+  assertNotStale,
   isNewer,
-  type JournalEntry,
   MAX_AUDIT,
   MAX_PLAYER_IDS,
   MAX_RECEIPTS,
   PLAYER_ID_SWEEP,
-  type RoomRecord,
-  type StoredCheckpoint,
-} from "./store.js";
+} from "./store-rules.js";
 
 /** Receipts and audit entries sort by time, then id. */
 type TimedKey = [atMs: number, id: string];
@@ -28,7 +25,6 @@ const FILES = ["data.mdb", "lock.mdb"];
 const FILE_MODE = 0o600;
 /** What the small values of one transaction, and the pages above them, need at most. */
 const RESERVE_BYTES = 1024 * 1024;
-const statsSchema = z.object({ entryCount: z.number() });
 
 export class LmdbDatabase {
   readonly #path: string;
@@ -206,7 +202,15 @@ export class LmdbDatabase {
 }
 
 function countOf(entries: { getStats(): unknown }): number {
-  return statsSchema.parse(entries.getStats()).entryCount;
+  const stats = entries.getStats();
+  if (
+    typeof stats === "object" &&
+    stats !== null &&
+    "entryCount" in stats &&
+    typeof stats.entryCount === "number"
+  )
+    return stats.entryCount;
+  throw new TypeError("lmdb does not say how many entries there are");
 }
 
 /** @param max entries that may stay */

@@ -1,23 +1,15 @@
 /** A store for one process' lifetime. */
-import {
-  type AuditEntry,
-  CentroidError,
-  type PresenceCommand,
-  type PresenceReply,
-  type Receipt,
-} from "@centroid/protocol";
+import type { AuditEntry, PresenceCommand, PresenceReply, Receipt } from "@centroid/protocol";
 import { carryOut, type PresenceEntry } from "./presence-keys.js";
+import type { JournalEntry, RoomRecord, Store, StoredCheckpoint } from "./store.js";
 import {
+  assertNotStale,
   isNewer,
-  type JournalEntry,
   MAX_AUDIT,
   MAX_PLAYER_IDS,
   MAX_RECEIPTS,
   PLAYER_ID_SWEEP,
-  type RoomRecord,
-  type Store,
-  type StoredCheckpoint,
-} from "./store.js";
+} from "./store-rules.js";
 
 /** Forgets everything when its process ends. */
 export class MemoryStore implements Store {
@@ -143,13 +135,4 @@ export class MemoryStore implements Store {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
-}
-
-/** @throws CentroidError STALE_EPOCH */
-export function assertNotStale(next: RoomRecord, known: RoomRecord | undefined): void {
-  if (known === undefined || known.epoch <= next.epoch) return;
-  throw new CentroidError(
-    "STALE_EPOCH",
-    `room ${next.roomId} is at epoch ${known.epoch} on ${known.hostId}; epoch ${next.epoch} is over`,
-  );
 }

@@ -2,7 +2,8 @@
  * Keys that rooms share, where there is no Redis: strings, hashes, sets and lists, with what Redis' commands of the same
  * names do to them. Pure but for the entries that it is given.
  */
-import { CentroidError, type PresenceCommand, type PresenceReply } from "@centroid/protocol";
+import type { PresenceCommand, PresenceReply } from "@centroid/protocol";
+import { CentroidError } from "@centroid/protocol/errors";
 
 /** What one key holds; hashes and sets in the order in which they were filled. */
 export type PresenceEntry = { expiresAtMs?: number } & (

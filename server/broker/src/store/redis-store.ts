@@ -13,7 +13,6 @@ import {
 import { z } from "zod";
 import type { Cluster } from "../cluster/cluster.js";
 import type { RedisConnection } from "../redis/connection.js";
-import { assertNotStale } from "./memory-store.js";
 import { numberOf } from "./presence-keys.js";
 import {
   CLOSE_MIGRATION,
@@ -27,13 +26,12 @@ import {
 import {
   type JournalEntry,
   journalEntrySchema,
-  MAX_AUDIT,
-  MAX_RECEIPTS,
   type RoomRecord,
   roomRecordSchema,
   type Store,
   type StoredCheckpoint,
 } from "./store.js";
+import { assertNotStale, MAX_AUDIT, MAX_RECEIPTS } from "./store-rules.js";
 
 /** Phases kept in the stream, for those who want to know how moves went. */
 const MAX_JOURNAL_ENTRIES = 10_000;

@@ -57,20 +57,6 @@ export interface StoredCheckpoint {
   data: Uint8Array;
 }
 
-/**
- * True if `next` is to replace `known`: of a later owner, or a later one of the same.
- * @param calledOff as for {@link Store.putCheckpoint}
- */
-export function isNewer(
-  next: Pick<StoredCheckpoint, "epoch" | "seq">,
-  known: Pick<StoredCheckpoint, "epoch" | "seq"> | undefined,
-  calledOff = 0,
-): boolean {
-  if (known === undefined || next.epoch > known.epoch) return true;
-  if (next.epoch < known.epoch) return known.epoch <= calledOff;
-  return next.seq > known.seq;
-}
-
 /** What a broker needs of its storage. */
 export interface Store extends AsyncDisposable {
   /** A secret of that name; made by `create` and kept the first time somebody asks. */
@@ -109,7 +95,7 @@ export interface Store extends AsyncDisposable {
   /** Newest first. */
   receipts(filter: { roomId?: string | undefined; limit: number }): Promise<Receipt[]>;
   /**
-   * Adds to the audit log. There is no way to change or remove an entry; the oldest go beyond {@link MAX_AUDIT}.
+   * Adds to the audit log. There is no way to change or remove an entry; the oldest go beyond `MAX_AUDIT`.
    * @param begun the entry of the same order from before it was carried out, whose place this one takes
    */
   appendAudit(entry: AuditEntry, begun?: AuditEntry): Promise<void>;
@@ -128,12 +114,3 @@ export interface Store extends AsyncDisposable {
   /** Newest first. `beforeMs`: only entries from earlier than that. */
   audit(filter: { beforeMs?: number | undefined; limit: number }): Promise<AuditEntry[]>;
 }
-
-/** Player ids that are given out at a time, a hundred bytes each; players without one get an id made for them. */
-export const MAX_PLAYER_IDS = 1_000_000;
-/** Ids that were taken between two looks for those that are free again. */
-export const PLAYER_ID_SWEEP = 10_000;
-/** Receipts kept; older ones are dropped. */
-export const MAX_RECEIPTS = 10_000;
-/** Audit entries kept: years of operators, some tens of MB. */
-export const MAX_AUDIT = 100_000;
