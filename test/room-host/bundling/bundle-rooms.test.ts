@@ -1,6 +1,6 @@
 /** A bundle of rooms loads with the copies of the installation that made it, whatever lay in the cache before. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -50,6 +50,14 @@ it("an installation that is gone does not spoil the cache for the next one", asy
     const load = `import(${JSON.stringify(path)}).then(({ rooms }) => console.log(Object.keys(rooms).join()))`;
     const { stdout } = await run(process.execPath, ["-e", load]);
     expect(stdout.trim()).toBe(roomTypes.join());
+    // A disk that has become full since does not matter.
+    const { ino } = await stat(path);
+    await bundleRooms(ROOMS, cache);
+    expect((await stat(path)).ino).toBe(ino);
+    await expect(bundleRooms(ROOMS, join(path, "in-a-file"))).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringMatching(/cannot write the folder .*in-a-file \(ENOTDIR\): .*--state-dir/),
+    });
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -3,10 +3,11 @@
  * hosts run the same rooms, and a moved room finds its class on the other side.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, relative, resolve } from "node:path";
 import { CentroidError } from "@centroid/protocol";
+import { unwritable } from "@centroid/protocol/node";
 import { type BuildFailure, build } from "esbuild";
 import { ENTRY_NAME, type RoomsEntry } from "./entries.js";
 import { nativePackages, oneCopy, ownPaths, ownTimers } from "./source-plugins.js";
@@ -25,7 +26,7 @@ const SHARED = ["@colyseus/core", "@colyseus/schema"];
 
 /**
  * Written to `outDir/<hash>/rooms.mjs`.
- * @throws CentroidError CONFIG_INVALID with the file and what is wrong with it
+ * @throws CentroidError CONFIG_INVALID with the file and what is wrong with it, or with the folder and why it cannot be written
  */
 export async function buildRooms({ folder, contents }: RoomsEntry, outDir: string): Promise<RoomsModule> {
   let code: string;
@@ -70,14 +71,28 @@ export async function buildRooms({ folder, contents }: RoomsEntry, outDir: strin
     .digest("hex")
     .slice(0, 16);
   const target = join(resolve(outDir), hash);
-  await mkdir(join(target, "node_modules", "@colyseus"), { recursive: true });
-  await Promise.all(shared.map(({ name, folder }) => link(folder, join(target, "node_modules", name))));
   const path = join(target, "rooms.mjs");
-  // Whole or not at all: another broker may be reading it.
-  const fresh = `${path}.${process.pid}`;
-  await writeFile(fresh, code);
-  await rename(fresh, path);
+  try {
+    await mkdir(join(target, "node_modules", "@colyseus"), { recursive: true });
+    await Promise.all(shared.map(({ name, folder }) => link(folder, join(target, "node_modules", name))));
+    await writeWhole(path, code);
+  } catch (cause) {
+    throw unwritable(resolve(outDir), cause);
+  }
   return { path, hash, workers: await workersOfAll(sources) };
+}
+
+/** Or not at all: another broker may be reading it. One that is there already needs no room on a disk that is full. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  if ((await readFile(path, "utf8").catch(() => undefined)) === text) return;
+  const fresh = `${path}.${process.pid}`;
+  try {
+    await writeFile(fresh, text);
+    await rename(fresh, path);
+  } catch (cause) {
+    await rm(fresh, { force: true });
+    throw cause;
+  }
 }
 
 async function workersOfAll(sources: readonly string[]): Promise<string[]> {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { unwritable } from "@centroid/protocol/node";
 
 export type TokenName = "admin-token" | "viewer-token" | "agent-token" | "gateway-token";
 
@@ -13,13 +14,20 @@ export interface Token {
 
 export const adminTokenPath = (stateDir: string): string => join(stateDir, "admin-token");
 
-/** The token kept in `file`, readable by its owner only; made at the first start. */
+/**
+ * The token kept in `file`, readable by its owner only; made at the first start.
+ * @throws CentroidError CONFIG_INVALID if it cannot be written
+ */
 export async function keepToken(stateDir: string, name: TokenName): Promise<Token> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const path = join(stateDir, name);
   const kept = await readFile(path, "utf8").catch(() => "");
   if (kept.trim() !== "") return { value: kept.trim(), fresh: false };
   const value = randomBytes(24).toString("base64url");
-  await writeFile(path, `${value}\n`, { mode: 0o600 });
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    await writeFile(path, `${value}\n`, { mode: 0o600 });
+  } catch (cause) {
+    throw unwritable(stateDir, cause);
+  }
   return { value, fresh: true };
 }
