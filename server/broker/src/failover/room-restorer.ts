@@ -1,0 +1,234 @@
+/**
+ * One attempt to get a room going again whose host is gone: its standby takes over, or it is built from its last checkpoint
+ * on the best living host, at a new epoch.
+ */
+import { type CarrierKind, CentroidError, type Receipt } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
+import type { Emitter } from "../events/emitter.js";
+import { AUTHOR_TIMEOUT_MS, type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import type { FreezeReports } from "../moves/freeze-reports.js";
+import type { MoveEvents } from "../moves/move-events.js";
+import type { PlacementEngine } from "../placement/engine.js";
+import type { PlacementEvents } from "../placement/placement-events.js";
+import { roomFacts } from "../placement/room-facts.js";
+import type { OwnerRecords } from "../rooms/owner-records.js";
+import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
+import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
+import type { FallbackWarmer } from "./fallback-warmer.js";
+import type { FormerOwners } from "./former-owners.js";
+
+/** The first room of a host waits for its process to start, on a busy machine for long; a machine may have to boot. */
+const START_TIMEOUT_MS: Record<CarrierKind, number> = { process: 12_000, vm: 40_000, container: 12_000 };
+/** A standby has all it needs in memory. */
+const TAKE_OVER_TIMEOUT_MS = 3_000;
+/** Its agent may be dialling again just now. */
+const STANDBY_PATIENCE_MS = 1_000;
+const STANDBY_POLL_MS = 50;
+/** Players who are back by then are in the receipt. */
+const REPORT_WINDOW_MS = 5_000;
+
+export interface RoomRestorerOptions {
+  hosts: HostRegistry;
+  rooms: RoomRegistry;
+  records: OwnerRecords;
+  events: Emitter<MoveEvents & PlacementEvents>;
+  store: Store;
+  engine: PlacementEngine;
+  clock: Clock;
+  logger: Logger;
+  /** Knows which hosts are quicker to take a room. */
+  fallbackWarmer: Pick<FallbackWarmer, "preferReady">;
+  formerOwners: FormerOwners;
+}
+
+/** All attempts for one room that is lost. */
+export interface Rescue {
+  migrationId: string;
+  reports: FreezeReports;
+  /** Set once it looks for what was saved: what is saved later may not be in what it finds. */
+  reads: boolean;
+  /** Set once a host was asked: from then on the old copy is over. */
+  committed: boolean;
+  cancelled: boolean;
+  /** Of the order to build the room that a host has not answered yet. */
+  orderedEpoch: number | undefined;
+}
+
+/** How an attempt ended: the rescue is over, no host could take the room just now, or nothing was ever saved of it. */
+type Attempted = "over" | "not-now" | "unsaved";
+
+export class RoomRestorer {
+  readonly #options: RoomRestorerOptions;
+
+  constructor(options: RoomRestorerOptions) {
+    this.#options = options;
+  }
+
+  /** False once the room runs somewhere, is over, or is not to be rescued any more. */
+  goesOn(room: RoomEntry, rescue: Rescue): boolean {
+    return !rescue.cancelled && this.#current(room);
+  }
+
+  /** @throws CentroidError what a host or the store answers; to be tried again then */
+  async attempt(room: RoomEntry, rescue: Rescue, startedAtMs: number): Promise<Attempted> {
+    const { store, formerOwners, logger } = this.#options;
+    const { roomId, standby } = room;
+    const fromHostId = room.stage.hostId;
+    const behalf = {
+      goesOn: () => this.goesOn(room, rescue),
+      commit: () => {
+        rescue.committed = true;
+      },
+    };
+    if (standby !== undefined && (await formerOwners.mayTakeOver(room, behalf))) {
+      if (!this.goesOn(room, rescue)) return "over";
+      if (await this.#takeOver(room, rescue, standby, startedAtMs)) return "over";
+    }
+    for (const hostId of [fromHostId, room.asked?.hostId])
+      if (!(await formerOwners.letGo(room, hostId, behalf))) return "not-now";
+    if (!this.goesOn(room, rescue)) return "over";
+    const isFirst = !rescue.reads;
+    rescue.reads = true;
+    const saved = await store.checkpoint(roomId);
+    if (!this.goesOn(room, rescue)) return "over";
+    if (saved === undefined) {
+      if (isFirst) logger.warn({ roomId, fromHostId }, "host lost a room of which there is no checkpoint");
+      return "unsaved";
+    }
+    const toHostId = this.#choose(room);
+    if (toHostId === undefined) return "not-now";
+    const epoch = await store.nextEpoch(roomId, highestEpoch(room));
+    if (this.goesOn(room, rescue))
+      await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs, epoch });
+    return "over";
+  }
+
+  /** @returns false if it could not; then what it had is lost and the last checkpoint must do */
+  async #takeOver(
+    room: RoomEntry,
+    rescue: Rescue,
+    standby: StandbyRecord,
+    startedAtMs: number,
+  ): Promise<boolean> {
+    const { hosts, clock, store } = this.#options;
+    const away = (): boolean => hosts.get(standby.hostId)?.peer === undefined;
+    while (away() && clock.now() < startedAtMs + STANDBY_PATIENCE_MS)
+      await new Promise<void>((resolve) => clock.after(STANDBY_POLL_MS, resolve));
+    if (!this.goesOn(room, rescue)) return true;
+    // Not the standby's fault if the store is away: it goes on having what only it has.
+    const epoch = await store.nextEpoch(room.roomId, highestEpoch(room));
+    if (!this.goesOn(room, rescue)) return true;
+    const plan = { fromHostId: room.stage.hostId, toHostId: standby.hostId, startedAtMs, epoch };
+    try {
+      await this.#restore(room, rescue, { standby }, plan);
+      return true;
+    } catch (cause) {
+      this.#options.logger.error(
+        { roomId: room.roomId, ...standby, cause },
+        "the standby could not take over",
+      );
+      // Its epoch is fenced: what it may have begun is over.
+      room.standby = undefined;
+      return false;
+    }
+  }
+
+  #current(room: RoomEntry): boolean {
+    return this.#options.rooms.get(room.roomId) === room && room.stage.state === "restoring";
+  }
+
+  #choose(room: RoomEntry): string | undefined {
+    const { engine, clock, events, fallbackWarmer } = this.#options;
+    const decision = fallbackWarmer.preferReady(engine.place(roomFacts(room), clock.now()));
+    events.emit("decision.made", { decision });
+    if (decision.toHostId === undefined) events.emit("room.unplaced", { roomId: room.roomId });
+    return decision.toHostId;
+  }
+
+  async #restore(
+    room: RoomEntry,
+    rescue: Rescue,
+    {
+      saved,
+      standby,
+    }: { saved: StoredCheckpoint; standby?: never } | { saved?: never; standby: StandbyRecord },
+    plan: { fromHostId: string; toHostId: string; startedAtMs: number; epoch: number },
+  ): Promise<void> {
+    const { hosts, rooms, records, clock, events } = this.#options;
+    const { roomId, name, carrier } = room;
+    const { migrationId } = rescue;
+    const { fromHostId, toHostId, startedAtMs, epoch } = plan;
+    peerOf(hosts.require(toHostId));
+    rescue.committed = true;
+    // Whatever becomes of this attempt, its epoch and the old host's are over.
+    room.fencedEpoch = epoch;
+    room.asked = { hostId: toHostId, epoch };
+    // A broker that starts again must not take the old host for the owner.
+    await records.put(room);
+    if (!this.#current(room)) return;
+    const peer = peerOf(hosts.require(toHostId));
+    const view = { migrationId, roomId, fromHostId, toHostId, reason: "host-lost", startedAtMs } as const;
+    const bytes = saved?.data.byteLength ?? 0;
+    events.emit("move.progressed", { migration: { ...view, phase: "preparing", bytes } });
+    const from =
+      saved === undefined
+        ? ({ kind: "standby", standbyId: standby.standbyId } as const)
+        : ({ kind: "checkpoint", data: Buffer.from(saved.data).toString("base64") } as const);
+    const { roomIds } = hosts.require(toHostId);
+    rescue.orderedEpoch = epoch;
+    // Its slot is nobody else's while it is restored there.
+    roomIds.add(roomId);
+    const slot = await peer
+      .request(
+        { method: "restoreRoom", migrationId, roomId, name, carrier, epoch, from },
+        saved === undefined ? TAKE_OVER_TIMEOUT_MS : AUTHOR_TIMEOUT_MS + START_TIMEOUT_MS[carrier],
+      )
+      .catch((cause: unknown) => {
+        if (room.stage.hostId !== toHostId) roomIds.delete(roomId);
+        throw cause;
+      })
+      .finally(() => {
+        rescue.orderedEpoch = undefined;
+      });
+    if (!this.#current(room)) {
+      if (room.stage.hostId !== toHostId || room.stage.state === "disposed") roomIds.delete(roomId);
+      await peer.request({ method: "disposeRoom", roomId, epoch: epoch + 1 });
+      return;
+    }
+    const { processId, address, sessions, stateHash } = slot;
+    rooms.apply(room, { type: "restored", hostId: toHostId, at: { processId, address }, epoch });
+    rooms.listing(room, slot);
+    rooms.reconcile(room, sessions);
+    await records.putWhenPossible(room);
+    events.emit("move.progressed", { migration: { ...view, phase: "completed", bytes } });
+    const endedAtMs = clock.now();
+    const freeze = await rescue.reports.collect(room.players, REPORT_WINDOW_MS);
+    this.#finish(
+      {
+        migrationId,
+        roomId,
+        fromHostId,
+        toHostId,
+        mechanism: saved === undefined ? "standby" : "restore",
+        reason: "host-lost",
+        outcome: "completed",
+        epoch,
+        startedAtMs,
+        totalMs: endedAtMs - startedAtMs,
+        phases: [{ phase: "preparing", atMs: startedAtMs, durationMs: endedAtMs - startedAtMs }],
+        bytes,
+        ...freeze,
+        stateHashAfter: stateHash,
+        ...(saved !== undefined && { checkpointAgeMs: Math.max(0, startedAtMs - saved.takenAtMs) }),
+      },
+      room,
+    );
+  }
+
+  #finish(receipt: Receipt, room: RoomEntry | undefined): void {
+    const { store, events, logger } = this.#options;
+    store.closeMigration(receipt).catch((cause: unknown) => logger.error({ cause }, "receipt not stored"));
+    events.emit("move.finished", { receipt, room });
+  }
+}
