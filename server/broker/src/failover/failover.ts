@@ -157,7 +157,11 @@ export class Failover implements Rescues {
     const startedAtMs = clock.now();
     let attempts = 0;
     let invalid = false;
-    for (let pauseMs = RETRY_MS; this.#restorer.goesOn(room, rescue); pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)) {
+    for (
+      let pauseMs = RETRY_MS;
+      this.#restorer.goesOn(room, rescue);
+      pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)
+    ) {
       // Its host may run it, and come back with it (OWN-10).
       if (owns(roomId) && !farewell.mayRun(room.stage.hostId)) {
         try {
