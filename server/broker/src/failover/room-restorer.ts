@@ -2,7 +2,7 @@
  * One attempt to get a room going again whose host is gone: its standby takes over, or it is built from its last checkpoint
  * on the best living host, at a new epoch.
  */
-import { type CarrierKind, CentroidError, type Receipt } from "@centroid/protocol";
+import type { CarrierKind, Receipt } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
