@@ -3,6 +3,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { type ClusterEvents, connectRedis, RedisCluster, RedisStore } from "@centroid/broker";
+import { shardOf } from "@centroid/protocol";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { TestRedis } from "../support/redis.js";
@@ -16,6 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
+const ignore = (): void => undefined;
 const clusters: RedisCluster[] = [];
 afterEach(async () => {
   await Promise.all(clusters.splice(0).map((cluster) => cluster[Symbol.asyncDispose]()));
@@ -31,7 +33,7 @@ async function broker(
   clusters.push(cluster);
   await cluster.join(
     { brokerId, url: `http://${brokerId}` },
-    { acquired: () => undefined, released: () => undefined, message: () => undefined, ...more.events },
+    { acquired: ignore, released: ignore, dealt: ignore, message: ignore, ...more.events },
   );
   return cluster;
 }
@@ -43,7 +45,9 @@ const settled = (members: readonly RedisCluster[]): Promise<void> =>
 
 it("three brokers deal out every room, each to one of them, and know who has it (BRK-1)", async () => {
   const at = prefix();
-  const members = [await broker("a", at), await broker("b", at), await broker("c", at)];
+  const dealt = new Set<number>();
+  const events = { dealt: (shards: readonly number[]) => shards.map((shard) => dealt.add(shard)) };
+  const members = [await broker("a", at, { events }), await broker("b", at), await broker("c", at)];
   const parts = (): number[] => members.map((member) => ROOMS.filter((room) => member.owns(room)).length);
   await expect.poll(() => Math.min(...parts()), { timeout: 10_000 }).toBeGreaterThan(100);
   await settled(members);
@@ -51,6 +55,8 @@ it("three brokers deal out every room, each to one of them, and know who has it 
   await expect
     .poll(() => ROOMS.every((room) => members[0]!.ownerOf(room)?.brokerId === holder(room)))
     .toBe(true);
+  // It was told of each that another has.
+  expect(ROOMS.filter((room) => holder(room) !== "a" && !dealt.has(shardOf(room)))).toEqual([]);
   expect(
     members[1]!
       .members()

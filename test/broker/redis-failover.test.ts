@@ -34,7 +34,7 @@ async function broker(
   const ignore = (): void => undefined;
   await cluster.join(
     { brokerId, url: `http://${brokerId}` },
-    { acquired: ignore, released: ignore, message },
+    { acquired: ignore, released: ignore, dealt: ignore, message },
   );
   return cluster;
 }

@@ -1,12 +1,19 @@
-/** Brokers of one deployment know what a gateway said to any of them: whom it carries, and how far the hosts are from it. */
+/**
+ * Brokers of one deployment know what a gateway said to any of them: how far the hosts are from it, and, of the rooms about
+ * which they decide, whom it carries.
+ */
 import { once } from "node:events";
 import { type Broker, connectRedis, RedisCluster, RedisStore } from "@centroid/broker";
 import { startGateway } from "@centroid/gateway";
+import { shardOf } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { DirectoryLink } from "../../infra/gateway/dist/directory-link.js";
+import type { ToldWay } from "../../server/broker/dist/cluster/broker-messages.js";
+import { Emitter } from "../../server/broker/dist/events/emitter.js";
+import { SessionWays } from "../../server/broker/dist/probes/session-ways.js";
 import { until } from "../broker/support/world.js";
 import { HOSTS, LiveSystem } from "../support/live-system.js";
 import { TestRedis } from "../support/redis.js";
@@ -18,6 +25,7 @@ const patience = { timeout: 60_000, interval: 100 };
 const owned = new DisposalStack();
 let first: Broker;
 let second: Broker;
+let clusters: RedisCluster[];
 
 beforeAll(async () => {
   const redis = owned.use(await TestRedis.start());
@@ -25,8 +33,10 @@ beforeAll(async () => {
   owned.defer(() => client.destroy());
   const shared = async () => {
     const cluster = owned.use(await RedisCluster.connect({ url: redis.url, logger }));
+    clusters.push(cluster);
     return { store: new RedisStore(client), cluster, autoMove: false, emulated: false };
   };
+  clusters = [];
   const live = owned.use(await LiveSystem.start(await shared(), []));
   first = live.broker;
   // Hosts are reached by the emulator, which has to know where a gateway is that measures them.
@@ -75,13 +85,15 @@ async function joinBy(origin: string): Promise<Seated> {
   };
 }
 
+/** The broker that decides about the room. */
+const decider = (roomId: string): Broker => (clusters[0]!.owns(roomId) ? first : second);
 const wayAt = (broker: Broker, roomId: string): (string | undefined)[] =>
   broker.events
     .snapshot()
     .players.filter((player) => player.roomId === roomId)
     .map(({ gatewayId }) => gatewayId);
 
-it("a session's gateway is known to all, as are hosts' distances from gateways, and that it needs none any more", async () => {
+it("whoever decides knows a session's gateway and hosts' distances from gateways, and that it needs none any more", async () => {
   await using links = new DisposalStack();
   const common = { brokerUrls: [first.url], token: first.gatewayToken, notice: () => undefined };
   const far = links.use(await startGateway({ ...common, gatewayId: "far", bindHost: "127.0.0.1", port: 0 }));
@@ -90,8 +102,7 @@ it("a session's gateway is known to all, as are hosts' distances from gateways, 
   const near = new DirectoryLink({ ...common, brokerUrls, gatewayId: "near" });
   links.defer(() => near[Symbol.dispose]());
   const { roomId, socket, report } = await joinBy(far.url);
-  for (const broker of [first, second])
-    await expect.poll(() => wayAt(broker, roomId), patience).toEqual(["far"]);
+  await expect.poll(() => wayAt(decider(roomId), roomId), patience).toEqual(["far"]);
   // Both gateways have told the first broker how far the host is; the player asks the second.
   await near.measured({ hosts: [{ hostId: HOST!.hostId, rttsMs: [1, 1, 1], lost: 0 }] });
   const gateways = [
@@ -102,14 +113,60 @@ it("a session's gateway is known to all, as are hosts' distances from gateways, 
     .poll(() => report({ gatewayId: "far", gateways }), patience)
     .toMatchObject({ gatewayId: "near" });
   await report({ way: "direct" });
-  for (const broker of [first, second])
-    await expect.poll(() => wayAt(broker, roomId), patience).toEqual([undefined]);
+  await expect.poll(() => wayAt(decider(roomId), roomId), patience).toEqual([undefined]);
   socket.close();
 }, 120_000);
 
 it("a broker's own gateway has that broker's name", async () => {
   const { roomId, socket } = await joinBy(first.url);
-  for (const broker of [first, second])
-    await expect.poll(() => wayAt(broker, roomId), patience).toEqual([`broker-${first.brokerId}`]);
+  await expect.poll(() => wayAt(decider(roomId), roomId), patience).toEqual([`broker-${first.brokerId}`]);
   socket.close();
 }, 120_000);
+
+it("one broker is told by which gateway a session comes, and whoever decides next, by all who were told: the last word counts", () => {
+  const roomId = "room";
+  const b = { brokerId: "b", url: "http://b" };
+  const c = { brokerId: "c", url: "http://c" };
+  let nowMs = 1_000;
+  let owner = b;
+  const session: { gatewayId?: string } = {};
+  const told: [string, ToldWay[]][] = [];
+  const ways = (brokerId: string) =>
+    new SessionWays({
+      rooms: { get: () => ({ sessions: new Map([["s", session]]) }) as never },
+      events: new Emitter(),
+      cluster: { owns: () => owner.brokerId === brokerId, ownerOf: () => owner },
+      brokerLinks: {
+        tell: ({ brokerId: to }, message) => {
+          if (message.type === "ways") told.push([to, message.ways]);
+        },
+      },
+      clock: { now: () => nowMs, after: () => () => undefined },
+    });
+  const [a, x] = [ways("a"), ways("x")];
+  a.comesBy({ roomId, sessionId: "s", gatewayId: "near" });
+  expect(told).toEqual([["b", [{ roomId, sessionId: "s", gatewayId: "near", agoMs: 0 }]]]);
+  a.comesBy({ roomId, sessionId: "s", gatewayId: "near" });
+  expect(told).toHaveLength(1);
+  // It has gone over to a gateway of a third broker, of which the first is told nothing.
+  nowMs += 500;
+  x.comesBy({ roomId, sessionId: "s", gatewayId: "other" });
+  expect(told.splice(0).map(([to]) => to)).toEqual(["b", "b"]);
+
+  owner = c;
+  x.dealt([shardOf(roomId)]);
+  a.dealt([(shardOf(roomId) + 1) % 64]);
+  expect(told).toHaveLength(1);
+  a.dealt([shardOf(roomId)]);
+  expect(told.map(([to, [way]]) => [to, way?.gatewayId, way?.agoMs])).toEqual([
+    ["c", "other", 0],
+    ["c", "near", 500],
+  ]);
+  const heir = ways("c");
+  for (const [, said] of told.splice(0)) heir.toldByBroker(said);
+  expect(session.gatewayId).toBe("other");
+  owner = b;
+  // It has it from others, who tell whoever decides next themselves.
+  heir.dealt([shardOf(roomId)]);
+  expect(told).toEqual([]);
+});

@@ -343,6 +343,7 @@ async function start(
         players.dealtAnew();
         logger.info({ shards: shards.length }, "other brokers decide about these shards from now on");
       },
+      dealt: (shards) => core.sessionWays.dealt(shards),
       message: (message) =>
         onClusterMessage(message, {
           onEvent: (change) => {
@@ -356,7 +357,6 @@ async function start(
             const room = core.rooms.get(roomId);
             if (room !== undefined) core.rooms.offeredElsewhere(room, place);
           },
-          onSessionWay: (way) => core.sessionWays.toldByBroker(way),
           onAgentTokens: reloadTokens,
           onGatewayLegs: ({ gatewayId, hosts: measured }) => core.legs.reportedToBroker(gatewayId, measured),
           logger,

@@ -107,7 +107,6 @@ export function assemble(o: CoreOptions) {
   const rooms = new RoomRegistry(hosts, events);
   const players = new PlayerRegistry(engine, events, owns);
   const tracked = new TrackedRooms({ hosts, rooms, onChange: () => events.emit("tracking.changed", {}) });
-  const sessionWays = new SessionWays({ rooms, tracked, events, cluster });
   const views = new Views(engine, players);
   const records = new OwnerRecords({ rooms, store, events, owns, clock, logger });
   store.onRecovered((inner) => records.rewrite(inner));
@@ -212,9 +211,11 @@ export function assemble(o: CoreOptions) {
     onReport: (body) => playerReports.reportedToBroker(body),
     // Not passed on again: brokers may differ for a moment about who decides.
     onCarried: (players) => probeIntake.measuredByGateway(players.filter(({ roomId }) => owns(roomId))),
+    onWays: (ways) => sessionWays.toldByBroker(ways),
     clock,
     logger,
   });
+  const sessionWays: SessionWays = new SessionWays({ rooms, events, cluster, brokerLinks, clock });
   const probeIntake: ProbeIntake = new ProbeIntake({
     engine,
     loop,

@@ -26,7 +26,10 @@ export class SharedDeployment {
     this.#owns = owns;
     const shards = Array.from({ length: 64 }, (_, shard) => shard);
     if (owns) this.#events?.acquired(shards);
-    else this.#events?.released(shards);
+    else {
+      this.#events?.released(shards);
+      this.#events?.dealt(shards);
+    }
   }
 
   get store(): Store {

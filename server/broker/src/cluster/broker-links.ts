@@ -18,6 +18,7 @@ import {
   type PlayerReportBody,
   type ReportAnswer,
   reportAnswerSchema,
+  type ToldWay,
 } from "./broker-messages.js";
 import type { Member } from "./cluster.js";
 
@@ -41,6 +42,8 @@ export interface BrokerLinksOptions {
   onReport: (body: PlayerReportBody) => ReportAnswer;
   /** A gateway of another broker has measured how far players are whom it carries. */
   onCarried: (players: readonly Carried[]) => void;
+  /** Another broker knows by which gateways sessions come, of rooms about which this broker decides. */
+  onWays: (ways: readonly ToldWay[]) => void;
   clock: Clock;
   logger: Logger;
 }
@@ -144,13 +147,16 @@ export class BrokerLinks implements Disposable {
   }
 
   #receive(message: BrokerMessage, answer: (said: BrokerAnswer) => void): void {
-    const { onMeasured, onReport, onCarried } = this.#options;
+    const { onMeasured, onReport, onCarried, onWays } = this.#options;
     switch (message.type) {
       case "measured":
         onMeasured(message.body);
         return;
       case "carried":
         onCarried(message.players);
+        return;
+      case "ways":
+        onWays(message.ways);
         return;
       case "report": {
         const { requestId, body } = message;

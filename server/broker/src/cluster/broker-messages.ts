@@ -36,10 +36,24 @@ const carriedSchema = z.object({
 });
 export type Carried = z.infer<typeof carriedSchema>;
 
+/** In one message, which stays below the size of a frame. */
+export const MAX_WAYS = 500;
+
+const toldWaySchema = z.object({
+  roomId: idSchema,
+  sessionId: z.string().max(128),
+  /** None: it goes to its room's host directly. */
+  gatewayId: idSchema.optional(),
+  /** It was said so long ago. */
+  agoMs: z.number().nonnegative(),
+});
+export type ToldWay = z.infer<typeof toldWaySchema>;
+
 export const brokerMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("measured"), body: playerReportBodySchema }),
   z.object({ type: z.literal("report"), requestId: z.number().int(), body: playerReportBodySchema }),
   z.object({ type: z.literal("carried"), players: z.array(carriedSchema) }),
+  z.object({ type: z.literal("ways"), ways: z.array(toldWaySchema).max(MAX_WAYS) }),
 ]);
 export type BrokerMessage = z.infer<typeof brokerMessageSchema>;
 

@@ -26,13 +26,6 @@ const legsSchema = z.object({
   hosts: z.array(probeReportSchema).max(MAX_MEASURED_HOSTS),
 });
 type LegsBody = z.infer<typeof legsSchema>;
-const sessionWaySchema = z.object({
-  roomId: idSchema,
-  sessionId: z.string().max(128),
-  /** None: it goes to its room's host directly. */
-  gatewayId: idSchema.optional(),
-});
-type SessionWayBody = z.infer<typeof sessionWaySchema>;
 
 /** Who acts on which message. */
 export interface ClusterMessageHandlers {
@@ -47,8 +40,6 @@ export interface ClusterMessageHandlers {
   onPlace: (body: PlaceBody) => void;
   /** A gateway of another broker has measured hosts. */
   onGatewayLegs: (body: LegsBody) => void;
-  /** A gateway of another broker carries that session, or none any more. */
-  onSessionWay: (body: SessionWayBody) => void;
   /** Another broker has made or revoked a token of a host. */
   onAgentTokens: () => void;
   logger: Logger;
@@ -81,9 +72,6 @@ export function onClusterMessage(
       }
       case "place":
         handlers.onPlace(placeSchema.parse(body));
-        return;
-      case "session-way":
-        handlers.onSessionWay(sessionWaySchema.parse(body));
         return;
       case "agent-tokens":
         handlers.onAgentTokens();

@@ -13,16 +13,7 @@ export interface Member {
 /** Passed between brokers; `kind` says who parses `body`. */
 export const clusterMessageSchema = z.object({
   from: z.string(),
-  kind: z.enum([
-    "event",
-    "host-state",
-    "host-asked",
-    "host-heard",
-    "place",
-    "gateway-legs",
-    "session-way",
-    "agent-tokens",
-  ]),
+  kind: z.enum(["event", "host-state", "host-asked", "host-heard", "place", "gateway-legs", "agent-tokens"]),
   body: z.unknown(),
 });
 /** What one broker tells the others. */
@@ -32,8 +23,10 @@ export type ClusterMessage = z.infer<typeof clusterMessageSchema>;
 export interface ClusterEvents {
   /** This broker decides about the rooms of these shards from now on: whatever was open is its to end. */
   acquired: (shards: readonly number[]) => void;
-  /** Another broker does. */
+  /** This broker does not any more. */
   released: (shards: readonly number[]) => void;
+  /** Another broker than before decides about the rooms of these shards, and it is not this one. */
+  dealt: (shards: readonly number[]) => void;
   /** From another broker, never from this one. */
   message: (message: ClusterMessage) => void;
 }

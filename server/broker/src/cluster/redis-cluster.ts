@@ -191,12 +191,20 @@ export class RedisCluster implements Cluster {
     });
     if (this.#left) return;
     const [members, shards] = refreshedSchema.parse(answer);
-    const before = this.#members.length;
+    const [before, dealt] = [this.#members.length, this.#holdings];
     this.#members = members.map((text) => memberSchema.parse(JSON.parse(text)));
     this.#holdings = shards.map(([brokerId, token]) => (brokerId === "" ? undefined : { brokerId, token }));
     this.#heldUntilMs = askedAtMs + LEASE_MS - MARGIN_MS;
     this.#watchExpiry();
     this.#settle();
+    const others = this.#holdings.flatMap((holding, shard) =>
+      holding === undefined ||
+      holding.brokerId === self.brokerId ||
+      holding.brokerId === dealt[shard]?.brokerId
+        ? []
+        : [shard],
+    );
+    if (others.length > 0) this.#events?.dealt(others);
     // Who is there decides what to want: with that news ask again at once.
     if (before === 0 || before !== this.#members.length) await this.#refreshSoon();
   }

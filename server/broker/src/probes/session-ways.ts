@@ -1,87 +1,113 @@
 /**
- * By which gateway each session comes. Gateways tell one broker, which tells the others; either may be earlier than the
- * session's host is with the news that there is such a session.
+ * By which gateway each session comes. A gateway, or the player, tells one broker, which tells the one that decides about the
+ * room; either may be earlier than the session's host is with the news that there is such a session. When another broker
+ * decides, it is told again. Sessions change their gateways, which may be other brokers': what was said last counts.
  */
-import { forgetOldest } from "@centroid/protocol";
-import type { Cluster } from "../cluster/cluster.js";
+import { forgetOldest, shardOf } from "@centroid/protocol";
+import type { Clock } from "../base/clock.js";
+import type { BrokerLinks } from "../cluster/broker-links.js";
+import { MAX_WAYS, type ToldWay } from "../cluster/broker-messages.js";
+import type { Cluster, Member } from "../cluster/cluster.js";
 import type { Emitter } from "../events/emitter.js";
 import type { RoomEvents } from "../rooms/room-events.js";
-import type { RoomRegistry, RoomSession } from "../rooms/room-registry.js";
-import type { TrackedRooms } from "../rooms/tracked-rooms.js";
+import type { RoomRegistry } from "../rooms/room-registry.js";
 
-/** Sessions that are named and not known: who is just joining, and who is in rooms of other brokers. */
-const MAX_EARLY = 10_000;
+/** Sessions of rooms about which another broker decides are never said to have ended. */
+const MAX_KNOWN = 50_000;
 
-/** None: it goes to its room's host directly. */
+/** No gateway: it goes to its room's host directly. */
 export interface SessionWay {
   roomId: string;
   sessionId: string;
   gatewayId?: string | undefined;
 }
 
+interface KnownWay extends SessionWay {
+  saidAtMs: number;
+  /** This broker has it from the gateway, or from the player. */
+  own: boolean;
+}
+
 export interface SessionWaysOptions {
   rooms: Pick<RoomRegistry, "get">;
   events: Emitter<RoomEvents>;
-  tracked: Pick<TrackedRooms, "has">;
-  cluster: Pick<Cluster, "publish">;
+  cluster: Pick<Cluster, "owns" | "ownerOf">;
+  brokerLinks: Pick<BrokerLinks, "tell">;
+  clock: Clock;
 }
 
 export class SessionWays {
   readonly #options: SessionWaysOptions;
-  /** By session, oldest first; those of a gateway of this broker are told to the others once they are known. */
-  readonly #early = new Map<string, { gatewayId: string | undefined; own: boolean }>();
+  /** By session, oldest first. */
+  readonly #known = new Map<string, KnownWay>();
 
   constructor(options: SessionWaysOptions) {
     this.#options = options;
-    options.events.on("session.joined", ({ session }) => this.#joined(session));
+    options.events.on("session.joined", ({ session }) => {
+      const known = this.#known.get(keyOf(session));
+      if (known !== undefined) session.gatewayId = known.gatewayId;
+    });
+    options.events.on("session.left", ({ session }) => {
+      // Of a room that is another broker's now it is still needed by whoever decides next.
+      if (options.cluster.owns(session.roomId)) this.#known.delete(keyOf(session));
+    });
   }
 
   /** This broker knows it from the gateway, or from the player. */
   comesBy({ roomId, sessionId, gatewayId }: SessionWay): void {
-    const room = this.#options.rooms.get(roomId);
-    const session = room?.sessions.get(sessionId);
-    if (session === undefined) {
-      const known = this.#early.get(keyOf(roomId, sessionId));
-      // Of a room about which another broker decides no more will be heard here.
-      const isOthers = room !== undefined && !this.#options.tracked.has(room);
-      this.#keep(roomId, sessionId, { gatewayId, own: !isOthers });
-      if (isOthers && known?.gatewayId !== gatewayId) this.#tell({ roomId, sessionId, gatewayId });
-    } else if (session.gatewayId !== gatewayId) {
-      session.gatewayId = gatewayId;
-      this.#tell(session);
-    }
+    const known = this.#known.get(keyOf({ roomId, sessionId }));
+    const isNews = known === undefined || known.gatewayId !== gatewayId || !known.own;
+    const way = { roomId, sessionId, gatewayId, saidAtMs: this.#options.clock.now(), own: true };
+    this.#keep(way);
+    if (isNews) this.#tell([way]);
   }
 
   /** Another broker knows it. */
-  toldByBroker({ roomId, sessionId, gatewayId }: SessionWay): void {
-    const session = this.#options.rooms.get(roomId)?.sessions.get(sessionId);
-    if (session === undefined) this.#keep(roomId, sessionId, { gatewayId, own: false });
-    else session.gatewayId = gatewayId;
+  toldByBroker(ways: readonly ToldWay[]): void {
+    const nowMs = this.#options.clock.now();
+    for (const { agoMs, ...way } of ways) {
+      const known = this.#known.get(keyOf(way));
+      const saidAtMs = nowMs - agoMs;
+      if (known === undefined || known.saidAtMs < saidAtMs) this.#keep({ ...way, saidAtMs, own: false });
+    }
   }
 
-  #joined(session: RoomSession): void {
-    const key = keyOf(session.roomId, session.sessionId);
-    const early = this.#early.get(key);
-    if (early === undefined) return;
-    this.#early.delete(key);
-    session.gatewayId = early.gatewayId;
-    if (early.own) this.#tell(session);
+  /** Other brokers decide about these shards from now on, and may know nothing of their sessions. */
+  dealt(shards: readonly number[]): void {
+    const theirs = new Set(shards);
+    this.#tell([...this.#known.values()].filter(({ own, roomId }) => own && theirs.has(shardOf(roomId))));
   }
 
-  #keep(roomId: string, sessionId: string, way: { gatewayId: string | undefined; own: boolean }): void {
-    const key = keyOf(roomId, sessionId);
-    this.#early.delete(key);
-    this.#early.set(key, way);
-    forgetOldest(this.#early, MAX_EARLY);
+  #keep(way: KnownWay): void {
+    const key = keyOf(way);
+    this.#known.delete(key);
+    this.#known.set(key, way);
+    forgetOldest(this.#known, MAX_KNOWN);
+    const session = this.#options.rooms.get(way.roomId)?.sessions.get(way.sessionId);
+    if (session !== undefined) session.gatewayId = way.gatewayId;
   }
 
-  #tell({ roomId, sessionId, gatewayId }: SessionWay): void {
-    this.#options.cluster.publish("session-way", {
-      roomId,
-      sessionId,
-      ...(gatewayId !== undefined && { gatewayId }),
-    });
+  #tell(known: readonly KnownWay[]): void {
+    const { cluster, brokerLinks, clock } = this.#options;
+    const nowMs = clock.now();
+    const byOwner = new Map<Member, ToldWay[]>();
+    for (const { roomId, sessionId, gatewayId, saidAtMs } of known) {
+      const owner = cluster.owns(roomId) ? undefined : cluster.ownerOf(roomId);
+      if (owner === undefined) continue;
+      const ways = byOwner.get(owner) ?? [];
+      byOwner.set(owner, ways);
+      ways.push({
+        roomId,
+        sessionId,
+        agoMs: nowMs - saidAtMs,
+        ...(gatewayId !== undefined && { gatewayId }),
+      });
+    }
+    for (const [owner, ways] of byOwner)
+      for (let at = 0; at < ways.length; at += MAX_WAYS)
+        brokerLinks.tell(owner, { type: "ways", ways: ways.slice(at, at + MAX_WAYS) });
   }
 }
 
-const keyOf = (roomId: string, sessionId: string): string => `${roomId} ${sessionId}`;
+const keyOf = ({ roomId, sessionId }: Pick<SessionWay, "roomId" | "sessionId">): string =>
+  `${roomId} ${sessionId}`;
