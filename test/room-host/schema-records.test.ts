@@ -132,10 +132,8 @@ function move(encoder: Encoder<Schema>, writeBetween: () => void): Encoder<Schem
     if (record !== undefined) rest.push(structuredClone(record));
   }
   writer.apply(rest);
-  writer.finish(
-    sent.filter((refId) => !reader.has(refId)),
-    reader.nextRefId,
-  );
+  writer.forget(sent.filter((refId) => !reader.has(refId)));
+  writer.finish(reader.nextRefId);
   for (const refId of reader.refIds()) {
     expect(new StateReader(attached).read(refId)).toEqual(reader.read(refId));
   }

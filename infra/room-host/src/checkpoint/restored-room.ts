@@ -73,7 +73,7 @@ function fill(room: MovableRoom, { hasState, nodes, nextRefId, stateHash }: Chec
   const writer = new StateWriter(encoder as never);
   writer.apply(nodes);
   writer.attach(room.move.snapshot.attachState() as never);
-  writer.finish([], nextRefId + SKIPPED_REF_IDS);
+  writer.finish(nextRefId + SKIPPED_REF_IDS);
   const built = readSavedState(room);
   if (built.stateHash !== stateHash) {
     throw new CentroidError(

@@ -21,6 +21,8 @@ import { StockCopy } from "./stock-copy.js";
 
 /** Comparing a large state may take at most this share of the time. */
 const MAX_CPU_SHARE = 0.02;
+/** A copy for stock clients takes a moment of a large state, which is not to come on top of the room's way here. */
+const COPY_AFTER_MS = 2_000;
 /** Places that are named in the log. */
 const MAX_NAMED = 3;
 /** Keys of one map whose order fits into a control frame. */
@@ -56,11 +58,14 @@ export class StateComparison implements Disposable {
   #last: Compared | undefined;
   #patches = -1;
   #dueAtMs: number;
+  readonly #copyFromMs: number;
   #number = 0;
 
   constructor(options: StateComparisonOptions) {
     this.#options = options;
-    this.#dueAtMs = options.now() + options.intervalMs;
+    const nowMs = options.now();
+    this.#dueAtMs = nowMs + options.intervalMs;
+    this.#copyFromMs = nowMs + Math.min(options.intervalMs / 2, COPY_AFTER_MS);
     this.#detach = options.room.move.patches.onAfter(() => this.#patched());
   }
 
@@ -105,7 +110,8 @@ export class StateComparison implements Disposable {
     const { room, intervalMs, now } = this.#options;
     const startedAtMs = now();
     if (room.move.clock.held) return;
-    if (this.#copy === undefined && !this.#copyTooDear) this.#beginCopy();
+    const copies = startedAtMs >= this.#copyFromMs && !this.#copyTooDear;
+    if (this.#copy === undefined && copies) this.#beginCopy();
     if (startedAtMs < this.#dueAtMs) return;
     const all = movableClients(room);
     const clients = all.filter((client) => this.#compares(client));

@@ -69,10 +69,10 @@ export class DestinationLine {
     this.#measure(socket);
   }
 
-  /** A connection that is there already. */
-  adopt(socket: WebSocket): void {
+  /** A connection that is there already, over which a round trip takes so long. */
+  adopt(socket: WebSocket, rttMs: number): void {
+    this.#rttMs = rttMs;
     this.#listen(socket);
-    this.#measure(socket);
   }
 
   #listen(socket: WebSocket): void {

@@ -11,8 +11,8 @@ import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { SessionRecord } from "../colyseus/room-record.js";
 import type { StepFollower } from "../in-step/follower.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
-import type { PromotedCopy } from "../standby/standby.js";
-import { ReceivedState } from "../transfer/received-state.js";
+import type { FedRoom, PromotedCopy } from "../standby/standby.js";
+import { ReceivedState, type Rest } from "../transfer/received-state.js";
 import { digestRoom, type RoomDigest } from "../transfer/room-digest.js";
 import { ArrivingPlayers, CLOSE_CANCELLED, type Returning } from "./arriving-players.js";
 import { followRoom } from "./follow-room.js";
@@ -50,7 +50,8 @@ type Following = Extract<State, { name: "following" }>;
 type StepEvents = Extract<FromSource, { type: "log" }>["events"];
 type State =
   | { name: "waiting" }
-  | { name: "building"; room: MovableRoom; received: ReceivedState }
+  /** `fed` while its source has not come, and what the room's standby gets is put in place. */
+  | { name: "building"; room: MovableRoom; received: ReceivedState; fed: boolean }
   /** What drives the room at its source is done here after it. */
   | {
       name: "following";
@@ -61,6 +62,12 @@ type State =
     }
   | { name: "owner"; room: MovableRoom; clients: Map<string, MovableClient> }
   | { name: "ended" };
+
+/**
+ * uWebSockets.js keeps what is sent within a callback of its own, and in what that resolves, until its end: the source
+ * would learn that the room runs here only after the room's first step and patch.
+ */
+const untilFlushed = nextLoop;
 
 export class HandoffDestination {
   readonly #options: DestinationOptions;
@@ -96,7 +103,8 @@ export class HandoffDestination {
 
   /** The source's connection. Messages are handled one after the other, in order. */
   acceptSource(socket: ServerSocket): void {
-    if (this.#source !== undefined || this.#state.name !== "waiting") {
+    const expected = this.#state.name === "waiting" || (this.#state.name === "building" && this.#state.fed);
+    if (this.#source !== undefined || !expected) {
       socket.close(CLOSE_CANCELLED, "this migration has its source already");
       return;
     }
@@ -124,18 +132,50 @@ export class HandoffDestination {
     });
   }
 
-  /** The source goes on over the feed of the standby that it has kept here: what that has need not come again. */
-  acceptPromoted({ feed, begin, nodes, players }: PromotedCopy): void {
+  /**
+   * Builds the room before its source comes, from what the standby here has of it; {@link feed} keeps it up.
+   * @returns false if that fails: then the source brings the room as if there was no standby, and is told why it cannot
+   */
+  async build(standby: FedRoom): Promise<boolean> {
+    const built = this.#buildFrom(standby);
+    this.#work = built.catch(() => {
+      if (this.#state.name === "building") this.#giveUp(this.#state);
+    });
+    await this.#work;
+    return this.state === "building";
+  }
+
+  /** What the standby got since. */
+  feed({ nodes, removed }: Pick<Rest, "nodes" | "removed">): void {
+    this.#work = this.#work
+      .then(() => {
+        const state = this.#state;
+        if (state.name !== "building" || !state.fed) return;
+        state.received.write(nodes);
+        state.received.forget(removed);
+      })
+      .catch((cause: unknown) => this.#refuse(cause));
+  }
+
+  /** The source goes on over the feed of the standby that it has kept here, after all that the standby got. */
+  acceptPromoted({ feed, players }: PromotedCopy): void {
+    if (this.#state.name !== "building") {
+      feed.close(CLOSE_CANCELLED, "the room was not built here");
+      return;
+    }
     this.acceptSource(feed);
     if (this.#source !== feed) return;
     for (const [sessionId, socket] of players) this.#players.expect(socket, sessionId);
-    this.#work = this.#buildFrom(begin, nodes).catch((cause: unknown) => this.#refuse(cause));
+    this.#work = this.#work.then(() => {
+      if (this.#state.name === "building") this.#state = { ...this.#state, fed: false };
+    });
   }
 
   /** As if the source had said all that its standby was fed with. */
-  async #buildFrom(begin: PromotedCopy["begin"], nodes: PromotedCopy["nodes"]): Promise<void> {
+  async #buildFrom({ begin, nodes }: FedRoom): Promise<void> {
     const say = (message: FromSource): Promise<void> => this.#handle(message, this.#options.now());
     await say({ ...begin, type: "begin" });
+    if (this.#state.name === "building") this.#state = { ...this.#state, fed: true };
     for (let at = 0; at < nodes.length; at += CHUNK_NODES) {
       await say({ type: "nodes", nodes: nodes.slice(at, at + CHUNK_NODES) });
       await nextLoop();
@@ -165,8 +205,8 @@ export class HandoffDestination {
     if (state.name === "ended") return;
     switch (message.type) {
       case "begin": {
-        // The source has given up that it follows.
-        if (state.name === "following") this.#unfollow(state);
+        // The source has given up that it follows, or has lost its standby here.
+        if (state.name === "following" || (state.name === "building" && state.fed)) this.#giveUp(state);
         else if (state.name !== "waiting") throw new CentroidError("FRAME_INVALID", "begin twice");
         const room = await this.#options.createRoom(message.options, message.firstAnswers);
         room.move.clock.hold();
@@ -178,12 +218,13 @@ export class HandoffDestination {
         }
         const { encoder } = room.move.snapshot;
         if (message.hasState !== (encoder !== undefined)) {
+          room.move.release();
           throw new CentroidError(
             "ROOM_ERROR",
             "the room has a state on one host only; set it in onCreate() or as a field, and run the same rooms on both",
           );
         }
-        this.#state = { name: "building", room, received: new ReceivedState(room) };
+        this.#state = { name: "building", room, received: new ReceivedState(room), fed: false };
         this.#send({ type: "ready" });
         return;
       }
@@ -203,7 +244,8 @@ export class HandoffDestination {
         return;
       case "freeze":
         if (state.name !== "building") throw new CentroidError("FRAME_INVALID", "freeze before begin");
-        await this.#take(state, message, arrivedAtMs);
+        await untilFlushed();
+        if (this.#state === state) await this.#take(state, message, arrivedAtMs);
         return;
       case "follow":
         if (state.name !== "building") throw new CentroidError("FRAME_INVALID", "follow before begin");
@@ -213,7 +255,9 @@ export class HandoffDestination {
         if (state.name === "following") await this.#followed(state, message.events);
         return;
       case "take-over":
-        if (state.name === "following") await this.#takeOver(state, message, arrivedAtMs);
+        if (state.name !== "following") return;
+        await untilFlushed();
+        if (this.#state === state) await this.#takeOver(state, message, arrivedAtMs);
         return;
       case "replayed":
         this.#players.replayed(message.sessionId, message.frames);
@@ -322,13 +366,14 @@ export class HandoffDestination {
     const difference = await state.follower.follow(events);
     if (difference === undefined) return this.state === "following";
     if (this.state === "following") {
-      this.#unfollow(state);
+      this.#giveUp(state);
       this.#send({ type: "differs", ...difference });
     }
     return false;
   }
 
-  #unfollow({ room }: Following): void {
+  /** The room can be brought anew. */
+  #giveUp({ room }: Extract<State, { name: "building" | "following" }>): void {
     this.#state = { name: "waiting" };
     room.move.release();
   }

@@ -67,7 +67,7 @@ type State =
 export class HandoffSource {
   readonly #options: SourceOptions;
   readonly #tickets = new Map<string, string>();
-  readonly #attached = new Set<string>();
+  readonly #attached: Set<string>;
   readonly #phases: Transfer["phases"] = [];
   #copied: StateCopy;
   readonly #moved = new Map<string, MovableClient>();
@@ -96,7 +96,8 @@ export class HandoffSource {
         this.#handOver?.fail();
       },
     });
-    if (promoted !== undefined) this.#line.adopt(promoted.socket);
+    this.#attached = new Set(promoted?.attached);
+    if (promoted !== undefined) this.#line.adopt(promoted.socket, promoted.rttMs);
   }
 
   get state(): State["name"] {
@@ -118,7 +119,8 @@ export class HandoffSource {
     try {
       room.move.snapshot.assertMovable();
       this.#phase("preparing");
-      await (promoted === undefined ? this.#bring() : this.#promote());
+      if (promoted === undefined) await this.#bring();
+      else this.#beginChanges();
       this.#phase("connecting");
       await this.#playersConnected();
       await this.#copyDirty();
@@ -252,17 +254,14 @@ export class HandoffSource {
     this.#begin();
     await this.#line.receive("ready");
     this.#phase("copying");
-    this.#watch();
-    for (const client of movableClients(this.#options.room)) this.#invite(client);
+    this.#beginChanges();
     await this.#copy();
   }
 
-  /** Nothing: the destination builds it from what it has. What changes meanwhile is sent later. */
-  async #promote(): Promise<void> {
+  /** To a destination that has built the room from what it was fed with: what changes from here on. */
+  #beginChanges(): void {
     this.#watch();
     for (const client of movableClients(this.#options.room)) this.#invite(client);
-    await this.#line.receive("ready");
-    await this.#line.receive("built");
   }
 
   #begin(): void {

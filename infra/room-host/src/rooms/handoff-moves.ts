@@ -34,14 +34,17 @@ export class HandoffMoves implements RoomMoves {
     this.#options = options;
   }
 
-  /** Makes ready to be the destination. @throws CentroidError ROOM_MOVING | ROOM_TYPE_UNKNOWN */
-  migrateIn({
+  /**
+   * Makes ready to be the destination. If the room's standby is here, the room is built from it before this answers, so
+   * that its source need not wait for that. @throws CentroidError ROOM_MOVING | ROOM_TYPE_UNKNOWN
+   */
+  async migrateIn({
     roomId,
     migrationId,
     name,
     epoch,
     standbyId,
-  }: RoomMoveRequest<"migrateIn">): AgentResults["migrateIn"] {
+  }: RoomMoveRequest<"migrateIn">): Promise<AgentResults["migrateIn"]> {
     const { rooms, standbys, types, emit, newTicket, mayRun, onGoesOn, now } = this.#options;
     const present = rooms.get(roomId);
     // A newer move supersedes one that was called off and has not ended here yet.
@@ -92,7 +95,12 @@ export class HandoffMoves implements RoomMoves {
     const { where } = rooms;
     const slot = { ...where, transferUrl: `ws://${where.address}/handoff/${migrationId}`, ticket };
     const standby = standbys.get(roomId);
-    return standby?.whole === true && standby.standbyId === standbyId ? { ...slot, promotes: true } : slot;
+    if (standby === undefined || standby.standbyId !== standbyId) return slot;
+    const fed = standby.follow((record) => destination.feed(record));
+    const promotes = fed !== undefined && (await destination.build(fed));
+    if (destination.state === "ended")
+      throw new CentroidError("MIGRATION_FAILED", `the move of room ${roomId} was called off`);
+    return promotes ? { ...slot, promotes } : slot;
   }
 
   /** Moves a room to where `migrateIn` said. Answers when the move is over. @throws CentroidError */

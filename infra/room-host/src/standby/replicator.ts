@@ -9,7 +9,7 @@ import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import { playerUrl } from "../sessions/player-url.js";
 import { MAX_TRANSFER_FRAME_BYTES } from "../transfer/packing.js";
 import { StateCopy } from "../transfer/state-copy.js";
-import { decodeFromStandby, encodeFeed, type FromPrimary } from "./standby-wire.js";
+import { decodeFromStandby, encodeFeed, type FromPrimary, type FromStandby } from "./standby-wire.js";
 
 /** The standby must have the whole room by then. */
 const START_TIMEOUT_MS = 8_000;
@@ -35,18 +35,31 @@ export interface ReplicatorOptions {
   onBroken: (error: CentroidError) => void;
 }
 
+/** How much of a longer round trip counts: what is measured includes how busy both ends were. */
+const RTT_GAIN = 1 / 8;
+
 /** A standby that the room moves to: the connection, and what of the state has gone there. */
 export interface Promoted {
   socket: WebSocket;
   copied: StateCopy;
+  /** Players who are there already. */
+  attached: ReadonlySet<string>;
+  rttMs: number;
+}
+
+interface Unconfirmed {
+  received: Received;
+  sentAtMs: number;
 }
 
 export class Replicator implements Disposable {
   readonly #options: ReplicatorOptions;
   readonly #socket: WebSocket;
   readonly #copied: StateCopy;
-  readonly #unconfirmed = new Map<number, Received>();
+  readonly #unconfirmed = new Map<number, Unconfirmed>();
   readonly #told = new Set<string>();
+  readonly #attached = new Set<string>();
+  #rttMs: number | undefined;
   #seq = 0;
   #version = "";
   #shippedAtMs = 0;
@@ -123,7 +136,7 @@ export class Replicator implements Disposable {
     this.#send({ type: "promote", ...to });
     this.#detachAll();
     socket.removeAllListeners();
-    return { socket, copied: this.#copied };
+    return { socket, copied: this.#copied, attached: this.#attached, rttMs: this.#rttMs ?? 0 };
   }
 
   /** The standby is told that it is not needed any more. */
@@ -146,6 +159,10 @@ export class Replicator implements Disposable {
           this.#scheduled = undefined;
           this.#ship();
         });
+      }),
+      onLeave(room, (sessionId) => {
+        this.#told.delete(sessionId);
+        this.#attached.delete(sessionId);
       }),
     ];
     this.#fallback = setInterval(() => {
@@ -192,7 +209,7 @@ export class Replicator implements Disposable {
     for (let at = 0; first && at < nodes.length; at += CHUNK_NODES)
       this.#send({ type: "nodes", nodes: nodes.slice(at, at + CHUNK_NODES) });
     const seq = ++this.#seq;
-    this.#unconfirmed.set(seq, receivedSoFar(room));
+    this.#unconfirmed.set(seq, { received: receivedSoFar(room), sentAtMs: nowMs });
     this.#send({
       type: "record",
       seq,
@@ -210,15 +227,24 @@ export class Replicator implements Disposable {
   }
 
   #hear(data: Buffer): void {
-    let seq: number;
+    let message: FromStandby;
     try {
-      ({ seq } = decodeFromStandby(data));
+      message = decodeFromStandby(data);
     } catch (cause) {
       this.#broke(CentroidError.from(cause));
       return;
     }
-    const received = this.#unconfirmed.get(seq);
-    if (received === undefined || this.#ended) return;
+    if (message.type === "has") this.#confirmed(message.seq);
+    else this.#attached.add(message.sessionId);
+  }
+
+  #confirmed(seq: number): void {
+    const confirmed = this.#unconfirmed.get(seq);
+    if (confirmed === undefined || this.#ended) return;
+    const { received, sentAtMs } = confirmed;
+    const rttMs = this.#options.now() - sentAtMs;
+    this.#rttMs ??= rttMs;
+    this.#rttMs = rttMs < this.#rttMs ? rttMs : this.#rttMs + (rttMs - this.#rttMs) * RTT_GAIN;
     // Records arrive in order: it has the earlier ones too.
     for (const earlier of this.#unconfirmed.keys()) if (earlier <= seq) this.#unconfirmed.delete(earlier);
     this.#starting?.resolve();
@@ -261,4 +287,11 @@ export class Replicator implements Disposable {
     clearImmediate(this.#scheduled);
     for (const detach of this.#detach) detach();
   }
+}
+
+/** @returns ends it */
+function onLeave(room: MovableRoom, run: (sessionId: string) => void): () => void {
+  const left = ({ sessionId }: { sessionId: string }): void => run(sessionId);
+  room.move.events.on("leave", left);
+  return () => room.move.events.off("leave", left);
 }

@@ -32,7 +32,11 @@ const fromPrimarySchema = z.discriminatedUnion("type", [
 ]);
 export type FromPrimary = z.infer<typeof fromPrimarySchema>;
 
-const fromStandbySchema = z.object({ type: z.literal("has"), seq: count });
+const fromStandbySchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("has"), seq: count }),
+  /** A player's second connection is here, which would serve for a move, too. In a hand-off it means the same. */
+  z.object({ type: z.literal("attached"), sessionId: z.string() }),
+]);
 export type FromStandby = z.infer<typeof fromStandbySchema>;
 
 export const encodeFeed = (message: FromPrimary | FromStandby): Buffer => pack(message);

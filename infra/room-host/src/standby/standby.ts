@@ -20,11 +20,15 @@ interface Waiting {
   promotable: boolean;
 }
 
+/** What a standby has of its room: enough to build it, but for what only a hand-off brings. */
+export interface FedRoom {
+  begin: Omit<Extract<FromPrimary, { type: "begin" }>, "type">;
+  nodes: readonly NodeRecord[];
+}
+
 /** What a standby gives to the room's hand-off, which goes on over its feed. */
 export interface PromotedCopy {
   feed: ServerSocket;
-  begin: Omit<Extract<FromPrimary, { type: "begin" }>, "type">;
-  nodes: readonly NodeRecord[];
   /** Players' sockets that are here already, by session. */
   players: ReadonlyMap<string, ServerSocket>;
 }
@@ -48,6 +52,7 @@ export class StandbyCopy implements Disposable {
   #begin: Extract<FromPrimary, { type: "begin" }> | undefined;
   #last: Last | undefined;
   #feed: ServerSocket | undefined;
+  #onFed: ((record: Last) => void) | undefined;
   #orphaned: NodeJS.Timeout | undefined;
   #taken = false;
   #ended = false;
@@ -98,6 +103,7 @@ export class StandbyCopy implements Disposable {
       case "record":
         for (const node of message.nodes) this.#nodes.set(node[0], node);
         for (const refId of message.removed) this.#nodes.delete(refId);
+        this.#onFed?.(message);
         this.#last = { ...message, nodes: [], removed: [] };
         socket.send(encodeFeed({ type: "has", seq: message.seq }));
         return;
@@ -117,7 +123,7 @@ export class StandbyCopy implements Disposable {
   /** The feed is from here on the line of the hand-off. */
   #promote(feed: ServerSocket, { migrationId, ticket }: Extract<FromPrimary, { type: "promote" }>): void {
     const take = this.whole ? this.#options.onPromoted(migrationId, ticket) : undefined;
-    if (take === undefined || this.#begin === undefined) {
+    if (take === undefined) {
       this[Symbol.dispose]();
       return;
     }
@@ -127,7 +133,17 @@ export class StandbyCopy implements Disposable {
     for (const sessionId of players.keys()) this.#waiting.delete(sessionId);
     this.#feed = undefined;
     this[Symbol.dispose]();
-    take({ feed, begin: this.#begin, nodes: [...this.#nodes.values()], players });
+    take({ feed, players });
+  }
+
+  /**
+   * The room is to be built here already, and kept as it is fed.
+   * @returns undefined if it is not whole
+   */
+  follow(onFed: (record: Pick<Last, "nodes" | "removed">) => void): FedRoom | undefined {
+    if (!this.whole || this.#begin === undefined) return undefined;
+    this.#onFed = onFed;
+    return { begin: this.#begin, nodes: [...this.#nodes.values()] };
   }
 
   /** A player's second socket, kept until the room runs here. @returns false if it is not one of its players */
@@ -142,6 +158,7 @@ export class StandbyCopy implements Disposable {
     this.#waiting.get(sessionId)?.socket.close(CLOSE_ROOM_MOVED, "another connection took over");
     const waiting: Waiting = { socket, reconnectionToken, promotable };
     this.#waiting.set(sessionId, waiting);
+    if (promotable) this.#feed?.send(encodeFeed({ type: "attached", sessionId }));
     socket.onMessage(() => socket.close(CLOSE_FRAME, "the room does not run here"));
     socket.onClose(() => {
       if (this.#waiting.get(sessionId) === waiting) this.#waiting.delete(sessionId);

@@ -51,11 +51,20 @@ export class ReceivedState {
     this.#hashWritten();
   }
 
+  /** Nodes that left the state since they came. */
+  forget(removed: readonly number[]): void {
+    this.#writer?.forget(removed);
+    for (const refId of removed) {
+      this.#unhashed.delete(refId);
+      this.#hash.delete(refId);
+    }
+  }
+
   /** @returns the hash of the whole */
   finish({ nodes, removed, nextRefId }: Rest): string {
     this.write(nodes);
-    this.#writer?.finish(removed, nextRefId);
-    for (const refId of removed) this.#hash.delete(refId);
+    this.forget(removed);
+    this.#writer?.finish(nextRefId);
     return this.#hash.toString();
   }
 

@@ -61,9 +61,13 @@ export class StateWriter {
     this.#encoder?.discardUnreliableChanges();
   }
 
-  /** Forgets nodes that left the source's state, and takes over its id counter. */
-  finish(removed: readonly number[], nextRefId: number): void {
+  /** Nodes that left the source's state. */
+  forget(removed: readonly number[]): void {
     for (const refId of removed) this.#refs.delete(refId);
+  }
+
+  /** Takes over the source's id counter. */
+  finish(nextRefId: number): void {
     if (this.#encoder !== undefined) {
       (this.#encoder.root as unknown as { nextUniqueId: number }).nextUniqueId = nextRefId;
     }
