@@ -10,7 +10,7 @@ export default defineConfig({
     // Real processes on small machines: what is slow is not wrong.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    expect: { poll: { timeout: 15_000 } },
+    expect: { poll: { timeout: 30_000 } },
     // Built code is Node's to load, as it is for users; transformed once more it cost every file seconds.
     server: { deps: { external: [/\/dist\//] } },
     sequence: { sequencer: OneHeavyAtATime },

@@ -134,7 +134,7 @@ describe("a lease (OWN-9)", () => {
     expect(link.leaseLeftMs(performance.now())).toBeGreaterThan(0);
     expect(link.absenceLeftMs(performance.now())).toBe(0);
     await server[Symbol.asyncDispose]();
-    await expect.poll(() => link.absenceLeftMs(performance.now()), { timeout: 5_000 }).toBeGreaterThan(0);
+    await expect.poll(() => link.absenceLeftMs(performance.now())).toBeGreaterThan(0);
   });
 });
 
@@ -176,7 +176,7 @@ describe("a broker that says goodbye (OWN-10)", () => {
     server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
     await server.next();
     await server[Symbol.asyncDispose]();
-    await expect.poll(() => link.absenceLeftMs(performance.now()), { timeout: 5_000 }).toBeGreaterThan(0);
+    await expect.poll(() => link.absenceLeftMs(performance.now())).toBeGreaterThan(0);
     await using again = await Broker.listen(Number(port));
     await again.accept();
     await again.next();

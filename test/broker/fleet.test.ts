@@ -141,7 +141,7 @@ describe("a room whose host is lost", () => {
       sessions: [],
     }));
     world.agent("a").crash();
-    await until(async () => (await hostOf(world, roomId)) === "b", 10_000);
+    await until(async () => (await hostOf(world, roomId)) === "b", 45_000);
     expect(receipts[0]).toMatchObject({ roomId: lobby.roomId, toHostId: "c", reason: "make-way" });
   }, 20_000);
 });
@@ -200,7 +200,7 @@ describe("where a resting host is worth something", () => {
     const near = await roomOf(world, { a: 10, b: 25 });
     const far = await roomOf(world, { a: 300, b: 10 });
     expect([near.hostId, far.hostId]).toEqual(["a", "b"]);
-    await until(() => receipts.length > 0, 10_000);
+    await until(() => receipts.length > 0, 45_000);
     expect(receipts).toMatchObject([{ roomId: near.roomId, toHostId: "b", reason: "consolidate" }]);
     const [decision] = (await why(world, near.roomId)).filter(({ verdict }) => verdict === "move");
     expect(decision?.text).toMatch(/a can rest/);
@@ -215,7 +215,7 @@ describe("where a resting host is worth something", () => {
     const near = await roomOf(world, { a: 10, b: 90 });
     await roomOf(world, { a: 300, b: 10 });
     // It was asked.
-    await until(async () => (await readFile(traceFile, "utf8")).includes('"type":"planned"'), 10_000);
+    await until(async () => (await readFile(traceFile, "utf8")).includes('"type":"planned"'), 45_000);
     await until(async () => (await why(world, near.roomId))[0]?.reason === "best");
     expect(receipts).toEqual([]);
   }, 20_000);

@@ -73,10 +73,10 @@ describe("a room", () => {
     await world.call("POST", "/api/v1/hosts/a/drain", {});
     await until(() => receipts.length === 1);
     expect(await hostOf(world, seat.roomId)).toBe("a");
-    await until(() => receipts.length === 2, 10_000);
+    await until(() => receipts.length === 2, 45_000);
     expect((receipts[1]?.startedAtMs ?? 0) - (receipts[0]?.startedAtMs ?? 0)).toBeGreaterThan(4_900);
     world.agent("b").scripts.clear();
-    await until(() => receipts.length === 3, 10_000);
+    await until(() => receipts.length === 3, 45_000);
     expect(receipts.map(({ outcome }) => outcome)).toEqual(["rolled-back", "rolled-back", "completed"]);
   }, 30_000);
 

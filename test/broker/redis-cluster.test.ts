@@ -41,7 +41,7 @@ const prefix = (): string => `test${++deployments}:`;
 const owners = (members: readonly RedisCluster[]): number[] =>
   ROOMS.map((room) => members.filter((member) => member.owns(room)).length);
 const settled = (members: readonly RedisCluster[]): Promise<void> =>
-  expect.poll(() => owners(members).every((count) => count === 1), { timeout: 10_000 }).toBe(true);
+  expect.poll(() => owners(members).every((count) => count === 1), { timeout: 45_000 }).toBe(true);
 
 it("three brokers deal out every room, each to one of them, and know who has it (BRK-1)", async () => {
   const at = prefix();
@@ -49,7 +49,7 @@ it("three brokers deal out every room, each to one of them, and know who has it 
   const events = { dealt: (shards: readonly number[]) => shards.map((shard) => dealt.add(shard)) };
   const members = [await broker("a", at, { events }), await broker("b", at), await broker("c", at)];
   const parts = (): number[] => members.map((member) => ROOMS.filter((room) => member.owns(room)).length);
-  await expect.poll(() => Math.min(...parts()), { timeout: 10_000 }).toBeGreaterThan(100);
+  await expect.poll(() => Math.min(...parts()), { timeout: 45_000 }).toBeGreaterThan(100);
   await settled(members);
   const holder = (room: string): string => ["a", "b", "c"][members.findIndex((member) => member.owns(room))]!;
   await expect
@@ -71,7 +71,7 @@ it("a broker that dies is followed by the others, with tokens of their own; nobo
   let frozenAtMs: number | undefined;
   const [a, b] = [await broker("a", at), await broker("b", at)];
   const dying = await broker("c", at, { now: () => frozenAtMs ?? performance.now() });
-  await expect.poll(() => ROOMS.some((room) => dying.owns(room)), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => ROOMS.some((room) => dying.owns(room)), { timeout: 45_000 }).toBe(true);
   await settled([a, b, dying]);
   const his = ROOMS.filter((room) => dying.owns(room));
   const tokens = new Map(his.map((room) => [room, dying.tokenOf(room)]));
@@ -80,12 +80,21 @@ it("a broker that dies is followed by the others, with tokens of their own; nobo
     twice += owners([a, b, dying]).filter((count) => count > 1).length;
   }, 5);
   redis.kill("SIGSTOP");
-  await expect.poll(() => owners([a, b, dying]).every((count) => count === 0), { timeout: 5_000 }).toBe(true);
+  await expect
+    .poll(() => owners([a, b, dying]).every((count) => count === 0), { timeout: 45_000 })
+    .toBe(true);
   // It could not say by then that it is in contact with a host (OWN-12).
   expect(a.countsForMs()).toBeLessThan(1_000);
   redis.kill("SIGCONT");
   await settled([a, b, dying]);
-  expect(a.others().map(({ brokerId }) => brokerId)).toEqual(["b", "c"]);
+  await expect
+    .poll(() =>
+      a
+        .others()
+        .map(({ brokerId }) => brokerId)
+        .toSorted(),
+    )
+    .toEqual(["b", "c"]);
   await expect.poll(() => a.countsForMs(), { timeout: 60_000 }).toBeGreaterThan(1_000);
   await dying[Symbol.asyncDispose]();
   frozenAtMs = 0;
@@ -140,7 +149,7 @@ it("a broker that was stopped while another took over cannot write a phase when 
     await expect.poll(() => said.filter((word) => word === "written").length).toBeGreaterThan(3);
     stopped.kill("SIGSTOP");
     const other = await broker("other", at);
-    await expect.poll(() => other.owns("room-1"), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => other.owns("room-1"), { timeout: 45_000 }).toBe(true);
     const store = new RedisStore(client, at, other);
     const [open] = await store.openMigrations();
     await store.journal({ ...open!, phase: "frozen" });

@@ -166,7 +166,7 @@ describe("with a broker", () => {
     await up.kill("SIGINT");
     expect(await up.exited).toBe(0);
     // esbuild's own process sees the end of its pipe a moment after the program is gone.
-    await expect.poll(() => up.left, { timeout: 2_000, interval: 20 }).toBe(false);
+    await expect.poll(() => up.left, { interval: 20 }).toBe(false);
   });
 });
 
@@ -178,5 +178,5 @@ it("the demo shows a room placed and moved, and its bots notice nothing; its pro
   // Only the parent: the others must see that it is gone.
   process.kill(demo.child.pid ?? 0, "SIGKILL");
   await demo.exited;
-  await expect.poll(() => demo.left, { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => demo.left).toBe(false);
 }, 120_000);

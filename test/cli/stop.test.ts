@@ -20,7 +20,7 @@ afterAll(async () => {
 
 /** esbuild's own process sees the end of its pipe a moment after the program is gone. */
 const nothingLeft = (up: RunningCli): Promise<void> =>
-  expect.poll(() => up.left, { timeout: 2_000, interval: 20 }).toBe(false);
+  expect.poll(() => up.left, { interval: 20 }).toBe(false);
 
 /** Two starts of everything. */
 const SLOW_MS = 180_000;

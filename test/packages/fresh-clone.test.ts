@@ -89,7 +89,7 @@ it(
         return false;
       }
     };
-    await expect.poll(left, { timeout: 5_000, interval: 20 }).toBe(false);
+    await expect.poll(left, { interval: 20 }).toBe(false);
   },
   SLOW_MS,
 );

@@ -243,7 +243,7 @@ describe("rooms with defineInput()", () => {
     const again = new Player((await new Client(pair.url).reconnect(token)) as Arena);
     again.sent = 5;
     again.send(7);
-    await expect.poll(() => again.input.lastProcessed, { timeout: 10_000 }).toBe(7);
+    await expect.poll(() => again.input.lastProcessed).toBe(7);
     expect(again.body).toMatchObject({ taken: 12, disorder: 0, held: "from the start" });
     await again.room.leave();
   });

@@ -91,7 +91,7 @@ it("is over when its time is, and frees the place it held", async () => {
   const seat = await reserve(roomId);
   await expect(reserve(roomId)).rejects.toMatchObject({ code: "ROOM_FULL" });
   const isFree = () => reserve(roomId).then(Boolean, () => false);
-  await expect.poll(isFree, { timeout: 10_000 }).toBe(true);
+  await expect.poll(isFree).toBe(true);
   await expect(take(seat)).rejects.toMatchObject(isOver);
   expect(await sessions(roomId)).toEqual([room.sessionId]);
   await room.leave();

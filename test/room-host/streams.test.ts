@@ -51,12 +51,12 @@ async function script(client: Joins, roomId: string, happens: () => Promise<unkn
   await expect.poll(() => items(room).length).toBeGreaterThan(0);
   await happens();
   room.send("hit", "item 0");
-  await expect.poll(() => items(room).length, { timeout: 10_000 }).toBe(100);
+  await expect.poll(() => items(room).length).toBe(100);
   const arrived = [...seen];
   await happens();
   room.send("remove", "item 1");
   room.send("add", 1);
-  await expect.poll(() => items(room).at(-1)?.[1], { timeout: 10_000 }).toBe("item 100");
+  await expect.poll(() => items(room).at(-1)?.[1]).toBe("item 100");
   await expect.poll(() => items(room)[0]?.[2]).toBe(1);
   await expect.poll(() => named(room).length).toBe(100);
   const outcome = { arrived, items: items(room), named: named(room) };
@@ -79,22 +79,20 @@ it.each([[false], [true]])("are whole again after their host's death, views: %s"
   const room = (await pair.client().joinById(roomId)) as Feed;
   await expect.poll(() => room.state?.items).toBeDefined();
   room.send("add", 40);
-  await expect.poll(() => items(room).length, { timeout: 10_000 }).toBe(40);
+  await expect.poll(() => items(room).length).toBe(40);
   await pair.saved(roomId);
   pair.stopSaving();
   // The room that is built again knows nothing of these until the client says them again.
   room.send("add", 5);
   room.send("remove", "item 2");
   const labels = (): string[] => items(room).map(([, label]) => label);
-  await expect.poll(() => labels().length, { timeout: 10_000 }).toBe(44);
+  await expect.poll(() => labels().length).toBe(44);
   await pair.lose(roomId, "checkpoint");
   room.send("hit", "item 3");
   room.send("remove", "item 4");
   room.send("add", 1);
-  await expect
-    .poll(() => items(room).find(([, label]) => label === "item 3")?.[2], { timeout: 10_000 })
-    .toBe(1);
-  await expect.poll(() => labels().includes("item 45"), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => items(room).find(([, label]) => label === "item 3")?.[2]).toBe(1);
+  await expect.poll(() => labels().includes("item 45")).toBe(true);
   const { state } = await pair.inspect(roomId);
   const there = (state.items as Item[]).map(({ label }) => label);
   expect(there).toHaveLength(44);

@@ -113,7 +113,7 @@ it.each(["bare", "here", "here, after a move"])("its room is played and monitore
   expect(await (await fetch(`${url}/open`)).json()).toBe(1);
   await room.leave();
   // The room goes with its last player; the next one has a room of its own.
-  await expect.poll(async () => (await fetch(`${url}/open`)).json(), { timeout: 10_000 }).toBe(0);
+  await expect.poll(async () => (await fetch(`${url}/open`)).json()).toBe(0);
 });
 
 it("the dashboard and its API are beside the project", async () => {

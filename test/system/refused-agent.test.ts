@@ -85,7 +85,7 @@ async function player(url: string) {
   let said = 0;
   const plays = async (): Promise<void> => {
     room.send("echo", ++said);
-    await expect.poll(() => heard.at(-1), { timeout: 10_000 }).toBe(said);
+    await expect.poll(() => heard.at(-1)).toBe(said);
   };
   return { room, plays };
 }
@@ -111,8 +111,8 @@ it.each(STRANGERS)(
     await plays();
     await first[Symbol.asyncDispose]();
     const visitor = await stranger(first.port, ...words);
-    await expect.poll(() => started.brokers.get(ws(first.url)), { timeout: 10_000 }).toBe("refused");
-    await expect.poll(visitor.dialled, { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect.poll(() => started.brokers.get(ws(first.url))).toBe("refused");
+    await expect.poll(visitor.dialled).toBeGreaterThan(1);
     await plays();
     expect(notices.join("\n")).toContain(`refused at ${ws(first.url)}`);
     await visitor.end();
@@ -143,7 +143,7 @@ it("rooms of an agent whose only broker is followed by a stranger run on", async
   await plays();
   await first[Symbol.asyncDispose]();
   await stranger(first.port, "220 smtp.example ESMTP");
-  await expect.poll(() => started.brokers.get(ws(first.url)), { timeout: 10_000 }).toBe("refused");
+  await expect.poll(() => started.brokers.get(ws(first.url))).toBe("refused");
   await plays();
   // Longer than a lease: nobody who could have given the room away is there.
   const until = performance.now() + 3_000;
@@ -164,7 +164,7 @@ it("does not end before its other broker, which is not up yet, has been heard", 
   const late = await broker();
   await late[Symbol.asyncDispose]();
   const starting = agent([other.url, late.url]);
-  await expect.poll(() => notices.length, { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => notices.length).toBeGreaterThan(0);
   const here = await broker(late.port);
   const started = await starting;
   expect(here.hosts()).toHaveLength(1);
