@@ -104,10 +104,9 @@ export function faultsOf(world: ChaosWorld, recorded: RecordedSystem): Fault[] {
     );
   else
     faults.push(
-      fault("store's process killed", async (draw) => {
-        const hit = broker(draw);
-        recorded.fault(`process of the store of broker ${hit.port} killed`, []);
-        signalAll(world.storeProcessesOf(hit), "SIGKILL");
+      fault("store's process killed", async () => {
+        recorded.fault("process of a broker's store killed", []);
+        signalAll(world.storeProcesses(), "SIGKILL");
       }),
       fault("disk fails", async (draw) => {
         const hit = broker(draw);

@@ -5,8 +5,8 @@ import { join } from "node:path";
 
 const SIZE_MB = 24;
 
-/** A program that is being started has found its disk full by then, on a busy machine too. */
-const STARTS_WITHIN_MS = 10_000;
+/** A program that is being started has found its disk full, or failing, by then, on a busy machine too. */
+export const STARTS_WITHIN_MS = 10_000;
 
 export class SmallDisk implements Disposable {
   readonly folder: string;

@@ -12,10 +12,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AgentProcess, startAgent } from "@centroid/agent";
 import { bundleRooms } from "@centroid/room-host/bundling";
-import { descendants } from "../support/processes.js";
+import { descendants, mentioning } from "../support/processes.js";
 import { freePort, TestRedis } from "../support/redis.js";
 import { OneWayLink } from "./one-way-link.js";
-import { SmallDisk } from "./small-disk.js";
+import { SmallDisk, STARTS_WITHIN_MS } from "./small-disk.js";
 
 const CLI = join(import.meta.dirname, "../../server/cli/dist/main.js");
 const CLOCK = pathToFileURL(join(import.meta.dirname, "settable-clock.mjs")).href;
@@ -67,6 +67,8 @@ export class ChaosWorld implements AsyncDisposable {
   readonly #folder: string;
   readonly #rooms: { path: string; roomTypes: string[] };
   #closing = false;
+  /** For whoever looks then, or is being started. */
+  #writesFailUntilMs = 0;
   readonly #end = new AbortController();
   /** Agents that no broker has welcomed yet. */
   readonly #starting = new Set<Promise<unknown>>();
@@ -162,8 +164,9 @@ export class ChaosWorld implements AsyncDisposable {
     const { child } = broker;
     child.once("exit", (code, signal) => {
       if (this.#closing || broker.handled || broker.child !== child) return;
-      // Started while its disk is full it says so and ends; whoever supervises it tries again.
-      const refused = REFUSALS.includes(code) && this.disk?.wasFull === true;
+      // Started while its disk is full or fails it says so and ends; whoever supervises it tries again.
+      const unwritable = this.disk?.wasFull === true || Date.now() < this.#writesFailUntilMs;
+      const refused = REFUSALS.includes(code) && unwritable;
       if (!refused)
         this.endedByThemselves.push(`broker ${broker.port} ended by itself (${signal ?? `code ${code}`})`);
       setTimeout(() => {
@@ -287,6 +290,7 @@ export class ChaosWorld implements AsyncDisposable {
 
   /** Writes of the broker and its store's process to files fail from now on, or work again. */
   failWrites({ child }: ChaosBroker, fail: boolean): void {
+    this.#writesFailUntilMs = fail ? Number.POSITIVE_INFINITY : Date.now() + STARTS_WITHIN_MS;
     const limit = fail ? "1:" : "unlimited:";
     // Those that it starts have its limits: it comes first.
     for (const pid of child.pid === undefined ? [] : descendants(child.pid)) {
@@ -298,10 +302,10 @@ export class ChaosWorld implements AsyncDisposable {
     }
   }
 
-  /** What the broker has its own store in. */
-  storeProcessesOf({ child }: ChaosBroker): number[] {
-    const { pid } = child;
-    return pid === undefined ? [] : descendants(pid).filter((one) => one !== pid);
+  /** Each that a broker has its own store in; one that is starting has none yet. */
+  storeProcesses(): number[] {
+    const theirs = mentioning(this.mark).filter(({ name }) => name.includes("store-main.js"));
+    return theirs.map(({ pid }) => pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,14 @@
-/** A Redis of a test's own: real, on a port from the system, without persistence. */
+/** A Redis of a test's own: real, on a port from the system. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+/** Where nothing waits for a disk. */
+const MEMORY = "/dev/shm";
 
 export class TestRedis implements AsyncDisposable {
   readonly url: string;
@@ -26,7 +30,7 @@ export class TestRedis implements AsyncDisposable {
    * @param port any that is free if not given
    */
   static async start(within: readonly string[] = [], port?: number): Promise<TestRedis> {
-    const folder = await mkdtemp(join(tmpdir(), "centroid-redis-"));
+    const folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "centroid-redis-"));
     const redis = new TestRedis(port ?? (await freePort()), folder, within);
     await redis.#start();
     return redis;
@@ -34,11 +38,16 @@ export class TestRedis implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const args = ["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.#folder];
-    // What it had is there again after a restart, as an operator would have it.
+    // What it had is there again after a restart, as an operator would have it. By default it confirms what it has not
+    // written yet while its disk is slow.
     const [command = "", ...rest] = [...this.#within, "redis-server", ...args];
-    this.#process = spawn(command, [...rest, "--save", "", "--appendonly", "yes"], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    this.#process = spawn(
+      command,
+      [...rest, "--save", "", "--appendonly", "yes", "--appendfsync", "always"],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     for await (const chunk of this.#process.stdout!)
       if (String(chunk).includes("Ready to accept connections")) break;
     this.#process.stdout!.resume();
