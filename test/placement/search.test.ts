@@ -224,6 +224,23 @@ describe("a search that remembers", () => {
   }, 60_000);
 });
 
+describe("a search whose best hosts get dearer", () => {
+  it("finds those that were a little worse before", () => {
+    const { map, views, playerIds } = world(11, 150, 8);
+    const live = views.map((view) => ({ ...view, state: "active" as const, rooms: 1, load: 0 }));
+    const table = new HostTable(map, live);
+    const memo = new SearchMemo();
+    const room: RoomView = { roomId: "r", hostId: undefined, playerIds, carrier: "process" };
+    let names: string[] = [];
+    for (let step = 0; step < 100; step++) {
+      names = table.search(room, DEFAULT_PARAMETERS, 4, names, memo).best.map(({ hostId }) => hostId);
+      const fresh = table.search(room, DEFAULT_PARAMETERS, 4, []).best;
+      expect(names).toEqual(fresh.map(({ hostId }) => hostId));
+      for (const host of live) if (names.includes(host.hostId)) host.load += 0.05;
+    }
+  });
+});
+
 describe("nextConfirmation", () => {
   it("asks a player with budget for a host it has not measured, until nothing can change the choice", () => {
     const { map, views, playerIds } = world(7, 40, 6);

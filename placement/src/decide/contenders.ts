@@ -4,9 +4,16 @@
  * best.
  */
 import type { LatencyMap } from "../latency/latency-map.js";
-import { measuredAt, measuredIn, type PlayerModel } from "../latency/player-model.js";
+import { measuredAt, measuredCount, type PlayerModel, sampleAt, slotAt } from "../latency/player-model.js";
 import type { HostNode, HostTree } from "./host-tree.js";
-import { leastScoreMs, measuredScoreMs, playerScoreMs, type ScoreWeights } from "./player-score.js";
+import {
+  leastScoreMs,
+  measuredScoreMs,
+  playerScoreMs,
+  roughScoreMs,
+  type ScoreWeights,
+  scoreErrorAt,
+} from "./player-score.js";
 
 /** Below this many ms, rounding of the bound could matter. */
 export const BOUND_SLACK_MS = 1e-6;
@@ -15,6 +22,7 @@ export const BOUND_SLACK_MS = 1e-6;
 export interface Search extends ScoreWeights {
   playerIds: readonly string[];
   objective: string;
+  worstWeight: number;
   /** Of the set of hosts. */
   version: number;
   weights: Float64Array | undefined;
@@ -32,6 +40,21 @@ export interface Bounds {
   capMs: number;
 }
 
+/** A host that may be among the best, with the score of every player there. */
+export interface Contender {
+  slot: number;
+  /** By player; overwritten by the next. */
+  scores: Float64Array;
+  errors: Float64Array;
+}
+
+/** Hosts that may be among the best, and the scores of all players there, host by host. */
+export interface FoundHosts {
+  slots: readonly number[];
+  scores: Float64Array;
+  errors: Float64Array;
+}
+
 /** Scratch of one search after the other. */
 export class Contenders {
   readonly #tree: HostTree;
@@ -43,6 +66,9 @@ export class Contenders {
   /** Bounds by depth and player; the first row is of no neighbourhood at all. */
   #least: Float64Array[] = [];
   #found: number[] = [];
+  /** By host that was found, the one that is looked at last, and player. */
+  #scores = new Float64Array(0);
+  #errors = new Float64Array(0);
   #bounds: Bounds = { limitMs: 0, capMs: 0 };
   #perWeight = 0;
 
@@ -51,42 +77,69 @@ export class Contenders {
     this.#tree = tree;
   }
 
-  /** Slots of hosts within the bounds; some may be beyond them. */
-  find(search: Search, models: Models, bounds: Bounds): readonly number[] {
+  /** Hosts within the bounds; some may be beyond them. */
+  find(search: Search, models: Models, bounds: Bounds): FoundHosts {
     this.#begin(search, models);
     this.#bounds = bounds;
     this.#found = [];
     if (this.#tree.root !== undefined) this.#visit(this.#tree.root, 1, 0, 0);
-    return this.#found;
+    return { slots: this.#found, scores: this.#scores, errors: this.#errors };
   }
 
   /**
-   * Slots of hosts within the bounds, which may become tighter on the way, those of the likeliest neighbourhoods first;
-   * some may be beyond them.
+   * Hosts within the bounds, which may become tighter on the way, those of the likeliest neighbourhoods first; some may be
+   * beyond them.
    */
-  *promising(search: Search, models: Models, need: () => Bounds): IterableIterator<number> {
+  *promising(search: Search, models: Models, need: () => Bounds): IterableIterator<Contender> {
     this.#begin(search, models);
-    const count = models.length;
+    this.#reserve(1);
+    const scores = this.#scores;
+    const errors = this.#errors;
+    const least = new Float64Array(models.length);
     const leaves = [...this.#tree.leaves()].map((node) => {
-      const least = new Float64Array(count);
-      let sum = 0;
-      let max = 0;
-      for (let i = 0; i < count; i++) {
-        least[i] = this.#leastMs(node, i, search);
-        sum += (search.weights?.[i] ?? 1) * (least[i] ?? 0);
-        max = Math.max(max, least[i] ?? 0);
-      }
-      return { slots: node.slots ?? [], least, sum, max, boundMs: this.#boundMs(sum, max, search) };
+      const { sum, max } = this.#bound(node, least, roughScoreMs);
+      return { node, sum, max, boundMs: this.#boundMs(sum, max, search) };
     });
     leaves.sort((a, b) => a.boundMs - b.boundMs);
-    for (const { slots, least, sum, max } of leaves) {
+    for (const { node, ...rough } of leaves) {
       this.#bounds = need();
+      if (this.#isOut(rough.sum, rough.max, search)) continue;
+      const { sum, max } = this.#bound(node, least, leastScoreMs);
       if (this.#isOut(sum, max, search)) continue;
-      for (const slot of slots) {
+      for (const slot of node.slots ?? []) {
         this.#bounds = need();
-        if (this.#isWithin(slot, least, sum, search)) yield slot;
+        if (this.#isWithin(slot, least, sum, search, 0)) yield { slot, scores, errors };
       }
     }
+  }
+
+  /**
+   * Bounds of a neighbourhood: their sum by weight, and the largest.
+   * @param into where they are put, by player
+   */
+  #bound(node: HostNode, into: Float64Array, scoreMs: typeof leastScoreMs): { sum: number; max: number } {
+    const search = this.#search;
+    let sum = 0;
+    let max = 0;
+    for (let i = 0; search !== undefined && i < into.length; i++) {
+      const ms = this.#leastMs(node, i, search, scoreMs);
+      into[i] = ms;
+      sum += (search.weights?.[i] ?? 1) * ms;
+      if (ms > max) max = ms;
+    }
+    return { sum, max };
+  }
+
+  /** Room for the scores of so many hosts. */
+  #reserve(hosts: number): void {
+    const size = hosts * this.#models.length;
+    if (this.#scores.length >= size) return;
+    const scores = new Float64Array(2 * size);
+    scores.set(this.#scores);
+    this.#scores = scores;
+    const errors = new Float64Array(2 * size);
+    errors.set(this.#errors);
+    this.#errors = errors;
   }
 
   #begin(search: Search, models: Models): void {
@@ -103,9 +156,10 @@ export class Contenders {
     for (let i = 0; i < count; i++) {
       const model = models[i];
       if (model === undefined) continue;
-      for (const { at, slot } of measuredIn(model)) {
+      for (let s = 0, end = measuredCount(model); s < end; s++) {
+        const at = sampleAt(s);
         const scoreMs = measuredScoreMs(model, at, search);
-        for (let node = this.#tree.leafOf(slot); node !== undefined; node = node.parent) {
+        for (let node = this.#tree.leafOf(slotAt(model, at)); node !== undefined; node = node.parent) {
           const k = node.index * count + i;
           if (scoreMs < (measured[k] ?? 0)) measured[k] = scoreMs;
         }
@@ -118,9 +172,9 @@ export class Contenders {
     return meanShare * sum * this.#perWeight + maxShare * max - BOUND_SLACK_MS;
   }
 
-  #leastMs(node: HostNode, i: number, search: Search): number {
+  #leastMs(node: HostNode, i: number, search: Search, scoreMs: typeof leastScoreMs): number {
     const models = this.#models;
-    const estimated = leastScoreMs(this.#map, models[i], node, search);
+    const estimated = scoreMs(this.#map, models[i], node, search);
     return Math.min(estimated, this.#measured[node.index * models.length + i] ?? 0);
   }
 
@@ -143,32 +197,35 @@ export class Contenders {
     let innerMax = max;
     for (let i = 0; i < count; i++) {
       const before = around[i] ?? 0;
-      const now = Math.max(before, this.#leastMs(node, i, search));
+      const now = Math.max(before, this.#leastMs(node, i, search, leastScoreMs));
       least[i] = now;
       innerSum += (search.weights?.[i] ?? 1) * (now - before);
       if (now > innerMax) innerMax = now;
       if (this.#isOut(innerSum, innerMax, search)) return;
     }
     for (const child of node.children) this.#visit(child, depth + 1, innerSum, innerMax);
-    for (const slot of node.slots ?? [])
-      if (this.#isWithin(slot, least, innerSum, search)) this.#found.push(slot);
+    for (const slot of node.slots ?? []) {
+      const at = this.#found.length;
+      this.#reserve(at + 1);
+      if (this.#isWithin(slot, least, innerSum, search, at * count)) this.#found.push(slot);
+    }
   }
 
-  #isWithin(slot: number, least: Float64Array, leastSum: number, search: Search): boolean {
+  /** @param into where its scores are put; they are whole if it is within */
+  #isWithin(slot: number, least: Float64Array, leastSum: number, search: Search, into: number): boolean {
     const { weights } = search;
     const map = this.#map;
     const models = this.#models;
+    const scores = this.#scores;
+    const errors = this.#errors;
     let sum = leastSum;
     let max = 0;
     for (let i = 0; i < models.length; i++) {
       const model = models[i];
-      const scoreMs = playerScoreMs(
-        map,
-        model,
-        slot,
-        model === undefined ? -1 : measuredAt(model, slot),
-        search,
-      );
+      const at = model === undefined ? -1 : measuredAt(model, slot);
+      const scoreMs = playerScoreMs(map, model, slot, at, search);
+      scores[into + i] = scoreMs;
+      errors[into + i] = scoreErrorAt(model, at);
       sum += (weights?.[i] ?? 1) * (scoreMs - (least[i] ?? 0));
       if (scoreMs > max) max = scoreMs;
       if (this.#isOut(sum, max, search)) return false;

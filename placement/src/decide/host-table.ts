@@ -5,11 +5,10 @@
  * again. What it finds is what scoring all would find.
  */
 import type { LatencyMap } from "../latency/latency-map.js";
-import { isUsable } from "../latency/player-model.js";
 import { type Bounds, Contenders, type Search } from "./contenders.js";
 import { HostTree } from "./host-tree.js";
-import { hostCostMs, leastShares, score, scoreErrorMs } from "./objective.js";
-import { type OpenHosts, UNMEASURED } from "./open-hosts.js";
+import { hostCostMs, leastShares } from "./objective.js";
+import type { OpenHosts } from "./open-hosts.js";
 import { byRank, capStage, excluded, keep, stricterCapMs } from "./rank.js";
 import { SearchMemo, withMargin } from "./search-memo.js";
 import { TieCosts } from "./ties.js";
@@ -39,7 +38,6 @@ export class HostTable {
   #open: OpenHosts | undefined;
   #rtts = new Float64Array(0);
   #errors = new Float64Array(0);
-  #weights: Float64Array | undefined;
   #ties: TieCosts | undefined;
   readonly #tree: HostTree;
   readonly #contenders: Contenders;
@@ -145,19 +143,14 @@ export class HostTable {
     if (this.#slots.length <= FEW_HOSTS) for (const slot of this.#slots) this.#open?.open(slot);
     else if (memo === undefined) {
       this.#tree.sync(this.#slots, this.#version);
-      for (const slot of this.#contenders.promising(all, this.#memo.models, need)) offer(slot);
+      for (const { slot, scores, errors } of this.#contenders.promising(all, this.#memo.models, need)) {
+        if (seen.includes(slot)) continue;
+        this.#open?.put(slot, scores, errors, 0);
+        offer(slot);
+      }
       return { best, named };
     } else this.#openOthers(all, need, offer);
-    const open = this.#open;
-    let bounds = need();
-    for (let k = 0; open !== undefined; k++) {
-      k = open.nextWithin(k, bounds.limitMs, bounds.capMs);
-      const slot = open.slots[k];
-      if (slot === undefined) break;
-      if (seen.includes(slot)) continue;
-      offer(slot);
-      bounds = need();
-    }
+    this.#open?.within(need, seen, offer);
     return { best, named };
   }
 
@@ -168,7 +161,7 @@ export class HostTable {
     this.#tree.sync(this.#slots, this.#version);
     // Without anything to compare with, the likely best first.
     if (need().limitMs === Number.POSITIVE_INFINITY)
-      for (const slot of this.#contenders.promising(search, memo.models, need)) {
+      for (const { slot } of this.#contenders.promising(search, memo.models, need)) {
         offer(slot);
         if (need().limitMs < Number.POSITIVE_INFINITY) break;
       }
@@ -193,12 +186,12 @@ export class HostTable {
       this.#errors = new Float64Array(playerIds.length);
     }
     const weights = room.weights && Float64Array.from(playerIds, (id) => room.weights?.get(id) ?? 1);
-    this.#weights = weights;
     const { mean: meanShare, max: maxShare } = leastShares(p, weights !== undefined);
     const search = {
       playerIds,
       weights,
       objective: p.objective,
+      worstWeight: p.worstWeight,
       tailWeight: p.tailWeight,
       doubt: p.doubt,
       meanShare,
@@ -214,48 +207,25 @@ export class HostTable {
     const room = this.#room;
     const p = this.#parameters;
     if (view === undefined || room === undefined || p === undefined) return undefined;
-    const rtts = this.#rtts;
-    const errors = this.#errors;
-    const { models } = this.#memo;
     const open = this.#open;
-    open?.read(open.open(slot), rtts, errors);
-    let measured = 0;
-    let guessed = 0;
-    for (let i = 0; i < rtts.length; i++) {
-      if (errors[i] !== UNMEASURED) {
-        measured++;
-        continue;
-      }
-      // What is not measured does not jitter; its doubt is in the score already.
-      errors[i] = 0;
-      const model = models[i];
-      if (model === undefined || !isUsable(model)) guessed++;
-    }
+    if (open === undefined) return undefined;
+    const part = open.part(open.open(slot), p, this.#rtts, this.#errors);
     const work = workTimeAt(view, room);
     const tieMs = this.#ties?.tieMs(slot);
     const hostMs = hostCostMs(view, p, work) + (tieMs ?? 0);
-    const { scoreMs, meanMs, maxMs } = score(rtts, this.#weights, hostMs, p);
     const rejected = excluded(room, view);
-    const count = rtts.length;
     return {
       hostId: view.hostId,
-      scoreMs,
-      meanMs,
-      maxMs,
+      scoreMs: part.playersMs + hostMs,
+      meanMs: part.meanMs,
+      maxMs: part.maxMs,
       ...work,
       ...(tieMs !== undefined && { tieMs }),
-      errorMs: scoreErrorMs(rtts, errors, this.#weights, p),
+      errorMs: part.errorMs,
       load: view.load,
-      source:
-        guessed === count
-          ? "geodesic"
-          : measured === count
-            ? "measured"
-            : measured + guessed === 0
-              ? "coordinate"
-              : "mixed",
-      measuredShare: count === 0 ? 0 : measured / count,
-      capStage: capStage(maxMs + (work?.workMs ?? 0), p.capsMs),
+      source: part.source,
+      measuredShare: part.measuredShare,
+      capStage: capStage(part.maxMs + (work?.workMs ?? 0), p.capsMs),
       ...(rejected !== undefined && { rejected }),
     };
   }

@@ -1,9 +1,15 @@
 /** `r` of a player at a host: what it measured there, else what is estimated, made dearer by some doubt. */
-import { largestRoot, leastEstimateMs, type Neighbourhood } from "../latency/estimate-bound.js";
+import {
+  largestRoot,
+  leastEstimateMs,
+  type Neighbourhood,
+  roughEstimateMs,
+} from "../latency/estimate-bound.js";
 import type { LatencyMap } from "../latency/latency-map.js";
 import {
   FREE_MS,
   isUsable,
+  measuredErrorMs,
   measuredP50Ms,
   measuredTailMs,
   PLACE_FALL,
@@ -38,6 +44,13 @@ export function playerScoreMs(
   return estimateScoreMs(model, map.unmeasuredMs(model, slot), weights);
 }
 
+/** Standard error of a round trip that was not measured. */
+export const UNMEASURED = -1;
+
+/** Standard error of what was measured at this place of the record, ms; or `UNMEASURED`. */
+export const scoreErrorAt = (model: PlayerModel | undefined, at: number): number =>
+  model === undefined || at < 0 ? UNMEASURED : measuredErrorMs(model, at);
+
 /** Of a host it has measured. */
 export const measuredScoreMs = (model: PlayerModel, at: number, { tailWeight }: ScoreWeights): number =>
   measuredP50Ms(model, at) + tailWeight * measuredTailMs(model, at);
@@ -58,6 +71,17 @@ export function leastScoreMs(
 ): number {
   if (model === undefined) return map.estimate("", "").p50Ms;
   return estimateScoreMs(model, leastEstimateMs(model, where), weights);
+}
+
+/** The same, looser and quicker. */
+export function roughScoreMs(
+  map: LatencyMap,
+  model: PlayerModel | undefined,
+  where: Neighbourhood,
+  weights: ScoreWeights,
+): number {
+  if (model === undefined) return map.estimate("", "").p50Ms;
+  return estimateScoreMs(model, roughEstimateMs(model, where), weights);
 }
 
 /** How far what an estimate is made from had fallen when a record was looked at. */

@@ -6,14 +6,16 @@
 import type { LatencyMap } from "../latency/latency-map.js";
 import {
   fitOf,
-  measuredIn,
+  measuredCount,
   type PlayerModel,
   remeasuredOf,
+  sampleAt,
+  slotAt,
   stampOf,
   unbrokenSince,
 } from "../latency/player-model.js";
 import type { PlayerRecord } from "../latency/player-record.js";
-import type { Bounds, Search } from "./contenders.js";
+import type { Bounds, FoundHosts, Search } from "./contenders.js";
 import { OpenHosts } from "./open-hosts.js";
 import { type FallMark, fallMarkOf, fallSinceMs } from "./player-score.js";
 
@@ -103,10 +105,12 @@ export class SearchMemo {
   }
 
   /** All hosts were looked at: those within the bounds are found, the others can be closed. */
-  cover(found: readonly number[], bounds: Bounds): void {
-    this.#open?.keep(new Set(found));
-    for (const slot of found) this.#open?.open(slot);
-    this.#found = found.length;
+  cover({ slots, scores, errors }: FoundHosts, bounds: Bounds): void {
+    this.#open?.keep(new Set(slots));
+    slots.forEach((slot, at) => {
+      this.#open?.put(slot, scores, errors, at * this.models.length);
+    });
+    this.#found = slots.length;
     this.#bounds = bounds;
     // Falls count up to where they matter, which depends on the bounds.
     this.#open?.sumAnew();
@@ -123,6 +127,7 @@ export class SearchMemo {
       before === undefined ||
       before.version !== now.version ||
       before.objective !== now.objective ||
+      before.worstWeight !== now.worstWeight ||
       before.tailWeight !== now.tailWeight ||
       before.doubt !== now.doubt ||
       before.meanShare !== now.meanShare ||
@@ -184,8 +189,10 @@ export class SearchMemo {
     if (!isFit && seen.remeasured === remeasuredOf(model)) return true;
     this.models[i] = model;
     if (isFit) open.refitted(i, this.#refit(seen, model));
-    for (const { at, slot } of measuredIn(model))
-      if (stampOf(model, at) > seen.remeasured) open.remeasured(i, slot);
+    for (let s = 0, end = measuredCount(model); s < end; s++) {
+      const at = sampleAt(s);
+      if (stampOf(model, at) > seen.remeasured) open.remeasured(i, slotAt(model, at));
+    }
     seen.remeasured = remeasuredOf(model);
     return true;
   }

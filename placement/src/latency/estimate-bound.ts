@@ -30,6 +30,13 @@ export interface Neighbourhood {
   heightMs: number;
 }
 
+/** No estimate of a host there is below this, ms: looser than the next, and without looking at any measured host. */
+export function roughEstimateMs(m: PlayerModel, { x, y, z, radiusMs, heightMs }: Neighbourhood): number {
+  if (!isUsable(m)) return ACCESS_MS;
+  const predictedMs = Math.max(0, distance(m, 0, x, y, z) - radiusMs) + (m[HEIGHT] ?? 0) + heightMs;
+  return leastByResidualMs(predictedMs, -(m[NEGATIVE] ?? 0));
+}
+
 /** No estimate of a host there is below this, ms. */
 export function leastEstimateMs(m: PlayerModel, { x, y, z, radiusMs, heightMs }: Neighbourhood): number {
   if (!isUsable(m)) return ACCESS_MS;
@@ -43,6 +50,10 @@ export function leastEstimateMs(m: PlayerModel, { x, y, z, radiusMs, heightMs }:
     const shareAtMs = alpha < 0 ? Math.max(0, fromMs - radiusMs) : fromMs + radiusMs;
     residual += alpha * sharedPath(shareAtMs * shareAtMs);
   }
+  return leastByResidualMs(predictedMs, residual);
+}
+
+function leastByResidualMs(predictedMs: number, residual: number): number {
   // A residual below zero counts more the farther off the host: up to where it counts for less than the way itself.
   const root = Math.max(Math.sqrt(predictedMs + FREE_MS), -residual / 2);
   return Math.max(MIN_RTT_MS, root * root - FREE_MS + residual * root);

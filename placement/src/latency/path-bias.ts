@@ -18,10 +18,15 @@ interface Cell {
   fall: number;
   /** Grows with every change of `bias`. */
   version: number;
-  /** What was added since the last turn, by slot. */
-  sums: Float64Array;
-  counts: Uint32Array;
-  added: boolean;
+  /** What its players have measured so far: hosts in the order in which they were first met. */
+  hosts: number[];
+  /** By slot: where in `hosts` it is, plus one; 0 if it is not. */
+  places: Uint16Array | Uint32Array;
+  /** By place in `hosts`: sum and count of what was added since the last turn. */
+  added: Float64Array;
+  /** By place in `hosts`: the bias. */
+  biases: Float32Array;
+  isAdded: boolean;
 }
 
 export class PathBias {
@@ -53,29 +58,24 @@ export class PathBias {
   add(slot: number, host: number, residual: number): void {
     if (slot < 0) return;
     const cell = this.#cell(slot);
-    if (host >= cell.sums.length) widen(cell, 2 * host + 16);
-    cell.sums[host] = (cell.sums[host] ?? 0) + residual;
-    cell.counts[host] = (cell.counts[host] ?? 0) + 1;
-    cell.added = true;
+    const place = cell.places[host] ?? 0;
+    const at = 2 * (place > 0 ? place - 1 : meet(cell, host));
+    const { added } = cell;
+    added[at] = (added[at] ?? 0) + residual;
+    added[at + 1] = (added[at + 1] ?? 0) + 1;
+    cell.isAdded = true;
   }
 
   /** What was added since the last turn is what holds now, where it is notably different: all of a cell are fit anew. */
   turn(hosts: number): void {
     for (const cell of this.#cells) {
       if (cell === undefined) continue;
-      if (!cell.added) {
+      if (!cell.isAdded) {
         if (cell.bias !== undefined) this.#publish(cell, undefined);
         continue;
       }
-      if (hosts > cell.sums.length) widen(cell, hosts);
-      if (isNotable(cell, hosts)) {
-        const bias = new Float32Array(hosts);
-        for (let host = 0; host < hosts; host++) bias[host] = meanOf(cell, host);
-        this.#publish(cell, bias);
-      }
-      cell.sums.fill(0);
-      cell.counts.fill(0);
-      cell.added = false;
+      if (isNotable(cell)) this.#publish(cell, new Float32Array(hosts));
+      clear(cell);
     }
   }
 
@@ -83,15 +83,14 @@ export class PathBias {
   forget(host: number): void {
     for (const cell of this.#cells) {
       if (cell === undefined) continue;
-      cell.sums[host] = 0;
-      cell.counts[host] = 0;
-      if ((cell.bias?.[host] ?? 0) !== 0) this.#publish(cell, withoutHost(cell.bias, host));
+      const place = (cell.places[host] ?? 0) - 1;
+      if (place < 0) continue;
+      cell.added.fill(0, 2 * place, 2 * place + 2);
+      if (cell.biases[place] !== 0) this.#withdraw(cell, place);
     }
     const own = this.#cells[host];
     if (own === undefined) return;
-    own.added = false;
-    own.sums.fill(0);
-    own.counts.fill(0);
+    clear(own);
     this.#publish(own, undefined);
   }
 
@@ -103,24 +102,45 @@ export class PathBias {
         most: 0,
         fall: 0,
         version: 0,
-        sums: new Float64Array(0),
-        counts: new Uint32Array(0),
-        added: false,
+        hosts: [],
+        places: new Uint16Array(0),
+        added: new Float64Array(0),
+        biases: new Float32Array(0),
+        isAdded: false,
       };
       this.#cells[slot] = cell;
     }
     return cell;
   }
 
-  #publish(cell: Cell, bias: Float32Array | undefined): void {
+  /** @param row where what was added is put, by slot; nothing is known any more if it is undefined */
+  #publish(cell: Cell, row: Float32Array | undefined): void {
+    const { hosts, biases } = cell;
     let most = 0;
     let fall = 0;
-    for (let host = 0; host < Math.max(bias?.length ?? 0, cell.bias?.length ?? 0); host++) {
-      const now = bias?.[host] ?? 0;
+    for (let place = 0; place < hosts.length; place++) {
+      const now = row === undefined ? 0 : Math.fround(meanOf(cell, place));
+      if (row !== undefined) row[hosts[place] ?? 0] = now;
       most = Math.max(most, Math.abs(now));
-      fall = Math.max(fall, (cell.bias?.[host] ?? 0) - now);
+      fall = Math.max(fall, (biases[place] ?? 0) - now);
+      biases[place] = now;
     }
-    cell.bias = bias;
+    this.#changed(cell, row, most, fall);
+  }
+
+  /** The bias towards one host is none any more. */
+  #withdraw(cell: Cell, place: number): void {
+    const row = cell.bias?.slice();
+    row?.fill(0, cell.hosts[place], (cell.hosts[place] ?? 0) + 1);
+    const fall = Math.max(0, cell.biases[place] ?? 0);
+    cell.biases[place] = 0;
+    let most = 0;
+    for (const bias of cell.biases) most = Math.max(most, Math.abs(bias));
+    this.#changed(cell, row, most, fall);
+  }
+
+  #changed(cell: Cell, row: Float32Array | undefined, most: number, fall: number): void {
+    cell.bias = row;
     cell.most = most;
     cell.fall += fall;
     cell.version++;
@@ -128,27 +148,39 @@ export class PathBias {
   }
 }
 
-const meanOf = ({ sums, counts }: Cell, host: number): number =>
-  (sums[host] ?? 0) / ((counts[host] ?? 0) + PRIOR_PLAYERS);
+const meanOf = ({ added }: Cell, place: number): number =>
+  (added[2 * place] ?? 0) / ((added[2 * place + 1] ?? 0) + PRIOR_PLAYERS);
 
-function withoutHost(bias: Float32Array | undefined, host: number): Float32Array | undefined {
-  const without = bias?.slice();
-  without?.fill(0, host, host + 1);
-  return without;
+/** @returns its place */
+function meet(cell: Cell, host: number): number {
+  const place = cell.hosts.push(host) - 1;
+  if (host >= cell.places.length) {
+    const length = host + (host >> 2) + 16;
+    const places = length < 2 ** 16 ? new Uint16Array(length) : new Uint32Array(length);
+    places.set(cell.places);
+    cell.places = places;
+  }
+  cell.places[host] = place + 1;
+  if (place >= cell.biases.length) {
+    const added = new Float64Array(4 * place + 16);
+    added.set(cell.added);
+    cell.added = added;
+    const biases = new Float32Array(2 * place + 8);
+    biases.set(cell.biases);
+    cell.biases = biases;
+  }
+  return place;
 }
 
-function widen(cell: Cell, hosts: number): void {
-  const sums = new Float64Array(hosts);
-  sums.set(cell.sums);
-  cell.sums = sums;
-  const counts = new Uint32Array(hosts);
-  counts.set(cell.counts);
-  cell.counts = counts;
+function clear(cell: Cell): void {
+  cell.added.fill(0);
+  cell.isAdded = false;
 }
 
-function isNotable(cell: Cell, hosts: number): boolean {
-  const { bias } = cell;
-  for (let host = 0; host < Math.max(hosts, bias?.length ?? 0); host++)
-    if (Math.abs(Math.fround(meanOf(cell, host)) - (bias?.[host] ?? 0)) > STEP) return true;
+/** Hosts that nobody of the cell has met have no bias. */
+function isNotable(cell: Cell): boolean {
+  const { biases } = cell;
+  for (let place = 0; place < cell.hosts.length; place++)
+    if (Math.abs(Math.fround(meanOf(cell, place)) - (biases[place] ?? 0)) > STEP) return true;
   return false;
 }

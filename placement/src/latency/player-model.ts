@@ -132,11 +132,10 @@ export const unbrokenSince = (m: PlayerModel): number => m[UNBROKEN] ?? -1;
 /** `remeasuredOf` when the host at this place was last measured. */
 export const stampOf = (m: PlayerModel, at: number): number => m[at + STAMP] ?? 0;
 export const fitOf = (m: PlayerModel): number => m[FIT] ?? -1;
-/** Slots of the measured hosts, nearest first, and where in the record they are. */
-export function* measuredIn(m: PlayerModel): IterableIterator<{ at: number; slot: number }> {
-  const end = HEADER + (m[MEASURED] ?? 0) * SAMPLE;
-  for (let at = HEADER; at < end; at += SAMPLE) yield { at, slot: m[at + SLOT] ?? -1 };
-}
+export const measuredCount = (m: PlayerModel): number => m[MEASURED] ?? 0;
+/** Where in the record the s-th measured host is, the nearest first. */
+export const sampleAt = (s: number): number => HEADER + s * SAMPLE;
+export const slotAt = (m: PlayerModel, at: number): number => m[at + SLOT] ?? -1;
 
 /** How much of what coordinates miss two hosts have in common, by their squared distance. */
 export const sharedPath = (squaredMs: number): number => 1 / (1 + squaredMs / SQUARED_REACH);
