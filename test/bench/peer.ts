@@ -1,7 +1,8 @@
 /**
  * The same room and the same players on bare Colyseus and here, in turns: how long joins and round trips take, and the
- * CPU of each process. Servers share one core and players have the other, so that neither slows the other. With
- * `CENTROID_PROFILES=FOLDER` each server process writes a CPU profile of the time that is measured there.
+ * CPU of each process. Servers share one core and players have the other, so that neither slows the other. Everything is
+ * measured twice: of the first players that programs have seen since their start, and of as many that come when these have
+ * left. With `CENTROID_PROFILES=FOLDER` each server process writes a CPU profile of the latter.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -32,6 +33,7 @@ const HOOK = pathToFileURL(join(import.meta.dirname, "profile-hook.mjs")).href;
 const PROFILED: Record<string, string> =
   process.env.CENTROID_PROFILES === undefined ? {} : { NODE_OPTIONS: `--import ${HOOK}` };
 
+const VISITS = ["first", "next"] as const satisfies (keyof Visits)[];
 type Role = "room host" | "agent" | "broker";
 type Cpu = Record<Role, number>;
 
@@ -56,6 +58,14 @@ const HERE: readonly Deployment[] = [
 
 interface Run extends PlayersReport {
   cpuMs: Cpu;
+  /** Of that, what was used after everybody had joined. */
+  playCpuMs: Cpu;
+}
+
+/** Of the first players after the start, and of as many after them. */
+interface Visits {
+  first: Run;
+  next: Run;
 }
 
 export async function peer({ players = DEFAULT_PLAYERS, runs = 1, seconds }: BenchOptions): Promise<Row[]> {
@@ -63,26 +73,44 @@ export async function peer({ players = DEFAULT_PLAYERS, runs = 1, seconds }: Ben
   const playMs = (seconds ?? DEFAULT_PLAY_S) * 1_000;
   const rows: Row[] = [];
   for (const count of players) {
-    const bare: Run[] = [];
-    const here = HERE.map((): Run[] => []);
+    const bare: Visits[] = [];
+    const here = HERE.map((): Visits[] => []);
     for (let run = 0; run < runs; run++) {
       bare.push(await measure(BARE, count, playMs));
       for (const [at, deployment] of HERE.entries()) here[at]?.push(await measure(deployment, count, playMs));
     }
-    rows.push(...absolute(`${count} players, ${BARE.name}`, bare));
-    for (const [at, { name, sdk }] of HERE.entries()) {
-      const group = `${count} players, ${name}`;
-      const measured = here[at] ?? [];
-      rows.push(...absolute(group, measured), ...relative(group, measured, bare, sdk === "ours"));
+    for (const visit of VISITS) {
+      const of = (all: readonly Visits[]): Run[] => all.map((visits) => visits[visit]);
+      rows.push(...absolute(`${visit} ${count} players, ${BARE.name}`, of(bare)));
+      for (const [at, { name, sdk }] of HERE.entries()) {
+        const group = `${visit} ${count} players, ${name}`;
+        const measured = of(here[at] ?? []);
+        rows.push(...absolute(group, measured), ...relative(group, measured, of(bare), sdk === "ours"));
+      }
     }
   }
   return rows;
 }
 
-async function measure({ name, sdk, start }: Deployment, players: number, playMs: number): Promise<Run> {
+async function measure(deployment: Deployment, players: number, playMs: number): Promise<Visits> {
   await using owned = new DisposalStack();
-  const server = await start(owned);
+  const server = await deployment.start(owned);
   await sleep(SETTLE_MS);
+  const first = await visit(server, deployment, players, playMs);
+  await sleep(SETTLE_MS);
+  await profile(server);
+  const next = await visit(server, deployment, players, playMs);
+  await profile(server);
+  return { first, next };
+}
+
+async function visit(
+  server: Server,
+  { name, sdk }: Deployment,
+  players: number,
+  playMs: number,
+): Promise<Run> {
+  await using owned = new DisposalStack();
   const task: PlayersTask = { url: server.url, sdk, players, joinsPerSecond: JOINS_PER_SECOND, playMs };
   const child = pinned(1, [
     "--import",
@@ -93,25 +121,29 @@ async function measure({ name, sdk, start }: Deployment, players: number, playMs
   owned.defer(() => endChild(child, STOP_TIMEOUT_MS));
   await said(child, "first");
   await sleep(1_000);
-  await profile(server);
   const before = await server.cpuMs();
   child.send({});
+  await said(child, "joined");
+  const joined = await server.cpuMs();
   const { report } = await said(child, "done");
   const after = await server.cpuMs();
-  await profile(server);
-  const cpuMs = {
-    "room host": after["room host"] - before["room host"],
-    agent: after.agent - before.agent,
-    broker: after.broker - before.broker,
-  };
+  const cpuMs = difference(after, before);
+  const playCpuMs = difference(after, joined);
   console.error(
     name,
     players,
     { ...report, joinMs: quantileOf(report.joinMs, 0.5), rttMs: report.rttMs.length },
     cpuMs,
+    playCpuMs,
   );
-  return { ...report, cpuMs };
+  return { ...report, cpuMs, playCpuMs };
 }
+
+const difference = (later: Cpu, earlier: Cpu): Cpu => ({
+  "room host": later["room host"] - earlier["room host"],
+  agent: later.agent - earlier.agent,
+  broker: later.broker - earlier.broker,
+});
 
 /** The next message of that type; whatever else the players say before is passed over. */
 async function said<T extends FromPlayers["type"]>(
@@ -165,9 +197,7 @@ async function startHere(owned: DisposalStack): Promise<Server> {
   const agent = cli.start(["agent", "--broker", url, ...place, "--rooms", ROOMS, "--json"], env, within);
   await agent.says(/"started"/);
   const cpuMs = async (): Promise<Cpu> => {
-    const used: Cpu = { "room host": 0, agent: 0, broker: 0 };
-    // With its store's process.
-    for (const pid of descendants(up.child.pid ?? 0)) used.broker += cpuMsOf(pid);
+    const used: Cpu = { "room host": 0, agent: 0, broker: cpuMsOf(up.child.pid ?? 0) };
     for (const pid of descendants(agent.child.pid ?? 0)) {
       const isRoomHost = (await readFile(`/proc/${pid}/cmdline`, "utf8")).includes("room-host");
       used[isRoomHost ? "room host" : "agent"] += cpuMsOf(pid);
@@ -189,6 +219,9 @@ function absolute(group: string, runs: readonly Run[]): Row[] {
     over("CPU of room host", "ms", ({ cpuMs }) => cpuMs["room host"]),
     over("CPU of agent", "ms", ({ cpuMs }) => cpuMs.agent),
     over("CPU of broker", "ms", ({ cpuMs }) => cpuMs.broker),
+    over("CPU of room host while all play", "ms", ({ playCpuMs }) => playCpuMs["room host"]),
+    over("CPU of agent while all play", "ms", ({ playCpuMs }) => playCpuMs.agent),
+    over("CPU of broker while all play", "ms", ({ playCpuMs }) => playCpuMs.broker),
     over("failed joins, lost moves", "", ({ failedJoins, lostMoves }) => failedJoins + lostMoves),
     over("load average of the machine", "", () => loadavg()[0] ?? Number.NaN),
   ];
@@ -205,19 +238,22 @@ function relative(group: string, runs: readonly Run[], bare: readonly Run[], has
     ),
     ...(hasAims && { aim: { max } }),
   });
-  const total = ({ cpuMs }: Run): number => cpuMs["room host"] + cpuMs.agent + cpuMs.broker;
+  const total = (cpu: Cpu): number => cpu["room host"] + cpu.agent + cpu.broker;
+  const share = (figure: string, of: (run: Run) => Cpu): Row => ({
+    ...rowOf(
+      group,
+      figure,
+      "%",
+      runs.map((run) => (100 * (of(run).agent + of(run).broker)) / of(run)["room host"]),
+    ),
+    ...(hasAims && { aim: { max: 10 } }),
+  });
   return [
     ratio("join p50", ({ joinMs }) => quantileOf(joinMs, 0.5), 1.5),
     ratio("join p95", ({ joinMs }) => quantileOf(joinMs, 0.95), 2),
-    ratio("CPU of all processes", total, 1.15),
-    {
-      ...rowOf(
-        group,
-        "CPU of broker and agent, share of the room host's",
-        "%",
-        runs.map(({ cpuMs }) => (100 * (cpuMs.agent + cpuMs.broker)) / cpuMs["room host"]),
-      ),
-      ...(hasAims && { aim: { max: 10 } }),
-    },
+    ratio("CPU of all processes", ({ cpuMs }) => total(cpuMs), 1.15),
+    ratio("CPU of all processes while all play", ({ playCpuMs }) => total(playCpuMs), 1.15),
+    share("CPU of broker and agent, share of the room host's", ({ cpuMs }) => cpuMs),
+    share("CPU of broker and agent while all play, share of the room host's", ({ playCpuMs }) => playCpuMs),
   ];
 }

@@ -1,7 +1,7 @@
 /** The SDK's measurements against real beacons: what is counted, and which connections stay open. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocketServer } from "ws";
 import { Prober } from "../../client/sdk/src/prober.js";
 import { startBeacon } from "../../infra/agent/src/beacon.js";
@@ -70,6 +70,24 @@ describe("measuring hosts", () => {
       expect(report?.rttsMs).toHaveLength(3);
     }
     expect(host.connections()).toBe(1);
+  });
+
+  it("keeps that to the player's own host while rounds are half a minute apart, and no other", async () => {
+    const [own, other] = [await beacon(), { ...(await beacon()), hostId: "other" }];
+    const measuring = prober();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      for (let round = 0; round < 3; round++) {
+        expect(await measuring.measure([own, other], "h")).toMatchObject([{ lost: 0 }, { lost: 0 }]);
+        vi.advanceTimersByTime(31_000);
+      }
+      expect([own.connections(), other.connections()]).toEqual([1, 3]);
+      vi.advanceTimersByTime(31_000);
+      await measuring.measure([own], "h");
+      expect(own.connections()).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("shares it between rounds that overlap, each with its own answers", async () => {

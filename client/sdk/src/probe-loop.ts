@@ -89,7 +89,9 @@ export class ProbeLoop {
       const current = this.#options.room.host.hostId;
       const [reports, gateways] = await Promise.all([
         measured ??
-          this.#beacons([current, ...this.#wanted]).then((near) => this.#options.prober.measure(near)),
+          this.#beacons([current, ...this.#wanted]).then((near) =>
+            this.#options.prober.measure(near, current),
+          ),
         this.#gateways.measure(current),
       ]);
       if (this.#stopped) return;

@@ -1,4 +1,7 @@
-/** Measures round trips to beacons: a few echoes per host and round, over connections kept while rounds follow soon. */
+/**
+ * Measures round trips to beacons: a few echoes per host and round, over connections kept while rounds follow soon. The
+ * player's own host is measured in each round: its connection is kept from round to round.
+ */
 import { BEACON_PATH, type Beacon, type GatewayReport, type ProbeReport } from "@centroid/protocol";
 import { BeaconLine } from "./beacon-line.js";
 import { socketOrigin } from "./way.js";
@@ -7,6 +10,8 @@ import { socketOrigin } from "./way.js";
 const ECHOES = 3;
 /** Rounds of a player that moves are seconds apart; one that stays put need not hold connections to hosts. */
 const KEEP_MS = 12_000;
+/** Longer than the pause between two rounds, shorter than beacons and home routers keep a connection that is idle. */
+const KEEP_OWN_MS = 45_000;
 
 /** Somebody who waits is answered when so many hosts have, and a little later: the next may be as near. */
 const NEAREST = 3;
@@ -24,9 +29,14 @@ export class Prober implements Disposable {
   readonly #kept = new Map<string, Kept>();
   #disposed = false;
 
-  /** Probes every beacon at the same time. A host that cannot be reached is reported as lost probes. */
-  async measure(beacons: readonly Target[]): Promise<ProbeReport[]> {
-    return Promise.all(beacons.map((beacon) => this.#probe(beacon, [])));
+  /**
+   * Probes every beacon at the same time. A host that cannot be reached is reported as lost probes.
+   * @param ownHostId the host that will be measured in the next round, too
+   */
+  async measure(beacons: readonly Target[], ownHostId?: string): Promise<ProbeReport[]> {
+    return Promise.all(
+      beacons.map((beacon) => this.#probe(beacon, [], beacon.hostId === ownHostId ? KEEP_OWN_MS : KEEP_MS)),
+    );
   }
 
   /**
@@ -66,13 +76,13 @@ export class Prober implements Disposable {
     for (const url of [...this.#kept.keys()]) this.#drop(url);
   }
 
-  async #probe({ hostId, url }: Target, rttsMs: number[]): Promise<ProbeReport> {
+  async #probe({ hostId, url }: Target, rttsMs: number[], keepMs = KEEP_MS): Promise<ProbeReport> {
     const kept = this.#kept.get(url);
     clearTimeout(kept?.idle);
     // A kept connection may have died unseen, with the player's old network: that says nothing of the host.
     if (kept !== undefined) await this.#echoes(kept.line, rttsMs);
     if (rttsMs.length === 0) await this.#echoes(this.#dial(url), rttsMs);
-    if (rttsMs.length === ECHOES) this.#keep(url);
+    if (rttsMs.length === ECHOES) this.#keep(url, keepMs);
     else this.#drop(url);
     return { hostId, rttsMs, lost: ECHOES - rttsMs.length };
   }
@@ -98,11 +108,11 @@ export class Prober implements Disposable {
     return line;
   }
 
-  #keep(url: string): void {
+  #keep(url: string, forMs: number): void {
     const kept = this.#kept.get(url);
     if (kept === undefined) return;
     clearTimeout(kept.idle);
-    kept.idle = setTimeout(() => this.#drop(url), KEEP_MS);
+    kept.idle = setTimeout(() => this.#drop(url), forMs);
   }
 
   #drop(url: string): void {
