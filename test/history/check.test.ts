@@ -264,6 +264,7 @@ describe("the judge of histories", () => {
         type: "thawed",
         roomId: "r",
         life: "b",
+        host: 2,
         from: { life: "a", position: 2, tick: 2 },
         last: {},
         atMs: 5,
@@ -279,7 +280,7 @@ describe("the judge of histories", () => {
       [
         "broadcast lost: s: after step 1 came step 3, not 2",
         "      0.001 s  s got step 1 of life a",
-        "      0.004 s  life b begins from life a as it was before number 2 (step 2)",
+        "      0.004 s  life b begins in process 2 from life a as it was before number 2 (step 2)",
         "      0.006 s  s got step 3 of life b",
       ].join("\n"),
     );

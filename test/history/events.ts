@@ -28,6 +28,8 @@ export const historyEventSchema = z.discriminatedUnion("type", [
     type: z.literal("thawed"),
     roomId: z.string(),
     life: z.string(),
+    /** Process id. */
+    host: z.number().int(),
     from: z.object({ life: z.string(), position: count, tick: count }),
     /** The last number that the room's state has of each session. */
     last: z.record(z.string(), count),

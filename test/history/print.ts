@@ -1,4 +1,7 @@
-/** Violations for people: what is wrong, the events that prove it, and what was done to the system around them. */
+/**
+ * Violations for people: what is wrong, the events that prove it, what was done to the system around them, and where else
+ * the room was built meanwhile: such a copy may have been its owner and done nothing.
+ */
 import type { HistoryEvent } from "./events.js";
 import type { Violation } from "./violation.js";
 
@@ -7,12 +10,19 @@ const BEFORE_MS = 8_000;
 const AFTER_MS = 1_000;
 
 /** @param events the whole history, from which the times count */
-export function printViolation({ kind, text, evidence }: Violation, events: readonly HistoryEvent[]): string {
+export function printViolation(
+  { kind, text, where, evidence }: Violation,
+  events: readonly HistoryEvent[],
+): string {
   const startMs = events.reduce((min, { atMs }) => Math.min(min, atMs), Number.POSITIVE_INFINITY);
   const fromMs = Math.min(...evidence.map(({ atMs }) => atMs)) - BEFORE_MS;
   const toMs = Math.max(...evidence.map(({ atMs }) => atMs)) + AFTER_MS;
   const around = events.filter(
-    (event) => event.type === "fault" && event.atMs >= fromMs && event.atMs <= toMs,
+    (event) =>
+      (event.type === "fault" ||
+        (event.type === "thawed" && event.roomId === where && !evidence.includes(event))) &&
+      event.atMs >= fromMs &&
+      event.atMs <= toMs,
   );
   const lines = [...evidence, ...around]
     .sort((a, b) => a.atMs - b.atMs)
@@ -25,7 +35,7 @@ function describe(event: HistoryEvent): string {
     `life ${e.life}, epoch ${e.epoch}, process ${e.host}, as number ${e.position}`;
   switch (event.type) {
     case "thawed":
-      return `life ${event.life} begins from life ${event.from.life} as it was before number ${event.from.position} (step ${event.from.tick})`;
+      return `life ${event.life} begins in process ${event.host} from life ${event.from.life} as it was before number ${event.from.position} (step ${event.from.tick})`;
     case "heard":
       return `room heard ${event.number} of ${event.session}: ${by(event)}`;
     case "ticked":
@@ -41,7 +51,7 @@ function describe(event: HistoryEvent): string {
     case "ended":
       return `${event.session} was ended with ${event.code}`;
     case "fault":
-      return `fault: ${event.what}${event.untilMs === undefined ? "" : `, for ${Math.round(event.untilMs - event.atMs)} ms`}`;
+      return `fault: ${event.what} (${event.hosts.join(", ")})${event.untilMs === undefined ? "" : `, for ${Math.round(event.untilMs - event.atMs)} ms`}`;
     case "settled":
       return "everything had time to arrive";
     default: {

@@ -54,6 +54,7 @@ export class RoomHistory {
       type: "thawed",
       roomId: room.roomId,
       life: history.#life,
+      host: process.pid,
       from: { life, position, tick },
       last,
     });

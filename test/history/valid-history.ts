@@ -69,6 +69,7 @@ export function validHistory(steps: readonly Step[], players: number): HistoryEv
       type: "thawed",
       roomId: ROOM,
       life,
+      host: 100 + lives,
       from: { life: copy.life, position, tick },
       last: { ...last },
       atMs: ++atMs,
