@@ -20,7 +20,8 @@ export type GroupName =
   | "shards"
   | "vision"
   | "vision-distance"
-  | "wan";
+  | "wan"
+  | "wan-loss";
 
 /** For groups that can be made smaller or larger; the others know one size. */
 export interface BenchOptions {
@@ -113,5 +114,9 @@ export const GROUPS: Record<GroupName, Group> = {
   wan: {
     about: "silence of moves between hosts 20, 90 and 230 ms apart, direct and by a gateway",
     load: async () => (await import("./wan.js")).wan,
+  },
+  "wan-loss": {
+    about: "the same between namespaces, with and without 1 % of the packets lost; as root",
+    load: async () => (await import("./wan.js")).wanLoss,
   },
 };

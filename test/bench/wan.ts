@@ -1,9 +1,14 @@
 /** Moves over long distances, as players hear them: on Centroid's SDK at the hosts' own addresses, and stock by a gateway. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Broker } from "@centroid/broker";
+import { Lab, parseTopology } from "@centroid/emulation";
 import { startGateway } from "@centroid/gateway";
 import { quantileOf } from "@centroid/placement";
 import type { Receipt } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
-import type { CentroidRoom } from "@centroid/sdk";
+import type { CentroidClient, CentroidRoom } from "@centroid/sdk";
 import { Client, type Room } from "@colyseus/sdk";
 import { until } from "../broker/support/world.js";
 import { LiveSystem } from "../support/live-system.js";
@@ -21,11 +26,21 @@ const STILL_MS = 1_000;
 /** Numbers in the state. */
 const WEIGHTS = { "10 KB": 1_100, "1 MB": 110_000 } as const;
 
-interface Settings {
+export interface Settings {
   rttMs: number;
   state: keyof typeof WEIGHTS;
   /** The room has its standby where it moves to. */
   promoted?: boolean;
+  /** Share of packets lost between the hosts, and between the farther one and players. */
+  loss?: number;
+}
+
+/** A system with hosts in both cities, and players in the first. */
+export interface Ground {
+  broker: Pick<Broker, "url" | "gatewayToken">;
+  player: (label: string) => Promise<CentroidClient>;
+  get: <T>(path: string) => Promise<T>;
+  move: (roomId: string, hostId: string) => Promise<Receipt>;
 }
 /** A new standby is made after each move. */
 const STANDBY_MS = 60_000;
@@ -35,6 +50,55 @@ export async function wan(): Promise<Row[]> {
   for (const rttMs of [20, 90, 230]) rows.push(...(await measure({ rttMs, state: "10 KB" })));
   rows.push(...(await measure({ rttMs: 90, state: "1 MB" })));
   return rows;
+}
+
+const LOSS = 0.01;
+const SITE = "players";
+const LAST_MILE_MS = 4;
+
+/** Real packets between namespaces, a hundredth of which is lost; and the same without, since the emulator is another one. */
+export async function wanLoss(): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const rttMs of [20, 90, 230])
+    for (const loss of rttMs === 90 ? [0, LOSS] : [LOSS])
+      rows.push(...(await inLab({ rttMs, state: "10 KB", loss })));
+  return rows;
+}
+
+async function inLab(settings: Settings): Promise<Row[]> {
+  const { rttMs, loss } = settings;
+  const [here, there] = CITIES;
+  const far = { rttMs, loss };
+  const name = "bench-loss";
+  await Lab.down(name);
+  const topology = parseTopology({
+    hosts: CITIES.map((city) => ({ name: city })),
+    sites: [{ name: SITE }],
+    links: [
+      { a: here, b: there, ...far },
+      { a: SITE, b: there, ...far },
+      { a: SITE, b: here, rttMs: LAST_MILE_MS },
+    ],
+  });
+  const lab = await Lab.up(topology, { name, kind: "containers" });
+  try {
+    const places = { site: lab.sites[0]?.address, hosts: lab.hosts };
+    const child = fork(
+      fileURLToPath(new URL("./wan-in-lab.ts", import.meta.url)),
+      [JSON.stringify({ settings, ...places })],
+      {
+        execPath: "ip",
+        execArgv: ["netns", "exec", lab.sites[0]?.namespace ?? "", process.execPath, "--import", "tsx"],
+      },
+    );
+    const ended = once(child, "exit").then(() => {
+      throw new Error("the players' process has ended");
+    });
+    const [measured] = (await Promise.race([once(child, "message"), ended])) as [Row[]];
+    return measured;
+  } finally {
+    await Lab.down(name);
+  }
 }
 
 /** The same move with and without a standby at the destination. */
@@ -68,13 +132,31 @@ class Listener {
   }
 }
 
-async function measure({ rttMs, state, promoted = false }: Settings): Promise<Row[]> {
+async function measure(settings: Settings): Promise<Row[]> {
   await using owned = new DisposalStack();
+  const { rttMs } = settings;
   const [here, there] = CITIES;
   const between = { [here]: rttMs, [there]: rttMs, tokyo: rttMs };
   const rtt = Object.fromEntries([...CITIES, "tokyo"].map((city) => [city, { ...between, [city]: 4 }]));
   const hosts = CITIES.map((hostId) => ({ hostId, latitude: 0, longitude: 0 }));
   const live = owned.use(await LiveSystem.start({ autoMove: false }, hosts, rtt));
+  return await measureOn(
+    {
+      broker: live.broker,
+      player: (label) => live.player(label, here),
+      get: (path) => live.get(path),
+      move: async (roomId, hostId) => (await live.post(`/rooms/${roomId}/move`, { hostId })).body,
+    },
+    settings,
+  );
+}
+
+export async function measureOn(
+  live: Ground,
+  { rttMs, state, promoted = false, loss }: Settings,
+): Promise<Row[]> {
+  await using owned = new DisposalStack();
+  const [here, there] = CITIES;
   const gateway = owned.use(
     await startGateway({
       ...{ gatewayId: "bench", bindHost: "127.0.0.1", port: 0, notice: () => undefined },
@@ -83,13 +165,13 @@ async function measure({ rttMs, state, promoted = false }: Settings): Promise<Ro
   );
   await gateway.ready;
   const first = (await (
-    await live.player("player0", here)
+    await live.player("player0")
   ).create(promoted ? "vault" : "ledger", {
     weights: WEIGHTS[state],
   })) as CentroidRoom;
   const direct: CentroidRoom[] = [first];
   for (let at = 1; at < PLAYERS_OF_A_WAY; at++)
-    direct.push((await (await live.player(`player${at}`, here)).joinById(first.roomId)) as CentroidRoom);
+    direct.push((await (await live.player(`player${at}`)).joinById(first.roomId)) as CentroidRoom);
   const stock: Room[] = [];
   for (let at = 0; at < PLAYERS_OF_A_WAY; at++)
     stock.push((await new Client(gateway.url).joinById(first.roomId)) as Room);
@@ -117,8 +199,7 @@ async function measure({ rttMs, state, promoted = false }: Settings): Promise<Ro
         const { standbyHostId } = await live.get<{ standbyHostId?: string }>(`/api/v1/rooms/${first.roomId}`);
         return standbyHostId === hostId;
       }, STANDBY_MS);
-    const { body } = await live.post(`/rooms/${first.roomId}/move`, { hostId });
-    const receipt = body as Receipt;
+    const receipt = await live.move(first.roomId, hostId);
     // On a machine that is busy with other things a host may be out of touch for a moment; then the room stays.
     if (receipt.outcome !== "completed") {
       calledOff++;
@@ -134,7 +215,8 @@ async function measure({ rttMs, state, promoted = false }: Settings): Promise<Ro
   }
   const wrong = Object.values(ways).flatMap((listeners) => listeners.map((listener) => listener.wrong));
   await Promise.all([...direct, ...stock].map((room) => room.leave()));
-  const how = promoted ? "to its standby" : "process";
+  const lossy = loss === undefined ? "" : `, ${100 * loss} % lost in namespaces`;
+  const how = (promoted ? "to its standby" : "process") + lossy;
   const group = `wan, ${rttMs} ms between hosts, ${state} of state, ${how}`;
   const oneWay = { max: rttMs / 2 + TICK_MS };
   return [
