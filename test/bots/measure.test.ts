@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Distribution } from "../../client/bots/dist/measure/quantile.js";
 import { SequenceCheck } from "../../client/bots/dist/measure/sequence-check.js";
 import { SilenceMeter } from "../../client/bots/dist/measure/silence-meter.js";
+import { JoinQueue } from "../../client/bots/dist/player/join-queue.js";
 
 describe("Distribution", () => {
   test("quantiles are within 2 % of the sorted list's", () => {
@@ -79,5 +80,29 @@ describe("SilenceMeter", () => {
     }
     const moved = 20 * 50 + 80;
     expect(meter.around(moved)).toEqual({ longestMs: 85, beyondTickMs: 35 });
+  });
+});
+
+describe("JoinQueue", () => {
+  test("never lets more join at a time, lets all join in their order, and knows who has waited", async () => {
+    const queue = new JoinQueue(3);
+    const order: number[] = [];
+    let [now, most] = [0, 0];
+    const joins = Array.from({ length: 20 }, (_, at) =>
+      queue.run(async (waitedMs) => {
+        order.push(at);
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        now--;
+        // Who fails makes way, too.
+        if (at % 2 === 0) throw new Error("refused");
+        return waitedMs;
+      }),
+    );
+    const ended = await Promise.allSettled(joins);
+    expect(most).toBe(3);
+    expect(order).toEqual(ended.map((_, at) => at));
+    expect(ended.filter(({ status }) => status === "fulfilled")).toHaveLength(10);
+    expect(ended[19]).toMatchObject({ value: expect.toSatisfy((waitedMs: number) => waitedMs > 1) });
   });
 });

@@ -7,6 +7,7 @@ import type { Tally } from "../measure/tally.js";
 import type { PlayerPlan } from "../scenarios/plan.js";
 import type { EmulatedWorld } from "../world/world.js";
 import { BEHAVIOURS, type PlayableRoom } from "./behaviours.js";
+import type { JoinQueue } from "./join-queue.js";
 import type { RoomGroup } from "./room-group.js";
 import { BotSession } from "./session.js";
 import { setSite } from "./travel.js";
@@ -14,6 +15,7 @@ import { setSite } from "./travel.js";
 export interface BotOptions {
   readonly plan: PlayerPlan;
   readonly group: RoomGroup;
+  readonly joins: JoinQueue;
   readonly roomType: PlayableRoom;
   readonly brokerUrl: string;
   /** Without it players tell the broker where they are, but their round trips do not change. */
@@ -78,14 +80,25 @@ export class Bot {
 
   /** @param untilMs a stay that is over before it began is left out */
   async #join(untilMs: number, signal: AbortSignal): Promise<BotSession | undefined> {
-    const { group, plan, roomType, inputsPerSecond, tally } = this.#options;
+    const { group, joins, plan, roomType, inputsPerSecond, tally } = this.#options;
     for (let tries = 1; tries <= MAX_TRIES && !signal.aborted && this.#elapsedMs() < untilMs; tries++) {
       try {
-        const { room, joinMs } = await group.join(this.#client, { name: plan.playerId });
+        const joined = await joins.run(async (waitedMs) => {
+          if (signal.aborted || this.#elapsedMs() >= untilMs) return undefined;
+          const { room, joinMs } = await group.join(this.#client, { name: plan.playerId });
+          tally.now.joinMs.push(waitedMs + joinMs);
+          return room;
+        });
+        if (joined === undefined) return undefined;
         tally.now.joinsOk += 1;
-        tally.now.joinMs.push(joinMs);
         const random = this.#random;
-        return new BotSession({ room, behaviour: BEHAVIOURS[roomType], tally, random, inputsPerSecond });
+        return new BotSession({
+          room: joined,
+          behaviour: BEHAVIOURS[roomType],
+          tally,
+          random,
+          inputsPerSecond,
+        });
       } catch (cause) {
         tally.now.joinsFailed += 1;
         tally.error(cause);

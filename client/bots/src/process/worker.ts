@@ -1,13 +1,19 @@
 /** Worker process: runs some of the players and tells the parent what they saw, every second. */
+import { setMaxListeners } from "node:events";
 import { Tally } from "../measure/tally.js";
 import { Bot } from "../player/bot.js";
+import { JoinQueue } from "../player/join-queue.js";
 import { RoomGroup } from "../player/room-group.js";
 import { loadWorld } from "../world/world.js";
 import { type StartWorker, type ToParent, toWorkerSchema } from "./messages.js";
 
 const REPORT_INTERVAL_MS = 1_000;
+/** More at a time do not join sooner. Four processes stay below the seats that a broker lets one address hold untaken. */
+const JOINS_AT_ONCE = 48;
 
 const stop = new AbortController();
+// Each player waits on it.
+setMaxListeners(0, stop.signal);
 const tell = (message: ToParent) => {
   // A parent that was killed cannot hear this; that is no reason to complain on its terminal.
   if (process.connected) process.send?.(message, () => undefined);
@@ -17,6 +23,7 @@ async function run(start: StartWorker): Promise<void> {
   const tally = new Tally();
   const world = loadWorld();
   const groups = new Map<number, RoomGroup>();
+  const joins = new JoinQueue(JOINS_AT_ONCE);
   const startedAtMs = performance.now();
   const bots = start.plans.map((plan, i) => {
     const group = groups.get(plan.group) ?? new RoomGroup(start.roomType);
@@ -24,6 +31,7 @@ async function run(start: StartWorker): Promise<void> {
     return new Bot({
       plan,
       group,
+      joins,
       roomType: start.roomType,
       brokerUrl: start.brokerUrl,
       emulatorControlUrl: start.emulatorControlUrl,
