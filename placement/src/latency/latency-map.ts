@@ -95,7 +95,7 @@ export class LatencyMap {
         pairs: new Map(),
         samples: undefined,
         tailShare: 0,
-        fresh: false,
+        fresh: [],
         cell: this.#hosts.nearest(this.#nodes.at, slot),
         model: undefined,
         stale: true,
@@ -164,7 +164,7 @@ export class LatencyMap {
       this.#nodes.publish(player.slot);
       player.cell = this.#nearest(player);
     } else {
-      measuredAgain(player, pair);
+      measuredAgain(player, host, pair);
       // Thousands of pings of one pair are one fact: repetition pays for a step of refinement elsewhere.
       this.#refinement.next();
     }
@@ -272,7 +272,7 @@ export class LatencyMap {
     if (!player.stale && known !== undefined) {
       if (player.epoch === epoch || versionOf(known) === this.#version(player)) {
         player.epoch = epoch;
-        if (player.fresh) refresh(player, known);
+        if (player.fresh.length > 0) refresh(player, known);
         return known;
       }
     }
@@ -282,7 +282,7 @@ export class LatencyMap {
       measured.push(measuredHost(slot, pair, tailShare));
       pair.fresh = false;
     }
-    player.fresh = false;
+    player.fresh = [];
     measured.sort((a, b) => a.p50Ms - b.p50Ms || a.slot - b.slot);
     player.model = this.#fitter.fit(
       {

@@ -41,8 +41,8 @@ export interface PlayerRecord {
   samples: Samples | undefined;
   /** How far p95 lie above p50, as estimates use it: it follows in steps. */
   tailShare: number;
-  /** A pair of it is fresh. */
-  fresh: boolean;
+  /** Hosts whose pair is fresh, by slot. */
+  fresh: number[];
   /**
    * Slot of the host it was nearest to when its own place was last settled, -1 without hosts. Never looked up when
    * somebody asks: hosts move, and estimates must not depend on who asked when.
@@ -92,10 +92,10 @@ export function outdate(player: PlayerRecord): void {
  * A pair was measured again. Its own numbers count at once; estimates of other hosts follow once the median, or the
  * player's usual tail, has moved notably, or every ping would cost estimates of every host.
  */
-export function measuredAgain(player: PlayerRecord, pair: Pair): void {
+export function measuredAgain(player: PlayerRecord, slot: number, pair: Pair): void {
   const { window } = pair;
+  if (!pair.fresh) player.fresh.push(slot);
   pair.fresh = true;
-  player.fresh = true;
   player.space.changed(player.slot);
   const p50Ms = window.p50Ms;
   if (Math.abs(p50Ms - pair.usedMs) > Math.max(STEP_MS, STEP_SHARE * pair.usedMs)) {
@@ -131,12 +131,13 @@ function tailShareOfPlayer({ pairs }: PlayerRecord): number {
 
 /** Brings what its model says of measured hosts up to date, estimates aside. */
 export function refresh(player: PlayerRecord, model: PlayerModel): void {
-  for (const [slot, pair] of player.pairs) {
-    if (!pair.fresh) continue;
+  for (const slot of player.fresh) {
+    const pair = player.pairs.get(slot);
+    if (pair === undefined) continue;
     pair.fresh = false;
     remeasure(model, measuredHost(slot, pair, player.tailShare));
   }
-  player.fresh = false;
+  player.fresh = [];
 }
 
 /** @param tailShare of the player, for windows too short for a tail of their own */
