@@ -17,6 +17,7 @@ import { ProcessCarrier } from "../../infra/agent/dist/carrier/process-carrier.j
 import { bundleRooms } from "../../infra/room-host/dist/bundling/bundle-rooms.js";
 
 export type HostId = "a" | "b";
+const OWNED_WITHIN_MS = 10_000;
 const host = (hostId: HostId) => ({ hostId, name: hostId.toUpperCase(), latitude: 0, longitude: 0 });
 
 export interface Told {
@@ -203,7 +204,7 @@ export class PairOfHosts implements AsyncDisposable {
       ...(standbyId && { standbyId }),
     });
     await change.meanwhile?.();
-    return this.carriers[hostId].handle({
+    const transfer = await this.carriers[hostId].handle({
       method: "migrateOut",
       migrationId,
       roomId,
@@ -219,6 +220,12 @@ export class PairOfHosts implements AsyncDisposable {
       ...(promotes === true && standbyId && { standbyId }),
       deadlineMs: change.deadlineMs ?? 10_000,
     });
+    // The new owner's own word may come after the source's; of one that has died since it does not come.
+    const owned = this.heard(
+      (told) => told.roomId === roomId && told.change.event === "owned" && told.epoch === epoch + 1,
+    );
+    await Promise.race([owned, new Promise((resolve) => setTimeout(resolve, OWNED_WITHIN_MS).unref())]);
+    return transfer;
   }
 
   /** Resolves when the room is saved as it is now, or later. */
