@@ -25,8 +25,11 @@ const nothingLeft = (up: RunningCli): Promise<void> =>
 /** Two starts of everything. */
 const SLOW_MS = 180_000;
 const DIARY = join(import.meta.dirname, "../fixtures/diary-rooms");
-const isAgent = (pid: number): boolean =>
-  readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("agent/dist/main.js");
+const runs =
+  (program: string) =>
+  (pid: number): boolean =>
+    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(program);
+const isAgent = runs("agent/dist/main.js");
 const UNTIL_STOPPED = pathToFileURL(
   join(import.meta.dirname, "../../server/cli/dist/terminal/until-stopped.js"),
 ).href;
@@ -44,6 +47,8 @@ it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     const args = ["up", "--rooms", DIARY, "--port", String(port), "--hosts", "2", "--json"];
     const up = cli.start(args, state);
     await up.says(/"type":"snapshot"/);
+    // What bundled the rooms has nothing more to do.
+    expect(descendants(up.child.pid ?? -1).some(runs("esbuild"))).toBe(false);
     const client = new CentroidClient(`http://127.0.0.1:${port}`, { probing: false });
     const path = join(cli.folder, `diary-${signal}.txt`);
     const room = await client.create("diary", { path });

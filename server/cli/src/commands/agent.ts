@@ -244,14 +244,17 @@ async function bundleOf(
 ): Promise<RoomsBundle> {
   if ((rooms === undefined) === (app === undefined))
     throw new CentroidError("CONFIG_INVALID", "give either --rooms or --app");
-  const { bundleApp, bundleRooms } = await import("@centroid/room-host/bundling");
-  if (app === undefined) return bundleRooms(rooms ?? "", into, environment);
-  if (carrier !== "process")
+  if (app !== undefined && carrier !== "process")
     throw new CentroidError(
       "CONFIG_INVALID",
       "--app works with --carrier process only; pass the project's rooms with --rooms, or change the carrier",
     );
-  return bundleApp(app, into, environment);
+  const { bundleApp, bundleRooms, endBundler } = await import("@centroid/room-host/bundling");
+  const bundle = await (app === undefined
+    ? bundleRooms(rooms ?? "", into, environment)
+    : bundleApp(app, into, environment));
+  await endBundler();
+  return bundle;
 }
 
 async function carrier(
