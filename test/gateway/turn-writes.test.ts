@@ -5,7 +5,6 @@ import { readTrunkPack, TrunkPacker } from "@centroid/protocol/trunk";
 import { describe, expect, it } from "vitest";
 import { HeldSession } from "../../infra/gateway/dist/sessions/held-session.js";
 import { PlayerSocket } from "../../infra/gateway/dist/sessions/player-socket.js";
-import { SharedReads } from "../../infra/gateway/dist/sessions/shared-reads.js";
 import { TurnEnd } from "../../infra/gateway/dist/sessions/turn-end.js";
 
 /** Runs what waits for the turn's end. */
@@ -31,17 +30,12 @@ describe("a player's socket", () => {
         if (!stuck) done();
       },
     });
-    const socket = new PlayerSocket(
-      stream,
-      head,
-      { turnEnd: new TurnEnd(turn.after), reads: new SharedReads() },
-      {
-        frame: (data) => void seen.push(data.toString()),
-        slow: (slow) => void seen.push(slow),
-        measured: (rttMs) => void seen.push(rttMs >= 0 ? "measured" : "wrong"),
-        closed: (code) => void seen.push(code),
-      },
-    );
+    const socket = new PlayerSocket(stream, head, new TurnEnd(turn.after), {
+      frame: (data) => void seen.push(data.toString()),
+      slow: (slow) => void seen.push(slow),
+      measured: (rttMs) => void seen.push(rttMs >= 0 ? "measured" : "wrong"),
+      closed: (code) => void seen.push(code),
+    });
     const stick = (): void => {
       stuck = true;
     };

@@ -18,7 +18,6 @@ import { HeldSession } from "../sessions/held-session.js";
 import { PassedSession } from "../sessions/passed-session.js";
 import { type PlayerEvents, PlayerSocket } from "../sessions/player-socket.js";
 import { SessionDialer } from "../sessions/session-dialer.js";
-import { SharedReads } from "../sessions/shared-reads.js";
 import { TurnEnd } from "../sessions/turn-end.js";
 import { TrunkPool } from "../trunk/trunk-pool.js";
 import { HostMeter } from "../ways/host-meter.js";
@@ -68,7 +67,7 @@ export class Gateway implements Disposable {
   readonly #ending = new AbortController();
   readonly #trunks: TrunkPool;
   readonly #dialer: SessionDialer;
-  readonly #shared = { turnEnd: new TurnEnd(setImmediate), reads: new SharedReads() };
+  readonly #turnEnd = new TurnEnd(setImmediate);
   /** Open connections by address. */
   readonly #open = new Map<string, number>();
   readonly #checks: NodeJS.Timeout;
@@ -169,7 +168,7 @@ export class Gateway implements Disposable {
   }
 
   #opener(stream: Duplex, head: Buffer): (events: PlayerEvents) => PlayerSocket {
-    return (events) => new PlayerSocket(stream, head, this.#shared, events);
+    return (events) => new PlayerSocket(stream, head, this.#turnEnd, events);
   }
 
   #keep(stream: Duplex, session: HeldSession | PassedSession): void {

@@ -15,7 +15,6 @@ import {
   pongFrame,
   writeHead,
 } from "../websocket/frame-writer.js";
-import type { SharedReads } from "./shared-reads.js";
 import type { TurnEnd } from "./turn-end.js";
 
 /** Twice what room hosts take of a player in one message, so that it is they who say no. */
@@ -28,7 +27,7 @@ const DRAIN_CHECK_MS = 20;
 const MAX_COPIED_BYTES = 16 * 1024;
 /** A frame that came in a chunk so much larger than itself is copied, so that whoever keeps it keeps no more. */
 const MAX_CHUNK_FACTOR = 4;
-const SMALL_CHUNK_BYTES = Buffer.poolSize;
+const SMALL_CHUNK_BYTES = 1024;
 /** A player who does not answer a close is not waited for. */
 const CLOSE_TIMEOUT_MS = 5_000;
 const CLOSE_NORMAL = 1000;
@@ -49,12 +48,6 @@ export interface PlayerEvents {
 /** Over TLS it has the same methods and another class. */
 type PlayerStream = Duplex & Partial<Pick<Socket, "setNoDelay" | "setTimeout">>;
 
-/** What all players' sockets of a gateway share. */
-export interface SharedByPlayers {
-  turnEnd: TurnEnd;
-  reads: SharedReads;
-}
-
 export class PlayerSocket implements FrameEvents {
   readonly #stream: PlayerStream;
   readonly #turnEnd: TurnEnd;
@@ -74,20 +67,17 @@ export class PlayerSocket implements FrameEvents {
    * @param stream carries nothing but WebSocket frames from now on; its errors are its owner's affair
    * @param head what has come of them
    */
-  constructor(stream: PlayerStream, head: Buffer, { turnEnd, reads }: SharedByPlayers, events: PlayerEvents) {
+  constructor(stream: PlayerStream, head: Buffer, turnEnd: TurnEnd, events: PlayerEvents) {
     this.#stream = stream;
     this.#turnEnd = turnEnd;
     this.#events = events;
     this.#reader = new FrameReader(MAX_MESSAGE_BYTES, this);
     stream.setNoDelay?.(true);
     stream.setTimeout?.(0);
-    const take = (chunk: Buffer): void => {
+    stream.on("data", (chunk: Buffer) => {
       this.#heard = true;
       this.#reader.take(chunk);
-    };
-    reads.read(stream, take);
-    // What comes otherwise: the first bytes, and all of a socket that cannot be read together with others.
-    stream.on("data", take);
+    });
     stream.on("end", () => this.#leave());
     stream.on("close", () => this.#closed());
     if (head.byteLength > 0) stream.unshift(head);
