@@ -1,4 +1,5 @@
 /** Joining: which room a player gets, at which host, and what stock clients are answered. */
+import { CentroidError } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
 import { until, World } from "./support/world.js";
 
@@ -131,6 +132,26 @@ describe("matchmaking", () => {
     expect(world.agent("a").rooms.has(seat.roomId)).toBe(true);
     await world.agent("a").connect();
     await until(() => !world.agent("a").rooms.has(seat.roomId));
+  });
+
+  it("orders a room again that its host called off while it was building it", async () => {
+    await using world = await World.start(["a"]);
+    const agent = world.agent("a");
+    let calledOff = 0;
+    agent.scripts.set("createRoom", () => {
+      if (calledOff++ > 0) return undefined;
+      throw new CentroidError("STALE_EPOCH", "called off while it was being built");
+    });
+    const seat = await world.match("create", "arena");
+    expect(seat.centroid).toMatchObject({ host: { hostId: "a" }, epoch: 2 });
+    expect(await world.get<unknown[]>("/api/v1/rooms")).toHaveLength(1);
+    // A host that never has a lease is given up.
+    agent.scripts.set("createRoom", () => {
+      calledOff++;
+      throw new CentroidError("STALE_EPOCH", "called off while it was being built");
+    });
+    await expect(world.match("create", "arena")).rejects.toThrow(/no host can take a new room/);
+    expect(calledOff).toBe(2 + 3);
   });
 
   it("reconnects to the seat that the token names", async () => {

@@ -286,6 +286,32 @@ describe("the judge of histories", () => {
     );
   });
 
+  it("lets a room be put back that was at a host which died before it did anything there", () => {
+    const effect = { roomId: "r", host: 1 };
+    const built = { type: "thawed", roomId: "r", last: {} } as const;
+    const history = (fault: HistoryEvent[], moved = 2): HistoryEvent[] => [
+      { type: "ticked", tick: 1, ...effect, life: "a", epoch: 1, position: 0, atMs: 1 },
+      { type: "ticked", tick: 2, ...effect, life: "a", epoch: 1, position: 1, atMs: 2 },
+      { ...built, life: "b", host: 2, from: { life: "a", position: moved, tick: moved }, atMs: 3 },
+      { ...built, life: "c", host: 3, from: { life: "b", position: moved, tick: moved }, atMs: 4 },
+      ...fault,
+      { ...built, life: "d", host: 1, from: { life: "a", position: 1, tick: 1 }, atMs: 6 },
+      { type: "ticked", tick: 2, ...effect, life: "d", epoch: 4, position: 1, atMs: 7 },
+    ];
+    const killed = (host: number): HistoryEvent => ({
+      type: "fault",
+      what: "killed",
+      hosts: [host],
+      atMs: 5,
+    });
+    const kinds = (events: HistoryEvent[]) => checkHistory(events).map(({ kind }) => kind);
+    for (const host of [2, 3]) expect(kinds(history([killed(host)]))).toEqual([]);
+    for (const fault of [[], [killed(4)]])
+      expect(kinds(history(fault))).toEqual(["rolled back without cause"]);
+    // What it had there was older.
+    expect(kinds(history([killed(2)], 1))).toEqual(["rolled back without cause"]);
+  });
+
   it("finds a session that ended though its player had not left", () => {
     const ended: HistoryEvent = { type: "ended", session: "s", code: 1006, atMs: 1 };
     expect(checkHistory([ended])).toMatchObject([{ kind: "session ended", where: "s", evidence: [ended] }]);

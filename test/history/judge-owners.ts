@@ -59,7 +59,12 @@ function judgeRollbacks(lineage: Lineage, events: readonly HistoryEvent[]): Viol
     const stoodAtMs = undone.at(-1)?.atMs ?? 0;
     const began = successor?.effects[0];
     if (first === undefined || successor?.thawed === undefined || began === undefined) continue;
-    if (inTrouble(first.host, stoodAtMs, successor.thawed.atMs, faults)) continue;
+    const rebuiltAtMs = successor.thawed.atMs;
+    if (inTrouble(first.host, stoodAtMs, rebuiltAtMs, faults)) continue;
+    // A host that had it by then, and had done nothing yet: on a busy machine, or since it was not allowed to.
+    const after = undone.at(-1)?.position ?? 0;
+    if (heirsOf(lineage, life, after).some(({ host, atMs }) => inTrouble(host, atMs, rebuiltAtMs, faults)))
+      continue;
     violations.push({
       kind: "rolled back without cause",
       where: lineage.roomId,
@@ -71,6 +76,13 @@ function judgeRollbacks(lineage: Lineage, events: readonly HistoryEvent[]): Viol
   }
   return violations;
 }
+
+/** Where a room was built that had all that it had done in this life, and was built again out of that. */
+const heirsOf = (lineage: Lineage, { life }: Life, position: number): EventOf<"thawed">[] =>
+  [...lineage.lives.values()].flatMap(({ life: heir, thawed }) => {
+    const [first] = lineage.path(life, heir) ?? [];
+    return thawed !== undefined && (first?.thawed?.from.position ?? 0) > position ? thawed : [];
+  });
 
 function inTrouble(
   host: number,

@@ -69,7 +69,6 @@ it("loses nothing, repeats nothing and keeps the order, in every round and in th
         outcome: "completed",
         messagesLost: 0,
         messagesDuplicated: 0,
-        freezeMs: { clients: players.length },
       });
       await live.startHost(to);
     }

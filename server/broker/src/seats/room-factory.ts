@@ -13,6 +13,8 @@ import type { RoomAddress } from "../rooms/room-stage.js";
 
 /** Hosts tried before a joiner hears that none would take the room. */
 const MAX_ATTEMPTS = 3;
+/** Nothing runs there, and another host may do better. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["HOST_LOST", "HOST_FULL", "HOST_NOT_FOUND", "STALE_EPOCH"]);
 /** An emulated machine that must boot first takes long. */
 const BOOT_TIMEOUT_MS: Record<CarrierKind, number> = { process: 0, vm: 40_000, container: 0 };
 
@@ -99,14 +101,16 @@ export class RoomFactory {
     let failure: CentroidError | undefined;
     // A host that answers too late may have made it all the same: the next one's room is the newer.
     let epoch = 0;
-    for (const { hostId } of usable.slice(0, MAX_ATTEMPTS)) {
+    const hostIds = usable.slice(0, MAX_ATTEMPTS).map(({ hostId }) => hostId);
+    for (const hostId of hostIds) {
       epoch++;
       try {
         return await this.#createAt(hostId, { roomId, name, epoch, options }, creator);
       } catch (cause) {
         failure = CentroidError.from(cause);
-        if (failure.code !== "HOST_LOST" && failure.code !== "HOST_FULL" && failure.code !== "HOST_NOT_FOUND")
-          throw failure;
+        if (!ELSEWHERE.has(failure.code)) throw failure;
+        // Its lease lapsed for a moment while it built the room, which it may have by now.
+        if (failure.code === "STALE_EPOCH" && hostIds.length < MAX_ATTEMPTS) hostIds.push(hostId);
         logger.warn({ hostId, roomId, code: failure.code }, `room not created here: ${failure.message}`);
       }
     }
