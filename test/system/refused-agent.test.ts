@@ -125,8 +125,8 @@ it.each(STRANGERS)(
     const back = await broker(first.port);
     await expect.poll(() => back.hosts().length, { timeout: 20_000 }).toBe(1);
     await plays();
-    const connected = [first, second].map(({ url }) => [ws(url), "connected"]);
-    await expect.poll(() => [...started.brokers]).toEqual(connected);
+    const connected = new Map([first, second].map(({ url }) => [ws(url), "connected"]));
+    await expect.poll(() => started.brokers).toEqual(connected);
     expect(exits).toEqual([]);
   },
   60_000,
