@@ -249,12 +249,8 @@ async function bundleOf(
       "CONFIG_INVALID",
       "--app works with --carrier process only; pass the project's rooms with --rooms, or change the carrier",
     );
-  const { bundleApp, bundleRooms, endBundler } = await import("@centroid/room-host/bundling");
-  const bundle = await (app === undefined
-    ? bundleRooms(rooms ?? "", into, environment)
-    : bundleApp(app, into, environment));
-  await endBundler();
-  return bundle;
+  const { bundleOnce } = await import("@centroid/room-host/bundling");
+  return bundleOnce(app === undefined ? { rooms: rooms ?? "" } : { app }, into, environment);
 }
 
 async function carrier(

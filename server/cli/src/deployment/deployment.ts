@@ -17,7 +17,7 @@ import {
 import { embeddedGateway } from "@centroid/gateway";
 import { CentroidError } from "@centroid/protocol";
 import { DisposalStack } from "@centroid/protocol/node";
-import { bundleApp, bundleRooms, endBundler, type RoomsBundle } from "@centroid/room-host/bundling";
+import { bundleOnce, type RoomsBundle } from "@centroid/room-host/bundling";
 import type { VmConfig } from "@centroid/vm-carrier";
 import type { Config } from "../config/config.js";
 import { AGENT_PROGRAMS } from "./agent-programs.js";
@@ -168,14 +168,10 @@ async function openStore(config: Config, hooks: DeploymentHooks, owned: Disposal
 }
 
 /** @throws CentroidError CONFIG_INVALID */
-async function bundleFor({ app, rooms, stateDir, roomEnv }: Config): Promise<RoomsBundle> {
+function bundleFor({ app, rooms, stateDir, roomEnv }: Config): Promise<RoomsBundle> {
   const into = join(stateDir, "rooms");
   const environment = roomEnvironment(process.env, roomEnv);
-  const bundle = await (app === undefined
-    ? bundleRooms(rooms ?? DEMO_ROOMS_DIR, into, environment)
-    : bundleApp(app, into, environment));
-  await endBundler();
-  return bundle;
+  return bundleOnce(app === undefined ? { rooms: rooms ?? DEMO_ROOMS_DIR } : { app }, into, environment);
 }
 
 type AnyLab = DeployLab<{ vm: VmConfig } | { container: ContainerConfig }>;
