@@ -3,6 +3,7 @@
  * soon as the players looked at so far, with the bound for the rest, make it too dear. What is left may be among the
  * best.
  */
+import { leastEstimateMs, roughEstimateMs } from "../latency/estimate-bound.js";
 import type { LatencyMap } from "../latency/latency-map.js";
 import { measuredAt, measuredCount, type PlayerModel, sampleAt, slotAt } from "../latency/player-model.js";
 import type { HostNode, HostTree } from "./host-tree.js";
@@ -10,7 +11,6 @@ import {
   leastScoreMs,
   measuredScoreMs,
   playerScoreMs,
-  roughScoreMs,
   type ScoreWeights,
   scoreErrorAt,
 } from "./player-score.js";
@@ -97,14 +97,14 @@ export class Contenders {
     const errors = this.#errors;
     const least = new Float64Array(models.length);
     const leaves = [...this.#tree.leaves()].map((node) => {
-      const { sum, max } = this.#bound(node, least, roughScoreMs);
+      const { sum, max } = this.#bound(node, least, roughEstimateMs);
       return { node, sum, max, boundMs: this.#boundMs(sum, max, search) };
     });
     leaves.sort((a, b) => a.boundMs - b.boundMs);
     for (const { node, ...rough } of leaves) {
       this.#bounds = need();
       if (this.#isOut(rough.sum, rough.max, search)) continue;
-      const { sum, max } = this.#bound(node, least, leastScoreMs);
+      const { sum, max } = this.#bound(node, least, leastEstimateMs);
       if (this.#isOut(sum, max, search)) continue;
       for (const slot of node.slots ?? []) {
         this.#bounds = need();
@@ -117,12 +117,16 @@ export class Contenders {
    * Bounds of a neighbourhood: their sum by weight, and the largest.
    * @param into where they are put, by player
    */
-  #bound(node: HostNode, into: Float64Array, scoreMs: typeof leastScoreMs): { sum: number; max: number } {
+  #bound(
+    node: HostNode,
+    into: Float64Array,
+    estimateMs: typeof leastEstimateMs,
+  ): { sum: number; max: number } {
     const search = this.#search;
     let sum = 0;
     let max = 0;
     for (let i = 0; search !== undefined && i < into.length; i++) {
-      const ms = this.#leastMs(node, i, search, scoreMs);
+      const ms = this.#leastMs(node, i, search, estimateMs);
       into[i] = ms;
       sum += (search.weights?.[i] ?? 1) * ms;
       if (ms > max) max = ms;
@@ -172,9 +176,9 @@ export class Contenders {
     return meanShare * sum * this.#perWeight + maxShare * max - BOUND_SLACK_MS;
   }
 
-  #leastMs(node: HostNode, i: number, search: Search, scoreMs: typeof leastScoreMs): number {
+  #leastMs(node: HostNode, i: number, search: Search, estimateMs: typeof leastEstimateMs): number {
     const models = this.#models;
-    const estimated = scoreMs(this.#map, models[i], node, search);
+    const estimated = leastScoreMs(this.#map, models[i], node, search, estimateMs);
     return Math.min(estimated, this.#measured[node.index * models.length + i] ?? 0);
   }
 
@@ -197,7 +201,7 @@ export class Contenders {
     let innerMax = max;
     for (let i = 0; i < count; i++) {
       const before = around[i] ?? 0;
-      const now = Math.max(before, this.#leastMs(node, i, search, leastScoreMs));
+      const now = Math.max(before, this.#leastMs(node, i, search, leastEstimateMs));
       least[i] = now;
       innerSum += (search.weights?.[i] ?? 1) * (now - before);
       if (now > innerMax) innerMax = now;

@@ -1,10 +1,5 @@
 /** `r` of a player at a host: what it measured there, else what is estimated, made dearer by some doubt. */
-import {
-  largestRoot,
-  leastEstimateMs,
-  type Neighbourhood,
-  roughEstimateMs,
-} from "../latency/estimate-bound.js";
+import { largestRoot, type leastEstimateMs, type Neighbourhood } from "../latency/estimate-bound.js";
 import type { LatencyMap } from "../latency/latency-map.js";
 import {
   FREE_MS,
@@ -68,20 +63,10 @@ export function leastScoreMs(
   model: PlayerModel | undefined,
   where: Neighbourhood,
   weights: ScoreWeights,
+  estimateMs: typeof leastEstimateMs,
 ): number {
   if (model === undefined) return map.estimate("", "").p50Ms;
-  return estimateScoreMs(model, leastEstimateMs(model, where), weights);
-}
-
-/** The same, looser and quicker. */
-export function roughScoreMs(
-  map: LatencyMap,
-  model: PlayerModel | undefined,
-  where: Neighbourhood,
-  weights: ScoreWeights,
-): number {
-  if (model === undefined) return map.estimate("", "").p50Ms;
-  return estimateScoreMs(model, roughEstimateMs(model, where), weights);
+  return estimateScoreMs(model, estimateMs(model, where), weights);
 }
 
 /** How far what an estimate is made from had fallen when a record was looked at. */
