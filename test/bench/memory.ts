@@ -10,8 +10,8 @@ import { runInNewContext } from "node:vm";
 import { startBroker } from "@centroid/broker";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { Client } from "@colyseus/sdk";
+import { freePort } from "../support/free-port.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
-import { freePort } from "../support/redis.js";
 import { call, load } from "./load.js";
 import type { Row } from "./row.js";
 

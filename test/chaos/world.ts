@@ -12,8 +12,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AgentProcess, startAgent } from "@centroid/agent";
 import { bundleRooms } from "@centroid/room-host/bundling";
+import { freePort } from "../support/free-port.js";
 import { descendants, mentioning } from "../support/processes.js";
-import { freePort, TestRedis } from "../support/redis.js";
+import { TestRedis } from "../support/redis.js";
 import { OneWayLink } from "./one-way-link.js";
 import { SmallDisk, STARTS_WITHIN_MS } from "./small-disk.js";
 

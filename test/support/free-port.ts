@@ -1,4 +1,4 @@
-/** A port for programs that are started again on the same one. */
+/** A port that was free a moment ago, for programs that cannot be told 0 or are started again on the same one. */
 import { createServer } from "node:net";
 
 export async function freePort(): Promise<number> {

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { createClient } from "redis";
-import { freePort } from "./redis.js";
+import { freePort } from "./free-port.js";
 import { RedisProgram } from "./redis-server.js";
 
 const run = promisify(execFile);

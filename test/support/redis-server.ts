@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "./redis.js";
+import { freePort } from "./free-port.js";
 
 export class RedisProgram implements AsyncDisposable {
   readonly port: number;
