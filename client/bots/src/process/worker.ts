@@ -8,7 +8,7 @@ import { loadWorld } from "../world/world.js";
 import { type StartWorker, type ToParent, toWorkerSchema } from "./messages.js";
 
 const REPORT_INTERVAL_MS = 1_000;
-/** More at a time do not join sooner. Four processes stay below the seats that a broker lets one address hold untaken. */
+/** Four processes stay below the seats that a broker lets one address hold untaken. */
 const JOINS_AT_ONCE = 48;
 
 const stop = new AbortController();
