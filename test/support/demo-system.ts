@@ -1,10 +1,14 @@
-/** `centroid up --emulate` with the demo's rooms and pages, and orders to it. */
+/** `centroid up --emulate` with the demo's rooms and pages, whose rooms move when a test orders it and not before. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Room } from "@centroid/protocol";
 import { orderMove } from "./order-move.js";
 import type { RunningCli } from "./run-cli.js";
 import { Cli } from "./run-cli.js";
 
 const ADMIN_TOKEN = "demo-admin-token-0123";
+/** A room that placement took back would be where no test looks for it. */
+const STAYS = "export default { placement: { minDwellMs: 3_600_000 } };\n";
 
 export class DemoSystem implements AsyncDisposable {
   readonly url: string;
@@ -20,6 +24,7 @@ export class DemoSystem implements AsyncDisposable {
   /** @param more options of `centroid up` */
   static async start(...more: string[]): Promise<DemoSystem> {
     const cli = await Cli.create();
+    await writeFile(join(cli.folder, "centroid.config.ts"), STAYS);
     const args = ["up", "--port", "0", "--emulate", "--hosts", "4", "--no-limits", ...more];
     const up = cli.start(args, { CENTROID_TOKEN: ADMIN_TOKEN });
     const [, url = ""] = await up.says(/(http:\S+)/);
@@ -35,8 +40,7 @@ export class DemoSystem implements AsyncDisposable {
   }
 
   /**
-   * Orders the only room of that kind to whichever of the two hosts it is not at, again if it was just moving by
-   * itself.
+   * Orders the only room of that kind to whichever of the two hosts it is not at.
    * @returns where it came from and goes to
    */
   async moveAway(name: string, hosts: readonly [string, string]): Promise<{ from: string; to: string }> {

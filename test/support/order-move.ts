@@ -8,7 +8,7 @@ export interface MoveOrder {
 }
 
 /**
- * Again if the room was just moving by itself.
+ * Again if the room was just moving by itself, or has just gone there by itself.
  * @param choose asked before each attempt: the room may be elsewhere by then
  * @returns what was ordered in the end
  */
@@ -26,7 +26,7 @@ export async function orderMove<Order extends MoveOrder>(
     });
     if (response.ok) return order;
     const refusal = await response.text();
-    if (!refusal.includes("ROOM_MOVING")) throw new Error(refusal);
+    if (!/ROOM_MOVING|already on/.test(refusal)) throw new Error(refusal);
     await delay(200);
   }
 }
