@@ -11,6 +11,7 @@ export type GroupName =
   | "distributed"
   | "gateway"
   | "in-step"
+  | "large-rooms"
   | "memory"
   | "migrate"
   | "message-cpu"
@@ -73,6 +74,11 @@ export const GROUPS: Record<GroupName, Group> = {
     about:
       "moves of a deterministic room beside ordinary ones over 230 ms: silence, and what became of inputs",
     load: async () => (await import("./in-step.js")).inStep,
+  },
+  "large-rooms": {
+    about:
+      "a tick and a move of one room of many players, beside bare Colyseus (--players 50,200,1000 --runs 5 --seconds 4)",
+    load: async () => (await import("./large-rooms.js")).largeRooms,
   },
   memory: {
     about: "what a room and a player cost in the broker and in a room host",
