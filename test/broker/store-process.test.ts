@@ -5,7 +5,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { LmdbStore, type RoomRecord } from "@centroid/broker";
+import { setTimeout } from "node:timers/promises";
+import { LmdbStore, type RoomRecord, startBroker } from "@centroid/broker";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mentioning } from "../support/processes.js";
 import { until, World } from "./support/world.js";
@@ -113,6 +114,28 @@ describe("the process of the embedded store", () => {
       ["last", "there"],
     ]);
     expect(processes()).not.toEqual(expect.arrayContaining(left));
+  });
+
+  it("that is killed while its broker starts is started again, and the broker with it", async () => {
+    const killed = new Set<number>();
+    let started = false;
+    const strike = async (): Promise<void> => {
+      while (!started && killed.size < 3) {
+        for (const pid of processes())
+          if (!killed.has(pid)) {
+            process.kill(pid, "SIGKILL");
+            killed.add(pid);
+          }
+        await setTimeout(1);
+      }
+    };
+    const starting = startBroker({ storeDir: folder, port: 0 });
+    const striking = strike();
+    await using _broker = await starting.finally(() => {
+      started = true;
+    });
+    await striking;
+    expect(killed.size).toBeGreaterThan(0);
   });
 
   it("that cannot write any more ends alone: its broker refuses moves, says why, and goes on afterwards", async () => {

@@ -35,7 +35,6 @@ import {
   DEFAULT_REJOIN_GRACE_MS,
 } from "./options.js";
 import { newToken, recall } from "./recall.js";
-import { untilStoreAnswers } from "./redis/await-store.js";
 import { endRooms } from "./rooms/end-rooms.js";
 import { Allowance } from "./seats/allowance.js";
 import { Matchmaker } from "./seats/matchmaker.js";
@@ -44,17 +43,21 @@ import { PlayerTokens } from "./seats/player-tokens.js";
 import { RoomFactory } from "./seats/room-factory.js";
 import { RoomQuestions } from "./seats/room-questions.js";
 import { Travel } from "./seats/travel.js";
+import { untilStoreAnswers } from "./store/await-store.js";
 import { FolderLock } from "./store/folder-lock.js";
 import { GuardedStore } from "./store/guarded-store.js";
 import { LmdbStore } from "./store/lmdb-store.js";
 import { MemoryStore } from "./store/memory-store.js";
 import type { Store } from "./store/store.js";
+import { StoreEnded } from "./store/store-process.js";
 import { assertWritable } from "./store/writable-folder.js";
 import { TraceFile } from "./trace-file.js";
 
 /** Of the silence that counts: it is noticed by so much late at most. */
 const SILENCE_SWEEP_SHARE = 1 / 16;
 const SWEEP_MS = 1_000;
+/** A process of the store that was killed is there again by then; one that cannot live on what it finds never is. */
+const OWN_STORE_WAIT_MS = 10_000;
 
 /** The gateway on the broker's own port; those in processes of their own have names that operators give. */
 const OWN_GATEWAY_ID = "broker";
@@ -143,13 +146,15 @@ async function start(
 ): Promise<Broker> {
   const cluster = options.cluster ?? new SingleBroker();
   const newId = options.newId ?? randomIds();
-  /** A store that others share may be away for a while, and is there again without this broker's doing. */
+  // A shared store may be away for a while, and the process of one's own be killed; a full disk needs somebody.
   const available = <T>(ask: () => Promise<T>): Promise<T> =>
-    options.cluster === undefined
-      ? ask()
-      : untilStoreAnswers(ask, {
-          onWaiting: (cause) => options.logger.warn({ cause }, `the start waits: ${cause.message}`),
-        });
+    untilStoreAnswers(ask, {
+      ...(options.cluster === undefined && {
+        forMs: OWN_STORE_WAIT_MS,
+        helps: ({ cause }) => cause instanceof StoreEnded,
+      }),
+      onWaiting: (cause) => options.logger.warn({ cause }, `the start waits: ${cause.message}`),
+    });
   const recalled = await available(() => recall(options, store, newId, RECENT_RECEIPTS));
   const { brokerId, remembered, open, recentReceipts, playerKey } = recalled;
   const { adminToken, viewerToken, agentToken, gatewayToken } = recalled;

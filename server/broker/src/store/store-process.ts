@@ -24,6 +24,9 @@ const RESTART_PAUSE_MS = 250;
 /** A disk that stands still does not keep a broker from ending; its process ends when the disk answers. */
 const CLOSE_WITHIN_MS = 10_000;
 
+/** The store's process has ended by itself or was killed; the next one may answer. */
+export class StoreEnded extends Error {}
+
 interface PendingCall {
   call: StoreCall;
   resolve: (result: unknown) => void;
@@ -169,7 +172,7 @@ export class StoreProcess implements AsyncDisposable {
     });
     // By then all that it said has been read.
     child.once("close", (code, signal) => {
-      why ??= new Error(`its process ended with ${signal ?? `code ${code}`}`);
+      why ??= new StoreEnded(`its process ended with ${signal ?? `code ${code}`}`);
       this.#ended(child, why, opened);
     });
   }

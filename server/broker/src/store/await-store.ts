@@ -13,6 +13,8 @@ const RETRY_MS = 500;
 export interface StoreWait {
   /** At most; {@link STORE_WAIT_MS} if not given. */
   forMs?: number;
+  /** Whether waiting can help; it can wherever a store is unavailable, if not given. */
+  helps?: (why: CentroidError) => boolean;
   /** Told why it is waited for, once for each reason. */
   onWaiting?: (why: CentroidError) => void;
   /** Gives up. */
@@ -24,7 +26,7 @@ export interface StoreWait {
  * @throws CentroidError STORE_UNAVAILABLE if it does not in time; at once whatever else it answers
  */
 export async function untilStoreAnswers<T>(ask: () => Promise<T>, wait: StoreWait): Promise<T> {
-  const { forMs = STORE_WAIT_MS, onWaiting, signal } = wait;
+  const { forMs = STORE_WAIT_MS, helps = () => true, onWaiting, signal } = wait;
   const startedAtMs = performance.now();
   let said: string | undefined;
   for (;;) {
@@ -32,7 +34,8 @@ export async function untilStoreAnswers<T>(ask: () => Promise<T>, wait: StoreWai
     try {
       return await ask();
     } catch (cause) {
-      if (!(cause instanceof CentroidError && cause.code === "STORE_UNAVAILABLE")) throw cause;
+      if (!(cause instanceof CentroidError && cause.code === "STORE_UNAVAILABLE" && helps(cause)))
+        throw cause;
       const waitedMs = performance.now() - startedAtMs;
       if (waitedMs >= forMs)
         throw new CentroidError(
