@@ -56,6 +56,8 @@ const AIMED_SHARE = 0.7;
 /** What is not right by then after the last fault will not become so, on a busy machine either. */
 const SETTLE_MS = 180_000;
 const POLL_MS = 100;
+/** No more faults come while a session has stood still for so long: its player gives it up after two minutes. */
+const STILL_MS = 40_000;
 const MOMENTS = [
   "ordered",
   "preparing",
@@ -80,6 +82,30 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   if (!(await until(() => left().length === 0, 5_000)))
     for (const { pid, name } of left()) result.violations.push(`process ${pid} is left behind: ${name}`);
   return result;
+}
+
+/** Whether a deployment gets to do anything between its faults, as its players see it. */
+class Air {
+  readonly #players: readonly RecordedPlayer[];
+  readonly #moving = new Map<RecordedPlayer, { last: number; sinceMs: number }>();
+
+  constructor(players: readonly RecordedPlayer[]) {
+    this.#players = players;
+  }
+
+  /** True while the room has not heard a player for {@link STILL_MS}. */
+  get isThin(): boolean {
+    const nowMs = performance.now();
+    return this.#players
+      .map((player) => {
+        const { last } = player;
+        const before = this.#moving.get(player);
+        if (before !== undefined && before.last === last) return nowMs - before.sinceMs > STILL_MS;
+        this.#moving.set(player, { last, sinceMs: nowMs });
+        return false;
+      })
+      .includes(true);
+  }
 }
 
 class Chaos {
@@ -112,10 +138,11 @@ class Chaos {
     const wanted = this.#options.faults;
     const faults = wanted === undefined ? all : all.filter(({ name }) => wanted.includes(name));
     this.#endsAt = Date.now() + forMs;
+    const air = new Air(players);
     const running = Array.from({ length: lanes }, (_, lane) =>
-      this.#lane(new Draw(seed * 31 + lane), faults),
+      this.#lane(new Draw(seed * 31 + lane), faults, air),
     );
-    running.push(this.#moves(new Draw(seed * 31 + lanes), faults, recorded, watch));
+    running.push(this.#moves(new Draw(seed * 31 + lanes), faults, recorded, watch, air));
     await Promise.all(running);
 
     for (const player of players) player.quiet();
@@ -167,8 +194,12 @@ class Chaos {
   }
 
   /** One fault after the other. */
-  async #lane(draw: Draw, faults: readonly Fault[]): Promise<void> {
+  async #lane(draw: Draw, faults: readonly Fault[], air: Air): Promise<void> {
     while (!this.#over) {
+      if (air.isThin) {
+        await sleep(POLL_MS);
+        continue;
+      }
       await this.#strike(draw, faults, {});
       await sleep(draw.unit() * PAUSE_MS);
     }
@@ -180,9 +211,14 @@ class Chaos {
     faults: readonly Fault[],
     { players }: RecordedSystem,
     watch: MoveWatch,
+    air: Air,
   ): Promise<void> {
     const strikes: Promise<void>[] = [];
     while (!this.#over) {
+      if (air.isThin) {
+        await sleep(POLL_MS);
+        continue;
+      }
       const { room } = draw.of(players);
       const source = this.#world.hosts.find(({ hostId }) => hostId === room.host.hostId);
       const destination = draw.of(this.#world.hosts.filter((host) => host !== source));
