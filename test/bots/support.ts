@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DEMO_ROOMS_DIR } from "@centroid/demo";
 import { PROTOCOL_VERSION } from "@centroid/protocol";
+import { closeServer } from "../support/close-server.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 
 export interface Stage extends AsyncDisposable {
@@ -33,8 +34,7 @@ export async function openStage(roomsDir = DEMO_ROOMS_DIR): Promise<Stage> {
     pair,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await closeServer(server);
       await pair[Symbol.asyncDispose]();
     },
   };

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it } from "vitest";
+import { closeServer } from "../support/close-server.js";
 import { until, World } from "./support/world.js";
 
 class Project implements AsyncDisposable {
@@ -26,9 +27,7 @@ class Project implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, "close");
+    await closeServer(this.#server);
   }
 }
 

@@ -9,6 +9,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AuditEntry, BrokerEvent, Decision, Receipt } from "@centroid/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
+import { closeServer } from "../support/close-server.js";
 import { type FakeWorld, snapshotOf } from "./fake-world.js";
 
 const DIST = fileURLToPath(new URL("../../client/dashboard/dist/", import.meta.url));
@@ -116,8 +117,7 @@ export class FakeBroker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets.clients) socket.terminate();
     this.#sockets.close();
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await closeServer(this.#server);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

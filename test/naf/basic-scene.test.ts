@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { hasChromium } from "../support/chromium.js";
+import { closeServer } from "../support/close-server.js";
 import { DemoSystem } from "../support/demo-system.js";
 import { context3d, launch3d, picture } from "../support/three-d.js";
 
@@ -106,9 +107,7 @@ it.skipIf(!hasChromium)(
       await expect.poll(async () => (await entities(ben)).ids.length, { timeout: 45_000 }).toBe(2);
     } finally {
       await browser.close();
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
+      await closeServer(server);
     }
   },
   240_000,

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasChromium, launchChromium } from "../support/chromium.js";
+import { closeServer } from "../support/close-server.js";
 import { codeBlocks } from "../support/markdown.js";
 
 const exec = promisify(execFile);
@@ -204,8 +205,6 @@ async function inBrowser(source: string, expected: RegExp): Promise<void> {
     await said;
   } finally {
     await browser.close();
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
+    await closeServer(server);
   }
 }

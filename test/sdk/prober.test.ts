@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocketServer } from "ws";
 import { Prober } from "../../client/sdk/src/prober.js";
 import { startBeacon } from "../../infra/agent/src/beacon.js";
+import { closeServer } from "../support/close-server.js";
 
 const owned: (AsyncDisposable | Disposable)[] = [];
 afterEach(async () => {
@@ -51,9 +52,7 @@ async function oddBeacon(answer: (wss: WebSocketServer, echo: number) => Answer 
   owned.push({
     async [Symbol.asyncDispose]() {
       for (const client of wss.clients) client.terminate();
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
+      await closeServer(server);
     },
   });
   const { port } = server.address() as AddressInfo;

@@ -15,6 +15,7 @@ import { CentroidClient } from "@centroid/sdk";
 import type { Isolation } from "../../infra/agent/dist/carrier/choose-process.js";
 import { ProcessCarrier } from "../../infra/agent/dist/carrier/process-carrier.js";
 import { bundleRooms } from "../../infra/room-host/dist/bundling/bundle-rooms.js";
+import { closeServer } from "./close-server.js";
 
 export type HostId = "a" | "b";
 const OWNED_WITHIN_MS = 10_000;
@@ -355,10 +356,7 @@ export class PairOfHosts implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.carriers.a[Symbol.asyncDispose](), this.carriers.b[Symbol.asyncDispose]()]);
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    // A connection on which no request ever came keeps it open for good otherwise.
-    this.#server.closeAllConnections();
-    await closed;
+    await closeServer(this.#server);
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

@@ -10,6 +10,7 @@ import { bundleRooms } from "@centroid/room-host/bundling";
 import { CentroidClient } from "@centroid/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
+import { closeServer } from "../support/close-server.js";
 
 const TOKEN = "token-of-this-deployment";
 let folder: string;
@@ -69,8 +70,7 @@ async function stranger(port: number, ...words: string[]) {
   await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));
   const end = async (): Promise<void> => {
     for (const socket of server.clients) socket.terminate();
-    http.closeAllConnections();
-    await new Promise((resolve) => http.close(resolve));
+    await closeServer(http);
   };
   things.push(() => (http.listening ? end() : undefined));
   return { end, dialled: () => dialled };
