@@ -1,6 +1,7 @@
 /** The broker: matchmaking, placement, moves, control API. */
 
 export { WaitingPort } from "./api/waiting-port.js";
+export { type StoreWait, untilStoreAnswers } from "./base/await-store.js";
 export { type BrokerLimits, DEFAULT_LIMITS, REQUEST_BURST_S } from "./base/limits.js";
 export { LOG_SERIALIZERS } from "./base/logger.js";
 export { type Broker, startBroker } from "./broker.js";
@@ -10,7 +11,6 @@ export type { AddressBook } from "./hosts/address-book.js";
 export type { BrokerOptions } from "./options.js";
 export { parseRedisAddress } from "./redis/address.js";
 export { connectRedis } from "./redis/connection.js";
-export { type StoreWait, untilStoreAnswers } from "./store/await-store.js";
 export { LmdbStore } from "./store/lmdb-store.js";
 export { MemoryStore } from "./store/memory-store.js";
 export { RedisStore } from "./store/redis-store.js";

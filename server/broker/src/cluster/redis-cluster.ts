@@ -6,8 +6,8 @@
  */
 import { hash32, SHARDS, shardOf } from "@centroid/protocol";
 import { z } from "zod";
+import type { StoreWait } from "../base/await-store.js";
 import type { Logger } from "../base/logger.js";
-import type { StoreWait } from "../redis/await-store.js";
 import { connectRedis, type RedisConnection } from "../redis/connection.js";
 import {
   type Cluster,

@@ -1,7 +1,7 @@
 /** A connection to Redis, however it is set up: waited for at the start if need be, kept up for as long as it takes later. */
 import { CentroidError } from "@centroid/protocol";
+import { type StoreWait, untilStoreAnswers } from "../base/await-store.js";
 import type { Logger } from "../base/logger.js";
-import { type StoreWait, untilStoreAnswers } from "../store/await-store.js";
 import { parseRedisAddress, type RedisAddress, shownAddress } from "./address.js";
 import { answered } from "./answered.js";
 import { GroupCommit, type ScriptCall } from "./group-commit.js";
