@@ -17,6 +17,7 @@ export type GroupName =
   | "message-cpu"
   | "peer"
   | "placement"
+  | "player-sockets"
   | "promotion"
   | "shards"
   | "vision"
@@ -100,6 +101,10 @@ export const GROUPS: Record<GroupName, Group> = {
   placement: {
     about: "how near placement comes to the optimum, and what an evaluation costs",
     load: async () => (await import("./placement.js")).placement,
+  },
+  "player-sockets": {
+    about: "CPU of players' sockets alone: Node's, uWebSockets.js, and a program in C that copies bytes",
+    load: async () => (await import("./player-sockets.js")).playerSockets,
   },
   promotion: {
     about: "a move of 1 MB over 90 ms, with and without a warm standby at the destination",
