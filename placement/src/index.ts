@@ -10,6 +10,7 @@ export {
   type MoveCosts,
 } from "./decide/migration-cost.js";
 export type { ObjectiveName, ObjectiveParameters } from "./decide/objective.js";
+export { LEAST_WEIGHT, MOST_WEIGHT, type PlayerTraffic, PlayerWeights } from "./decide/player-weights.js";
 export { type Migrated, placeRoom, RoomPolicy } from "./decide/room-policy.js";
 export { SearchMemo } from "./decide/search-memo.js";
 export type { RoomTie } from "./decide/ties.js";
@@ -120,6 +121,14 @@ export {
   simulate,
 } from "./simulate/simulate.js";
 export { nodesAt, SimulationStage, simulatedHostId } from "./simulate/stage.js";
+export {
+  DEFAULT_TALKERS,
+  simulateTalkers,
+  TALKER_POLICIES,
+  type TalkerParameters,
+  type TalkerPolicy,
+  type TalkerResult,
+} from "./simulate/talkers.js";
 export { bestPath, type CostTable, pathCost } from "./simulate/truth.js";
 export {
   type RecordedLine,

@@ -62,4 +62,9 @@ export interface RoomMarks {
    * room runs where network, queue and work together take least.
    */
   work?: Work;
+  /**
+   * All players count the same where the room is placed. If left out, those between whom more messages pass count more,
+   * within bounds.
+   */
+  weights?: "equal";
 }

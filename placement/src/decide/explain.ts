@@ -1,5 +1,6 @@
 /** A verdict with all that led to it: every candidate, and a line for a person. */
 import type { HostTable } from "./host-table.js";
+import { weightText } from "./player-weights.js";
 import type { DecisionCandidate, ExplainedVerdict, PlacementParameters, RoomView, Verdict } from "./types.js";
 
 /** Less is shown as nothing, ms. */
@@ -19,7 +20,7 @@ export function explainDecision(
     candidate.rejected = candidate.capStage > best.capStage ? "cap" : "score";
   }
   const text = explainVerdict(verdict, candidates, room.playerIds.length);
-  return { ...verdict, candidates, text };
+  return { ...verdict, candidates, text: `${text}${weightText(room.weights, room.playerIds)}` };
 }
 
 const ms = (value: number): string => `${Math.round(value)} ms`;

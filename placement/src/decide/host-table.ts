@@ -9,6 +9,7 @@ import { type Bounds, Contenders, type Search } from "./contenders.js";
 import { HostTree } from "./host-tree.js";
 import { hostCostMs, leastShares } from "./objective.js";
 import type { OpenHosts } from "./open-hosts.js";
+import { weightsInOrder } from "./player-weights.js";
 import { byRank, capStage, excluded, keep, stricterCapMs } from "./rank.js";
 import { SearchMemo, withMargin } from "./search-memo.js";
 import { TieCosts } from "./ties.js";
@@ -185,7 +186,7 @@ export class HostTable {
       this.#rtts = new Float64Array(playerIds.length);
       this.#errors = new Float64Array(playerIds.length);
     }
-    const weights = room.weights && Float64Array.from(playerIds, (id) => room.weights?.get(id) ?? 1);
+    const weights = weightsInOrder(room);
     const { mean: meanShare, max: maxShare } = leastShares(p, weights !== undefined);
     const search = {
       playerIds,

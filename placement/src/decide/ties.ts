@@ -9,6 +9,7 @@ import { measuredAt, type PlayerModel } from "../latency/player-model.js";
 import type { HostTable } from "./host-table.js";
 import { score } from "./objective.js";
 import { playerScoreMs } from "./player-score.js";
+import { weightsInOrder } from "./player-weights.js";
 import { excluded } from "./rank.js";
 import type { PlacementParameters, RoomView } from "./types.js";
 
@@ -30,6 +31,7 @@ interface Partner {
   slot: number;
   models: readonly (PlayerModel | undefined)[];
   scores: Float64Array;
+  weights: Float64Array | undefined;
   /** What its own players, and its way to others, cost where it is now, ms.player. */
   costMs: number;
   others: readonly { slot: number; players: number }[];
@@ -61,6 +63,7 @@ export class TieCosts {
         slot: map.hostSlot(tie.room.hostId ?? ""),
         models: tie.room.playerIds.map((playerId) => map.model(playerId)),
         scores: new Float64Array(tie.room.playerIds.length),
+        weights: weightsInOrder(tie.room),
         costMs: 0,
         others: tie.others.map(({ hostId, players }) => ({ slot: map.hostSlot(hostId), players })),
       };
@@ -84,13 +87,13 @@ export class TieCosts {
   }
 
   /** A partner's players and its way to others, if it were there, ms.player. */
-  #costMs({ models, scores, others, tie }: Partner, slot: number): number {
+  #costMs({ models, scores, weights, others, tie }: Partner, slot: number): number {
     const { map } = this.#hosts;
     const p = this.#parameters;
     models.forEach((model, i) => {
       scores[i] = playerScoreMs(map, model, slot, model === undefined ? -1 : measuredAt(model, slot), p);
     });
-    let ms = tie.room.playerIds.length * score(scores, undefined, 0, p).scoreMs;
+    let ms = tie.room.playerIds.length * score(scores, weights, 0, p).scoreMs;
     for (const other of others)
       if (other.slot >= 0) ms += other.players * map.betweenHostsMs(slot, other.slot);
     return ms;

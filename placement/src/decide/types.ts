@@ -33,8 +33,8 @@ export interface RoomView {
   allowedRegions?: readonly string[];
   /** Hosts this room must not share, e.g. with its standby. */
   avoidHostIds?: readonly string[];
-  /** By player; 1 if not given. */
-  weights?: ReadonlyMap<string, number>;
+  /** How much each player counts, by its id; 1 if not given. */
+  weights?: ReadonlyMap<string, number> | undefined;
   objective?: ObjectiveName;
   /** Full hosts count as well: somebody may make way. */
   anySlot?: boolean;

@@ -9,6 +9,7 @@
 
 import type { HostTable } from "../decide/host-table.js";
 import { hostCostMs, type ObjectiveParameters, score, worstShare } from "../decide/objective.js";
+import { weightsInOrder } from "../decide/player-weights.js";
 import type { HostView, PlacementParameters, RoomView } from "../decide/types.js";
 import { workTimeAt } from "../decide/work.js";
 import { factorOf } from "../latency/kriging.js";
@@ -72,10 +73,11 @@ export function nextConfirmation(
   });
   const mayAsk = known.map(({ playerId }) => budget(playerId) > 0);
   if (!mayAsk.includes(true)) return undefined;
+  const playerIds = known.map(({ playerId }) => playerId);
   const asked: Asked = {
-    playerIds: known.map(({ playerId }) => playerId),
+    playerIds,
     mayAsk,
-    weights: room.weights && Float64Array.from(known, ({ playerId }) => room.weights?.get(playerId) ?? 1),
+    weights: weightsInOrder({ weights: room.weights, playerIds }),
     objective: { ...parameters, objective: room.objective ?? parameters.objective },
     rtts: new Float64Array(known.length),
   };

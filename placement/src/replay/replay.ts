@@ -72,6 +72,7 @@ export class Replay {
       case "moved":
       case "work":
       case "activity":
+      case "weights":
         this.#rooms.apply(line);
         return undefined;
       case "tie":

@@ -4,6 +4,7 @@
  */
 import type { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
+import { type PlayerTraffic, PlayerWeights } from "../decide/player-weights.js";
 import { RoomPolicy } from "../decide/room-policy.js";
 import type { RoomTie } from "../decide/ties.js";
 import type { PlacementParameters, RoomView, Verdict } from "../decide/types.js";
@@ -15,6 +16,8 @@ import { ABSENT } from "./scenario.js";
 export const STEP_MS = 1_000;
 /** Pings in one probe. */
 const PINGS = 3;
+/** What passes between a room and its players is told once in so many steps. */
+const TRAFFIC_STEPS = 5;
 /** A round of confirming asks a few players; this bounds the rounds. */
 const MAX_ROUNDS = 200;
 
@@ -36,6 +39,8 @@ export interface EngineOptions {
   work: RoomDemand | undefined;
   /** Rooms it talks with, as they are when it is looked at. */
   ties?: () => readonly RoomTie[];
+  /** What passed between the room and a seat of late; all seats count the same if not given. */
+  traffic?: (seat: number, step: number) => PlayerTraffic;
 }
 
 export class EngineRoom {
@@ -43,6 +48,7 @@ export class EngineRoom {
   readonly #policy: RoomPolicy;
   readonly #probing: ProbePlanner;
   readonly #seats = new Map<number, Seat>();
+  readonly #weights = new PlayerWeights();
   readonly #indexOf: Map<string, number>;
   #players = 0;
   #hostId: string | undefined;
@@ -65,6 +71,7 @@ export class EngineRoom {
   step(step: number, nodes: ArrayLike<number>, ping: PingSource): number {
     const atMs = step * STEP_MS;
     for (let seat = 0; seat < nodes.length; seat++) this.#seat(seat, nodes[seat] ?? ABSENT, atMs, ping);
+    if (step % TRAFFIC_STEPS === 0) this.#weigh(step);
     const running = this.#room();
     for (const seat of this.#seats.values()) {
       if (this.#hostId !== undefined && this.#probe(seat, this.#hostId, atMs, ping))
@@ -111,13 +118,23 @@ export class EngineRoom {
   get view(): RoomView {
     const playerIds = [...this.#seats.values()].map(({ playerId }) => playerId);
     const { roomId, work } = this.#options;
+    const { weights } = this.#weights;
     return {
       roomId,
       hostId: this.#hostId,
       playerIds,
       carrier: "process",
+      ...(weights !== undefined && { weights }),
       ...(work !== undefined && { work }),
     };
+  }
+
+  #weigh(step: number): void {
+    const { traffic } = this.#options;
+    if (traffic === undefined) return;
+    this.#weights.report(
+      new Map([...this.#seats].map(([seat, { playerId }]) => [playerId, traffic(seat, step)])),
+    );
   }
 
   #room(): RoomView {

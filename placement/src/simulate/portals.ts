@@ -179,8 +179,8 @@ function played(
     });
   };
   const all = Array.from({ length: p.rooms }, (_, room) => {
-    const ties = policy === "together" ? () => tiesOf(room) : undefined;
-    return stage.engine(index * p.rooms + room, hosts, engine, undefined, ties);
+    const more = policy === "together" ? { ties: () => tiesOf(room) } : {};
+    return stage.engine(index * p.rooms + room, hosts, engine, undefined, more);
   });
   const pings = all.map((_, room) => stage.pings(index * p.rooms + room));
   const paths = all.map(() => new Int32Array(p.steps));

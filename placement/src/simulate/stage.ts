@@ -4,7 +4,6 @@
  */
 import { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
-import type { RoomTie } from "../decide/ties.js";
 import { DEFAULT_PARAMETERS, type HostView, type PlacementParameters } from "../decide/types.js";
 import type { RoomDemand } from "../decide/work.js";
 import { LatencyMap } from "../latency/latency-map.js";
@@ -19,7 +18,7 @@ import {
   type Measured,
   requestRegion,
 } from "./baselines.js";
-import { EngineRoom, type PingSource } from "./engine-player.js";
+import { type EngineOptions, EngineRoom, type PingSource } from "./engine-player.js";
 import { SimulatedMachines } from "./machines.js";
 import { checkParameters, type SimulationParameters } from "./parameters.js";
 import { ABSENT, makeTrace, type RoomTrace, SIMULATED_SCENARIOS } from "./scenario.js";
@@ -144,13 +143,14 @@ export class SimulationStage {
   /**
    * The engine in a room, to be led through it step by step.
    * @param work that it knows the room to have
+   * @param more that it knows of the room: whom it talks with, what passes between its players
    */
   engine(
     room: number,
     hosts: HostTable,
     parameters: Partial<PlacementParameters>,
     work: RoomDemand | undefined,
-    ties?: () => readonly RoomTie[],
+    more: Pick<EngineOptions, "ties" | "traffic"> = {},
   ): EngineRoom {
     const { migrationCost, probes } = this.parameters;
     const costs: MoveCosts = {
@@ -164,7 +164,7 @@ export class SimulationStage {
       probes,
       work,
       roomId: `r${room}`,
-      ...(ties !== undefined && { ties }),
+      ...more,
     });
   }
 

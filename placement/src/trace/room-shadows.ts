@@ -1,7 +1,10 @@
 /** Rooms as a trace has them: what changes is told in lines, and lines give the rooms again. */
 import type { RoomFacts, TraceInput } from "./trace.js";
 
-type RoomChange = Extract<TraceInput, { type: "room" | "joined" | "left" | "moved" | "work" | "activity" }>;
+type RoomChange = Extract<
+  TraceInput,
+  { type: "room" | "joined" | "left" | "moved" | "work" | "activity" | "weights" }
+>;
 
 export class RoomShadows {
   readonly #rooms = new Map<string, RoomFacts>();
@@ -16,7 +19,7 @@ export class RoomShadows {
 
   /** What has to be told for others to have the room as it is now; kept as told. */
   changes(room: RoomFacts, atMs: number): RoomChange[] {
-    const { roomId, name, carrier, hostId, work, activity } = room;
+    const { roomId, name, carrier, hostId, work, activity, weights } = room;
     const known = this.#rooms.get(roomId);
     this.#rooms.set(roomId, { ...room, playerIds: [...room.playerIds] });
     const lines: RoomChange[] = [];
@@ -26,6 +29,8 @@ export class RoomShadows {
       lines.push({ type: "work", atMs, roomId, ...(work !== undefined && { work: { ...work } }) });
     if (activity !== known?.activity)
       lines.push({ type: "activity", atMs, roomId, ...(activity !== undefined && { activity }) });
+    if (weights !== known?.weights)
+      lines.push({ type: "weights", atMs, roomId, ...(weights !== undefined && { weights: [...weights] }) });
     // Order counts to the last bit of a sum, so all from the first difference leave and join again.
     const before = known?.playerIds ?? [];
     const now = new Set(room.playerIds);
@@ -63,6 +68,9 @@ export class RoomShadows {
         return;
       case "activity":
         this.#rooms.set(roomId, { ...room, activity: line.activity });
+        return;
+      case "weights":
+        this.#rooms.set(roomId, { ...room, weights: line.weights && new Map(line.weights) });
         return;
       default: {
         const never: never = line;

@@ -21,6 +21,8 @@ export interface RoomFacts {
   work?: RoomDemand | undefined;
   /** How much its players do, 0 to 1; undefined if unknown. */
   activity?: number | undefined;
+  /** How much its players count, by their ids; 1 if not given. Another object whenever it changes. */
+  weights?: ReadonlyMap<string, number> | undefined;
 }
 
 export type TraceInput =
@@ -39,6 +41,8 @@ export type TraceInput =
   | { type: "work"; atMs: number; roomId: string; work?: RoomDemand }
   /** Its players do more than they did, or less; without `activity` nothing is known of it. */
   | { type: "activity"; atMs: number; roomId: string; activity?: number }
+  /** Its players count otherwise than before; without `weights` all count the same. */
+  | { type: "weights"; atMs: number; roomId: string; weights?: readonly (readonly [string, number])[] }
   /** The room is on another host than before, or on its first. */
   | { type: "moved"; atMs: number; roomId: string; hostId: string }
   /** As many players of both rooms wait for what comes over the way between them. */

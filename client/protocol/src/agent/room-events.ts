@@ -8,6 +8,7 @@ import {
   epochSchema as epoch,
   roomListingSchema,
   roomReportSchema,
+  roomTrafficSchema,
   roomWorkloadSchema,
   seatedSchema,
 } from "./room-report.js";
@@ -24,8 +25,15 @@ export const roomEventSchema = z.discriminatedUnion("event", [
   roomListingSchema.extend({ event: z.literal("listing") }),
   /** What its heavy work costs just now; told again and again while there is some, and once more when there is none. */
   roomWorkloadSchema.extend({ event: z.literal("work") }),
-  /** Its players do more than they did, or less; told at most twice a second, and only of notable changes. */
-  z.object({ event: z.literal("activity"), activity: activitySchema }),
+  /**
+   * Its players do more than they did, or less; told at most twice a second, and only of notable changes. Every few seconds
+   * also who of them says and sees how much, while they are not all alike and for some time after.
+   */
+  z.object({
+    event: z.literal("activity"),
+    activity: activitySchema,
+    players: roomTrafficSchema.optional(),
+  }),
   /** Which rooms it hears by presence, and how often; told every few seconds at most, and only of notable changes. */
   z.object({
     event: z.literal("hears"),

@@ -44,6 +44,18 @@ export type RoomWorkload = z.infer<typeof roomWorkloadSchema>;
 /** How much a room's players do just now, or its author says they do: 0 nobody does anything, 1 all are in the middle of something. */
 export const activitySchema = z.number().min(0).max(1);
 
+/** Players of a room who are told of one by one: those of whom others see most. */
+export const MAX_TOLD_PLAYERS = 32;
+const perSecond = z.number().nonnegative();
+/** Frames a second between a player and its room: those from it for others to see, and those that it is sent. */
+const trafficSchema = z.object({ says: perSecond, sees: perSecond });
+/** What passed between a room and its players in the last few seconds; `others` in the mean. */
+export const roomTrafficSchema = z.object({
+  told: z.array(trafficSchema.extend({ sessionId: z.string() })).max(MAX_TOLD_PLAYERS),
+  others: trafficSchema,
+});
+export type RoomTraffic = z.infer<typeof roomTrafficSchema>;
+
 export const roomReportSchema = z.object({
   roomId: idSchema,
   name: z.string(),

@@ -135,7 +135,9 @@ export class HostedRooms {
         notice,
         onDiverged: (sessionId) => tell({ event: "diverged", sessionId }),
       });
-    hosted.activity = new PlayerActivity(room, (activity) => tell({ event: "activity", activity }));
+    hosted.activity = new PlayerActivity(room, (activity, players) =>
+      tell({ event: "activity", activity, ...(players !== undefined && { players }) }),
+    );
     hosted.hears = new HeardRooms(
       () => room.move.heard.takeCounts(),
       (rooms) => tell({ event: "hears", rooms }),

@@ -1,10 +1,13 @@
 /**
  * How much a room's players do just now, so that it moves while an interruption hurts least: from the frames that each of
- * them sends, or as the room's author says in `calm`. Frames are only counted, twice a second.
+ * them sends, or as the room's author says in `calm`. Frames are only counted, twice a second. Every few seconds it is also
+ * told who of them says and sees how much.
  */
+import type { RoomTraffic } from "@centroid/protocol";
 import type { RoomMoment } from "@centroid/room";
 import { type MovableRoom, movableClients } from "../colyseus/movable-room.js";
 import type { SessionLink } from "../sessions/session-link.js";
+import { TrafficSampler } from "./traffic-sampler.js";
 
 const SAMPLE_MS = 500;
 /** Who has sent nothing in so many samples, 3 s, does nothing. */
@@ -14,10 +17,15 @@ const MS_PER_S = 1_000;
 const ACTING_PER_S = 2;
 /** A change of less is not told, unless all have stopped or the first has begun. */
 const NOTABLE = 0.2;
+/** Who says how much is told once in so many samples, 5 s. */
+const TRAFFIC_SAMPLES = 10;
+
+type Tell = (activity: number, players?: RoomTraffic) => void;
 
 export class PlayerActivity implements Disposable {
   readonly #room: MovableRoom;
-  readonly #tell: (activity: number) => void;
+  readonly #tell: Tell;
+  readonly #traffic: TrafficSampler;
   readonly #timer: NodeJS.Timeout;
   /** Frames that each player had sent by the last samples, oldest first. */
   readonly #counts = new WeakMap<SessionLink, number[]>();
@@ -25,9 +33,10 @@ export class PlayerActivity implements Disposable {
   #told: number | undefined;
 
   /** @param tell hears it when it has changed */
-  constructor(room: MovableRoom, tell: (activity: number) => void) {
+  constructor(room: MovableRoom, tell: Tell) {
     this.#room = room;
     this.#tell = tell;
+    this.#traffic = new TrafficSampler(room, SAMPLE_MS);
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS).unref();
   }
 
@@ -43,12 +52,16 @@ export class PlayerActivity implements Disposable {
     const { calm } = this.#room as RoomMoment;
     const isSaid = typeof calm === "boolean";
     // A room that has just come here has not seen for long enough that nobody does anything.
-    if (++this.#samples <= SAMPLES && counted === 0 && !isSaid) return;
+    this.#samples++;
+    this.#traffic.sample();
+    if (this.#samples <= SAMPLES && counted === 0 && !isSaid) return;
+    const players = this.#samples % TRAFFIC_SAMPLES === 0 ? this.#traffic.take() : undefined;
     const now = isSaid ? Number(!calm) : counted;
     const told = this.#told;
-    if (told !== undefined && Math.abs(now - told) < NOTABLE && (now === 0) === (told === 0)) return;
-    this.#told = now;
-    this.#tell(now);
+    const isNews = told === undefined || Math.abs(now - told) >= NOTABLE || (now === 0) !== (told === 0);
+    if (isNews) this.#told = now;
+    else if (players === undefined) return;
+    this.#tell(isNews ? now : told, players);
   }
 
   /** In the mean of its players: a freeze is felt by each of them. */

@@ -10,7 +10,9 @@ export function roomFacts(room: RoomEntry): {
   playerIds: string[];
   work?: RoomFacts["work"];
   activity?: number;
+  weights?: RoomFacts["weights"];
 } {
+  const { weights } = room.weights;
   const playerIds = new Set<string>();
   for (const { playerId } of room.sessions.values()) if (playerId !== undefined) playerIds.add(playerId);
   return {
@@ -21,5 +23,6 @@ export function roomFacts(room: RoomEntry): {
     playerIds: [...playerIds],
     ...(room.demand !== undefined && { work: room.demand }),
     ...(room.activity !== undefined && { activity: room.activity }),
+    ...(weights !== undefined && { weights }),
   };
 }

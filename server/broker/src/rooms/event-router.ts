@@ -120,7 +120,7 @@ export class RoomEventRouter {
         if (fromOwner) rooms.worked(room, change);
         return;
       case "activity":
-        if (fromOwner) rooms.acted(room, change.activity);
+        if (fromOwner) rooms.acted(room, change.activity, change.players);
         return;
       case "hears":
         if (fromOwner) events.emit("room.hears", { room, rooms: change.rooms });

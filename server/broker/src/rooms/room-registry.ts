@@ -2,11 +2,12 @@
  * Rooms and the seats in them. Every lookup is by an index; nothing here grows with the number of rooms.
  * Whoever changes a room does it through this class, which keeps the indexes and tells what changed.
  */
-import type { RoomDemand } from "@centroid/placement";
+import { PlayerWeights, type RoomDemand } from "@centroid/placement";
 import {
   type CarrierKind,
   CentroidError,
   type RoomListing,
+  type RoomTraffic,
   type RoomWorkload,
   roomListingSchema,
   roomWorkloadSchema,
@@ -18,6 +19,7 @@ import type { StandbyRecord } from "../store/store.js";
 import { isNotable, learnDemand } from "./room-demand.js";
 import type { RoomEvents } from "./room-events.js";
 import { nextStage, type RoomAddress, type RoomStage, type RoomTransition } from "./room-stage.js";
+import { trafficByPlayer } from "./room-traffic.js";
 
 /** An error is one line. */
 const MAX_MATCHES_LISTED = 10;
@@ -53,6 +55,8 @@ export interface RoomEntry {
   demand: RoomDemand | undefined;
   /** How much its players do just now, 0 to 1; undefined before its host has said so. */
   activity: number | undefined;
+  /** How much each of its players counts, by what they say and see. */
+  readonly weights: PlayerWeights;
   migrations: number;
   /** Who are connected. */
   players: number;
@@ -158,6 +162,7 @@ export class RoomRegistry {
       listing: { locked: false },
       demand: this.demandOf(fresh.name),
       activity: undefined,
+      weights: new PlayerWeights(),
       migrations: 0,
       players: 0,
       counted: 0,
@@ -255,9 +260,10 @@ export class RoomRegistry {
     if (isNotable(before, room.demand)) this.#events.emit("room.work-changed", { room });
   }
 
-  /** Its host says how much its players do. */
-  acted(room: RoomEntry, activity: number): void {
-    if (room.activity === activity) return;
+  /** Its host says how much its players do, and perhaps who of them says and sees how much. */
+  acted(room: RoomEntry, activity: number, traffic?: RoomTraffic): void {
+    const isReweighted = traffic !== undefined && room.weights.report(trafficByPlayer(room, traffic));
+    if (room.activity === activity && !isReweighted) return;
     room.activity = activity;
     this.#events.emit("room.activity-changed", { room });
   }

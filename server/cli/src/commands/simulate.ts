@@ -20,6 +20,7 @@ import {
   type SimulationReport,
   simulate,
   simulatePortals,
+  simulateTalkers,
   type Understood,
   WORK_POLICIES,
 } from "@centroid/placement";
@@ -49,6 +50,7 @@ interface Flags {
   loads: readonly [number, number];
   portals?: number;
   talk: number;
+  talkers?: number;
   html?: string;
   json?: boolean;
 }
@@ -110,12 +112,21 @@ export function registerSimulate(program: Command): void {
       number,
       DEFAULT_PORTALS.talk,
     )
+    .option(
+      "--talkers <share>",
+      "rooms in which so large a share of the players says nearly everything: all count the same, and weighted",
+      number,
+    )
     .option("--html <file>", "write an HTML page: rooms over time, every move with its reason, what-if")
     .option("--json", "machine-readable output")
     .action(async (flags: Flags) => {
       try {
         if (flags.portals !== undefined) {
           await runPortals(flags, flags.portals);
+          return;
+        }
+        if (flags.talkers !== undefined) {
+          await runTalkers(flags, flags.talkers);
           return;
         }
         const { report, understood } = await run(flags);
@@ -164,6 +175,32 @@ async function runPortals(flags: Flags, rooms: number): Promise<void> {
   );
 }
 
+/** `--rooms` of them, with players as in any other simulation. */
+async function runTalkers(flags: Flags, talkers: number): Promise<void> {
+  const { slices, understood } = await readSlices(flags);
+  const { hosts, rooms, seed, steps, noise, probes, migrationCost, scenario } = flags;
+  const options = { hosts, rooms, seed, steps, noise, probes, migrationCost, scenario, talkers };
+  const results = simulateTalkers(slices, { ...options, ...flags.players });
+  if (flags.json === true) {
+    printJson({ parameters: { ...options, ...flags.players }, policies: results, understood });
+    return;
+  }
+  print(
+    `${rooms} rooms, ${Math.round(talkers * 100)} % of the players say nearly everything, ${hosts} hosts, ${steps} steps`,
+  );
+  print(
+    table(
+      ["PLAYERS COUNT", "MESSAGE", "J OF EQUALS", "MOVES/ROOM"],
+      results.map(({ policy, messageMs, scoreMs, moves }) => [
+        policy,
+        `${messageMs.toFixed(1)} ms`,
+        `${scoreMs.toFixed(1)} ms`,
+        moves.toFixed(2),
+      ]),
+    ),
+  );
+}
+
 async function run(flags: Flags): Promise<{ report: SimulationReport; understood: Understood }> {
   const {
     rtt: _rtt,
@@ -176,6 +213,7 @@ async function run(flags: Flags): Promise<{ report: SimulationReport; understood
     json: _json,
     portals: _portals,
     talk: _talk,
+    talkers: _talkers,
     ...rest
   } = flags;
   const { files, slices, understood } = await readSlices(flags);

@@ -88,6 +88,12 @@ const lineSchema: z.ZodType<TraceLine> = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("left"), atMs, roomId: id, playerId: id }),
   z.strictObject({ type: z.literal("moved"), atMs, roomId: id, hostId: id }),
   z.strictObject({ type: z.literal("activity"), atMs, roomId: id, activity: activitySchema.exactOptional() }),
+  z.strictObject({
+    type: z.literal("weights"),
+    atMs,
+    roomId: id,
+    weights: z.array(z.tuple([id, z.number()])).exactOptional(),
+  }),
   z.strictObject({ type: z.literal("tie"), atMs, roomIds: z.tuple([id, id]), players: z.number() }),
   z.strictObject({ type: z.literal("seen"), atMs, roomId: id }),
   z.strictObject({ type: z.literal("work"), atMs, roomId: id, work: work.exactOptional() }),
