@@ -1,12 +1,15 @@
 /** The private fields of other people's packages that this project relies on, at the versions it pins. */
 import { readFileSync } from "node:fs";
+import v8 from "node:v8";
 import { digestState, orderMap, pathsOf } from "@centroid/protocol";
-import { Room as ServerRoom } from "@colyseus/core";
+import { ClientState, Room as ServerRoom } from "@colyseus/core";
 import { $refId, Decoder, Encoder, schema, t } from "@colyseus/schema";
 import { Room as ClientRoom } from "@colyseus/sdk";
 import { describe, expect, it, vi } from "vitest";
+import { MovableClient } from "../../infra/room-host/dist/colyseus/movable-client.js";
 import { RoomClock } from "../../infra/room-host/dist/colyseus/room-clock.js";
 import { digestOptions } from "../../infra/room-host/dist/colyseus/schema/full-state.js";
+import { SessionLink } from "../../infra/room-host/dist/sessions/session-link.js";
 
 interface InputController {
   allocate(client: object): void;
@@ -48,6 +51,22 @@ describe("contracts with pinned packages", () => {
       expect(room[field], field).toBeDefined();
     }
     expect(room).toHaveProperty("_serializer");
+  });
+
+  it("@colyseus/core 0.18.17 and V8: a client that has joined is not looked up by names from then on", () => {
+    const core = readFileSync(
+      new URL("../../node_modules/@colyseus/core/build/Room.mjs", import.meta.url),
+      "utf8",
+    );
+    expect(core.match(/delete client\.\w+/g)).toEqual(["delete client._enqueuedMessages"]);
+    v8.setFlagsFromString("--allow-natives-syntax");
+    const isFast = new Function("object", "return %HasFastProperties(object)") as (object: object) => boolean;
+    const client = new MovableClient("s1", new SessionLink(true));
+    client.state = ClientState.JOINED;
+    Reflect.deleteProperty(client, "_enqueuedMessages");
+    expect(isFast(client)).toBe(true);
+    client.joined();
+    expect(client._enqueuedMessages).toBeUndefined();
   });
 
   it("@colyseus/core 0.18.17: what room-host/src/colyseus touches of inputs, fixed steps and rewind buffers", () => {

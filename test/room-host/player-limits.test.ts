@@ -2,7 +2,7 @@
 import { CLOSE_TOO_FAST, type TokenBucket } from "@centroid/protocol";
 import type { MigrateEvent } from "@centroid/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { limited, playerBucket } from "../../infra/room-host/dist/sessions/player-limits.js";
+import { LimitedSocket, playerBucket } from "../../infra/room-host/dist/sessions/player-limits.js";
 import { SessionLink } from "../../infra/room-host/dist/sessions/session-link.js";
 import { EarlyFrames } from "../../infra/room-host/dist/sockets/early-frames.js";
 import type { ServerSocket } from "../../infra/room-host/dist/sockets/server-socket.js";
@@ -118,7 +118,7 @@ describe("a connection", () => {
     const { socket, closed, say } = fakeSocket();
     let heard = 0;
     const limits = { maxFramesPerSecond: 0, maxBytesPerSecond: 10_000 };
-    limited(socket, limits, { resends: false, measures: false }).onMessage((frame) => {
+    new LimitedSocket(socket, limits, { resends: false, measures: false }).onMessage((frame) => {
       heard += frame.byteLength;
     });
     for (let i = 0; i < 20; i++) say(10_000);
@@ -138,11 +138,35 @@ describe("a connection", () => {
 
   it("that is being closed is not read on", () => {
     const ended: string[] = [];
-    const frames = new EarlyFrames(100, () => ended.push("too many"));
+    const failed = (cause: unknown): void => void ended.push(String(cause));
+    const frames = new EarlyFrames(100, () => ended.push("too many"), failed);
     frames.received(Buffer.alloc(100), (frame) => frame);
     frames.received(Buffer.alloc(1), (frame) => frame);
     const heard: Buffer[] = [];
     frames.listen((frame) => heard.push(frame));
     expect([ended, heard]).toEqual([["too many"], []]);
+  });
+
+  it("gets what follows a frame that cannot be handled, whether it waited or not", () => {
+    const failed: unknown[] = [];
+    const frames = new EarlyFrames(
+      100,
+      () => undefined,
+      (cause) => failed.push(cause),
+    );
+    const say = (byte: number): void => frames.received(Buffer.from([byte]), (frame) => frame);
+    say(1);
+    say(2);
+    const heard: (number | undefined)[] = [];
+    frames.listen((frame) => {
+      if (frame[0] === 1 || frame[0] === 3) throw frame[0];
+      heard.push(frame[0]);
+    });
+    say(3);
+    say(4);
+    expect([heard, failed]).toEqual([
+      [2, 4],
+      [1, 3],
+    ]);
   });
 });

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { SharedActivity, UNNAMED } from "../../infra/room-host/dist/activity/activity.js";
+import { readActivity, SharedActivity, UNNAMED } from "../../infra/room-host/dist/activity/activity.js";
 import { followOpenHandles } from "../../infra/room-host/dist/activity/open-handles.js";
 import { type LeftBehind, RoomResources } from "../../infra/room-host/dist/activity/room-resources.js";
 import { roomTimers } from "../../infra/room-host/dist/activity/room-timers.js";
@@ -109,4 +109,19 @@ it("connections, servers and processes are those of the room whose code opened t
   const outside = connect(1, "127.0.0.1").on("error", () => undefined);
   outside.destroy();
   expect(opened).toHaveBeenCalledTimes(2);
+});
+
+it("says whose message is being handled, whatever the session's id, and that of the outer one again afterwards", () => {
+  const labels = new Map<number, { roomId: string; what: string }>();
+  const watched = new SharedActivity((label, text) => labels.set(label, text));
+  const now = (): string | undefined => readActivity(watched.shared, labels)?.sessionId;
+  const label = watched.label("r1", "a message");
+  const seen = (id: string): string | undefined => watched.run(label, id, now, room);
+  expect(["aZ9-_", "", "größe", "\u{1f600}"].map(seen)).toEqual(["aZ9-_", "", "größe", "\u{1f600}"]);
+  expect(seen("x".repeat(500))).toBe("x".repeat(128));
+  expect(seen(`${"x".repeat(127)}ß`)).toBe("x".repeat(127));
+  expect(
+    watched.run(label, "s1", () => watched.run(label, "s2", () => watched.cause?.sessionId, room), room),
+  ).toBe("s2");
+  expect(readActivity(watched.shared, labels)).toBeUndefined();
 });

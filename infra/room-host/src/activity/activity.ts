@@ -3,7 +3,7 @@
  * code never ends. An agent so learns which message hung or ended the process, and the broker which room not to bring
  * to the next host.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource, executionAsyncResource } from "node:async_hooks";
 import type { RoomResources } from "./room-resources.js";
 
 /** What a room does, for {@link Activity.run}: the type of a message, or a part of the simulation. */
@@ -15,6 +15,7 @@ const CURRENT = 1;
 const NOTE_BYTES = 2;
 const WORDS = 3;
 const MAX_NOTE_BYTES = 128;
+const MAX_ASCII = 0x7f;
 /** Labels are few: room types times messages. More than that are not told apart. */
 const MAX_LABELS = 100_000;
 /** Message types are short. */
@@ -61,6 +62,7 @@ export class SharedActivity implements Activity {
   readonly #note = new Uint8Array(this.shared, WORDS * Int32Array.BYTES_PER_ELEMENT);
   readonly #onLabel: (label: Label, text: LabelText) => void;
   readonly #causes = new AsyncLocalStorage<Cause>();
+  readonly #scope = new AsyncResource("ROOM_CODE");
   #labels = 0;
 
   constructor(onLabel: (label: Label, text: LabelText) => void) {
@@ -74,14 +76,36 @@ export class SharedActivity implements Activity {
   }
 
   run<T>(label: Label, sessionId: string, code: () => T, owner: RoomResources): T {
-    const before = this.#words[CURRENT] ?? 0;
-    this.#words[NOTE_BYTES] = encoder.encodeInto(sessionId, this.#note).written;
-    this.#words[CURRENT] = label;
+    const words = this.#words;
+    const before = words[CURRENT] ?? 0;
+    words[NOTE_BYTES] = this.#write(sessionId);
+    words[CURRENT] = label;
     try {
-      return this.#causes.run({ label, sessionId, owner }, code);
+      return this.#within({ label, sessionId, owner }, code);
     } finally {
-      this.#words[CURRENT] = before;
+      words[CURRENT] = before;
     }
+  }
+
+  /** @returns how many bytes the note has */
+  #write(note: string): number {
+    if (note.length > MAX_NOTE_BYTES) return encoder.encodeInto(note, this.#note).written;
+    for (let at = 0; at < note.length; at++) {
+      const unit = note.charCodeAt(at);
+      if (unit > MAX_ASCII) return encoder.encodeInto(note, this.#note).written;
+      this.#note[at] = unit;
+    }
+    return note.length;
+  }
+
+  /**
+   * What uWebSockets.js calls runs, to Node 20, in the context of the global object, where to note a cause takes a
+   * microsecond. An object of our own takes its place there, and nothing can be in that context yet.
+   */
+  #within<T>(cause: Cause, code: () => T): T {
+    return executionAsyncResource() === globalThis
+      ? this.#scope.runInAsyncScope(() => this.#causes.run(cause, code))
+      : this.#causes.run(cause, code);
   }
 
   /** What this code was begun by, timers and promises later too. */

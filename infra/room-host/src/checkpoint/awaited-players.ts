@@ -90,7 +90,7 @@ export class AwaitedPlayers {
     // It says again what the lost host had heard and what it has said since.
     this.#room.move.backlog.begin();
     const waiting = client._enqueuedMessages ?? [];
-    client._enqueuedMessages = undefined;
+    client.joined();
     const heard = had === undefined ? 0 : heardElsewhere(client, had, sent + whole);
     for (const message of waiting.slice(heard)) client.raw(message);
     return true;
@@ -141,7 +141,7 @@ export class AwaitedPlayers {
     if (client.link.closed) return;
     // Colyseus holds the seat of a player whose connection broke only if it had joined.
     client.state = ClientState.JOINED;
-    client._enqueuedMessages = undefined;
+    client.joined();
     client.link.abandon();
   }
 }

@@ -55,7 +55,7 @@ export class InputBacklog {
 
   /** A frame of a client reaches the room, now or when there is room for it. */
   take(client: MovableClient, frame: Buffer, deliver: Deliver): void {
-    const queue = this.#queues.get(client);
+    const queue = this.#queues.size === 0 ? undefined : this.#queues.get(client);
     if (queue === undefined && !this.#waits(client)) deliver(frame);
     else {
       const waiting = queue ?? { client, frames: [], deliver };

@@ -28,17 +28,34 @@ export class MovableClient {
   userData: unknown;
   view: StateView | undefined;
   _joinedAt = 0;
-  _enqueuedMessages: Uint8Array[] | undefined = [];
   /** Earlier epochs in which it was waited for. */
   _awaitedIn: readonly AwaitedIn[] = [];
   _pendingFrames: Uint8Array[] | undefined;
   _pendingFrameClients: (Client & ClientPrivate)[] | undefined;
   #link: SessionLink;
+  #enqueued: Uint8Array[] | undefined = [];
 
   constructor(sessionId: string, link: SessionLink) {
     this.id = this.sessionId = sessionId;
     this.#link = link;
     this.#closeWith(link);
+  }
+
+  /**
+   * Not a field: Colyseus deletes it when the client has joined, and V8 looks up each field of an object by its name from
+   * then on. {@link joined} does what that means to do.
+   */
+  get _enqueuedMessages(): Uint8Array[] | undefined {
+    return this.#enqueued;
+  }
+
+  set _enqueuedMessages(messages: Uint8Array[] | undefined) {
+    this.#enqueued = messages;
+  }
+
+  /** It has the state, and what waited for that. */
+  joined(): void {
+    this.#enqueued = undefined;
   }
 
   get link(): SessionLink {

@@ -4,7 +4,14 @@
  */
 import { CentroidError, type ErrorCode } from "@centroid/protocol";
 import { HOST_TRAVEL, HOST_WORKERS, type HostTravel, type HostWorkers, type RoomMarks } from "@centroid/room";
-import { type Client, ErrorCode as ColyseusCode, matchMaker, type Rewind, Room } from "@colyseus/core";
+import {
+  type Client,
+  ClientState,
+  ErrorCode as ColyseusCode,
+  matchMaker,
+  type Rewind,
+  Room,
+} from "@colyseus/core";
 import { type Activity, UNNAMED } from "../activity/activity.js";
 import { RoomResources } from "../activity/room-resources.js";
 import type { WorkerPools } from "../workers/worker-pools.js";
@@ -228,8 +235,12 @@ export function movable(
   }
   const { _onMessage } = Room.prototype as unknown as RoomInternals;
   Object.defineProperty(Movable.prototype, "_onMessage", {
-    value(this: MovableRoom, client: Client, frame: Buffer): void {
-      this.move.work.receiving(frame, () => _onMessage.call(this as never, client, frame));
+    value(this: MovableRoom, client: MovableClient, frame: Buffer): void {
+      const { work } = this.move;
+      const joins = client.state === ClientState.JOINING;
+      if (work.used) work.receiving(frame, () => _onMessage.call(this as never, client.asClient(), frame));
+      else _onMessage.call(this as never, client.asClient(), frame);
+      if (joins && client.state === ClientState.JOINED) client.joined();
     },
   });
   const { _flushPendingClientFrames } = Room.prototype as unknown as RoomInternals;

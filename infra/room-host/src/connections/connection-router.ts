@@ -18,7 +18,7 @@ import type { Returning } from "../handoff/arriving-players.js";
 import type { Hosted } from "../rooms/hosted.js";
 import type { HostedRooms } from "../rooms/hosted-rooms.js";
 import type { StandbyManager } from "../rooms/standby-manager.js";
-import { limited, type PlayerLimits } from "../sessions/player-limits.js";
+import { LimitedSocket, type PlayerLimits } from "../sessions/player-limits.js";
 import { SessionLink } from "../sessions/session-link.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 import type { PlayerConnection } from "./transport.js";
@@ -97,7 +97,7 @@ export class ConnectionRouter {
 
   /** A session that goes on here: its first frames are owed to it and do not count. */
   #resuming({ socket, query }: PlayerConnection): ServerSocket {
-    return limited(socket, this.#limits, { resends: true, measures: query.has(MEASURE_QUERY) });
+    return new LimitedSocket(socket, this.#limits, { resends: true, measures: query.has(MEASURE_QUERY) });
   }
 
   #atStandby(
@@ -150,7 +150,10 @@ export class ConnectionRouter {
     const skipHandshake = query.has("skipHandshake");
     // Who comes back begins with what it could not send meanwhile.
     const returns = reconnectionToken !== null && room.hasReservedSeat(sessionId, reconnectionToken);
-    const accepted = limited(socket, this.#limits, { resends: returns, measures: query.has(MEASURE_QUERY) });
+    const accepted = new LimitedSocket(socket, this.#limits, {
+      resends: returns,
+      measures: query.has(MEASURE_QUERY),
+    });
     if (reconnectionToken !== null && hosted.awaited?.sessionOf(reconnectionToken) === sessionId) {
       const how = { sessionId, reconnectionToken, centroid, compares, skipHandshake };
       // A room that is being copied is asked for again in a moment.

@@ -30,40 +30,72 @@ export function playerBucket(perSecond: number, resends: boolean, nowMs: number)
   return new TokenBucket(limit, nowMs, limit.burst + (resends ? perSecond * RESEND_S : 0));
 }
 
+interface Connecting {
+  /** This connection continues a session. */
+  resends: boolean;
+  measures: boolean;
+}
+
 /** The socket of a player, closed with a code and a reason when it sends more than it may. */
-export function limited(
-  socket: ServerSocket,
-  limits: PlayerLimits,
-  { resends, measures }: { resends: boolean; measures: boolean },
-): ServerSocket {
-  const { maxFramesPerSecond, maxBytesPerSecond } = limits;
-  const frames = playerBucket(maxFramesPerSecond, resends, performance.now());
-  const bytes = playerBucket(maxBytesPerSecond, resends, performance.now());
-  let open = true;
-  const refuse = (code: number, reason: string): void => {
-    open = false;
-    socket.close(code, reason);
-  };
-  return {
-    carried: socket.carried,
-    measures,
-    send: (frame) => socket.send(frame),
-    close: (code, reason) => socket.close(code, reason),
-    onClose: (listener) => socket.onClose(listener),
-    onMessage: (listener) =>
-      socket.onMessage((frame) => {
-        if (!open) return;
-        const nowMs = performance.now();
-        if (frame.byteLength > MAX_PLAYER_FRAME_BYTES)
-          refuse(CLOSE_TOO_LARGE, `frame of ${frame.byteLength} bytes; at most ${MAX_PLAYER_FRAME_BYTES}`);
-        else if (!frames.take(nowMs))
-          refuse(
-            CLOSE_TOO_FAST,
-            `more than ${maxFramesPerSecond} frames a second; send fewer and join again`,
-          );
-        else if (!bytes.take(nowMs, frame.byteLength))
-          refuse(CLOSE_TOO_FAST, `more than ${maxBytesPerSecond} bytes a second; send less and join again`);
-        else listener(frame);
-      }),
-  };
+export class LimitedSocket implements ServerSocket {
+  readonly #socket: ServerSocket;
+  readonly #limits: PlayerLimits;
+  readonly #frames: TokenBucket;
+  readonly #bytes: TokenBucket;
+  #open = true;
+  readonly carried: boolean | undefined;
+  readonly measures: boolean;
+
+  constructor(socket: ServerSocket, limits: PlayerLimits, { resends, measures }: Connecting) {
+    const nowMs = performance.now();
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#frames = playerBucket(limits.maxFramesPerSecond, resends, nowMs);
+    this.#bytes = playerBucket(limits.maxBytesPerSecond, resends, nowMs);
+    this.carried = socket.carried;
+    this.measures = measures;
+  }
+
+  send(frame: Uint8Array): void {
+    this.#socket.send(frame);
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+  }
+
+  onClose(listener: (code: number) => void): void {
+    this.#socket.onClose(listener);
+  }
+
+  onMessage(listener: (frame: Buffer) => void): void {
+    this.#socket.onMessage((frame) => {
+      if (this.#admits(frame)) listener(frame);
+    });
+  }
+
+  #admits({ byteLength }: Buffer): boolean {
+    if (!this.#open) return false;
+    const { maxFramesPerSecond, maxBytesPerSecond } = this.#limits;
+    const nowMs = performance.now();
+    if (byteLength > MAX_PLAYER_FRAME_BYTES)
+      return this.#refuse(CLOSE_TOO_LARGE, `frame of ${byteLength} bytes; at most ${MAX_PLAYER_FRAME_BYTES}`);
+    if (!this.#frames.take(nowMs))
+      return this.#refuse(
+        CLOSE_TOO_FAST,
+        `more than ${maxFramesPerSecond} frames a second; send fewer and join again`,
+      );
+    if (!this.#bytes.take(nowMs, byteLength))
+      return this.#refuse(
+        CLOSE_TOO_FAST,
+        `more than ${maxBytesPerSecond} bytes a second; send less and join again`,
+      );
+    return true;
+  }
+
+  #refuse(code: number, reason: string): false {
+    this.#open = false;
+    this.#socket.close(code, reason);
+    return false;
+  }
 }

@@ -1,5 +1,5 @@
 /** A WebSocket server: uWebSockets.js, or `ws` where its native binary does not load. Which, `centroid doctor` says. */
-import { isolated } from "./isolated.js";
+import { accepting, saying } from "./isolated.js";
 import { loadUws } from "./native.js";
 import type { ListenOptions, OnAccepted, RunningServer } from "./server-socket.js";
 
@@ -12,12 +12,13 @@ export async function listen(
   onAccepted: OnAccepted,
   say: (line: string) => void,
 ): Promise<RunningServer> {
-  const accept = isolated(onAccepted, say);
+  const failed = saying(say);
+  const accept = accepting(onAccepted, failed);
   const native = await loadUws();
   if (native.state === "loaded") {
     const { listenUws } = await import("./uws-server.js");
-    return listenUws(native.uws, options, accept);
+    return listenUws(native.uws, options, accept, failed);
   }
   const { listenWs } = await import("./ws-server.js");
-  return listenWs(options, accept);
+  return listenWs(options, accept, failed);
 }

@@ -1,6 +1,7 @@
 /** A WebSocket server on uWebSockets.js. */
 import type { us_listen_socket, WebSocket, WebSocketBehavior } from "uWebSockets.js";
 import { EarlyFrames } from "./early-frames.js";
+import { guarded, type OnFailed } from "./isolated.js";
 import {
   CLOSE_ABNORMAL,
   CLOSE_TOO_LARGE,
@@ -18,15 +19,20 @@ interface UserData {
   live: UwsSocket | undefined;
 }
 
+const copyOf = (frame: Buffer): Buffer => Buffer.from(frame);
+
 /** One connection; frames that come before anyone listens are kept. */
 class UwsSocket implements ServerSocket {
   #ws: WebSocket<UserData> | undefined;
   readonly #onClose: ((code: number) => void)[] = [];
   readonly #frames: EarlyFrames;
+  readonly #failed: OnFailed;
 
-  constructor(ws: WebSocket<UserData>, maxEarlyBytes: number) {
+  constructor(ws: WebSocket<UserData>, maxEarlyBytes: number, failed: OnFailed) {
     this.#ws = ws;
-    this.#frames = new EarlyFrames(maxEarlyBytes, () => this.close(CLOSE_TOO_LARGE, "too much too early"));
+    this.#failed = failed;
+    const tooMany = (): void => this.close(CLOSE_TOO_LARGE, "too much too early");
+    this.#frames = new EarlyFrames(maxEarlyBytes, tooMany, failed);
   }
 
   send(frame: Uint8Array): void {
@@ -44,13 +50,14 @@ class UwsSocket implements ServerSocket {
   }
 
   onClose(listener: (code: number) => void): void {
-    if (this.#ws !== undefined) this.#onClose.push(listener);
-    else listener(CLOSE_ABNORMAL);
+    const own = guarded(listener, this.#failed);
+    if (this.#ws !== undefined) this.#onClose.push(own);
+    else own(CLOSE_ABNORMAL);
   }
 
   /** @param frame memory that uWebSockets.js takes back when the callback returns */
   received(frame: ArrayBuffer): void {
-    this.#frames.received(Buffer.from(frame), (mine) => Buffer.from(mine));
+    this.#frames.received(Buffer.from(frame), copyOf);
   }
 
   closed(code: number): void {
@@ -64,6 +71,7 @@ export async function listenUws(
   uws: typeof import("uWebSockets.js"),
   options: ListenOptions,
   onAccepted: OnAccepted,
+  failed: OnFailed,
 ): Promise<RunningServer> {
   const app = uws.App();
   const behavior = (maxFrameBytes: number): WebSocketBehavior<UserData> => ({
@@ -94,7 +102,7 @@ export async function listenUws(
     },
     open: (ws) => {
       const data = ws.getUserData();
-      const socket = new UwsSocket(ws, maxFrameBytes);
+      const socket = new UwsSocket(ws, maxFrameBytes, failed);
       data.live = socket;
       const { path, query, headers, remoteAddress } = data;
       onAccepted({ socket, path, query: new URLSearchParams(query), headers, remoteAddress });

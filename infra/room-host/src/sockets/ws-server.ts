@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { requestTarget } from "@centroid/protocol/node";
 import { type WebSocket, WebSocketServer } from "ws";
 import { EarlyFrames } from "./early-frames.js";
+import { guarded, type OnFailed } from "./isolated.js";
 import {
   type Accepted,
   CLOSE_ABNORMAL,
@@ -21,13 +22,19 @@ const REQUEST_TIMEOUTS = {
 };
 
 /** @throws if the port is taken */
-export async function listenWs(options: ListenOptions, onAccepted: OnAccepted): Promise<RunningServer> {
+export async function listenWs(
+  options: ListenOptions,
+  onAccepted: OnAccepted,
+  failed: OnFailed,
+): Promise<RunningServer> {
   const server = createServer(REQUEST_TIMEOUTS, (_request, response) =>
     response.writeHead(426).end(`${options.notice}\n`),
   );
   const upgrades = (maxFrameBytes: number) => {
     const wss = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false });
-    wss.on("connection", (client, request) => onAccepted(accepted(client, request, options, maxFrameBytes)));
+    wss.on("connection", (client, request) =>
+      onAccepted(accepted(client, request, options, maxFrameBytes, failed)),
+    );
     return wss;
   };
   const { large } = options;
@@ -63,6 +70,7 @@ function accepted(
   request: IncomingMessage,
   options: ListenOptions,
   maxFrameBytes: number,
+  failed: OnFailed,
 ): Accepted {
   const { maxBackpressureBytes, idleTimeoutS, keepAlive } = options;
   const { path, query } = requestTarget(request.url);
@@ -71,7 +79,8 @@ function accepted(
     if (code === CLOSE_ABNORMAL) client.terminate();
     else client.close(code, reason);
   };
-  const frames = new EarlyFrames(maxFrameBytes, () => close(CLOSE_TOO_LARGE, "too much too early"));
+  const tooMany = (): void => close(CLOSE_TOO_LARGE, "too much too early");
+  const frames = new EarlyFrames(maxFrameBytes, tooMany, failed);
   client.binaryType = "nodebuffer";
   const idle = setTimeout(() => client.close(1000, "idle"), idleTimeoutS * 1000);
   const ping = keepAlive ? setInterval(() => client.ping(), (idleTimeoutS * 1000) / 2) : undefined;
@@ -95,7 +104,7 @@ function accepted(
     close,
     onMessage: (listener) => frames.listen(listener),
     onClose: (listener) => {
-      client.on("close", listener);
+      client.on("close", guarded(listener, failed));
     },
   };
   return {

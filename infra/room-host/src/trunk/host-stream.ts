@@ -9,7 +9,14 @@ const MAX_EARLY_BYTES = 256 * 1024;
 export class HostStream implements ServerSocket {
   readonly carried: boolean;
   readonly channel = new Channel<CountedFrame>();
-  readonly #early = new EarlyFrames(MAX_EARLY_BYTES, () => this.close(CLOSE_TOO_LARGE, "too much too early"));
+  readonly #early = new EarlyFrames(
+    MAX_EARLY_BYTES,
+    () => this.close(CLOSE_TOO_LARGE, "too much too early"),
+    (cause) => {
+      // The trunk says it, as of all its streams.
+      throw cause;
+    },
+  );
   readonly #onClose: ((code: number) => void)[] = [];
   #closedWith: number | undefined;
 
