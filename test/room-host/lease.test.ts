@@ -1,5 +1,7 @@
 /** A host that no broker has heard of lately may not run its rooms, nor send one of them away. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { Lease } from "../../infra/room-host/dist/lease.js";
+import { monotonicMs } from "../../infra/room-host/dist/monotonic.js";
 import type { LedgerState } from "../support/ledger.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 
@@ -64,4 +66,32 @@ it("builds no room by an order that waited until its lease was over, whether or 
   b.renewLease(60_000);
   // In time, it is looked at.
   await expect(b.handle(order)).rejects.not.toMatchObject({ code: "HOST_LOST" });
+});
+
+it("runs out when it is over and not before, though nobody asks, and again after each renewal", async () => {
+  const expired: number[] = [];
+  let wake: () => void = () => undefined;
+  const lease = new Lease({
+    onExpired: () => {
+      expired.push(monotonicMs());
+      wake();
+    },
+    onRenewed: () => undefined,
+  });
+  const over = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+    });
+  for (const round of [1, 2]) {
+    const untilMs = monotonicMs() + 200;
+    lease.renew(untilMs - 150);
+    lease.renew(untilMs);
+    // The timers of leases do not keep a process alive.
+    const alive = setInterval(() => undefined, 1_000);
+    await over();
+    clearInterval(alive);
+    expect(expired).toHaveLength(round);
+    expect(expired.at(-1)).toBeGreaterThanOrEqual(untilMs);
+    expect(lease.holds()).toBe(false);
+  }
 });

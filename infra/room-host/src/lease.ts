@@ -4,8 +4,6 @@
  */
 import { monotonicMs } from "./monotonic.js";
 
-const CHECK_MS = 50;
-
 export interface LeaseEvents {
   onExpired: () => void;
   onRenewed: () => void;
@@ -16,10 +14,11 @@ export class Lease {
   /** Nobody who never granted it can take it away. */
   #untilMs = Number.POSITIVE_INFINITY;
   #expired = false;
+  /** When it runs out. */
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(events: LeaseEvents) {
     this.#events = events;
-    setInterval(() => this.#check(), CHECK_MS).unref();
   }
 
   /** False if it has run out; noticed here at the latest. */
@@ -33,9 +32,21 @@ export class Lease {
     // What expired meanwhile is noticed before it is renewed.
     this.#check();
     this.#untilMs = untilMs;
+    this.#watch();
     if (!this.#expired || monotonicMs() >= untilMs) return;
     this.#expired = false;
     this.#events.onRenewed();
+  }
+
+  /** One timer for each renewal: one that looks again and again wakes a host that does nothing. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    const leftMs = Math.max(1, Math.ceil(this.#untilMs - monotonicMs()));
+    this.#timer = setTimeout(() => {
+      this.#check();
+      // A timer may be a little early.
+      if (!this.#expired) this.#watch();
+    }, leftMs).unref();
   }
 
   #check(): void {
