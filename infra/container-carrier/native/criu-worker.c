@@ -42,7 +42,8 @@ static void check(int result, const char *what) {
 static void schedule(int policy) {
     struct sched_param parameters = {.sched_priority = policy == SCHED_OTHER ? 0 : 1};
     sched_setscheduler(0, policy, &parameters);
-    if (getppid() == parent) sched_setscheduler(parent, policy, &parameters);
+    /* What the agent starts meanwhile is not of this move, and its control groups take nothing that goes ahead. */
+    if (getppid() == parent) sched_setscheduler(parent, policy | SCHED_RESET_ON_FORK, &parameters);
     if (criu > 0) sched_setscheduler(criu, policy, &parameters);
 }
 
