@@ -13,7 +13,7 @@ it("measures the hand-off, as JSON lines and as a page", async () => {
   const runs = out
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as { gapMs: number });
+    .map((line) => JSON.parse(line) as { gapMs: number; cpuMs: number });
   expect(runs).toHaveLength(2);
   for (const run of runs) {
     expect(run).toMatchObject({
@@ -25,9 +25,12 @@ it("measures the hand-off, as JSON lines and as a page", async () => {
       iterations: 1,
     });
     expect(run.gapMs).toBeGreaterThanOrEqual(10);
+    expect(run.cpuMs).toBeGreaterThanOrEqual(0);
   }
   const html = await readFile(page, "utf8");
   expect(html).toContain("<td>handoff</td>");
+  for (const column of ["GAP P50", "GAP P99", "GAP MAX", "TOTAL", "MOVED", "CPU"])
+    expect(html).toContain(`<th>${column}</th>`);
   expect(html).toContain("process · handoff · idle</text>");
   // Silence and whole move of each, and the key.
   expect(html.match(/<circle /g)).toHaveLength(2 * runs.length + 2);

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { GuestImage, VmMode } from "@centroid/vm-carrier";
 import { detectAccelerator } from "@centroid/vm-carrier";
+import { startCpuTime } from "./cpu-time.js";
 import { GuestPair, type PairHost } from "./guest-pair.js";
 import type { VmLoad } from "./vm-loads.js";
 
@@ -25,6 +26,8 @@ export interface VmBenchRun {
   readonly gapP50: number;
   readonly gapP99: number;
   readonly bytes: number;
+  /** Of both hosts, the player and what moves the room; nothing if the system does not say. */
+  readonly cpuMs: number | undefined;
   readonly iterations: number;
   /** Frames that never reached the client on its open connection. */
   readonly lost: number;
@@ -59,12 +62,14 @@ export async function* benchVmMigration(options: VmBenchOptions): AsyncGenerator
   let at: PairHost = "left";
   for (let run = 0; run < options.runs; run++) {
     player.mark();
+    const cpu = startCpuTime();
     const outcome = await pair.migrate(guest, at, {
       mode,
       deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
       // The benchmark's guest has no state worth keeping; what is measured is the switch.
       checkpoint: async () => {},
     });
+    const cpuMs = cpu();
     await delay(tailMs);
     const seen = await player.report();
     yield {
@@ -75,6 +80,7 @@ export async function* benchVmMigration(options: VmBenchOptions): AsyncGenerator
       gapP50: seen.gapP50Ms,
       gapP99: seen.gapP99Ms,
       bytes: outcome.bytes,
+      cpuMs,
       iterations: outcome.iterations,
       lost: seen.lost,
       reason: outcome.error?.message ?? outcome.because,

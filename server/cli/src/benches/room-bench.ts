@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { LOAD_ROOMS_DIR } from "@centroid/demo";
 import type { VmBenchRun } from "@centroid/emulation";
+import { startCpuTime } from "@centroid/emulation/cpu-time";
 import type { VmLoad } from "@centroid/emulation/vm-loads";
 import { quantileOf } from "@centroid/placement";
 import { controlRoutes, type Mechanism, type OrderedMechanism } from "@centroid/protocol";
@@ -66,12 +67,14 @@ async function* movesOf(
     for (let run = 0; run < runs; run++) {
       const hostId = agents.find((agent) => agent.hostId !== at)?.hostId ?? at;
       frames.mark();
+      const cpu = startCpuTime();
       const params = { roomId: room.roomId };
       const receipt = await control.call(controlRoutes.move, {
         params,
         body: { hostId, ...(mechanism !== undefined && { mechanism }) },
       });
       if (receipt.outcome === "completed") at = hostId;
+      const cpuMs = cpu();
       await delay(TAIL_MS);
       yield {
         mode: receipt.mechanism,
@@ -79,6 +82,7 @@ async function* movesOf(
         totalMs: receipt.totalMs,
         ...frames.seen(performance.now()),
         bytes: receipt.bytes,
+        cpuMs,
         iterations: 1,
         reason:
           receipt.error?.message ??

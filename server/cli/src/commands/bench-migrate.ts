@@ -36,10 +36,12 @@ const HEAD = [
   "RESIDENT",
   "MODE",
   "DONE",
-  "TOTAL",
-  "GAP",
+  "GAP P50",
+  "GAP P99",
   "GAP MAX",
+  "TOTAL",
   "MOVED",
+  "CPU",
   "PASSES",
   "LOST",
 ] as const;
@@ -57,17 +59,20 @@ interface Series {
 }
 
 function summary({ carrier, resident, runs }: Series): string[] {
-  const of = (field: (run: MoveRun) => number) => quantileOf(runs.map(field), 0.5);
+  const of = (field: (run: MoveRun) => number, quantile = 0.5) => quantileOf(runs.map(field), quantile);
+  const cpu = runs.flatMap(({ cpuMs }) => cpuMs ?? []);
   return [
     carrier,
     runs[0]?.load ?? "",
     resident,
     modesOf(runs),
     `${runs.filter((run) => run.outcome === "completed").length}/${runs.length}`,
-    ms(of((run) => run.totalMs)),
     ms(of((run) => run.gapMs)),
+    ms(of((run) => run.gapMs, 0.99)),
     ms(Math.max(...runs.map((run) => run.gapMs))),
+    ms(of((run) => run.totalMs)),
     megabytes(of((run) => run.bytes)),
+    cpu.length === 0 ? "-" : ms(quantileOf(cpu, 0.5)),
     String(of((run) => run.iterations)),
     String(Math.max(...runs.map((run) => run.lost))),
   ];
