@@ -239,6 +239,19 @@ export class ContainerWorld implements AsyncDisposable {
     return Number(await readFile(join(directory, `room-${roomId}`, "pid"), "utf8"));
   }
 
+  /** Process id of what gives a room on a host the memory that it runs without. */
+  async pageSourceOf(hostId: ContainerHostId, roomId: string): Promise<number> {
+    const folder = join(this.deployed.agent(hostId).container.directory, `room-${roomId}`);
+    for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      const command = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
+      const [program = "", work] = command.split("\0");
+      if (!program.endsWith("/lazy-pages") || work !== folder) continue;
+      const giver = await readFile(`/proc/${entry}/task/${entry}/children`, "utf8");
+      if (giver !== "") return Number(giver);
+    }
+    throw new Error(`nobody gives room ${roomId} its memory`);
+  }
+
   /** Hosts where something of a room's container is left. */
   tracesOf(roomId: string): ContainerHostId[] {
     return containerHosts.filter((hostId) =>

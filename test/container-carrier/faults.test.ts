@@ -108,7 +108,7 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
     FAULT_TIMEOUT_MS,
   );
 
-  it.each(["destination", "source", "link"] as const)(
+  it.each(["destination", "source", "link", "page source"] as const)(
     "comes back from its checkpoint when it is in two places and the %s is lost, and the receipts say so",
     async (lost) => {
       const client = new CentroidClient(world.url, { probing: false });
@@ -130,6 +130,10 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
             await lab.setLink(from, to, { up: false });
             return;
           }
+          if (lost === "page source") {
+            process.kill(await world.pageSourceOf(to, roomId), "SIGKILL");
+            return;
+          }
           const hostId = lost === "source" ? from : to;
           await world.killAgent(hostId);
           await world.startAgent(hostId);
@@ -139,7 +143,8 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
       // A source that has ended cannot say why.
       const code = lost === "source" ? "HOST_LOST" : "MIGRATION_FAILED";
       expect(receipt).toMatchObject({ outcome: "failed", error: { code } });
-      if (lost === "destination") expect(receipt.error?.message).toMatch(/in two places.*checkpoint/);
+      if (lost === "destination" || lost === "page source")
+        expect(receipt.error?.message).toMatch(/in two places.*checkpoint/);
       const restored = async (): Promise<Receipt | undefined> =>
         (await world.get<Receipt[]>(`/receipts?roomId=${roomId}`)).find(
           ({ mechanism }) => mechanism === "restore",

@@ -164,11 +164,12 @@ describe("the wire between two agents", () => {
     await mkdir(join(folder, "from"));
     await mkdir(join(folder, "to"));
     const page = (content: number): Buffer => Buffer.alloc(PAGE_BYTES, content);
-    const run = (firstPage: number, pages: number) => ({ firstPage, pages, inParent: false, lazy: false });
+    const run = (firstPage: number, pages: number) =>
+      ({ firstPage, pages, where: "here", lazy: false }) as const;
     const { port, arrived } = await pair();
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     cleanUp.push(() => source[Symbol.dispose]());
-    const sent = new SentPages();
+    using sent = new SentPages(join(folder, "sent"));
     const rounds = [
       // The last of these has gone by the next round.
       [
@@ -185,7 +186,7 @@ describe("the wire between two agents", () => {
     for (const [at, runs] of rounds.entries()) {
       const round = sent.begin();
       const fresh = runs.map(([firstPage, ...pages]) =>
-        round.add(2, { firstPage, bytes: Buffer.concat(pages as Buffer[]) }),
+        Buffer.concat(round.add(2, { firstPage, bytes: Buffer.concat(pages as Buffer[]) })),
       );
       expect(fresh.map(({ length }) => length / PAGE_BYTES)).toEqual(at === 0 ? [3, 1, 1] : [0, 2]);
       await source.sendFiles(at + 1, [fileOf(pagesName(2), Buffer.concat(fresh))]);
@@ -217,14 +218,14 @@ describe("the wire between two agents", () => {
     const { port, arrived } = await pair();
     const source = await dialDestination(`tcp://127.0.0.1:${port}`, "m1", secret);
     cleanUp.push(() => source[Symbol.dispose]());
-    const sent = new SentPages();
+    using sent = new SentPages(join(folder, "sent"));
     // Twice, so that some are in the first round and some in the second.
     for (const [at, content] of [
       [1, 2, 3],
       [1, 20, 3],
     ].entries()) {
       const round = sent.begin();
-      const bytes = round.add(2, { firstPage: 16, bytes: Buffer.concat(content.map(page)) });
+      const bytes = Buffer.concat(round.add(2, { firstPage: 16, bytes: Buffer.concat(content.map(page)) }));
       await source.sendFiles(at + 1, [fileOf(pagesName(2), bytes)]);
       const runs = round.runs.get(2) ?? [];
       await source.sendFiles(at + 1, [fileOf(pagemapName(2), renderPageMap({ id: 2, runs }))]);
@@ -233,9 +234,9 @@ describe("the wire between two agents", () => {
     const count = 100;
     const contents = [1, 20, 4, ...Array.from({ length: count - 3 }, (_, at) => at + 30)];
     const runs = [
-      { firstPage: 16, pages: count, inParent: false, lazy: true },
-      { firstPage: 500, pages: 1, inParent: false, lazy: false },
-    ];
+      { firstPage: 16, pages: count, where: "here", lazy: true },
+      { firstPage: 500, pages: 1, where: "here", lazy: false },
+    ] as const;
     await writeFile(join(from, pagemapName(2)), renderPageMap({ id: 7, runs }));
     await writeFile(join(from, pagesName(7)), Buffer.concat([...contents, 255].map(page)));
     const later = new LaterPages();
@@ -254,9 +255,9 @@ describe("the wire between two agents", () => {
     expect(readFileSync(join(to, pagesName(7))).equals(page(255))).toBe(true);
     const placed = [...lazyPages(to, 2)];
     expect(placed).toEqual([
-      { pid: 2, round: 1, firstPage: 16, pages: 1, at: 0 },
-      { pid: 2, round: 2, firstPage: 17, pages: 1, at: 0 },
-      { pid: 2, round: 0, firstPage: 18, pages: count - 2, at: 0 },
+      { pid: 2, round: 1, id: 2, firstPage: 16, pages: 1, at: 0 },
+      { pid: 2, round: 2, id: 2, firstPage: 17, pages: 1, at: 0 },
+      { pid: 2, round: 0, id: 0, firstPage: 18, pages: count - 2, at: 0 },
     ]);
     await writeFile(join(to, laterName(2)), Buffer.alloc((count - 2) * PAGE_BYTES));
     later.want(2, 90);

@@ -1,6 +1,7 @@
 /*
- * Gives a restored container its memory while it runs already. criu registers the memory with userfaultfd and hands the
- * descriptors over; pages come from images on this host, and from those that the source of the move still sends.
+ * Gives a restored container its memory, before it runs or while it runs already. criu registers the memory with
+ * userfaultfd and hands the descriptors over; pages come from images on this host, and from those that the source of the
+ * move still sends. The kernel copies them faster than criu, whose every page is a fault of the process.
  * How it is called, and what it is told, is said above main().
  */
 #define _GNU_SOURCE
@@ -15,31 +16,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE = 3, PAGE_SHIFT = 12, PAGE_BYTES = 1 << PAGE_SHIFT, MOST_TASKS = 64, MOST_FILES = 256, MOST_WAITING = 256 };
 /* criu's word for "everything is restored", where the number of the next process would be. */
 enum { RESTORE_FINISHED = 0x52535446 };
 /* Pages given at a fault, since the next ones are wanted soon; and at once while nobody waits. */
-enum { AROUND_FAULT = 16, AT_ONCE = 32 };
+enum { AROUND_FAULT = 16, AT_ONCE = 64 };
 /* What a process does to its memory is over by then. */
 enum { TRY_AGAIN_MS = 1, MOST_SECONDS_AHEAD = 3 };
 
-enum { RUN = 1, TOLD = 2, ARRIVED = 3, ALL = 4, WANTED = 1, DONE = 2 };
-/* What the agent says and is told, in this machine's byte order. `round` 0 is what comes after the switch. */
+enum { RUN = 1, TOLD = 2, ARRIVED = 3, ALL = 4, WANTED = 1, DONE = 2, FAILED = 3 };
+/* What the agent says and is told, in this machine's byte order. */
 struct message {
-    uint32_t type, pid, round, unused;
+    uint32_t type, pid, round, id;
     uint64_t page, count, at;
 };
 
 struct file {
-    uint32_t pid, round;
+    uint32_t pid, round, id;
     uint64_t pages;
-    char *bytes;
+    int fd;
 };
 
 /* Pages that a process does not have yet. */
@@ -63,13 +67,12 @@ static struct file files[MOST_FILES];
 static struct task tasks[MOST_TASKS], told[MOST_TASKS];
 static size_t file_count, task_count, told_count;
 static int images, is_told, is_all, is_restored;
+/* Pages on their way: always the same memory, since the first use of any costs more than copying it. */
+static char passing[AT_ONCE << PAGE_SHIFT];
 
-/* A process without its memory must not go on with zeros. */
+/* Whoever has the descriptors as well ends the container. */
 static void give_up(const char *why) {
-    FILE *file = fopen("pid", "re");
-    int pid = 0;
     fprintf(stderr, "lazy-pages: %s: %s\n", why, strerror(errno));
-    if (file != NULL && fscanf(file, "%d", &pid) == 1 && pid > 1) kill(pid, SIGKILL);
     _exit(1);
 }
 
@@ -77,21 +80,20 @@ static void check(int result, const char *what) {
     if (result < 0) give_up(what);
 }
 
-static unsigned file_of(uint32_t pid, uint32_t round) {
+/* Pages that follow have no number, and are their process's. */
+static unsigned file_of(uint32_t pid, uint32_t round, uint32_t id) {
     for (unsigned i = 0; i < file_count; i++)
-        if (files[i].pid == pid && files[i].round == round) return i;
+        if (files[i].round == round && files[i].id == id && (id != 0 || files[i].pid == pid)) return i;
     if (file_count == MOST_FILES) give_up("too many files");
     char path[64];
     struct stat stat;
-    if (round == 0) snprintf(path, sizeof path, "lazy-%u.img", pid);
-    else snprintf(path, sizeof path, "ahead-%u/pages-%u.img", round, pid);
+    if (id == 0) snprintf(path, sizeof path, "lazy-%u.img", pid);
+    else if (round == 0) snprintf(path, sizeof path, "pages-%u.img", id);
+    else snprintf(path, sizeof path, "ahead-%u/pages-%u.img", round, id);
     int fd = openat(images, path, O_RDONLY | O_CLOEXEC);
     check(fd, path);
     check(fstat(fd, &stat), path);
-    void *bytes = stat.st_size == 0 ? NULL : mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    if (bytes == MAP_FAILED) give_up(path);
-    close(fd);
-    files[file_count] = (struct file){pid, round, (uint64_t)stat.st_size >> PAGE_SHIFT, bytes};
+    files[file_count] = (struct file){pid, round, id, (uint64_t)stat.st_size >> PAGE_SHIFT, fd};
     return (unsigned)file_count++;
 }
 
@@ -169,11 +171,9 @@ static int give(struct task *task, uint64_t page, uint64_t most) {
     uint64_t skipped = page - run->page, count = run->count - skipped;
     if (count > most) count = most;
     if (run->at + skipped + count > file->pages) give_up("a file is too short");
-    struct uffdio_copy copy = {
-        .dst = page << PAGE_SHIFT,
-        .src = (uintptr_t)file->bytes + ((run->at + skipped) << PAGE_SHIFT),
-        .len = count << PAGE_SHIFT,
-    };
+    if (pread(file->fd, passing, count << PAGE_SHIFT, (off_t)((run->at + skipped) << PAGE_SHIFT)) != (ssize_t)(count << PAGE_SHIFT))
+        give_up("pages cannot be read");
+    struct uffdio_copy copy = {.dst = page << PAGE_SHIFT, .src = (uintptr_t)passing, .len = count << PAGE_SHIFT};
     if (ioctl(task->uffd, UFFDIO_COPY, &copy) == 0) {
         forget(task, page, page + count);
         return 1;
@@ -278,24 +278,20 @@ static void read_line(void) {
     struct message message;
     ssize_t got = recv(LINE, &message, sizeof message, MSG_WAITALL);
     if (got < 0 && errno == EINTR) return;
-    if (got != sizeof message) {
-        if (!is_all) give_up("the agent has ended");
-        close(LINE);
-        return;
-    }
+    if (got != sizeof message) give_up("the agent has ended");
     switch (message.type) {
     case RUN: {
         struct task *task = told_of(message.pid);
-        struct run run = {message.page, message.count, message.at, file_of(message.pid, message.round), message.round != 0};
+        struct run run = {message.page, message.count, message.at, file_of(message.pid, message.round, message.id), message.id != 0};
         insert(task, seek(task, run.page), run);
         break;
     }
     case TOLD: is_told = 1; break;
     case ARRIVED:
         /* criu may not have come with the process yet. */
-        mark_arrived(told_of(message.pid), file_of(message.pid, 0), message.at, message.count);
+        mark_arrived(told_of(message.pid), file_of(message.pid, 0, 0), message.at, message.count);
         for (size_t i = 0; i < task_count; i++)
-            if (tasks[i].pid == message.pid) mark_arrived(&tasks[i], file_of(message.pid, 0), message.at, message.count);
+            if (tasks[i].pid == message.pid) mark_arrived(&tasks[i], file_of(message.pid, 0, 0), message.at, message.count);
         break;
     case ALL: is_all = 1; break;
     default: errno = EPROTO; give_up("an unknown message");
@@ -351,10 +347,10 @@ static void read_criu(int criu) {
     else if (got == sizeof pid && pid > 0) add_task((uint32_t)pid, receive_descriptor(criu), told_of((uint32_t)pid));
 }
 
-/* @returns 0 when nothing is left to give that has come */
+/* The last ones first: taking from the end moves nothing. @returns 0 when nothing is left to give that has come */
 static int give_some(void) {
     for (size_t i = 0; i < task_count; i++)
-        for (size_t at = 0; at < tasks[i].count; at++)
+        for (size_t at = tasks[i].count; at-- > 0;)
             if (tasks[i].runs[at].arrived) {
                 give(&tasks[i], tasks[i].runs[at].page, AT_ONCE);
                 return 1;
@@ -369,24 +365,54 @@ static int is_complete(void) {
     return 1;
 }
 
+/* Of the container's first process, once the agent has written it down: before that nothing of it is continued. */
+static int container(void) {
+    char text[16] = {0};
+    int fd = open("pid", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t count = read(fd, text, sizeof text - 1);
+    close(fd);
+    return count > 0 ? atoi(text) : 0;
+}
+
+/* The kernel lets a first process end after all others. */
+static int has_ended(int pid) {
+    char path[32], text[512] = {0};
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 1;
+    ssize_t count = read(fd, text, sizeof text - 1);
+    close(fd);
+    char *state = count > 0 ? strrchr(text, ')') : NULL;
+    return state == NULL || state[2] == 'Z' || state[2] == 'X';
+}
+
 /*
- * lazy-pages WORK IMAGES
- *   waits at WORK/lazy-pages.socket for criu, which restores a container whose process id will be in WORK/pid. On
- *   descriptor 3 the agent says before, in messages of fixed size, which pages each process has and where their bytes
- *   are (RUN: in the folder IMAGES, page `at` of ahead-ROUND/pages-PID.img, or of lazy-PID.img for round 0, whose pages
- *   come later), that these are all (TOLD), which of the latter have come (ARRIVED), and that all have (ALL); it is told
- *   which are waited for (WANTED) and that the container has everything (DONE), whereupon this program ends. Without the
- *   agent before ALL, or after an error, the container is killed: what is missing would be read as zeros. From
- *   when criu comes on, for three seconds at most, it works ahead of everything else on its host.
+ * A process without its memory would go on with zeros once nobody holds the descriptors: until the container has ended,
+ * or the agent has, which then never continues it, this process does.
  */
-int main(int count, char **arguments) {
-    if (count != 3) {
-        fprintf(stderr, "usage: lazy-pages WORK IMAGES\n");
-        return 2;
+static void end_container(void) {
+    struct message failed = {.type = FAILED};
+    send(LINE, &failed, sizeof failed, MSG_NOSIGNAL);
+    for (;;) {
+        struct pollfd line = {LINE, 0, 0};
+        poll(&line, 1, TRY_AGAIN_MS);
+        int is_alone = (line.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0, pid = container();
+        if (pid <= 1 && is_alone) return;
+        if (pid <= 1) continue;
+        kill(pid, SIGKILL);
+        if (has_ended(pid)) return;
+        if (is_alone) nanosleep(&(struct timespec){.tv_nsec = TRY_AGAIN_MS * 1000000}, NULL);
     }
-    images = open(arguments[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    check(images, arguments[2]);
-    check(chdir(arguments[1]), arguments[1]);
+}
+
+static void outlive(int number) {
+    (void)number;
+    end_container();
+    _exit(1);
+}
+
+static void give_all(void) {
     int listener = listen_for_criu(), criu = -1;
     while (!is_complete()) {
         struct pollfd polled[MOST_TASKS + 2] = {{is_all ? -1 : LINE, POLLIN, 0}, {criu < 0 ? listener : criu, POLLIN, 0}};
@@ -407,6 +433,44 @@ int main(int count, char **arguments) {
             go_ahead();
         } else if (polled[1].revents) read_criu(criu);
     }
-    say((struct message){.type = DONE});
-    return 0;
+}
+
+/*
+ * lazy-pages WORK IMAGES
+ *   waits at WORK/lazy-pages.socket for criu, which restores a container whose process id will be in WORK/pid. On
+ *   descriptor 3 the agent says before, in messages of fixed size, which pages each process has and where their bytes
+ *   are (RUN: page `at` of pages-ID.img in the folder IMAGES, or in ahead-ROUND within; of lazy-PID.img for ID 0, whose
+ *   pages come later), that these are all (TOLD), which of the latter have come (ARRIVED), and that all have (ALL); it
+ *   is told which are waited for (WANTED) and that the container has everything (DONE), whereupon this program ends.
+ *   Without the agent before ALL, or after an error (FAILED), the container is killed: what is missing would be read as
+ *   zeros. So that nobody reads those if this program is killed, it is two processes with the same descriptors, each of
+ *   which ends the container if it is the last. From when criu comes on, for three seconds at most, it works ahead of
+ *   everything else on its host.
+ */
+int main(int count, char **arguments) {
+    int status;
+    if (count != 3) {
+        fprintf(stderr, "usage: lazy-pages WORK IMAGES\n");
+        return 2;
+    }
+    images = open(arguments[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    check(images, arguments[2]);
+    check(chdir(arguments[1]), arguments[1]);
+    pid_t keeper = getpid();
+    pid_t giver = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+    check((int)giver, "clone");
+    if (giver == 0) {
+        signal(SIGUSR1, outlive);
+        check(prctl(PR_SET_PDEATHSIG, SIGUSR1), "a signal at the other's end");
+        if (getppid() != keeper) _exit(1);
+        memset(passing, 1, sizeof passing);
+        give_all();
+        say((struct message){.type = DONE});
+        _exit(0);
+    }
+    while (waitpid(giver, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
+    end_container();
+    return 1;
 }

@@ -17,6 +17,7 @@ const LENGTH_BYTES = 4;
 const IN_PARENT = 1;
 const LAZY = 2;
 const PRESENT = 4;
+const FLAG = { before: IN_PARENT, here: PRESENT, later: 0 } as const;
 
 export const pagemapName = (pid: number): string => `pagemap-${pid}.img`;
 export const pagesName = (id: number): string => `pages-${id}.img`;
@@ -24,8 +25,9 @@ export const pagesName = (id: number): string => `pages-${id}.img`;
 export interface PageRun {
   readonly firstPage: number;
   pages: number;
-  readonly inParent: boolean;
-  /** The kernel can let the process run before it has them. */
+  /** In the file of this folder, in the folder before, or in neither: they are sent once the process runs. */
+  readonly where: "here" | "before" | "later";
+  /** Somebody else than criu can give them to the process. */
   readonly lazy: boolean;
 }
 
@@ -56,8 +58,8 @@ export function parsePageMap(bytes: Buffer): PageMap | undefined {
       if (typeof address !== "number" || typeof pages !== "number" || typeof flags !== "number")
         return undefined;
       if (address % PAGE_BYTES !== 0 || entry.get(3) === 1) return undefined;
-      const [inParent, lazy] = [(flags & IN_PARENT) !== 0, (flags & LAZY) !== 0];
-      runs.push({ firstPage: address / PAGE_BYTES, pages, inParent, lazy });
+      const where = (flags & IN_PARENT) !== 0 ? "before" : (flags & PRESENT) !== 0 ? "here" : "later";
+      runs.push({ firstPage: address / PAGE_BYTES, pages, where, lazy: (flags & LAZY) !== 0 });
     }
     return { id, runs };
   } catch {
@@ -75,18 +77,18 @@ function messages(bytes: Buffer): Map<number, number | Buffer>[] {
   return found;
 }
 
-/** Bytes of a `pagemap-PID.img`. Of lazy runs criu takes no pages: somebody else gives them to the process. */
+/** Bytes of a `pagemap-PID.img`. */
 export function renderPageMap({ id, runs }: PageMap): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32LE(COMMON_MAGIC, 0);
   header.writeUInt32LE(PAGEMAP_MAGIC, 4);
   const parts = [header, message([[1, id]])];
-  for (const { firstPage, pages, inParent, lazy } of runs)
+  for (const { firstPage, pages, where, lazy } of runs)
     parts.push(
       message([
         [1, firstPage * PAGE_BYTES],
         [2, pages],
-        [4, (lazy ? LAZY : 0) | (inParent ? IN_PARENT : lazy ? 0 : PRESENT)],
+        [4, (lazy ? LAZY : 0) | FLAG[where]],
         [5, pages],
       ]),
     );
@@ -101,9 +103,9 @@ function message(fields: readonly Field[]): Buffer {
 }
 
 /** Adds a page to runs that are in the order of their addresses. */
-export function addPage(runs: PageRun[], page: number, inParent: boolean, lazy = false): void {
+export function addPage(runs: PageRun[], page: number, where: PageRun["where"], lazy = false): void {
   const last = runs.at(-1);
-  const isSame = last?.inParent === inParent && last.lazy === lazy && last.firstPage + last.pages === page;
+  const isSame = last?.where === where && last.lazy === lazy && last.firstPage + last.pages === page;
   if (isSame) last.pages++;
-  else runs.push({ firstPage: page, pages: 1, inParent, lazy });
+  else runs.push({ firstPage: page, pages: 1, where, lazy });
 }

@@ -1,4 +1,4 @@
-/** Where the pages are, at the destination of a move, that a process gets while it runs already. */
+/** Where the pages are, at the destination of a move, that a process gets from others than criu. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type PageRun, pagemapName, pagemapPid, parsePageMap } from "../criu/page-images.js";
@@ -11,8 +11,10 @@ export const laterName = (pid: number): string => `lazy-${pid}.img`;
 /** Pages in a row, in a file. */
 export interface PlacedRun {
   readonly pid: number;
-  /** 0: they follow. */
+  /** Its file is in the folder of this round that was sent ahead; 0: in that of what was sent last. */
   readonly round: number;
+  /** That the name of the file has; 0: the pages follow once the process runs. */
+  readonly id: number;
   readonly firstPage: number;
   readonly pages: number;
   /** The first of them in its file. */
@@ -32,14 +34,15 @@ export function* lazyPages(folder: string, rounds: number): Generator<PlacedRun>
     const sent = Array.from({ length: rounds }, (_, before) =>
       Round.read(join(folder, roundName(before + 1)), pid),
     );
-    let at = 0;
-    for (const { firstPage, pages, inParent, lazy } of map.runs) {
-      if (!lazy) continue;
-      if (inParent) yield* placesOf(pid, firstPage, pages, sent);
-      else {
-        yield { pid, round: 0, firstPage, pages, at };
-        at += pages;
+    const at = { here: 0, later: 0 };
+    for (const { firstPage, pages, where, lazy } of map.runs) {
+      if (where === "before") {
+        if (lazy) yield* placesOf(pid, firstPage, pages, sent);
+        continue;
       }
+      const id = where === "here" ? map.id : 0;
+      if (lazy) yield { pid, round: 0, id, firstPage, pages, at: at[where] };
+      at[where] += pages;
     }
   }
 }
@@ -51,7 +54,7 @@ function* placesOf(
   count: number,
   rounds: readonly Round[],
 ): Generator<PlacedRun> {
-  let last: { pid: number; round: number; firstPage: number; pages: number; at: number } | undefined;
+  let last: (PlacedRun & { pages: number }) | undefined;
   for (let page = first; page < first + count; page++) {
     let round = rounds.length;
     let place = rounds[round - 1]?.find(page);
@@ -60,7 +63,7 @@ function* placesOf(
     if (last !== undefined && last.round === round && last.at + last.pages === place) last.pages++;
     else {
       if (last !== undefined) yield last;
-      last = { pid, round, firstPage: page, pages: 1, at: place };
+      last = { pid, round, id: pid, firstPage: page, pages: 1, at: place };
     }
   }
   if (last !== undefined) yield last;
@@ -74,7 +77,7 @@ class Round {
     let at = 0;
     this.#runs = runs.map((run) => {
       const placed = { ...run, at };
-      if (!run.inParent) at += run.pages;
+      if (run.where === "here") at += run.pages;
       return placed;
     });
   }
@@ -98,6 +101,6 @@ class Round {
     }
     const run = this.#runs[low];
     if (run === undefined || run.firstPage > page) return undefined;
-    return run.inParent ? "before" : run.at + page - run.firstPage;
+    return run.where === "before" ? "before" : run.at + page - run.firstPage;
   }
 }

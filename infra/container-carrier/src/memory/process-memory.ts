@@ -11,6 +11,7 @@ const PRESENT = 0x80000000;
 const OF_FILE = 0x20000000;
 /** More at once would hold up the agent. */
 const MAX_RUN_PAGES = 256;
+export const MAX_RUN_BYTES: number = MAX_RUN_PAGES * PAGE_BYTES;
 
 export interface MemoryRun {
   readonly firstPage: number;
@@ -23,7 +24,7 @@ export function* privateMemory(pid: number): Generator<MemoryRun> {
   const maps = readFileSync(`/proc/${pid}/maps`, "utf8");
   const memory = openSync(`/proc/${pid}/mem`, "r");
   const pagemap = openSync(`/proc/${pid}/pagemap`, "r");
-  const buffer = Buffer.allocUnsafe(MAX_RUN_PAGES * PAGE_BYTES);
+  const buffer = Buffer.allocUnsafe(MAX_RUN_BYTES);
   try {
     for (const line of maps.split("\n")) {
       const [, from = "", to = ""] = /^([0-9a-f]+)-([0-9a-f]+) r..p (?!.*\[v)/.exec(line) ?? [];

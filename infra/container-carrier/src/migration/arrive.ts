@@ -24,6 +24,8 @@ export interface ArriveOptions {
   readonly migrationId: string;
   readonly containers: Containers;
   readonly criu: Criu;
+  /** Somebody else than criu can give a container its memory here. */
+  readonly hasLazyPages: boolean;
   readonly wire: ImageWire;
   readonly signal: AbortSignal;
   /** It is about to run here. */
@@ -38,7 +40,7 @@ export interface ArriveOptions {
  */
 export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   const { roomId, migrationId, containers, criu, wire, signal } = options;
-  const { address, lazy } = await expect(options, "prepare");
+  const { address } = await expect(options, "prepare");
   await containers.makeFolders(roomId);
   const [work, shared] = [containers.folder(roomId), containers.shared(roomId)];
   await writeMark(work, { state: "arriving", migrationId });
@@ -54,7 +56,7 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
     place: { networkFd, groups: groups.early },
   });
   closeSync(networkFd);
-  await using lazyPages = lazy
+  await using pages = options.hasLazyPages
     ? new LazyPages({
         program: containers.lazyPages,
         images: images.path,
@@ -67,21 +69,25 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   const mostBytes = MOST_TIMES_ITS_MEMORY * containers.config.memoryMebibytes * 2 ** 20;
   using receiver = new ImageReceiver(images.path, mostBytes);
   const restore = await receive(options, receiver, worker);
-  const pages = restore.lazy ? lazyPages : undefined;
+  if (restore.lazy && pages === undefined)
+    throw new CentroidError("BAD_REQUEST", "a room runs here with all its memory or not at all");
   pages?.tell(restore.ahead);
-  const following = pages === undefined ? Promise.resolve() : receivePages(options, receiver, pages);
+  const later = restore.lazy ? pages : undefined;
+  const following = later === undefined ? Promise.resolve() : receivePages(options, receiver, later);
   following.catch(() => undefined);
-  const pid = await worker.restore(containers.config.root, shared, restore.lazy);
+  const pid = await worker.restore(containers.config.root, shared, pages !== undefined);
   // Whoever called it off ends what is here, and finds it by this.
   writeFileSync(containers.pidFile(roomId), String(pid));
   signal.throwIfAborted();
+  if (later === undefined) await pages?.complete();
+  else if (!later.isHeld()) throw new CentroidError("MIGRATION_FAILED", "nobody gives it its memory");
   options.onRun();
   continuePrograms(pid);
   for (const program of [pid, ...programsOf(pid)])
     for (const group of groups.late) writeFileSync(group, String(program));
-  if (pages === undefined) return options.hasArrived();
+  if (later === undefined) return options.hasArrived();
   const running = options.hasArrived().then(() => wire.send({ type: "running" }));
-  await Promise.all([running, following.then(() => pages.complete())]);
+  await Promise.race([Promise.all([running, following.then(() => later.complete())]), later.failure()]);
 }
 
 /** Memory that comes ahead, as long as it does, and then criu's files, until the source says that it can be restored. */

@@ -121,8 +121,10 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     let ran = false;
     try {
       let report: RoomReport | undefined;
+      const opened = await criu();
+      const hasLazyPages = (await this.#noLazyPages(opened)) === undefined;
       await arriveFromHost({
-        ...{ roomId, migrationId, containers, criu: await criu(), wire, signal },
+        ...{ roomId, migrationId, containers, criu: opened, hasLazyPages, wire, signal },
         onRun: () => {
           ran = true;
         },

@@ -4,8 +4,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { CentroidError } from "@centroid/protocol";
 import { programsOf } from "../container/processes.js";
 import { pagemapName, pagesName, renderPageMap } from "../criu/page-images.js";
-import { pidInside, privateMemory } from "../memory/process-memory.js";
-import { SentPages } from "../memory/sent-pages.js";
+import { MAX_RUN_BYTES, pidInside, privateMemory } from "../memory/process-memory.js";
+import type { SentPages } from "../memory/sent-pages.js";
 import { fileOf, type ImageWire } from "./image-wire.js";
 
 const MAX_ROUNDS = 3;
@@ -13,38 +13,34 @@ const MAX_ROUNDS = 3;
 const FEW_BYTES = 1 << 20;
 /** A round that leaves more than this share of the one before gains nothing that is worth its time. */
 const WORTH_IT = 0.5;
-/** Each is a message; between two of them the agent does its other work. */
+/** Each is a message; between two of them the agent does its other work. Always in the same memory: any other is dear. */
 const BATCH_BYTES = 1 << 20;
-
-export interface Ahead {
-  /** What the destination has by now. */
-  readonly sent: SentPages;
-  readonly rounds: number;
-}
 
 /**
  * @param pid of the container
- * @returns nothing where its memory cannot be read from outside: then it follows once the room stands still
+ * @param sent gets what the destination has afterwards
+ * @returns how many rounds were sent; none where its memory cannot be read from outside: then it follows once the room
+ * stands still
  * @throws CentroidError HOST_LOST when the connection ends
  */
 export async function copyAhead(
   pid: number,
+  sent: SentPages,
   wire: ImageWire,
   signal: AbortSignal,
-): Promise<Ahead | undefined> {
-  const sent = new SentPages();
+): Promise<number> {
+  const batch = Buffer.allocUnsafe(BATCH_BYTES + MAX_RUN_BYTES);
   let before = Number.POSITIVE_INFINITY;
   for (let round = 1; ; round++) {
     let bytes: number;
     try {
-      bytes = await copyOnce(pid, round, sent, wire, signal);
+      bytes = await copyOnce(pid, round, { sent, batch }, wire, signal);
     } catch (cause) {
       // What came in earlier rounds is of use; what came in this one is not.
       if (cause instanceof CentroidError || signal.aborted) throw cause;
-      return round > 1 ? { sent, rounds: round - 1 } : undefined;
+      return round - 1;
     }
-    if (round === MAX_ROUNDS || bytes < FEW_BYTES || bytes > before * WORTH_IT)
-      return { sent, rounds: round };
+    if (round === MAX_ROUNDS || bytes < FEW_BYTES || bytes > before * WORTH_IT) return round;
     before = bytes;
   }
 }
@@ -52,7 +48,7 @@ export async function copyAhead(
 async function copyOnce(
   pid: number,
   number: number,
-  sent: SentPages,
+  { sent, batch }: { sent: SentPages; batch: Buffer },
   wire: ImageWire,
   signal: AbortSignal,
 ): Promise<number> {
@@ -61,18 +57,14 @@ async function copyOnce(
   for (const program of [pid, ...programsOf(pid)]) {
     const inside = pidInside(program);
     const name = pagesName(inside);
-    let batch: Buffer[] = [];
     let batched = 0;
     const flush = async (): Promise<void> => {
-      await wire.sendFiles(number, [{ name, bytes: batched, chunks: batch }]);
+      await wire.sendFiles(number, [fileOf(name, batch.subarray(0, batched))]);
       total += batched;
-      batch = [];
       batched = 0;
     };
     for (const run of privateMemory(program)) {
-      const fresh = round.add(inside, run);
-      batch.push(fresh);
-      batched += fresh.length;
+      for (const fresh of round.add(inside, run)) batched += fresh.copy(batch, batched);
       if (batched < BATCH_BYTES) continue;
       await flush();
       await nextTurn();

@@ -22,7 +22,7 @@ import {
   renderPageMap,
 } from "../criu/page-images.js";
 import { laterName, roundName } from "../memory/page-places.js";
-import { SentPages } from "../memory/sent-pages.js";
+import type { SentPages } from "../memory/sent-pages.js";
 import { type FileToSend, fileOf, type ImageWire, type ToDestination } from "./image-wire.js";
 import type { LaterPages } from "./later-pages.js";
 
@@ -33,7 +33,7 @@ const CHUNK_BYTES = 256 * PAGE_BYTES;
  * Sends every file of a folder; of pages what the destination does not have. The folder is memory: waiting for a thread
  * would take longer than reading does. Memory is not taken for all of it at once: that would take longer than copying.
  * @param sent what the destination has by now
- * @param later gets the pages that may follow once the room runs there; without it there are none
+ * @param later gets the pages that may follow once the room runs there; without it there are none, as without `sent`
  */
 export async function sendFolder(
   wire: ImageWire,
@@ -43,8 +43,7 @@ export async function sendFolder(
 ): Promise<void> {
   const files = new Map<string, FileToSend>();
   for (const name of readdirSync(folder)) files.set(name, wholeFile(folder, name));
-  if (sent !== undefined || later !== undefined)
-    for (const file of remainders(folder, sent ?? new SentPages(), later)) files.set(file.name, file);
+  if (sent !== undefined) for (const file of remainders(folder, sent, later)) files.set(file.name, file);
   await wire.sendFiles(0, [...files.values()]);
 }
 
@@ -66,8 +65,23 @@ function* remainders(folder: string, sent: SentPages, later?: LaterPages): Gener
     if (rest === undefined) continue;
     later?.add(pid, path, rest.later);
     yield fileOf(name, renderPageMap(rest.map));
-    yield fileOf(pagesName(map.id), rest.fresh);
+    const chunks = pagesOf(path, rest.fresh);
+    yield { name: pagesName(map.id), bytes: rest.fresh.length * PAGE_BYTES, chunks };
   }
+}
+
+/** Some pages of a file, some at a time, each time in the same memory. */
+function* pagesOf(path: string, indices: readonly number[]): Generator<Buffer> {
+  using file = new PageFile(path);
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  let filled = 0;
+  for (const index of indices) {
+    filled += file.page(index).copy(chunk, filled);
+    if (filled < chunk.length) continue;
+    yield chunk;
+    filled = 0;
+  }
+  if (filled > 0) yield chunk.subarray(0, filled);
 }
 
 /** Of a file, each in the place of the one before. */

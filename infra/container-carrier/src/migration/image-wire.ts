@@ -41,8 +41,6 @@ export const toDestinationSchema = z.discriminatedUnion("type", [
       prefixBits: z.number().int().min(1).max(32),
       gateway: z.ipv4().optional(),
     }),
-    /** It may come to run before its memory is complete. */
-    lazy: z.boolean(),
   }),
   /** Files of one round, or the next parts of them: from 1 on memory as it was a moment ago; 0 is all that is left then. */
   z.object({

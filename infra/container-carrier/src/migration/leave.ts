@@ -4,6 +4,7 @@
  * after that only an answer does, or, if the rest of its memory follows, nothing.
  */
 import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { networkOf, SandboxSilenceMeter } from "@centroid/agent";
 import {
   CentroidError,
@@ -19,6 +20,7 @@ import { removeMark, writeMark } from "../container/move-mark.js";
 import { privateBytes, stopPrograms } from "../container/processes.js";
 import type { Criu } from "../criu/criu.js";
 import { CriuWorker } from "../criu/criu-worker.js";
+import { SentPages } from "../memory/sent-pages.js";
 import { copyAhead } from "./copy-ahead.js";
 import { sendFolder } from "./image-files.js";
 import { dialDestination, type ImageWire } from "./image-wire.js";
@@ -127,7 +129,7 @@ async function leave(
   const { gateway } = config;
   const mac = options.macOf(ip);
   const place = { ip, mac, prefixBits, ...(gateway !== undefined && { gateway }) };
-  wire.send({ type: "prepare", address: place, lazy: isLazy(wanted) });
+  wire.send({ type: "prepare", address: place });
   await awaitAnswer(wire, "prepared", signal);
   await using images = await ImageFolder.make(config);
   await using criuWorker = new CriuWorker(criu, {
@@ -139,11 +141,12 @@ async function leave(
   // A silence is measured from a beat on; one that begins before the first is not seen.
   await silence?.beatsAgain(BEAT_AGAIN_MS);
 
-  const ahead = goesAhead(wanted) ? await copyAhead(pid, wire, signal) : undefined;
+  using sent = new SentPages(join(images.path, "sent"));
+  const rounds = goesAhead(wanted) ? await copyAhead(pid, sent, wire, signal) : 0;
   const lazy = isLazy(wanted);
   // Of a room that cannot be saved the memory is never in two places: it does not move.
   if (lazy) await options.save();
-  const mechanism = mechanismBy(ahead !== undefined, lazy);
+  const mechanism = mechanismBy(rounds > 0, lazy);
   const predicted = predictor.predict(mechanism, ownBytes);
   const report = await options.report();
   await writeMark(containers.folder(roomId), { state: "leaving", migrationId, report });
@@ -161,7 +164,7 @@ async function leave(
   signal.throwIfAborted();
   enter(options, progress, "copying");
   const later = lazy ? new LaterPages() : undefined;
-  await sendFolder(wire, images.path, ahead?.sent, later);
+  await sendFolder(wire, images.path, rounds > 0 || lazy ? sent : undefined, later);
   if (lazy) {
     await writeMark(containers.folder(roomId), { state: "divided", migrationId });
     signal.throwIfAborted();
@@ -170,7 +173,7 @@ async function leave(
   signal.throwIfAborted();
   progress.shipped = report;
   enter(options, progress, "switching", wire.bytesSent);
-  wire.send({ type: "restore", ahead: ahead?.rounds ?? 0, lazy });
+  wire.send({ type: "restore", ahead: rounds, lazy });
   let tookMs = 0;
   const running = (): void => {
     tookMs = performance.now() - startedAtMs;
@@ -191,7 +194,7 @@ async function leave(
   return {
     mechanism,
     bytes,
-    rounds: 1 + (ahead?.rounds ?? 0),
+    rounds: 1 + rounds,
     phases: progress.phases,
     predicted,
     ...(measured && { silenceMs: silence.longestMs }),
