@@ -23,6 +23,15 @@ it("forgives what the whole process stood still for", () => {
   expect(silence.look(61_000, 1)).toBe(1_000);
 });
 
+it("does not count what the same process waited for before it was moved to another host", () => {
+  let waitedMs = 5_000;
+  const silence = new LoopSilence(0, () => waitedMs);
+  silence.look(0, 1);
+  waitedMs = 10;
+  expect(silence.look(200, 1)).toBe(0);
+  expect(silence.look(700, 1)).toBe(500);
+});
+
 it.runIf(process.platform === "linux")("Linux says how long the main thread has waited", () => {
   const beforeMs = mainThreadWaitedMs();
   expect(beforeMs).toBeGreaterThan(0);

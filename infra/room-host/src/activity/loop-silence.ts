@@ -23,7 +23,8 @@ export class LoopSilence {
   /** @param beats a number that the loop changes at each turn @returns the silence, ms; 0 right after a turn */
   look(nowMs: number, beats: number): number {
     const waitedMs = this.#waitedMs();
-    if (beats !== this.#beats) {
+    // A process that was moved is another one to the kernel, and has waited for nothing yet.
+    if (beats !== this.#beats || waitedMs < this.#waitedAtTurnMs) {
       this.#beats = beats;
       this.#turnedAtMs = nowMs;
       this.#waitedAtTurnMs = waitedMs;
