@@ -2,7 +2,7 @@
 import * as v8 from "node:v8";
 import { expect, it } from "vitest";
 import { LatencyMap } from "../../placement/dist/latency/latency-map.js";
-import { ProbeWindow } from "../../placement/dist/latency/probe-window.js";
+import { PlayerRecord } from "../../placement/dist/latency/player-record.js";
 
 /** Of Node 20.13 and later; @types/node 20 does not have it. */
 type QueryObjects = (ofClass: unknown, options: { format: "count" }) => number;
@@ -21,7 +21,7 @@ it("is nothing, though nobody has ever pinged a host often enough to be somebody
     map.removePlayer(`player-${player - PRESENT}`);
   }
   // Those who are present, and what the turn that is under way holds on to.
-  const held = queryObjects(ProbeWindow, { format: "count" });
+  const held = queryObjects(PlayerRecord, { format: "count" });
   expect(held).toBeLessThan(5 * PRESENT);
   expect(map.hasMeasured(`player-${COME - 1}`)).toBe(true);
 });

@@ -26,14 +26,11 @@ import {
   measuredAgain,
   measuredHost,
   outdate,
-  type Pair,
-  type PlayerRecord,
+  PlayerRecord,
   refresh,
   relocate,
-  samplesOf,
-  touch,
 } from "./player-record.js";
-import { ProbeWindow } from "./probe-window.js";
+import { ProbeWindows } from "./probe-windows.js";
 import { hostShare, Refinement } from "./refinement.js";
 import { Surprise } from "./surprise.js";
 import type { Estimate, HostPlace, PlayerPlace, Probe, ProbeVerdict } from "./types.js";
@@ -54,6 +51,7 @@ export class LatencyMap {
   readonly #hosts = new HostSpace();
   readonly #nodes = new NodeSpace();
   readonly #players = new Map<string, PlayerRecord>();
+  readonly #windows = new ProbeWindows();
   readonly #bias = new PathBias();
   readonly #surprise = new Surprise();
   readonly #refinement = new Refinement({
@@ -78,7 +76,7 @@ export class LatencyMap {
         player.cell = this.#nearest(player);
         outdate(player);
       }
-      if (player.pairs.delete(slot)) touch(player);
+      if (player.windows.remove(slot)) outdate(player);
     }
   }
 
@@ -87,26 +85,15 @@ export class LatencyMap {
     const known = this.#players.get(playerId);
     if (known === undefined) {
       const slot = this.#nodes.add(playerId);
-      this.#players.set(playerId, {
-        id: playerId,
-        slot,
-        space: this.#nodes,
-        place,
-        pairs: new Map(),
-        samples: undefined,
-        tailShare: 0,
-        fresh: [],
-        cell: this.#hosts.nearest(this.#nodes.at, slot),
-        model: undefined,
-        stale: true,
-        epoch: -1,
-        remeasuring: undefined,
-        gone: false,
-      });
+      const cell = this.#hosts.nearest(this.#nodes.at, slot);
+      const parts = { space: this.#nodes, windows: this.#windows, place, cell };
+      this.#players.set(playerId, new PlayerRecord(playerId, slot, parts));
     } else if (place !== undefined) {
       known.place = place;
       outdate(known);
-      for (const [slot, pair] of known.pairs) pair.boundMs = this.#hosts.boundMs(place, slot);
+      const { pool, first } = known.windows;
+      for (let window = first; window >= 0; window = pool.next(window))
+        pool.setBoundMs(window, this.#hosts.boundMs(place, pool.host(window)));
     }
   }
 
@@ -115,6 +102,7 @@ export class LatencyMap {
     if (player === undefined) return;
     player.gone = true;
     this.#players.delete(playerId);
+    player.windows.clear();
     this.#refinement.left();
     this.#nodes.remove(playerId);
   }
@@ -128,43 +116,40 @@ export class LatencyMap {
     if (player === undefined) return { accepted: false, reason: "unknown-player" };
     const host = this.#hosts.slot(probe.hostId);
     if (host < 0) return { accepted: false, reason: "unknown-host" };
-    const known = player.pairs.get(host);
+    const { windows } = player;
+    const { pool } = windows;
+    const known = windows.of(host);
     if ("lost" in probe) {
-      known?.window.lost(probe.atMs);
+      if (known >= 0) pool.lost(known, probe.atMs);
       return { accepted: true, pathChanged: false };
     }
     const { rttMs } = probe;
     if (!Number.isFinite(rttMs)) return { accepted: false, reason: "not-finite" };
     if (rttMs < 0) return { accepted: false, reason: "negative" };
     if (rttMs > MAX_RTT_MS) return { accepted: false, reason: "implausible" };
-    const pair: Pair = known ?? {
-      window: new ProbeWindow(),
-      boundMs: this.#hosts.boundMs(player.place, host),
-      usedMs: Number.NaN,
-      fresh: false,
-    };
-    if (pair.boundMs !== undefined && rttMs < pair.boundMs)
-      return { accepted: false, reason: "below-geodesic" };
-    if (pair.window.samples === 0) this.#compare(player, host, rttMs);
-    const pathChanged = pair.window.add(rttMs, probe.atMs);
+    const boundMs = known < 0 ? this.#hosts.boundMs(player.place, host) : pool.boundMs(known);
+    if (boundMs !== undefined && rttMs < boundMs) return { accepted: false, reason: "below-geodesic" };
+    if (known < 0) this.#compare(player, host, rttMs);
+    const window = known < 0 ? pool.open(host, boundMs) : known;
+    if (known < 0) windows.add(window);
+    const pathChanged = pool.add(window, rttMs, probe.atMs);
     // The player is elsewhere: what it measured before, and its coordinate, are of another place.
     if (pathChanged) {
-      relocate(player, probe.atMs);
+      relocate(player, window, probe.atMs);
       this.#nodes.reset(player.slot, player.id);
     }
-    player.pairs.set(host, pair);
     // The player first: a newcomer whose place is not known yet must not drag hosts about.
-    if (pathChanged || pair.window.samples <= SETTLED_SAMPLES) {
-      pair.usedMs = pair.window.p50Ms;
-      pair.fresh = true;
-      touch(player);
-      relaxNode(this.#nodes.at, player.slot, this.#hosts.nodes.at, samplesOf(player));
+    if (pathChanged || pool.samples(window) <= SETTLED_SAMPLES) {
+      pool.setUsedMs(window, pool.p50Ms(window));
+      pool.setFresh(window, true);
+      outdate(player);
+      relaxNode(this.#nodes.at, player.slot, this.#hosts.nodes.at, windows.samples());
       observe(this.#nodes, player.slot, this.#hosts.nodes, host, rttMs, hostShare(this.#players.size));
       this.#hosts.follow(host);
       this.#nodes.publish(player.slot);
       player.cell = this.#nearest(player);
     } else {
-      measuredAgain(player, host, pair);
+      measuredAgain(player, window);
       // Thousands of pings of one pair are one fact: repetition pays for a step of refinement elsewhere.
       this.#refinement.next();
     }
@@ -188,10 +173,12 @@ export class LatencyMap {
       const errorMs = geodesicErrorMs(p50Ms);
       return { source: "geodesic", p50Ms, p95Ms: p50Ms, ...none, confidence: GUESS_CONFIDENCE, errorMs };
     }
-    const pair = player.pairs.get(host);
-    if (pair !== undefined) {
-      const { p50Ms, jitterMs, loss, samples } = pair.window;
-      const { tailMs, errorMs } = measuredHost(host, pair, tailShareOf(model));
+    const window = player.windows.of(host);
+    if (window >= 0) {
+      const { pool } = player.windows;
+      const [p50Ms, jitterMs, loss] = [pool.p50Ms(window), pool.jitterMs(window), pool.loss(window)];
+      const samples = pool.samples(window);
+      const { tailMs, errorMs } = measuredHost(pool, window, tailShareOf(model));
       const confidence = Math.min(1, samples / FULL_CONFIDENCE_SAMPLES);
       const p95Ms = p50Ms + tailMs;
       return { source: "measured", p50Ms, p95Ms, jitterMs, loss, samples, confidence, errorMs };
@@ -272,23 +259,24 @@ export class LatencyMap {
     if (!player.stale && known !== undefined) {
       if (player.epoch === epoch || versionOf(known) === this.#version(player)) {
         player.epoch = epoch;
-        if (player.fresh.length > 0) refresh(player, known);
+        if (player.isFresh) refresh(player, known);
         return known;
       }
     }
-    const { cell, tailShare } = player;
+    const { cell, tailShare, windows } = player;
+    const { pool } = windows;
     const measured: MeasuredHost[] = [];
-    for (const [slot, pair] of player.pairs) {
-      measured.push(measuredHost(slot, pair, tailShare));
-      pair.fresh = false;
+    for (let window = windows.first; window >= 0; window = pool.next(window)) {
+      measured.push(measuredHost(pool, window, tailShare));
+      pool.setFresh(window, false);
     }
-    player.fresh = [];
+    player.isFresh = false;
     measured.sort((a, b) => a.p50Ms - b.p50Ms || a.slot - b.slot);
     player.model = this.#fitter.fit(
       {
         at: this.#nodes.published,
         slot: player.slot,
-        usable: player.pairs.size > 0 && (this.#nodes.error[player.slot] ?? 1) < USABLE_ERROR,
+        usable: windows.size > 0 && (this.#nodes.error[player.slot] ?? 1) < USABLE_ERROR,
         tailShare,
         cell,
         version: this.#version(player),
@@ -322,18 +310,21 @@ export class LatencyMap {
   /** Hosts this player has measured, with when it last did. */
   measuredHosts(playerId: string): Map<string, number> {
     const hosts = new Map<string, number>();
-    const pairs = this.#players.get(playerId)?.pairs;
-    if (pairs === undefined) return hosts;
+    const windows = this.#players.get(playerId)?.windows;
+    if (windows === undefined) return hosts;
+    const { pool, first } = windows;
+    const bySlot = new Map<number, number>();
+    for (let window = first; window >= 0; window = pool.next(window)) bySlot.set(pool.host(window), window);
     for (const [hostId, slot] of this.#hosts.nodes.entries()) {
-      const pair = pairs.get(slot);
-      if (pair !== undefined) hosts.set(hostId, pair.window.lastAtMs);
+      const window = bySlot.get(slot);
+      if (window !== undefined) hosts.set(hostId, pool.lastAtMs(window));
     }
     return hosts;
   }
 
   /** Whether it has measured any host. */
   hasMeasured(playerId: string): boolean {
-    return (this.#players.get(playerId)?.pairs.size ?? 0) > 0;
+    return (this.#players.get(playerId)?.windows.size ?? 0) > 0;
   }
 
   /** How much larger than `errorMs` the errors of estimates were of late, as a factor. */
@@ -342,7 +333,7 @@ export class LatencyMap {
   }
 
   #compare(player: PlayerRecord, host: number, rttMs: number): void {
-    if (player.pairs.size < LEAST_PAIRS) return;
+    if (player.windows.size < LEAST_PAIRS) return;
     const model = this.model(player.id);
     if (model === undefined || !isUsable(model)) return;
     const guessMs = this.unmeasuredMs(model, host);
@@ -350,9 +341,10 @@ export class LatencyMap {
   }
 
   /** Changes whenever an estimate of this player may. */
-  #version({ pairs, cell }: PlayerRecord): number {
+  #version({ windows: { pool, first }, cell }: PlayerRecord): number {
     let version = this.#bias.versionOf(cell);
-    for (const slot of pairs.keys()) version += this.#hosts.version(slot);
+    for (let window = first; window >= 0; window = pool.next(window))
+      version += this.#hosts.version(pool.host(window));
     return version;
   }
 

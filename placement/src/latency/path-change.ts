@@ -35,19 +35,23 @@ export class PathChange {
   #leastMs = 0;
   #baseline: Baseline | undefined;
 
+  /** Whether answers of late may be of a new path: else nothing is remembered of them here. */
+  get isRunning(): boolean {
+    return this.#run !== 0;
+  }
+
   /**
    * @param before the answers before this one, ascending
    * @returns how many of the last answers, this one included, are of the new path; 0 if it is the old one still
    */
   take(rttMs: number, before: readonly number[]): number {
     // While a run lasts it is compared with what was there before it, not with itself.
-    if (this.#run === 0 && before.length < SHORTEST_RUN) return 0;
     const p50Ms = this.#baseline?.p50Ms ?? quantile(before, 0.5);
     const deviationMs = rttMs - p50Ms;
     const side = Math.sign(deviationMs);
-    // Most answers are as usual by any measure; only for the others it pays to know the path's noise.
-    const usual = Math.abs(deviationMs) <= leastSpreadMs(p50Ms);
-    const baseline = usual ? undefined : (this.#baseline ?? baselineOf(before, p50Ms));
+    const baseline = isUsual(rttMs, before.length, p50Ms)
+      ? undefined
+      : (this.#baseline ?? baselineOf(before, p50Ms));
     if (baseline === undefined || Math.abs(deviationMs) <= baseline.spreadMs) {
       this.#run = 0;
       this.#baseline = undefined;
@@ -74,6 +78,10 @@ export class PathChange {
     return Math.log(CHANCE) / Math.log((alike + 0.5) / (sorted.length + 1));
   }
 }
+
+/** Most answers are as usual by any measure; only for the others it pays to know the path's noise. */
+export const isUsual = (rttMs: number, answers: number, p50Ms: number): boolean =>
+  answers < SHORTEST_RUN || Math.abs(rttMs - p50Ms) <= leastSpreadMs(p50Ms);
 
 const leastSpreadMs = (p50Ms: number): number => Math.max(LEAST_MS, p50Ms * LEAST_SHARE);
 

@@ -6,8 +6,8 @@ import type { HostSpace } from "./host-space.js";
 import type { NodeSpace } from "./node-space.js";
 import type { PathBias } from "./path-bias.js";
 import { scaledResidual } from "./player-model.js";
-import { outdate, type PlayerRecord, samplesOf } from "./player-record.js";
-import { predictMs, relax } from "./vivaldi.js";
+import { outdate, type PlayerRecord } from "./player-record.js";
+import { predictMs, relax, type Samples } from "./vivaldi.js";
 
 const FULL_GAIN = 0.2;
 const LEAST_GAIN = 0.01;
@@ -56,7 +56,7 @@ export class Refinement {
     const { players, nodes, hosts, bias } = this.#options;
     for (let pass = 0; pass < passes; pass++) {
       const gain = FULL_GAIN * (1 - pass / passes) + LEAST_GAIN;
-      for (const player of players.values()) this.#relax(player, gain, gain);
+      for (const player of players.values()) this.#relax(player, player.windows.samples(), gain, gain);
     }
     for (const slot of hosts.slots()) hosts.follow(slot);
     bias.turn(hosts.nodes.end);
@@ -64,7 +64,7 @@ export class Refinement {
       nodes.publish(player.slot);
       outdate(player);
       player.cell = hosts.nearest(nodes.at, player.slot);
-      this.#learnBias(player);
+      this.#learnBias(player, player.windows.samples());
     }
     bias.turn(hosts.nodes.end);
     this.#begin();
@@ -94,27 +94,26 @@ export class Refinement {
       next = this.#turn.next();
     }
     if (next.done === true) return;
-    this.#relax(next.value, STEADY_GAIN, STEADY_GAIN * hostShare(players.size));
-    for (const slot of samplesOf(next.value).slots) hosts.follow(slot);
+    const samples = next.value.windows.samples();
+    this.#relax(next.value, samples, STEADY_GAIN, STEADY_GAIN * hostShare(players.size));
+    for (let s = 0; s < samples.count; s++) hosts.follow(samples.slots[s] ?? 0);
     const { slot } = next.value;
     if (nodes.driftMs(slot) > FOLLOW_MS) {
       nodes.publish(slot);
       outdate(next.value);
     }
-    this.#learnBias(next.value);
+    this.#learnBias(next.value, samples);
   }
 
-  #relax(player: PlayerRecord, gain: number, hostGain: number): void {
-    const { slots, rttsMs } = samplesOf(player);
+  #relax(player: PlayerRecord, { slots, rttsMs, count }: Samples, gain: number, hostGain: number): void {
     const { nodes, hosts } = this.#options;
-    for (let s = 0; s < slots.length; s++)
+    for (let s = 0; s < count; s++)
       relax(nodes.at, player.slot, hosts.nodes.at, slots[s] ?? 0, rttsMs[s] ?? 0, gain, hostGain);
   }
 
-  #learnBias(player: PlayerRecord): void {
-    const { slots, rttsMs } = samplesOf(player);
+  #learnBias(player: PlayerRecord, { slots, rttsMs, count }: Samples): void {
     const { nodes, hosts, bias } = this.#options;
-    for (let s = 0; s < slots.length; s++) {
+    for (let s = 0; s < count; s++) {
       const host = slots[s] ?? 0;
       const predictedMs = predictMs(nodes.at, player.slot, hosts.published, host);
       bias.add(player.cell, host, scaledResidual(rttsMs[s] ?? 0, predictedMs));

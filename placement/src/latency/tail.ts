@@ -3,8 +3,8 @@
  * is the player's own (its machine, its access link) whatever the path; so the share is of the round trip and a
  * constant, and the wobble of a 1 ms path says little of a path of 100 ms.
  */
-import type { ProbeWindow } from "./probe-window.js";
 import { quantile } from "./quantile.js";
+import type { WindowList } from "./window-list.js";
 
 /** Fewer answers say nothing of a tail; the player's other paths stand in. */
 export const TAIL_ANSWERS = 8;
@@ -15,10 +15,13 @@ const OWN_MS = 20;
 export const tailBaseMs = (rttMs: number): number => rttMs + OWN_MS;
 
 /** The median over the player's well-measured paths: one bad path is not all of them. 0 if there are none. */
-export function tailShareOfWindows(windows: Iterable<ProbeWindow>): number {
+export function tailShareOfWindows({ pool, first }: WindowList): number {
   const shares: number[] = [];
-  for (const { samples, p50Ms, p95Ms } of windows)
-    if (samples >= TAIL_ANSWERS) shares.push((p95Ms - p50Ms) / tailBaseMs(p50Ms));
+  for (let window = first; window >= 0; window = pool.next(window)) {
+    if (pool.samples(window) < TAIL_ANSWERS) continue;
+    const p50Ms = pool.p50Ms(window);
+    shares.push((pool.p95Ms(window) - p50Ms) / tailBaseMs(p50Ms));
+  }
   return shares.length === 0
     ? 0
     : quantile(

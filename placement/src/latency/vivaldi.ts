@@ -20,10 +20,11 @@ const WEIGHT_AT_MS = 100;
 const HEIGHT_SHARE = 0.3;
 const MIN_DISTANCE_MS = 1e-6;
 
-/** Round trips of one node to others, in parallel. */
+/** Round trips of one node to so many others, in parallel. */
 export interface Samples {
-  slots: readonly number[];
-  rttsMs: readonly number[];
+  slots: Int32Array;
+  rttsMs: Float64Array;
+  count: number;
 }
 
 /** Distance of the Euclidean parts, ms: how far apart two nodes are, heights left out. */
@@ -66,19 +67,19 @@ export function relaxNode(
   node: Float64Array,
   i: number,
   others: Float64Array,
-  { slots, rttsMs }: Samples,
+  { slots, rttsMs, count }: Samples,
 ): void {
+  if (count === 0) return;
   let nearest = 0;
-  for (let s = 1; s < slots.length; s++) if ((rttsMs[s] ?? 0) < (rttsMs[nearest] ?? 0)) nearest = s;
-  const from = slots[nearest];
-  if (from === undefined) return;
+  for (let s = 1; s < count; s++) if ((rttsMs[s] ?? 0) < (rttsMs[nearest] ?? 0)) nearest = s;
+  const from = slots[nearest] ?? 0;
   for (let d = 0; d < HEIGHT; d++)
     node[i * STRIDE + d] = (others[from * STRIDE + d] ?? 0) + (node[i * STRIDE + d] ?? 0) * 1e-3;
   const height = node[i * STRIDE + HEIGHT] ?? 0;
   node[i * STRIDE + HEIGHT] = Math.max(MIN_HEIGHT_MS, Math.min(height, (rttsMs[nearest] ?? 0) / 2));
   for (let pass = 0; pass < SETTLE_PASSES; pass++) {
     const gain = SETTLE_GAIN * (1 - pass / SETTLE_PASSES) + LEAST_GAIN;
-    for (let s = 0; s < slots.length; s++) {
+    for (let s = 0; s < count; s++) {
       const j = slots[s] ?? 0;
       const rttMs = rttsMs[s] ?? 0;
       const span = spanMs(node, i, others, j);
