@@ -154,7 +154,7 @@ describe.skipIf(!hasChromium)("the social VR page", () => {
       );
     };
     const hears = async (page: Page): Promise<void> =>
-      expect.poll(() => loudest(page), { ...PATIENT, interval: 20 }).toBeGreaterThan(0.01);
+      expect.poll(() => loudest(page), PATIENT).toBeGreaterThan(0.01);
     await Promise.all([hears(eve), hears(fay)]);
     await system.moveAway("plaza", ["virginia", "frankfurt"]);
     await Promise.all([hears(eve), hears(fay)]);
