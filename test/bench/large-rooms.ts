@@ -4,16 +4,13 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { quantileOf } from "@centroid/placement";
 import { DisposalStack, endChild } from "@centroid/protocol/node";
-import { bundleRooms } from "@centroid/room-host/bundling";
-import { freePort } from "../support/free-port.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 import { cpuMsOf } from "../support/processes.js";
+import { startBareColyseus } from "./bare-server.js";
 import type { CrowdQuestion, CrowdTask, FromCrowd } from "./crowd-players.js";
 import type { BenchOptions } from "./groups.js";
 import { type Row, rowOf } from "./row.js";
@@ -99,7 +96,7 @@ async function measure(
   sliceMs: number,
 ): Promise<Row[]> {
   await using owned = new DisposalStack();
-  const bare = await startBare(owned);
+  const bare = await startBareColyseus(ROOMS, owned);
   const pair = owned.use(
     await PairOfHosts.start(ROOMS, FRAMES_PER_S, BYTES_PER_S, CHECKPOINT_MS, COMPARE_MS),
   );
@@ -159,18 +156,4 @@ async function slice(crowd: Crowd, pid: number | undefined, sliceMs: number): Pr
     lateP99Ms: quantileOf(lateMs, 0.99),
     patchesPerTick: patches / ticks,
   };
-}
-
-async function startBare(owned: DisposalStack): Promise<{ url: string; pid: number | undefined }> {
-  const folder = await mkdtemp(join(tmpdir(), "centroid-bench-"));
-  owned.defer(() => rm(folder, { recursive: true, force: true }));
-  const { path } = await bundleRooms(ROOMS, folder);
-  const port = await freePort();
-  const child = fork(join(import.meta.dirname, "bare-colyseus.mjs"), [path, String(port)], {
-    execArgv: [],
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  owned.defer(() => endChild(child, STOP_TIMEOUT_MS));
-  await once(child, "message");
-  return { url: `http://127.0.0.1:${port}`, pid: child.pid };
 }

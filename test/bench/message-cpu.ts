@@ -1,16 +1,12 @@
 /** CPU that a room host spends per message, against the same room on bare Colyseus, in turns in one run. */
 
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { quantileOf } from "@centroid/placement";
-import { bundleRooms } from "@centroid/room-host/bundling";
+import { DisposalStack } from "@centroid/protocol/node";
 import { Client, type Room } from "@colyseus/sdk";
-import { freePort } from "../support/free-port.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
 import { cpuMsOf } from "../support/processes.js";
+import { startBareColyseus } from "./bare-server.js";
 import type { Row } from "./row.js";
 
 const PLAYERS = 20;
@@ -20,54 +16,41 @@ const SLICES = 7;
 
 export async function messageCpu(): Promise<Row[]> {
   const roomsDir = join(import.meta.dirname, "../fixtures/rooms");
-  const folder = await mkdtemp(join(tmpdir(), "centroid-bench-"));
-  const { path } = await bundleRooms(roomsDir, folder);
-  const port = await freePort();
-  const bare = fork(join(import.meta.dirname, "bare-colyseus.mjs"), [path, String(port)], {
-    execArgv: [],
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  await once(bare, "message");
+  await using owned = new DisposalStack();
+  const bare = await startBareColyseus(roomsDir, owned);
   await using pair = await PairOfHosts.start(roomsDir);
-  try {
-    const roomId = await pair.create("ledger");
-    const ours = (await Promise.all(
-      Array.from({ length: PLAYERS }, () => pair.client().joinById(roomId)),
-    )) as unknown as Room[];
-    const first = await new Client(`http://127.0.0.1:${port}`).create("ledger");
-    const theirs = [
-      first,
-      ...(await Promise.all(
-        Array.from({ length: PLAYERS - 1 }, () =>
-          new Client(`http://127.0.0.1:${port}`).joinById(first.roomId),
-        ),
-      )),
-    ];
-    for (const room of [...ours, ...theirs]) room.onMessage("shot", () => undefined);
-    const ratios: number[] = [];
-    const perMessage: number[] = [];
-    for (let slice = 0; slice < SLICES; slice++) {
-      const a = await cpuPerMessage(ours, pair.carriers.a.pid);
-      const b = await cpuPerMessage(theirs, bare.pid);
-      ratios.push(a / b);
-      perMessage.push(a);
-    }
-    for (const room of [...ours, ...theirs]) void room.leave();
-    const group = "CPU per message against bare Colyseus";
-    return [
-      {
-        group,
-        figure: "ratio, median of 7 paired slices",
-        value: quantileOf(ratios, 0.5),
-        unit: "x",
-        aim: { max: 1.1 },
-      },
-      { group, figure: "room host, per message", value: quantileOf(perMessage, 0.5), unit: "µs" },
-    ];
-  } finally {
-    await stop(bare);
-    await rm(folder, { recursive: true, force: true });
+  const roomId = await pair.create("ledger");
+  const ours = (await Promise.all(
+    Array.from({ length: PLAYERS }, () => pair.client().joinById(roomId)),
+  )) as unknown as Room[];
+  const first = await new Client(bare.url).create("ledger");
+  const theirs = [
+    first,
+    ...(await Promise.all(
+      Array.from({ length: PLAYERS - 1 }, () => new Client(bare.url).joinById(first.roomId)),
+    )),
+  ];
+  for (const room of [...ours, ...theirs]) room.onMessage("shot", () => undefined);
+  const ratios: number[] = [];
+  const perMessage: number[] = [];
+  for (let slice = 0; slice < SLICES; slice++) {
+    const a = await cpuPerMessage(ours, pair.carriers.a.pid);
+    const b = await cpuPerMessage(theirs, bare.pid);
+    ratios.push(a / b);
+    perMessage.push(a);
   }
+  for (const room of [...ours, ...theirs]) void room.leave();
+  const group = "CPU per message against bare Colyseus";
+  return [
+    {
+      group,
+      figure: "ratio, median of 7 paired slices",
+      value: quantileOf(ratios, 0.5),
+      unit: "x",
+      aim: { max: 1.1 },
+    },
+    { group, figure: "room host, per message", value: quantileOf(perMessage, 0.5), unit: "µs" },
+  ];
 }
 
 /** µs of CPU per message while every player sends at a steady rate. */
@@ -83,10 +66,4 @@ async function cpuPerMessage(rooms: readonly Room[], pid: number | undefined): P
   }
   await rooms[0]?.request("echo", 1);
   return ((cpuMsOf(pid) - beforeMs) / sent) * 1e3;
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  child.kill("SIGKILL");
-  await once(child, "exit");
 }

@@ -6,17 +6,16 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { quantileOf } from "@centroid/placement";
 import { DisposalStack, endChild } from "@centroid/protocol/node";
-import { bundleRooms } from "@centroid/room-host/bundling";
-import { freePort } from "../support/free-port.js";
 import { cpuMsOf, descendants } from "../support/processes.js";
 import { Cli } from "../support/run-cli.js";
+import { startBareColyseus } from "./bare-server.js";
 import type { BenchOptions } from "./groups.js";
 import type { FromPlayers, PlayersReport, PlayersTask } from "./peer-players.js";
 import { type Row, rowOf } from "./row.js";
@@ -175,15 +174,10 @@ async function profile(server: Server): Promise<void> {
 }
 
 async function startBare(owned: DisposalStack): Promise<Server> {
-  const folder = await mkdtemp(join(tmpdir(), "centroid-bench-"));
-  owned.defer(() => rm(folder, { recursive: true, force: true }));
-  const { path } = await bundleRooms(ROOMS, folder);
-  const port = await freePort();
-  const child = pinned(0, [join(import.meta.dirname, "bare-colyseus.mjs"), path, String(port)]);
-  owned.defer(() => endChild(child, STOP_TIMEOUT_MS));
-  await once(child, "message");
-  const cpuMs = async (): Promise<Cpu> => ({ "room host": cpuMsOf(child.pid ?? 0), agent: 0, broker: 0 });
-  return { url: `http://127.0.0.1:${port}`, cpuMs, pids: () => [child.pid ?? 0] };
+  const start = (program: string, args: readonly string[]): ChildProcess => pinned(0, [program, ...args]);
+  const { url, pid } = await startBareColyseus(ROOMS, owned, start);
+  const cpuMs = async (): Promise<Cpu> => ({ "room host": cpuMsOf(pid), agent: 0, broker: 0 });
+  return { url, cpuMs, pids: () => [pid] };
 }
 
 /** Broker and agent as they run on two machines: stock players reach the room host without a gateway between. */
