@@ -101,6 +101,17 @@ describe("orders about a room", () => {
     await world.join("joinById", roomId);
   });
 
+  it("lets a player in by id whose room was unlocked a moment ago, which nobody has told yet", async () => {
+    await using world = await World.start(["a"]);
+    const { roomId } = await world.join("create", "arena");
+    await world.call("POST", `/api/v1/rooms/${roomId}/lock`, {});
+    await until(async () => (await world.get<{ locked: boolean }>(`/api/v1/rooms/${roomId}`)).locked);
+    const room = world.agent("a").rooms.get(roomId);
+    if (room === undefined) throw new Error("not created");
+    room.locked = false;
+    await world.join("joinById", roomId);
+  });
+
   it("passes test messages on as they are, and only such as a room can take", async () => {
     await using world = await World.start(["a"]);
     const { roomId, sessionId } = await world.join("create", "arena");

@@ -27,6 +27,7 @@ export interface FakeRoom {
   /** `undecided`: shipped, does not know whether it arrived. */
   role: "owner" | "arriving" | "leaving" | "undecided";
   migrationId?: string;
+  locked?: boolean;
   sessions: Map<string, { playerId: string | undefined }>;
   seats: Map<string, string>;
 }
@@ -366,9 +367,13 @@ export class FakeAgent {
           seats: new Map(),
         });
         return { ...where, locked: false, sessions: [], stateHash: "h" };
-      case "reserveSeat":
-        this.#owned(room, roomId).seats.set(request.sessionId, request.playerId);
+      case "reserveSeat": {
+        const owned = this.#owned(room, roomId);
+        if (owned.locked === true && request.via !== undefined)
+          throw new CentroidError("ROOM_LOCKED", "room is locked");
+        owned.seats.set(request.sessionId, request.playerId);
         return where;
+      }
       case "checkReconnection": {
         const [sessionId] = [...this.#owned(room, roomId).sessions.keys()].filter(
           (id) => id === request.reconnectionToken,
@@ -419,9 +424,12 @@ export class FakeAgent {
       case "kick":
         this.leave(roomId, request.sessionId);
         return {};
-      case "setLocked":
-        this.tell(this.#owned(room, roomId), { event: "listing", locked: request.locked });
+      case "setLocked": {
+        const owned = this.#owned(room, roomId);
+        owned.locked = request.locked;
+        this.tell(owned, { event: "listing", locked: request.locked });
         return { locked: request.locked };
+      }
       case "message":
         return { receivers: this.#owned(room, roomId).sessions.size };
       case "inspect":

@@ -384,9 +384,11 @@ export class RoomRegistry {
 export function hasFreeSeat(room: RoomEntry): boolean {
   const { state } = room.stage;
   if (state !== "running" && state !== "migrating") return false;
-  const { locked, maxPlayers } = room.listing;
-  return !locked && (maxPlayers === undefined || seatsTaken(room) < maxPlayers);
+  return !room.listing.locked && !isFull(room);
 }
+
+export const isFull = (room: RoomEntry): boolean =>
+  room.listing.maxPlayers !== undefined && seatsTaken(room) >= room.listing.maxPlayers;
 
 /** Seats with somebody in them, or kept for somebody. */
 export const seatsTaken = ({ sessions, counted }: Pick<RoomEntry, "sessions" | "counted">): number =>

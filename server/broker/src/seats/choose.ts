@@ -1,6 +1,6 @@
 /** Which room a joiner gets, as far as this broker knows: one that is there, or a new one. Changes nothing. */
 import { CentroidError, type MatchmakeMethod } from "@centroid/protocol";
-import { hasFreeSeat, type RoomEntry, type RoomRegistry, seatsTaken } from "../rooms/room-registry.js";
+import { isFull, type RoomEntry, type RoomRegistry, seatsTaken } from "../rooms/room-registry.js";
 import { compare, meets } from "./criteria.js";
 
 /** Open rooms of a type that are compared by distance; the others are newer. */
@@ -43,9 +43,11 @@ export function choose(rooms: RoomRegistry, wish: SeatWish): SeatPlan {
     case "joinById": {
       const room = rooms.get(target);
       if (room === undefined) throw new CentroidError("ROOM_NOT_FOUND", `room "${target}" not found`);
-      if (room.listing.locked) throw new CentroidError("ROOM_LOCKED", `room "${target}" is locked`);
-      if (!hasFreeSeat(room) && room.stage.state !== "creating" && room.stage.state !== "restoring")
+      // Whether it is locked its host knows: word that it was unlocked may still be on its way here.
+      if (isFull(room) && room.stage.state !== "creating" && room.stage.state !== "restoring") {
+        if (room.listing.locked) throw new CentroidError("ROOM_LOCKED", `room "${target}" is locked`);
         throw new CentroidError("ROOM_FULL", `room "${target}" has no free seat`);
+      }
       return { type: "existing", room, byDistance: false };
     }
     default: {
