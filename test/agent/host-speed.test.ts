@@ -34,7 +34,7 @@ it("is measured once by agents that start together, and read after that", async 
   // What cannot be read is measured anew.
   await writeFile(join(folder, file), '{"oneCore":');
   expect((await hostSpeed(never, folder)).cores).toBe(availableParallelism());
-}, 30_000);
+});
 
 it("leaves the lock of another agent alone, and clears away one that was given up", async () => {
   const measuring = hostSpeed(never, folder);
@@ -52,7 +52,7 @@ it("leaves the lock of another agent alone, and clears away one that was given u
   await utimes(path, longAgo, longAgo);
   await hostSpeed(never, folder);
   expect(await readdir(folder)).toEqual([file]);
-}, 30_000);
+});
 
 it("is the same while other programs want the cores", async () => {
   const quiet = await measuredIn("quiet");
@@ -76,4 +76,4 @@ it("is given up when the agent ends", async () => {
   ended.abort();
   await expect(measuring).rejects.toThrow(/abort/i);
   expect(await readdir(folder)).toEqual([]);
-}, 30_000);
+});

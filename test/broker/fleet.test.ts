@@ -143,7 +143,7 @@ describe("a room whose host is lost", () => {
     world.agent("a").crash();
     await until(async () => (await hostOf(world, roomId)) === "b", 45_000);
     expect(receipts[0]).toMatchObject({ roomId: lobby.roomId, toHostId: "c", reason: "make-way" });
-  }, 20_000);
+  });
 });
 
 describe("a draining host", () => {
@@ -175,7 +175,7 @@ describe("a draining host", () => {
     const waiting = decisions.filter(({ reason }) => reason === "waiting");
     expect(waiting.length).toBeGreaterThan(0);
     expect(new Set(waiting.map(({ roomId }) => roomId)).size).toBe(waiting.length);
-  }, 40_000);
+  });
 
   it("keeps a room for which there is no slot until a new host comes", async () => {
     await using world = await World.start([], AUTO);
@@ -206,7 +206,7 @@ describe("where a resting host is worth something", () => {
     expect(decision?.text).toMatch(/a can rest/);
     await until(async () => (await why(world, near.roomId))[0]?.reason === "best");
     expect(await hostOf(world, near.roomId)).toBe("b");
-  }, 20_000);
+  });
 
   it("no host is emptied if they lose more", async () => {
     const traceFile = join(folder, "kept.jsonl");
@@ -218,7 +218,7 @@ describe("where a resting host is worth something", () => {
     await until(async () => (await readFile(traceFile, "utf8")).includes('"type":"planned"'), 45_000);
     await until(async () => (await why(world, near.roomId))[0]?.reason === "best");
     expect(receipts).toEqual([]);
-  }, 20_000);
+  });
 });
 
 describe("a host's price", () => {
@@ -263,5 +263,5 @@ describe("a host's speed", () => {
     await until(async () => (await hostOf(world, roomId)) === "fast");
     const [moved] = (await why(world, roomId)).filter(({ verdict }) => verdict === "move");
     expect(moved?.candidates.map(({ workMs }) => Math.round((workMs ?? 0) / 10) * 10)).toEqual([20, 80]);
-  }, 20_000);
+  });
 });

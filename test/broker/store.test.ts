@@ -30,7 +30,7 @@ beforeAll(async () => {
   redisClient = await connectRedis(redis.url, logger);
   sentinelClient = await connectRedis(watched.url, logger);
   clusterClient = await connectRedis(`${clustered.url}?replicas=0`, logger);
-}, 30_000);
+});
 afterAll(async () => {
   await Promise.all([redisClient, sentinelClient, clusterClient].map((client) => client.destroy()));
   await Promise.all([watched, clustered].map((group) => group[Symbol.asyncDispose]()));
@@ -199,7 +199,7 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
       await vi.waitFor(async () => {
         const laterMs = Date.now();
         expect([await run("exists brief", laterMs), await run("scard soon", laterMs)]).toEqual([0, 0]);
-      }, 10_000);
+      }, 30_000);
       // All of them count.
       await Promise.all(Array.from({ length: 50 }, () => run("hincrby many n 1")));
       expect(await run("hget many n")).toBe("50");

@@ -65,7 +65,7 @@ it("takes new certificates while connections stay, and keeps the old one while t
     const { fingerprint256 } = socket.getPeerCertificate();
     socket.destroy();
     return fingerprint256 !== before;
-  }, 10_000);
+  });
   old.write("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
   expect(String((await once(old, "data"))[0])).toContain("200 OK");
   old.destroy();

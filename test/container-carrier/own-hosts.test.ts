@@ -112,6 +112,7 @@ describe.skipIf(problem !== undefined)("rooms in containers on hosts of one's ow
 
   beforeAll(async () => {
     cli = await Cli.create();
+    await cli.roomsStay();
     parts.push(cli);
     const name = `ownc${process.pid}`;
     const topology = parseTopology({

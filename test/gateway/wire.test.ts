@@ -177,5 +177,5 @@ describe("a gateway", () => {
     };
     expect(await ask(answered)).toEqual(["challenge", "UNAUTHORIZED"]);
     expect(await ask(() => ({ type: "answer" }))).toEqual(["challenge", "FRAME_INVALID"]);
-  }, 30_000);
+  });
 });

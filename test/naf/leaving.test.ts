@@ -81,13 +81,13 @@ it("is gone at once when its page is closed, and waited for when its connection 
     await until(() => ana.seen.others.length === 1, 45_000);
     const leftAtMs = performance.now();
     leave(ben);
-    await until(() => ana.seen.others.length === 0, 15_000);
+    await until(() => ana.seen.others.length === 0, 30_000);
     const staysMs = performance.now() - leftAtMs;
     if (stays) expect(staysMs).toBeGreaterThan(9_000);
-    else expect(staysMs).toBeLessThan(3_000);
+    else expect(staysMs).toBeLessThan(8_000);
   }
   ana.adapter.disconnect();
-}, 40_000);
+}, 180_000);
 
 it("hears that it was put out: not connected any more, an event, a failure; nobody waits for it", async () => {
   const { ana, ben } = await two("kicked");

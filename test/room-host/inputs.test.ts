@@ -49,7 +49,7 @@ let pair: PairOfHosts;
 beforeAll(async () => {
   bare = await startBareColyseus(ROOMS);
   pair = await PairOfHosts.start(ROOMS, 0, 0, 200);
-}, 30_000);
+});
 afterAll(async () => {
   await bare[Symbol.asyncDispose]();
   await pair[Symbol.asyncDispose]();
@@ -93,8 +93,8 @@ class Player {
 
   /** Until the room has taken all that was sent, and this client knows. */
   async settled(): Promise<object> {
-    await expect.poll(() => this.input.pendingCount, { timeout: 15_000 }).toBe(0);
-    await expect.poll(() => this.body.taken, { timeout: 15_000 }).toBe(this.sent);
+    await expect.poll(() => this.input.pendingCount, { timeout: 30_000 }).toBe(0);
+    await expect.poll(() => this.body.taken, { timeout: 30_000 }).toBe(this.sent);
     const { gaps } = this.room.state;
     const { taken, last, disorder, held, x } = this.body;
     const { sentCount, lastProcessed, pendingCount } = this.input;
@@ -185,7 +185,7 @@ describe("rooms with defineInput()", () => {
       await happens();
       const { size, consumedCount, latest } = await player.look();
       player.room.send("takes", "one");
-      await expect.poll(() => player.input.pendingCount, { timeout: 15_000 }).toBe(0);
+      await expect.poll(() => player.input.pendingCount, { timeout: 30_000 }).toBe(0);
       const { taken, last, held } = player.body;
       await player.room.leave();
       return { size, consumedCount, latest, taken, last, held };

@@ -18,7 +18,7 @@ let pair: PairOfHosts;
 beforeAll(async () => {
   const rooms = join(import.meta.dirname, "../fixtures/diverging-rooms");
   pair = await PairOfHosts.start(rooms, 0, 0, 0, INTERVAL_MS);
-}, 30_000);
+});
 afterAll(async () => {
   await pair[Symbol.asyncDispose]();
 });

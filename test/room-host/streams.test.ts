@@ -22,7 +22,7 @@ let pair: PairOfHosts;
 beforeAll(async () => {
   bare = await startBareColyseus(ROOMS);
   pair = await PairOfHosts.start(ROOMS, 0, 0, 100);
-}, 30_000);
+});
 afterAll(async () => {
   await bare[Symbol.asyncDispose]();
   await pair[Symbol.asyncDispose]();

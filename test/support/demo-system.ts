@@ -1,14 +1,10 @@
 /** `centroid up --emulate` with the demo's rooms and pages, whose rooms move when a test orders it and not before. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Room } from "@centroid/protocol";
 import { orderMove } from "./order-move.js";
 import type { RunningCli } from "./run-cli.js";
 import { Cli } from "./run-cli.js";
 
 const ADMIN_TOKEN = "demo-admin-token-0123";
-/** A room that placement took back would be where no test looks for it. */
-const STAYS = "export default { placement: { minDwellMs: 3_600_000 } };\n";
 
 export class DemoSystem implements AsyncDisposable {
   readonly url: string;
@@ -24,7 +20,7 @@ export class DemoSystem implements AsyncDisposable {
   /** @param more options of `centroid up` */
   static async start(...more: string[]): Promise<DemoSystem> {
     const cli = await Cli.create();
-    await writeFile(join(cli.folder, "centroid.config.ts"), STAYS);
+    await cli.roomsStay();
     const args = ["up", "--port", "0", "--emulate", "--hosts", "4", "--no-limits", ...more];
     const up = cli.start(args, { CENTROID_TOKEN: ADMIN_TOKEN });
     const [, url = ""] = await up.says(/(http:\S+)/);

@@ -1,6 +1,6 @@
 /** Runs the real `centroid` program in a folder and state of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -16,6 +16,12 @@ export class Cli implements AsyncDisposable {
 
   static async create(): Promise<Cli> {
     return new Cli(await mkdtemp(join(tmpdir(), "centroid-cli-")));
+  }
+
+  /** The rooms of brokers started here move when a test orders it and not before: what it looks for stays where it is. */
+  async roomsStay(): Promise<void> {
+    const config = "export default { placement: { minDwellMs: 3_600_000 } };\n";
+    await writeFile(join(this.folder, "centroid.config.ts"), config);
   }
 
   /**

@@ -145,7 +145,7 @@ it("rooms of an agent whose only broker is followed by a stranger run on", async
   const until = performance.now() + 3_000;
   while (performance.now() < until) await plays();
   expect(exits).toEqual([]);
-}, 40_000);
+});
 
 it("ends with what they said if all of its brokers refuse it before any has welcomed it", async () => {
   const [first, second] = [await broker(), await broker()];
@@ -165,4 +165,4 @@ it("does not end before its other broker, which is not up yet, has been heard", 
   const started = await starting;
   expect(here.hosts()).toHaveLength(1);
   expect(started.brokers.get(ws(other.url))).toBe("refused");
-}, 30_000);
+});

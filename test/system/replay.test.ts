@@ -23,7 +23,7 @@ beforeAll(async () => {
   // Somebody who is gone before the room is looked at was never there for the placement.
   await vi.waitFor(
     async () => expect((await readFile(file, "utf8")).match(/"joined"/g)).toHaveLength(2),
-    10_000,
+    30_000,
   );
   await guest.leave();
   // On its way the room may stop at a host that was measured before the one next to its player.

@@ -52,6 +52,7 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines", () => {
         const to = (await deployed.hostOf(room.roomId)) === "frankfurt" ? "virginia" : "frankfurt";
         const receipt = await deployed.move(room.roomId, to, mechanism);
         epoch++;
+        expect(receipt.error).toBeUndefined();
         expect(receipt).toMatchObject({ outcome: "completed", toHostId: to, epoch, mechanism });
         expect(receipt.freezeMs?.max).toBeGreaterThan(0);
         expect(receipt.bytes).toBeGreaterThan(20e6);

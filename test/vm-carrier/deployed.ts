@@ -28,6 +28,7 @@ export class DeployedVms implements AsyncDisposable {
 
   static async start(): Promise<DeployedVms> {
     const cli = await Cli.create();
+    await cli.roomsStay();
     const state = join(cli.folder, "s");
     await mkdir(testRoomsImageDirectory, { recursive: true });
     await mkdir(state);

@@ -58,7 +58,7 @@ describe.skipIf(problem !== undefined)("between two hypervisors", () => {
   /** Frames go on arriving over the connection that was opened before. */
   async function stillPlaying(): Promise<void> {
     player.mark();
-    await expect.poll(async () => (await player.report()).frames, { timeout: 10_000 }).toBeGreaterThan(20);
+    await expect.poll(async () => (await player.report()).frames, { timeout: 30_000 }).toBeGreaterThan(20);
     expect(await player.report()).toMatchObject({ lost: 0, connected: true });
   }
 

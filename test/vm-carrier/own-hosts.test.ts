@@ -137,6 +137,7 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines on hosts of on
 
   beforeAll(async () => {
     cli = await Cli.create();
+    await cli.roomsStay();
     parts.push(cli);
     const name = `own${process.pid}`;
     lab = await Lab.up(

@@ -134,7 +134,7 @@ export const hostOf = async (world: World, roomId: string): Promise<string> =>
   (await world.get<{ hostId: string }>(`/api/v1/rooms/${roomId}`)).hostId;
 
 /** Waits for something that an event elsewhere brings about. */
-export async function until(what: () => boolean | Promise<boolean>, timeoutMs = 5_000): Promise<void> {
+export async function until(what: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await what())) {
     if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what.toString()}`);

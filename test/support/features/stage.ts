@@ -92,14 +92,11 @@ export class Stage {
     let seen: unknown;
     let state: unknown;
     await vi
-      .waitFor(
-        async () => {
-          state = asJson(await this.run(room, (it) => it.state.toJSON()), OF_VIEWS);
-          seen = asJson(room.state);
-          if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(state))) throw new Error("not yet");
-        },
-        { ...PATIENCE, timeout: 8_000 },
-      )
+      .waitFor(async () => {
+        state = asJson(await this.run(room, (it) => it.state.toJSON()), OF_VIEWS);
+        seen = asJson(room.state);
+        if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(state))) throw new Error("not yet");
+      }, PATIENCE)
       .catch(() => undefined);
     return { room: sorted(state), player: sorted(seen) };
   }
@@ -147,7 +144,7 @@ function sorted(value: unknown): unknown {
 }
 
 /** Ends when so much is so. */
-export const until = (isSo: () => boolean | Promise<boolean>, timeout = 8_000): Promise<void> =>
+export const until = (isSo: () => boolean | Promise<boolean>, timeout = PATIENCE.timeout): Promise<void> =>
   vi.waitFor(
     async () => {
       if (!(await isSo())) throw new Error("not yet");
