@@ -1,6 +1,6 @@
 /** What a state can hold, and what players see of it. */
 import { getStateCallbacks } from "@colyseus/sdk";
-import { type Feature, outcome, until } from "./stage.js";
+import { type Feature, until } from "./stage.js";
 
 const area = "state";
 
@@ -289,9 +289,7 @@ export const stateFeatures: Feature[] = [
         [...(it.state as { units: Map<string, { purse?: { name: string }[] }> }).units].map(
           ([key, { purse }]) => [key, (purse ?? []).map(({ name }) => name)],
         );
-      await outcome(
-        until(() => JSON.stringify([purses(room), purses(other)]).split("late").length === 3, 3_000),
-      );
+      await until(() => JSON.stringify([purses(room), purses(other)]).split("late").length === 3);
       return [
         purses(room),
         purses(other),
