@@ -151,6 +151,16 @@ describe("what is wrong is said at the start, with the file", () => {
       /no class that extends Room of @colyseus\/core is exported by duel\.ts/,
     ],
     [
+      "declares weights that mean nothing",
+      { "rooms/duel.ts": `${ROOM}export default class extends Room { static weights = "Equal"; }` },
+      /do not load: room "duel": static weights must be "equal", or left out/,
+    ],
+    [
+      "declares work that is none",
+      { "rooms/duel.ts": `${ROOM}export default class extends Room { static work = { perSecond: 10 }; }` },
+      /do not load: room "duel": static work must be \{ msPerRequest, perSecond \}/,
+    ],
+    [
       "has a room that another has",
       {
         "rooms/a.ts": `${ROOM}export class Duel extends Room {}`,

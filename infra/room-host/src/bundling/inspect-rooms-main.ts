@@ -1,7 +1,7 @@
 /** Loads a bundle of rooms as a room host would, and says which types it has or why it does not load. */
 import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
-import { declaredWork } from "../colyseus/declared-work.js";
+import { checkWeights, declaredWork } from "../colyseus/declared-marks.js";
 import type { ColyseusProject } from "./project-exports.js";
 
 globalThis.WebSocket ??= WebSocket as never;
@@ -24,7 +24,9 @@ try {
   };
   const roomWork: Record<string, object> = {};
   for (const [name, definition] of Object.entries(rooms)) {
-    const work = declaredWork(name, "klass" in definition ? Object(definition.klass) : definition);
+    const klass: object = "klass" in definition ? Object(definition.klass) : definition;
+    checkWeights(name, klass);
+    const work = declaredWork(name, klass);
     if (work !== undefined) roomWork[name] = work;
   }
   say({ roomTypes: Object.keys(rooms), roomWork, notices: app?.notices ?? [] });
