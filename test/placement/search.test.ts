@@ -210,13 +210,15 @@ describe("a search that remembers", () => {
             map.upsertPlayer({ playerId: p });
           } else table.set(live[h] as HostView);
           const room: RoomView = { roomId: "r", hostId: undefined, playerIds: present, carrier: "process" };
-          const { best } = table.search(room, parameters, 4, names, memo);
-          const fresh = new HostTable(map, [...table]).search(room, parameters, 4, []);
+          // Now and then more than are remembered to the last digit.
+          const count = random() < 0.2 ? 30 : 4;
+          const { best } = table.search(room, parameters, count, names, memo);
+          const fresh = new HostTable(map, [...table]).search(room, parameters, count, []);
           expect(best.map(({ hostId }) => hostId)).toEqual(fresh.best.map(({ hostId }) => hostId));
           best.forEach(({ scoreMs }, i) => {
             expect(scoreMs).toBeCloseTo(fresh.best[i]?.scoreMs ?? Number.NaN, 6);
           });
-          names = best.map(({ hostId }) => hostId);
+          names = best.slice(0, 4).map(({ hostId }) => hostId);
         }
       }),
       { numRuns: 40 },

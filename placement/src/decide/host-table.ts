@@ -10,6 +10,7 @@ import { HostTree } from "./host-tree.js";
 import { hostCostMs, leastShares } from "./objective.js";
 import type { OpenHosts } from "./open-hosts.js";
 import { weightsInOrder } from "./player-weights.js";
+import { knownOf } from "./players-part.js";
 import { byRank, capStage, excluded, keep, stricterCapMs } from "./rank.js";
 import { SearchMemo, withMargin } from "./search-memo.js";
 import { TieCosts } from "./ties.js";
@@ -144,10 +145,10 @@ export class HostTable {
     if (this.#slots.length <= FEW_HOSTS) for (const slot of this.#slots) this.#open?.open(slot);
     else if (memo === undefined) {
       this.#tree.sync(this.#slots, this.#version);
-      for (const { slot, scores, errors } of this.#contenders.promising(all, this.#memo.models, need)) {
-        if (seen.includes(slot)) continue;
-        this.#open?.put(slot, scores, errors, 0);
-        offer(slot);
+      for (const contender of this.#contenders.promising(all, this.#memo.models, need)) {
+        if (seen.includes(contender.slot)) continue;
+        this.#open?.put(contender.slot, contender, 0, true);
+        offer(contender.slot);
       }
       return { best, named };
     } else this.#openOthers(all, need, offer);
@@ -214,20 +215,23 @@ export class HostTable {
     const work = workTimeAt(view, room);
     const tieMs = this.#ties?.tieMs(slot);
     const hostMs = hostCostMs(view, p, work) + (tieMs ?? 0);
-    const rejected = excluded(room, view);
-    return {
+    const { source, measuredShare } = knownOf(part, room.playerIds.length);
+    const candidate: DecisionCandidate = {
       hostId: view.hostId,
       scoreMs: part.playersMs + hostMs,
       meanMs: part.meanMs,
       maxMs: part.maxMs,
-      ...work,
-      ...(tieMs !== undefined && { tieMs }),
       errorMs: part.errorMs,
       load: view.load,
-      source: part.source,
-      measuredShare: part.measuredShare,
+      source,
+      measuredShare,
       capStage: capStage(part.maxMs + (work?.workMs ?? 0), p.capsMs),
-      ...(rejected !== undefined && { rejected }),
     };
+    // What few have is added one by one: objects that are spread together take several times as long to make.
+    if (work !== undefined) Object.assign(candidate, work);
+    if (tieMs !== undefined) candidate.tieMs = tieMs;
+    const rejected = excluded(room, view);
+    if (rejected !== undefined) candidate.rejected = rejected;
+    return candidate;
   }
 }

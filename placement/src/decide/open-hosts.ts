@@ -2,30 +2,37 @@
  * The few hosts that are looked at for a room: `r` of its players there, made when somebody asks, and bounds that say
  * without asking which of them cannot be among the best.
  */
+import { grown } from "../latency/grown.js";
 import type { LatencyMap } from "../latency/latency-map.js";
 import { isUsable, measuredAt, type PlayerModel } from "../latency/player-model.js";
 import { BOUND_SLACK_MS, type Bounds, type Search } from "./contenders.js";
+import { ExactRows } from "./exact-rows.js";
+import { type Falls, NearHosts } from "./near-hosts.js";
 import type { ObjectiveParameters } from "./objective.js";
 import { playerScoreMs, scoreErrorAt, UNMEASURED } from "./player-score.js";
 import { type PlayersPart, playersPart } from "./players-part.js";
 
-/** There is room for so many hosts at once. */
-const LEAST_ROOM = 16;
-/** All of so few are looked at each time. */
-const FEW_OPEN = 8;
-/** Hosts so little beyond the bounds count as near: the others need no look before more has fallen. */
-const NEAR_SHARE = 0.02;
-const NEAR_MS = 0.5;
+/** There is room for so many hosts at first. */
+const FIRST_HOSTS = 16;
+/** What is so much less is no more than it was, whichever way single precision rounds it. */
+const ROUNDED_DOWN = 1 - 2 ** -23;
 
-/** Which open hosts to look at as long as none of the others can have come within the bounds. */
-interface Near {
-  ks: number[];
-  /** Least bound and least largest round trip of the others, ms, and what had fallen by then. */
-  leastMs: number;
-  maxMs: number;
-  fallenMs: number;
-  fallenInAllMs: number;
-}
+/** Of an open host: how many fits its scores are of, its row among the exact ones or -1, and who is worst off there. */
+const STATE = 3;
+const FITS = 0;
+const ROW = 1;
+const WORST = 2;
+/**
+ * As it was last summed up: the mean's part of J and the largest round trip. What had fallen by then is added, to be taken
+ * off with all that has fallen since. Minus infinity if it must be summed up anew: somebody has measured it, or it has moved.
+ */
+const BOUNDS = 2;
+const LEAST_MS = 0;
+const MAX_MS = 1;
+/** Of a player: how many fits there were with its last, as scores of an older one are not up to date; how far any has fallen. */
+const PLAYER = 2;
+const FIT = 0;
+const FALLEN = 1;
 
 export class OpenHosts {
   readonly #map: LatencyMap;
@@ -33,31 +40,20 @@ export class OpenHosts {
   /** By player, up to date; undefined if the map does not know it. */
   readonly #models: readonly (PlayerModel | undefined)[];
   readonly #perWeight: number;
-  readonly slots: number[] = [];
-  /** By open host, then player: `r` and its standard error or `UNMEASURED`, ms, and the version they are of. */
-  #scores = new Float64Array(0);
-  #errors = new Float64Array(0);
-  #versions = new Int32Array(0);
-  /** By player: grows with every fit, as scores of an older one are not up to date. */
-  readonly #current: Int32Array;
+  size = 0;
+  /** By open host: its slot, `STATE` numbers, `BOUNDS` numbers. */
+  #slots = new Int32Array(0);
+  #states = new Int32Array(0);
+  #bounds = new Float64Array(0);
+  /** By open host, then player: `r`, ms, rounded down; NaN if it is not known. */
+  #scores = new Float32Array(0);
+  readonly #rows: ExactRows;
+  readonly #players: Float64Array;
   /** Of all players. */
   #fits = 0;
-  /** By open host; undefined if somebody has measured it since, or it has moved. */
-  readonly #parts: (PlayersPart | undefined)[] = [];
-  /**
-   * By open host, as it was last summed up: the mean's part of J, the largest round trip and whose that is. What had
-   * fallen by then is added, to be taken off with all that has fallen since. Minus infinity if it must be summed up anew.
-   */
-  #leastMs = new Float64Array(0);
-  #maxima = new Float64Array(0);
-  #worst = new Int32Array(0);
-  /** By how much the mean's part of any J, and any score of each player, have fallen in all. */
-  #fallenMs = 0;
-  readonly #fallen: Float64Array;
-  /** Of all players together. */
-  #fallenInAllMs = 0;
+  readonly #fallen: Falls = { meanMs: 0, inAllMs: 0 };
   /** Undefined if all open hosts must be looked at. */
-  #near: Near | undefined;
+  #near: NearHosts | undefined;
 
   /** @param models kept up to date by the caller, who says so by {@link refitted} and {@link remeasured} */
   constructor(
@@ -70,87 +66,100 @@ export class OpenHosts {
     this.#search = search;
     this.#models = models;
     this.#perWeight = perWeight;
-    this.#current = new Int32Array(models.length).fill(1);
-    this.#fallen = new Float64Array(models.length);
+    this.#rows = new ExactRows(models.length);
+    this.#players = new Float64Array(PLAYER * models.length);
   }
 
   /** Opens a host, if it is not. */
   open(slot: number): number {
-    const known = this.slots.indexOf(slot);
-    if (known >= 0) return known;
-    const k = this.slots.push(slot) - 1;
-    this.#reserve(this.slots.length);
+    const known = this.#slots.indexOf(slot);
+    if (known >= 0 && known < this.size) return known;
+    const k = this.size++;
+    if (k >= this.#slots.length) this.#grow();
+    this.#slots[k] = slot;
+    this.#states[k * STATE + ROW] = -1;
     this.forget(k);
     return k;
   }
 
   /** Estimates of a player are new, and fell by no more than this where it matters; infinite if nobody knows. */
   refitted(i: number, fallMs: number): void {
-    this.#current[i] = (this.#current[i] ?? 0) + 1;
-    this.#fits++;
+    const at = i * PLAYER;
+    this.#players[at + FIT] = ++this.#fits;
     if (!Number.isFinite(fallMs)) {
       this.sumAnew();
       return;
     }
     const { meanShare, weights } = this.#search;
-    this.#fallenMs += meanShare * (weights?.[i] ?? 1) * this.#perWeight * fallMs;
-    this.#fallen[i] = (this.#fallen[i] ?? 0) + fallMs;
-    this.#fallenInAllMs += fallMs;
+    this.#fallen.meanMs += meanShare * (weights?.[i] ?? 1) * this.#perWeight * fallMs;
+    this.#players[at + FALLEN] = (this.#players[at + FALLEN] ?? 0) + fallMs;
+    this.#fallen.inAllMs += fallMs;
   }
 
   /** A player has measured a host, which is opened if it was not. */
   remeasured(i: number, slot: number): void {
     const k = this.open(slot);
-    this.#versions[k * this.#models.length + i] = 0;
+    this.#scores[k * this.#models.length + i] = Number.NaN;
     this.#changed(k);
   }
 
   /** Bounds of before tell nothing any more. */
   sumAnew(): void {
     this.#near = undefined;
-    this.#leastMs.fill(Number.NEGATIVE_INFINITY);
+    this.#bounds.fill(Number.NEGATIVE_INFINITY);
   }
 
   /** The k-th has moved. */
   forget(k: number): void {
     const count = this.#models.length;
-    this.#versions.fill(0, k * count, (k + 1) * count);
+    this.#scores.fill(Number.NaN, k * count, (k + 1) * count);
     this.#changed(k);
   }
 
   #changed(k: number): void {
-    this.#leastMs[k] = Number.NEGATIVE_INFINITY;
-    this.#parts[k] = undefined;
-    const ks = this.#near?.ks;
-    if (ks !== undefined && !ks.includes(k)) ks.push(k);
+    this.#bounds[k * BOUNDS + LEAST_MS] = Number.NEGATIVE_INFINITY;
+    this.#near?.add(k);
   }
 
   /** Closes all but these. */
   keep(kept: ReadonlySet<number>): void {
     const count = this.#models.length;
-    let to = 0;
-    this.slots.forEach((slot, k) => {
-      if (!kept.has(slot)) return;
+    const before = this.size;
+    const renumbered = new Int32Array(before).fill(-1);
+    this.size = 0;
+    for (let k = 0; k < before; k++) {
+      const slot = this.#slots[k] ?? -1;
+      if (!kept.has(slot)) continue;
+      const to = this.size++;
+      renumbered[k] = to;
+      this.#slots[to] = slot;
+      this.#states.copyWithin(to * STATE, k * STATE, (k + 1) * STATE);
+      this.#bounds.copyWithin(to * BOUNDS, k * BOUNDS, (k + 1) * BOUNDS);
       this.#scores.copyWithin(to * count, k * count, (k + 1) * count);
-      this.#errors.copyWithin(to * count, k * count, (k + 1) * count);
-      this.#versions.copyWithin(to * count, k * count, (k + 1) * count);
-      this.#parts[to] = this.#parts[k];
-      this.slots[to++] = slot;
-    });
-    this.slots.length = to;
+    }
+    this.#rows
+      .keep((k) => renumbered[k] ?? -1)
+      .forEach((k, row) => {
+        this.#states[k * STATE + ROW] = row;
+      });
     this.#near = undefined;
-    this.#parts.length = to;
   }
 
-  /** Somebody has scored this host for all players just now: nothing is scored twice. */
-  put(slot: number, scores: Float64Array, errors: Float64Array, from: number): void {
-    const count = this.#models.length;
-    const at = this.open(slot) * count;
-    for (let i = 0; i < count; i++) {
-      this.#scores[at + i] = scores[from + i] ?? 0;
-      this.#errors[at + i] = errors[from + i] ?? 0;
-      this.#versions[at + i] = this.#current[i] ?? 0;
-    }
+  /**
+   * Somebody has scored this host for all players just now: nothing is scored twice.
+   * @param isCandidate {@link part} will be asked for
+   */
+  put(
+    slot: number,
+    { scores, errors }: { scores: Float64Array; errors: Float64Array },
+    from: number,
+    isCandidate: boolean,
+  ): void {
+    const k = this.open(slot);
+    const row = isCandidate ? this.#rowOf(k) : (this.#states[k * STATE + ROW] ?? -1);
+    for (let i = 0; i < this.#models.length; i++)
+      this.#put(k, row, i, scores[from + i] ?? 0, errors[from + i] ?? 0);
+    this.#states[k * STATE + FITS] = this.#fits;
   }
 
   /**
@@ -159,56 +168,20 @@ export class OpenHosts {
    * @param seen slots that need not be offered
    */
   within(need: () => Bounds, seen: readonly number[], offer: (slot: number) => void): void {
-    const isNear = this.#near !== undefined && this.#isFarBeyond(this.#near, need());
-    if (isNear) this.#offer(this.#near?.ks ?? [], need, seen, offer);
-    else {
-      this.#offer(this.slots.keys(), need, seen, offer);
-      this.#near = this.#nearTo(need());
-    }
-  }
-
-  #offer(
-    ks: Iterable<number>,
-    need: () => Bounds,
-    seen: readonly number[],
-    offer: (slot: number) => void,
-  ): void {
     let bounds = need();
-    for (const k of ks) {
-      const slot = this.slots[k] ?? -1;
+    const near = this.#near;
+    const isNear = near?.areAll(this.#fallen, this.#search.maxShare, bounds) === true;
+    const count = isNear ? near.ks.length : this.size;
+    for (let n = 0; n < count; n++) {
+      const k = isNear ? (near.ks[n] ?? 0) : n;
+      const slot = this.#slots[k] ?? -1;
       if (this.#isBeyond(k, bounds) || seen.includes(slot)) continue;
-      this.#sum(k);
+      this.#update(k);
       if (this.#isBeyond(k, bounds)) continue;
       offer(slot);
       bounds = need();
     }
-  }
-
-  #isFarBeyond({ leastMs, maxMs, fallenMs, fallenInAllMs }: Near, { limitMs, capMs }: Bounds): boolean {
-    const fallMs = this.#fallenInAllMs - fallenInAllMs;
-    const meanFallMs = this.#fallenMs - fallenMs;
-    return leastMs - meanFallMs - this.#search.maxShare * fallMs > limitMs && maxMs - fallMs > capMs;
-  }
-
-  #nearTo({ limitMs, capMs }: Bounds): Near | undefined {
-    if (this.slots.length <= FEW_OPEN) return undefined;
-    const wider = limitMs * (1 + NEAR_SHARE) + NEAR_MS;
-    const near: Near = {
-      ks: [],
-      leastMs: Number.POSITIVE_INFINITY,
-      maxMs: Number.POSITIVE_INFINITY,
-      fallenMs: this.#fallenMs,
-      fallenInAllMs: this.#fallenInAllMs,
-    };
-    for (let k = 0; k < this.slots.length; k++) {
-      const maxMs = this.#maxMs(k);
-      const leastMs = this.#boundMs(k, maxMs);
-      if (leastMs > wider && maxMs > capMs * (1 + NEAR_SHARE)) {
-        near.leastMs = Math.min(near.leastMs, leastMs);
-        near.maxMs = Math.min(near.maxMs, maxMs);
-      } else near.ks.push(k);
-    }
-    return near;
+    if (!isNear) this.#near = NearHosts.of(this.size, (k) => this.#boundsOf(k), bounds, this.#fallen);
   }
 
   #isBeyond(k: number, { limitMs, capMs }: Bounds): boolean {
@@ -218,11 +191,18 @@ export class OpenHosts {
 
   /** Whoever was worst off there fares no better than its falls allow, and nobody else makes the largest smaller. */
   #maxMs(k: number): number {
-    return (this.#maxima[k] ?? 0) - (this.#fallen[this.#worst[k] ?? 0] ?? 0);
+    const worst = this.#states[k * STATE + WORST] ?? 0;
+    return (this.#bounds[k * BOUNDS + MAX_MS] ?? 0) - (this.#players[worst * PLAYER + FALLEN] ?? 0);
   }
 
   #boundMs(k: number, maxMs: number): number {
-    return (this.#leastMs[k] ?? 0) - this.#fallenMs + this.#search.maxShare * maxMs;
+    const leastMs = this.#bounds[k * BOUNDS + LEAST_MS] ?? 0;
+    return leastMs - this.#fallen.meanMs + this.#search.maxShare * maxMs;
+  }
+
+  #boundsOf(k: number): { leastMs: number; maxMs: number } {
+    const maxMs = this.#maxMs(k);
+    return { leastMs: this.#boundMs(k, maxMs), maxMs };
   }
 
   /**
@@ -230,78 +210,82 @@ export class OpenHosts {
    * @param rtts and `errors` are scratch, a number per player
    */
   part(k: number, p: ObjectiveParameters, rtts: Float64Array, errors: Float64Array): PlayersPart {
-    const known = this.#parts[k];
-    if (known?.fits === this.#fits) return known;
-    const count = this.#models.length;
+    const row = this.#rowOf(k);
+    this.#update(k);
+    const known = this.#rows.part(row);
+    if (known !== undefined) return known;
     let measured = 0;
     let guessed = 0;
-    for (let i = 0; i < count; i++) {
-      const index = k * count + i;
-      if (this.#versions[index] !== this.#current[i]) this.#score(k, i);
-      rtts[i] = this.#scores[index] ?? 0;
-      const errorMs = this.#errors[index] ?? 0;
+    for (let i = 0; i < this.#models.length; i++) {
+      rtts[i] = this.#rows.scoreMs(row, i);
+      const errorMs = this.#rows.errorMs(row, i);
       // What is not measured does not jitter; its doubt is in the score already.
       errors[i] = errorMs === UNMEASURED ? 0 : errorMs;
       const model = this.#models[i];
       if (errorMs !== UNMEASURED) measured++;
       else if (model === undefined || !isUsable(model)) guessed++;
     }
-    const part = playersPart(rtts, errors, { measured, guessed, fits: this.#fits }, this.#search.weights, p);
-    this.#parts[k] = part;
+    const part = playersPart(rtts, errors, { measured, guessed }, this.#search.weights, p);
+    this.#rows.sum(row, part);
     return part;
   }
 
-  #sum(k: number): void {
+  #rowOf(k: number): number {
+    const at = k * STATE;
+    const known = this.#states[at + ROW] ?? -1;
+    if (known >= 0) return known;
+    const { row, fromHost } = this.#rows.take(k);
+    if (fromHost >= 0) this.#states[fromHost * STATE + ROW] = -1;
+    this.#states[at + ROW] = row;
+    this.forget(k);
+    return row;
+  }
+
+  /** Scores and bounds. */
+  #update(k: number): void {
+    const at = k * STATE;
+    const fits = this.#states[at + FITS] ?? 0;
+    const b = k * BOUNDS;
+    if (fits === this.#fits && this.#bounds[b + LEAST_MS] !== Number.NEGATIVE_INFINITY) return;
     const { meanShare, weights } = this.#search;
-    const count = this.#models.length;
-    const versions = this.#versions;
-    const current = this.#current;
     const scores = this.#scores;
+    const players = this.#players;
+    const from = k * this.#models.length;
     let sum = 0;
     let max = 0;
     let worst = 0;
-    for (let i = 0; i < count; i++) {
-      const index = k * count + i;
-      if (versions[index] !== current[i]) this.#score(k, i);
-      const r = scores[index] ?? 0;
+    for (let i = 0; i < this.#models.length; i++) {
+      if (Number.isNaN(scores[from + i] ?? 0) || (players[i * PLAYER + FIT] ?? 0) > fits) this.#score(k, i);
+      const r = scores[from + i] ?? 0;
       sum += weights === undefined ? r : (weights[i] ?? 1) * r;
       if (r <= max) continue;
       max = r;
       worst = i;
     }
-    this.#leastMs[k] = meanShare * sum * this.#perWeight - BOUND_SLACK_MS + this.#fallenMs;
-    this.#maxima[k] = max + (this.#fallen[worst] ?? 0);
-    this.#worst[k] = worst;
+    this.#states[at + FITS] = this.#fits;
+    this.#states[at + WORST] = worst;
+    this.#bounds[b + LEAST_MS] = meanShare * sum * this.#perWeight - BOUND_SLACK_MS + this.#fallen.meanMs;
+    this.#bounds[b + MAX_MS] = max + (players[worst * PLAYER + FALLEN] ?? 0);
   }
 
   #score(k: number, i: number): void {
-    const index = k * this.#models.length + i;
-    const slot = this.slots[k] ?? -1;
+    const slot = this.#slots[k] ?? -1;
     const model = this.#models[i];
     const at = model === undefined ? -1 : measuredAt(model, slot);
-    this.#scores[index] = playerScoreMs(this.#map, model, slot, at, this.#search);
-    this.#errors[index] = scoreErrorAt(model, at);
-    this.#versions[index] = this.#current[i] ?? 0;
+    const scoreMs = playerScoreMs(this.#map, model, slot, at, this.#search);
+    this.#put(k, this.#states[k * STATE + ROW] ?? -1, i, scoreMs, scoreErrorAt(model, at));
   }
 
-  #reserve(hosts: number): void {
-    const size = hosts * this.#models.length;
-    if (this.#scores.length < size) {
-      const room = Math.max(LEAST_ROOM * this.#models.length, size + (size >> 2));
-      this.#scores = grown(this.#scores, new Float64Array(room));
-      this.#errors = grown(this.#errors, new Float64Array(room));
-      this.#versions = grown(this.#versions, new Int32Array(room));
-    }
-    if (this.#leastMs.length < hosts) {
-      const room = Math.max(LEAST_ROOM, hosts + (hosts >> 2));
-      this.#leastMs = grown(this.#leastMs, new Float64Array(room));
-      this.#maxima = grown(this.#maxima, new Float64Array(room));
-      this.#worst = grown(this.#worst, new Int32Array(room));
-    }
+  #put(k: number, row: number, i: number, scoreMs: number, errorMs: number): void {
+    this.#scores[k * this.#models.length + i] = scoreMs * ROUNDED_DOWN;
+    if (row >= 0) this.#rows.put(row, i, scoreMs, errorMs);
   }
-}
 
-function grown<T extends Float64Array | Int32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
+  #grow(): void {
+    const room = Math.max(FIRST_HOSTS, this.size + (this.size >> 2));
+    this.#slots = grown(this.#slots, new Int32Array(room).fill(-1));
+    this.#states = grown(this.#states, new Int32Array(room * STATE));
+    this.#bounds = grown(this.#bounds, new Float64Array(room * BOUNDS));
+    this.#scores = grown(this.#scores, new Float32Array(room * this.#models.length));
+  }
 }

@@ -69,35 +69,34 @@ export function leastScoreMs(
   return estimateScoreMs(model, estimateMs(model, where), weights);
 }
 
-/** How far what an estimate is made from had fallen when a record was looked at. */
-export interface FallMark {
-  placeMs: number;
-  residual: number;
-  tail: number;
-}
+/** How far what an estimate is made from had fallen when a record was looked at: so many numbers. */
+export const FALL_MARK = 3;
 
-export const fallMarkOf = (model: PlayerModel): FallMark => ({
-  placeMs: model[PLACE_FALL] ?? 0,
-  residual: model[RESIDUAL_FALL] ?? 0,
-  tail: model[TAIL_FALL] ?? 0,
-});
+/** Takes them down from there on. */
+export function markFalls(model: PlayerModel, into: Float64Array, at: number): void {
+  into[at] = model[PLACE_FALL] ?? 0;
+  into[at + 1] = model[RESIDUAL_FALL] ?? 0;
+  into[at + 2] = model[TAIL_FALL] ?? 0;
+}
 
 /** Share by which falls may carry a host that counts beyond `mostMs` at some time before. */
 const LEEWAY = 0.5;
 
 /**
- * How far the score of any host that it has not measured may have fallen since then, of those below `mostMs` now; the
- * record must be unbroken since.
+ * How far the score of any host that it has not measured may have fallen since {@link markFalls}, of those below `mostMs`
+ * now; the record must be unbroken since.
+ * @param marks and `at`: where that was taken down
  */
 export function fallSinceMs(
   model: PlayerModel,
-  since: FallMark,
+  marks: Float64Array,
+  at: number,
   mostMs: number,
   { tailWeight, doubt }: ScoreWeights,
 ): number {
-  const placeMs = (model[PLACE_FALL] ?? 0) - since.placeMs;
-  const residual = (model[RESIDUAL_FALL] ?? 0) - since.residual;
-  const tail = (model[TAIL_FALL] ?? 0) - since.tail;
+  const placeMs = (model[PLACE_FALL] ?? 0) - (marks[at] ?? 0);
+  const residual = (model[RESIDUAL_FALL] ?? 0) - (marks[at + 1] ?? 0);
+  const tail = (model[TAIL_FALL] ?? 0) - (marks[at + 2] ?? 0);
   if (placeMs === 0 && residual === 0 && tail === 0) return 0;
   const beforeMs = mostMs * (1 + LEEWAY);
   const estimateMs = placeMs + (residual > 0 ? residual * largestRoot(model, beforeMs) : 0);

@@ -5,39 +5,34 @@
 import { type ObjectiveParameters, score, scoreErrorMs } from "./objective.js";
 import type { DecisionCandidate } from "./types.js";
 
-export interface PlayersPart
-  extends Pick<DecisionCandidate, "meanMs" | "maxMs" | "errorMs" | "source" | "measuredShare"> {
+export interface PlayersPart extends Pick<DecisionCandidate, "meanMs" | "maxMs" | "errorMs"> {
   /** J without the host's part, ms. */
   playersMs: number;
-  /** How many fits of players it is of. */
-  fits: number;
-}
-
-interface Known {
   /** Players who have measured it, and those of whom nothing but geography is known. */
   measured: number;
   guessed: number;
-  fits: number;
 }
 
 /** @param rtts and `errors` by player; an error is 0 where nothing was measured */
 export function playersPart(
   rtts: Float64Array,
   errors: Float64Array,
-  { measured, guessed, fits }: Known,
+  known: Pick<PlayersPart, "measured" | "guessed">,
   weights: Float64Array | undefined,
   p: ObjectiveParameters,
 ): PlayersPart {
-  const count = rtts.length;
   const { scoreMs, meanMs, maxMs } = score(rtts, weights, 0, p);
+  return { playersMs: scoreMs, meanMs, maxMs, errorMs: scoreErrorMs(rtts, errors, weights, p), ...known };
+}
+
+/** What is known of a host by so many players. */
+export function knownOf(
+  { measured, guessed }: Pick<PlayersPart, "measured" | "guessed">,
+  players: number,
+): Pick<DecisionCandidate, "source" | "measuredShare"> {
   return {
-    playersMs: scoreMs,
-    meanMs,
-    maxMs,
-    errorMs: scoreErrorMs(rtts, errors, weights, p),
-    source: sourceOf(count, measured, guessed),
-    measuredShare: count === 0 ? 0 : measured / count,
-    fits,
+    source: sourceOf(players, measured, guessed),
+    measuredShare: players === 0 ? 0 : measured / players,
   };
 }
 

@@ -17,7 +17,7 @@ import {
 import type { PlayerRecord } from "../latency/player-record.js";
 import type { Bounds, FoundHosts, Search } from "./contenders.js";
 import { OpenHosts } from "./open-hosts.js";
-import { type FallMark, fallMarkOf, fallSinceMs } from "./player-score.js";
+import { FALL_MARK, fallSinceMs, markFalls } from "./player-score.js";
 
 /** Hosts so little worse than the best stay open, so that small changes need no new look at all hosts. */
 const MARGIN_SHARE = 0.05;
@@ -33,32 +33,32 @@ export const withMargin = ({ limitMs, capMs }: Bounds): Bounds => ({
   capMs: Number.isFinite(capMs) ? capMs * (1 + CAP_MARGIN_SHARE) + CAP_MARGIN_MS : capMs,
 });
 
-interface Seen {
-  player: PlayerRecord;
-  fit: number;
-  remeasured: number;
-  unbroken: number;
-  /** At the last fit, and when all hosts were looked at. */
-  mark: FallMark;
-  coveredMark: FallMark;
-  /** Since all hosts were looked at, ms. */
-  fallMs: number;
-}
+/** What a player was found to be, in so many numbers: its slot in the map or -1, and the state of what the map knows of it. */
+const SLOT = 0;
+const REVISION = 1;
+const FIT = 2;
+const REMEASURED = 3;
+const UNBROKEN = 4;
+/** How far its scores may have fallen since all hosts were looked at, ms. */
+const FALL_MS = 5;
+/** At its last fit, and when all hosts were looked at. */
+const MARK = 6;
+const COVERED_MARK = MARK + FALL_MARK;
+const SEEN = COVERED_MARK + FALL_MARK;
 
 /** Of one room. */
 export class SearchMemo {
   #search: Search | undefined;
+  /** By player, `SEEN` numbers. */
+  #seen = new Float64Array(0);
   /** By player; undefined if the map does not know it. */
-  #seen: (Seen | undefined)[] = [];
+  #players: (PlayerRecord | undefined)[] = [];
   #known = 0;
   readonly models: (PlayerModel | undefined)[] = [];
   #moves = 0;
   /** Those found when all were looked at, and others since. */
   #open: OpenHosts | undefined;
   #found = 0;
-  /** Of players, as the map had them when they were last looked at. */
-  #playerSlots = new Int32Array(0);
-  #revisions = new Uint32Array(0);
   #epoch = -1;
   /** What every host that is not open had at least; undefined if nobody has looked. */
   #bounds: Bounds | undefined;
@@ -73,10 +73,11 @@ export class SearchMemo {
     else {
       const { revisions, epoch } = map;
       const isSameEpoch = epoch === this.#epoch;
-      for (let i = 0; i < this.#playerSlots.length; i++) {
-        const slot = this.#playerSlots[i] ?? -1;
-        if (slot < 0 || (isSameEpoch && revisions[slot] === this.#revisions[i])) continue;
-        this.#revisions[i] = revisions[slot] ?? 0;
+      const seen = this.#seen;
+      for (let i = 0; i < this.#players.length; i++) {
+        const slot = seen[i * SEEN + SLOT] ?? -1;
+        if (slot < 0 || (isSameEpoch && revisions[slot] === seen[i * SEEN + REVISION])) continue;
+        seen[i * SEEN + REVISION] = revisions[slot] ?? 0;
         if (this.#follow(map, open, i)) continue;
         open = this.#restart(map, search);
         break;
@@ -91,12 +92,12 @@ export class SearchMemo {
   /** Whether every host within these bounds is open. */
   covers({ limitMs, capMs }: Bounds): boolean {
     const bounds = this.#bounds;
-    if (bounds === undefined || (this.#open?.slots.length ?? 0) > this.#found + MOST_OPENED) return false;
+    if (bounds === undefined || (this.#open?.size ?? 0) > this.#found + MOST_OPENED) return false;
     const { meanShare = 0, maxShare = 0, weights } = this.#search ?? {};
     let sum = 0;
     let most = 0;
-    for (let i = 0; i < this.#seen.length; i++) {
-      const fallMs = this.#seen[i]?.fallMs ?? 0;
+    for (let i = 0; i < this.#players.length; i++) {
+      const fallMs = this.#seen[i * SEEN + FALL_MS] ?? 0;
       sum += (weights?.[i] ?? 1) * fallMs;
       if (fallMs > most) most = fallMs;
     }
@@ -105,19 +106,20 @@ export class SearchMemo {
   }
 
   /** All hosts were looked at: those within the bounds are found, the others can be closed. */
-  cover({ slots, scores, errors }: FoundHosts, bounds: Bounds): void {
+  cover(found: FoundHosts, bounds: Bounds): void {
+    const { slots } = found;
     this.#open?.keep(new Set(slots));
     slots.forEach((slot, at) => {
-      this.#open?.put(slot, scores, errors, at * this.models.length);
+      this.#open?.put(slot, found, at * this.models.length, false);
     });
     this.#found = slots.length;
     this.#bounds = bounds;
     // Falls count up to where they matter, which depends on the bounds.
     this.#open?.sumAnew();
-    for (const seen of this.#seen) {
-      if (seen === undefined) continue;
-      seen.coveredMark = seen.mark;
-      seen.fallMs = 0;
+    const seen = this.#seen;
+    for (let at = 0; at < seen.length; at += SEEN) {
+      seen.copyWithin(at + COVERED_MARK, at + MARK, at + MARK + FALL_MARK);
+      seen[at + FALL_MS] = 0;
     }
   }
 
@@ -136,9 +138,9 @@ export class SearchMemo {
       !isEqual(before.weights, now.weights)
     )
       return false;
-    if (this.#known === this.#seen.length) return true;
-    for (let i = 0; i < this.#seen.length; i++)
-      if (this.#seen[i] === undefined && map.player(now.playerIds[i] ?? "") !== undefined) return false;
+    if (this.#known === this.#players.length) return true;
+    for (let i = 0; i < this.#players.length; i++)
+      if (this.#players[i] === undefined && map.player(now.playerIds[i] ?? "") !== undefined) return false;
     return true;
   }
 
@@ -148,32 +150,26 @@ export class SearchMemo {
     this.#found = 0;
     const { playerIds, weights } = search;
     const count = playerIds.length;
-    this.#seen = [];
+    const seen = new Float64Array(count * SEEN);
+    this.#seen = seen;
+    this.#players = [];
     this.models.length = count;
-    this.#playerSlots = new Int32Array(count).fill(-1);
-    this.#revisions = new Uint32Array(count);
     this.#known = 0;
     let weight = 0;
     for (let i = 0; i < count; i++) {
       weight += weights?.[i] ?? 1;
       const player = map.player(playerIds[i] ?? "");
       const model = player && map.modelOf(player);
+      this.#players.push(player);
       this.models[i] = model;
-      this.#seen[i] = undefined;
+      const at = i * SEEN;
+      seen[at + SLOT] = player?.slot ?? -1;
       if (player === undefined || model === undefined) continue;
       this.#known++;
-      this.#playerSlots[i] = player.slot;
-      this.#revisions[i] = map.revisions[player.slot] ?? 0;
-      const mark = fallMarkOf(model);
-      this.#seen[i] = {
-        player,
-        fit: fitOf(model),
-        remeasured: remeasuredOf(model),
-        unbroken: unbrokenSince(model),
-        mark,
-        coveredMark: mark,
-        fallMs: 0,
-      };
+      seen[at + REVISION] = map.revisions[player.slot] ?? 0;
+      seen[at + REMEASURED] = remeasuredOf(model);
+      this.#mark(at, model);
+      seen.copyWithin(at + COVERED_MARK, at + MARK, at + MARK + FALL_MARK);
     }
     this.#perWeight = 1 / Math.max(weight, Number.MIN_VALUE);
     this.#open = new OpenHosts(map, this.#search, this.models, this.#perWeight);
@@ -182,42 +178,53 @@ export class SearchMemo {
 
   /** @returns false if the map does not know the player any more */
   #follow(map: LatencyMap, open: OpenHosts, i: number): boolean {
-    const seen = this.#seen[i];
-    if (seen === undefined || seen.player.gone) return false;
-    const model = map.modelOf(seen.player);
-    const isFit = seen.fit !== fitOf(model);
-    if (!isFit && seen.remeasured === remeasuredOf(model)) return true;
+    const player = this.#players[i];
+    if (player === undefined || player.gone) return false;
+    const seen = this.#seen;
+    const from = i * SEEN;
+    const model = map.modelOf(player);
+    const isFit = seen[from + FIT] !== fitOf(model);
+    const before = seen[from + REMEASURED] ?? 0;
+    if (!isFit && before === remeasuredOf(model)) return true;
     this.models[i] = model;
-    if (isFit) open.refitted(i, this.#refit(seen, model));
+    if (isFit) open.refitted(i, this.#refit(from, model));
     for (let s = 0, end = measuredCount(model); s < end; s++) {
       const at = sampleAt(s);
-      if (stampOf(model, at) > seen.remeasured) open.remeasured(i, slotAt(model, at));
+      if (stampOf(model, at) > before) open.remeasured(i, slotAt(model, at));
     }
-    seen.remeasured = remeasuredOf(model);
+    seen[from + REMEASURED] = remeasuredOf(model);
     return true;
   }
 
-  /** @returns by how much its estimates have fallen at most, infinite if nobody knows */
-  #refit(seen: Seen, model: PlayerModel): number {
-    const before = seen.mark;
-    const isUnbroken = seen.unbroken === unbrokenSince(model);
-    seen.fit = fitOf(model);
-    seen.mark = fallMarkOf(model);
-    seen.unbroken = unbrokenSince(model);
-    const fallMs = isUnbroken ? this.#fallMs(model, before) : Number.POSITIVE_INFINITY;
-    if (Number.isFinite(fallMs)) seen.fallMs = this.#fallMs(model, seen.coveredMark);
+  /**
+   * @param from where its numbers are
+   * @returns by how much its estimates have fallen at most, infinite if nobody knows
+   */
+  #refit(from: number, model: PlayerModel): number {
+    const seen = this.#seen;
+    const isUnbroken = seen[from + UNBROKEN] === unbrokenSince(model);
+    const fallMs = isUnbroken ? this.#fallMs(model, from + MARK) : Number.POSITIVE_INFINITY;
+    this.#mark(from, model);
+    if (Number.isFinite(fallMs)) seen[from + FALL_MS] = this.#fallMs(model, from + COVERED_MARK);
     else this.#bounds = undefined;
     return fallMs;
   }
 
-  /** Since then; infinite where nobody knows which falls matter. */
-  #fallMs(model: PlayerModel, since: FallMark): number {
+  #mark(from: number, model: PlayerModel): void {
+    const seen = this.#seen;
+    seen[from + FIT] = fitOf(model);
+    seen[from + UNBROKEN] = unbrokenSince(model);
+    markFalls(model, seen, from + MARK);
+  }
+
+  /** Since this mark; infinite where nobody knows which falls matter. */
+  #fallMs(model: PlayerModel, mark: number): number {
     const bounds = this.#bounds;
     const search = this.#search;
     if (bounds === undefined || search === undefined) return Number.POSITIVE_INFINITY;
     const { maxShare } = search;
     const mostMs = maxShare === 0 ? Number.POSITIVE_INFINITY : bounds.limitMs / maxShare;
-    return fallSinceMs(model, since, Math.max(mostMs, bounds.capMs), search);
+    return fallSinceMs(model, this.#seen, mark, Math.max(mostMs, bounds.capMs), search);
   }
 }
 

@@ -3,6 +3,7 @@
  * host's coordinate in steps, so that a wobble costs nobody a new fit.
  */
 import { chordRttMs, geodesicRttMs, onSphere, type Place } from "./geodesic.js";
+import { grown } from "./grown.js";
 import { HostMoves } from "./host-moves.js";
 import { greedyMedian } from "./landmarks.js";
 import { HEIGHT, NodeSpace, STRIDE } from "./node-space.js";
@@ -125,10 +126,6 @@ export class HostSpace {
   }
 
   #grow(slots: number): void {
-    const grown = <T extends Float64Array | Int32Array>(from: T, to: T): T => {
-      to.set(from);
-      return to;
-    };
     this.#versions = grown(this.#versions, new Int32Array(slots));
     this.spheres = grown(this.spheres, new Float64Array(slots * 3));
   }

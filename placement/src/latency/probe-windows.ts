@@ -2,6 +2,7 @@
  * What recent probes of each player to each host say: p50, p95, jitter, loss, over a sliding window that starts anew when
  * the path has changed. All windows of a map share a few flat arrays, as there are a dozen of them for every player.
  */
+import { grown } from "./grown.js";
 import { isUsual, PathChange } from "./path-change.js";
 import type { Samples } from "./vivaldi.js";
 
@@ -292,8 +293,3 @@ export class ProbeWindows {
 
 /** By a quarter: what is not used yet is memory, too. */
 const grownLength = (length: number): number => length + (length >> 2) + BLOCK * WINDOW;
-
-function grown<T extends Float64Array | Int32Array | Uint32Array | Uint8Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
-}
