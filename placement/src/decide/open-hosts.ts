@@ -14,8 +14,9 @@ import { type PlayersPart, playersPart } from "./players-part.js";
 
 /** There is room for so many hosts at first. */
 const FIRST_HOSTS = 16;
-/** What is so much less is no more than it was, whichever way single precision rounds it. */
-const ROUNDED_DOWN = 1 - 2 ** -23;
+/** Scores are kept in whole eighths of a ms, rounded down; what is larger than there is room for counts as the largest. */
+const PER_MS = 8;
+const UNKNOWN = 2 ** 16 - 1;
 
 /** Of an open host: how many fits its scores are of, its row among the exact ones or -1, and who is worst off there. */
 const STATE = 3;
@@ -45,8 +46,8 @@ export class OpenHosts {
   #slots = new Int32Array(0);
   #states = new Int32Array(0);
   #bounds = new Float64Array(0);
-  /** By open host, then player: `r`, ms, rounded down; NaN if it is not known. */
-  #scores = new Float32Array(0);
+  /** By open host, then player: `r` in eighths of a ms, rounded down; or `UNKNOWN`. */
+  #scores = new Uint16Array(0);
   readonly #rows: ExactRows;
   readonly #players: Float64Array;
   /** Of all players. */
@@ -99,7 +100,7 @@ export class OpenHosts {
   /** A player has measured a host, which is opened if it was not. */
   remeasured(i: number, slot: number): void {
     const k = this.open(slot);
-    this.#scores[k * this.#models.length + i] = Number.NaN;
+    this.#scores[k * this.#models.length + i] = UNKNOWN;
     this.#changed(k);
   }
 
@@ -112,7 +113,7 @@ export class OpenHosts {
   /** The k-th has moved. */
   forget(k: number): void {
     const count = this.#models.length;
-    this.#scores.fill(Number.NaN, k * count, (k + 1) * count);
+    this.#scores.fill(UNKNOWN, k * count, (k + 1) * count);
     this.#changed(k);
   }
 
@@ -255,8 +256,8 @@ export class OpenHosts {
     let max = 0;
     let worst = 0;
     for (let i = 0; i < this.#models.length; i++) {
-      if (Number.isNaN(scores[from + i] ?? 0) || (players[i * PLAYER + FIT] ?? 0) > fits) this.#score(k, i);
-      const r = scores[from + i] ?? 0;
+      if (scores[from + i] === UNKNOWN || (players[i * PLAYER + FIT] ?? 0) > fits) this.#score(k, i);
+      const r = (scores[from + i] ?? 0) / PER_MS;
       sum += weights === undefined ? r : (weights[i] ?? 1) * r;
       if (r <= max) continue;
       max = r;
@@ -277,7 +278,7 @@ export class OpenHosts {
   }
 
   #put(k: number, row: number, i: number, scoreMs: number, errorMs: number): void {
-    this.#scores[k * this.#models.length + i] = scoreMs * ROUNDED_DOWN;
+    this.#scores[k * this.#models.length + i] = Math.min(UNKNOWN - 1, Math.floor(scoreMs * PER_MS));
     if (row >= 0) this.#rows.put(row, i, scoreMs, errorMs);
   }
 
@@ -286,6 +287,6 @@ export class OpenHosts {
     this.#slots = grown(this.#slots, new Int32Array(room).fill(-1));
     this.#states = grown(this.#states, new Int32Array(room * STATE));
     this.#bounds = grown(this.#bounds, new Float64Array(room * BOUNDS));
-    this.#scores = grown(this.#scores, new Float32Array(room * this.#models.length));
+    this.#scores = grown(this.#scores, new Uint16Array(room * this.#models.length));
   }
 }

@@ -20,11 +20,11 @@ import { OpenHosts } from "./open-hosts.js";
 import { FALL_MARK, fallSinceMs, markFalls } from "./player-score.js";
 
 /** Hosts so little worse than the best stay open, so that small changes need no new look at all hosts. */
-const MARGIN_SHARE = 0.05;
-const MARGIN_MS = 1;
+const MARGIN_SHARE = 0.08;
+const MARGIN_MS = 2;
 /** A cap is about one player, not about the mean, and changes by more. */
-const CAP_MARGIN_SHARE = 0.12;
-const CAP_MARGIN_MS = 4;
+const CAP_MARGIN_SHARE = 0.2;
+const CAP_MARGIN_MS = 8;
 /** Hosts that were opened since all were looked at, beyond as many as were found then: time to look again. */
 const MOST_OPENED = 48;
 

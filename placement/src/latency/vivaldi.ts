@@ -99,8 +99,10 @@ export function relax(
   gainA: number,
   gainB: number,
 ): void {
-  const miss = clipped(rttMs - predictMs(a, i, b, j), rttMs);
-  shift(a, i, b, j, spanMs(a, i, b, j), miss, gainA);
+  const span = spanMs(a, i, b, j);
+  const predicted = span + (a[i * STRIDE + HEIGHT] ?? 0) + (b[j * STRIDE + HEIGHT] ?? 0);
+  const miss = clipped(rttMs - predicted, rttMs);
+  shift(a, i, b, j, span, miss, gainA);
   shift(b, j, a, i, spanMs(a, i, b, j), miss, gainB);
 }
 
