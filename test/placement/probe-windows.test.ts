@@ -26,7 +26,18 @@ const HOSTS = 5;
 const step = fc.record({
   player: fc.nat(PLAYERS - 1),
   host: fc.nat(HOSTS - 1),
-  what: fc.constantFrom("answer", "answer", "answer", "answer", "many", "lost", "remove", "keep", "clear"),
+  what: fc.constantFrom(
+    "answer",
+    "answer",
+    "answer",
+    "answer",
+    "many",
+    "elsewhere",
+    "lost",
+    "remove",
+    "keep",
+    "clear",
+  ),
   // Near enough that no path changes, but for some that are far off.
   rttMs: fc.oneof(
     { weight: 9, arbitrary: fc.integer({ min: 95, max: 105 }) },
@@ -65,6 +76,9 @@ it("say what plain arrays say", () => {
         const window = list.of(host);
         if (what === "answer") answer(player, host, rttMs);
         else if (what === "many") for (let i = 0; i < 2 * WINDOW; i++) answer(player, host, rttMs + (i % 5));
+        // A window that was cut short in its middle grows again.
+        else if (what === "elsewhere")
+          for (let i = 0; i < WINDOW / 2; i++) answer(player, host, 4 * rttMs + ((i * 7) % 5));
         else if (what === "lost" && window >= 0) {
           pool.lost(window, ++atMs);
           const one = known.get(host)!;

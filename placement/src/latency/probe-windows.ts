@@ -249,20 +249,24 @@ export class ProbeWindows {
   /** Room for so many answers, those that are there from the first place on. */
   #extend(window: number, least: number): void {
     const blocks = Math.ceil(least / BLOCK);
-    const count = this.samples(window);
-    const before = Array.from({ length: count }, (_, i) => this.#answer(window, i));
-    this.#release(window);
     const free = this.#freeStarts[blocks]?.pop();
     const start = free ?? this.#rttsEnd;
     if (free === undefined) {
       this.#rttsEnd += blocks * BLOCK;
       if (this.#rttsEnd > this.#rtts.length) this.#growRtts();
     }
+    const before = this.#starts[window] ?? 0;
+    const places = this.#places[window] ?? 0;
+    const head = this.#heads[window] ?? 0;
+    for (let i = 0, count = this.samples(window); i < count; i++) {
+      this.#rtts[start + i] = this.#answer(window, i);
+      const place = (this.#ranks[before + i] ?? 0) - head;
+      this.#ranks[start + i] = place < 0 ? place + places : place;
+    }
+    this.#release(window);
     this.#starts[window] = start;
     this.#places[window] = blocks * BLOCK;
     this.#heads[window] = 0;
-    this.#counts[window] = 0;
-    for (const rttMs of before) this.#push(window, rttMs);
   }
 
   #release(window: number): void {
