@@ -239,7 +239,11 @@ export class HostNode {
       mayRun: () => lease.holds(),
       now: () => this.#scheduler.nowMs,
     });
-    const lease = new product.Lease({ onExpired: () => host.pause(), onRenewed: () => host.goOn() });
+    const lease = new product.Lease({
+      onExpired: () => host.pause(),
+      onLapsed: () => host.callOffBuilds(),
+      onRenewed: () => host.goOn(),
+    });
     this.#lease = lease;
     this.roomHost = host;
     network.listen(address, process, (socket, { pathname, searchParams }) =>
@@ -275,13 +279,14 @@ export class HostNode {
     }
     const message = raw as {
       leaseUntilMs?: number;
+      lapsed?: boolean;
       checkpointed?: { roomId: string; epoch: number; seq: number };
       requestId?: number;
       request?: AgentRequest;
       reports?: true;
     };
     const { requestId, request } = message;
-    if (message.leaseUntilMs !== undefined) this.#lease?.renew(message.leaseUntilMs);
+    if (message.leaseUntilMs !== undefined) this.#lease?.renew(message.leaseUntilMs, message.lapsed === true);
     else if (message.checkpointed !== undefined) {
       const { roomId, epoch, seq } = message.checkpointed;
       host.checkpointed(roomId, epoch, seq);

@@ -76,6 +76,7 @@ it("runs out when it is over and not before, though nobody asks, and again after
       expired.push(monotonicMs());
       wake();
     },
+    onLapsed: () => undefined,
     onRenewed: () => undefined,
   });
   const over = (): Promise<void> =>
@@ -84,8 +85,8 @@ it("runs out when it is over and not before, though nobody asks, and again after
     });
   for (const round of [1, 2]) {
     const untilMs = monotonicMs() + 200;
-    lease.renew(untilMs - 150);
-    lease.renew(untilMs);
+    lease.renew(untilMs - 150, false);
+    lease.renew(untilMs, false);
     // The timers of leases do not keep a process alive.
     const alive = setInterval(() => undefined, 1_000);
     await over();

@@ -5,7 +5,10 @@
 import { monotonicMs } from "./monotonic.js";
 
 export interface LeaseEvents {
+  /** As far as this process has read: a renewal may be waiting, unread while it was busy. */
   onExpired: () => void;
+  /** It was over at the agent: brokers may have had rooms built elsewhere since. */
+  onLapsed: () => void;
   onRenewed: () => void;
 }
 
@@ -27,10 +30,12 @@ export class Lease {
     return !this.#expired;
   }
 
-  /** @param untilMs on {@link monotonicMs}: what waited to be read while this process stood still counts for less */
-  renew(untilMs: number): void {
-    // What expired meanwhile is noticed before it is renewed.
-    this.#check();
+  /**
+   * @param untilMs on {@link monotonicMs}: what waited to be read while this process stood still counts for less
+   * @param lapsed the agent's lease was over before it renewed this one
+   */
+  renew(untilMs: number, lapsed: boolean): void {
+    if (lapsed) this.#events.onLapsed();
     this.#untilMs = untilMs;
     this.#watch();
     if (!this.#expired || monotonicMs() >= untilMs) return;

@@ -49,8 +49,8 @@ const configSchema = z.object({
 });
 const requestSchema = z.union([
   z.object({ trunkSecret: z.string() }),
-  z.object({ leaseMs: z.number().positive() }),
-  z.object({ leaseUntilMs: z.number() }),
+  z.object({ leaseMs: z.number().positive(), lapsed: z.boolean().default(true) }),
+  z.object({ leaseUntilMs: z.number(), lapsed: z.boolean().default(true) }),
   z.object({ published: publishedSchema }),
   z.object({ checkpointed: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number() }) }),
   z.object({ measure: measureOrderSchema }),
@@ -165,7 +165,11 @@ async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
     now: () => performance.timeOrigin + performance.now(),
   });
   const rooms = host;
-  const lease: Lease = new Lease({ onExpired: () => rooms.pause(), onRenewed: () => rooms.goOn() });
+  const lease: Lease = new Lease({
+    onExpired: () => rooms.pause(),
+    onLapsed: () => rooms.callOffBuilds(),
+    onRenewed: () => rooms.goOn(),
+  });
   const receive = (raw: unknown): void => {
     const message = requestSchema.parse(raw);
     if ("trunkSecret" in message) {
@@ -173,11 +177,11 @@ async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
       return;
     }
     if ("leaseMs" in message) {
-      lease.renew(monotonicMs() + message.leaseMs);
+      lease.renew(monotonicMs() + message.leaseMs, message.lapsed);
       return;
     }
     if ("leaseUntilMs" in message) {
-      lease.renew(message.leaseUntilMs);
+      lease.renew(message.leaseUntilMs, message.lapsed);
       return;
     }
     if ("published" in message) {

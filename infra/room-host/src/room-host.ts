@@ -60,12 +60,13 @@ export class RoomHost {
   readonly #router: ConnectionRouter;
   readonly #trunks: TrunkServer;
   readonly #mayRun: () => boolean;
-  readonly #builds = new RoomBuilds();
+  readonly #builds: RoomBuilds;
 
   constructor(options: RoomHostOptions) {
     const { types, mayRun } = options;
     this.#types = types;
     this.#mayRun = mayRun;
+    this.#builds = new RoomBuilds(mayRun);
     this.#rooms = new HostedRooms(options, this.#pauses, (roomId) => this.#standbys.drop(roomId));
     const rooms = this.#rooms;
     this.#standbys = new StandbyManager({ ...options, rooms, pauses: this.#pauses });
@@ -200,7 +201,6 @@ export class RoomHost {
   /** This host may not run its rooms just now: another may have them already. */
   pause(): void {
     this.#moves.callOffCopies();
-    this.#builds.callOffAll();
     for (const { stage } of this.#rooms.values())
       if (stage.name === "running") this.#pauses.hold(stage.room, "lease");
   }
@@ -208,6 +208,12 @@ export class RoomHost {
   /** It may again; rooms that live elsewhere by now were disposed of before. */
   goOn(): void {
     this.#pauses.releaseAll("lease");
+    this.#builds.wake();
+  }
+
+  /** There was a time in which another host may have been asked for the rooms that are being built here. */
+  callOffBuilds(): void {
+    this.#builds.callOffAll();
   }
 
   /** The room runs here from now on: as soon as this host may run any. */
@@ -322,7 +328,6 @@ export class RoomHost {
           this.#types.rebuild(name, options, roomId, firstAnswers),
         ),
       ({ room }) => room.move.release(),
-      () => void this.#mayRun(),
     );
     const { room } = restored;
     const seats = new Map<string, Seat>();

@@ -5,9 +5,12 @@ export class HeldLease {
   #untilMs: number | undefined;
   #lapses = 0;
 
-  renew(forMs: number): void {
-    if (this.isOver) this.#lapses++;
+  /** @returns whether it was over before: brokers may have had rooms built elsewhere since */
+  renew(forMs: number): boolean {
+    const lapsed = this.isOver;
+    if (lapsed) this.#lapses++;
     this.#untilMs = monotonicMs() + forMs;
+    return lapsed;
   }
 
   /** Undefined until it has been told; below 0 if it is over. */

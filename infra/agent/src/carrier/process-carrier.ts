@@ -97,8 +97,8 @@ export class ProcessCarrier implements Carrier {
   }
 
   renewLease(forMs: number): void {
-    this.#lease.renew(forMs);
-    for (const process of this.#processes) process.renewLease(forMs);
+    const lapsed = this.#lease.renew(forMs);
+    for (const process of this.#processes) process.renewLease(forMs, lapsed);
   }
 
   async saveRooms(withinMs: number): Promise<void> {
@@ -206,7 +206,7 @@ export class ProcessCarrier implements Carrier {
     this.#processes.add(process);
     // An order may wait until it has loaded; if the lease is over by then, another host may have the room.
     const { leftMs } = this.#lease;
-    if (leftMs !== undefined) process.renewLease(leftMs);
+    if (leftMs !== undefined) process.renewLease(leftMs, false);
     return process;
   }
 

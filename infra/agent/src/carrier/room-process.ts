@@ -267,8 +267,9 @@ export class RoomProcess implements AsyncDisposable {
     this.#outbox.send({ measure: order }, CONFIRMATION_MS);
   }
 
-  renewLease(forMs: number): void {
-    this.#outbox.send({ leaseUntilMs: monotonicMs() + forMs });
+  /** @param lapsed it was over before */
+  renewLease(forMs: number, lapsed: boolean): void {
+    this.#outbox.send({ leaseUntilMs: monotonicMs() + forMs, lapsed });
   }
 
   published(said: Published): void {

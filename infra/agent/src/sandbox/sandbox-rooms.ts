@@ -69,8 +69,8 @@ export class SandboxRooms {
   }
 
   renewLease(forMs: number): void {
-    this.#lease.renew(forMs);
-    for (const { stage } of this.#rooms.values()) if ("host" in stage) stage.host.renewLease(forMs);
+    const lapsed = this.#lease.renew(forMs);
+    for (const { stage } of this.#rooms.values()) if ("host" in stage) stage.host.renewLease(forMs, lapsed);
   }
 
   get(roomId: string): SandboxRoom | undefined {
@@ -147,7 +147,7 @@ export class SandboxRooms {
     hosted.stage = { state: "running", host };
     // It took its time to start; if the lease is over by now, another host may have the room.
     const { leftMs } = this.#lease;
-    if (leftMs !== undefined) host.renewLease(Math.max(LEAST_LEASE_MS, leftMs));
+    if (leftMs !== undefined) host.renewLease(Math.max(LEAST_LEASE_MS, leftMs), false);
     return host;
   }
 

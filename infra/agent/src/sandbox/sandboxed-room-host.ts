@@ -102,8 +102,9 @@ export class SandboxedRoomHost implements Disposable {
     this.#line.send(JSON.stringify({ answered: answer }));
   }
 
-  renewLease(leaseMs: number): void {
-    this.#line.send(JSON.stringify({ leaseMs }));
+  /** @param lapsed it was over before */
+  renewLease(leaseMs: number, lapsed: boolean): void {
+    this.#line.send(JSON.stringify({ leaseMs, lapsed }));
   }
 
   [Symbol.dispose](): void {
