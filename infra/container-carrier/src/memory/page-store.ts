@@ -2,33 +2,25 @@
  * Copies of pages, kept in a file on a tmpfs that has no name: the kernel takes memory for it many times faster than for a
  * process, which pays for the first use of each page.
  */
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { PAGE_BYTES } from "../criu/page-images.js";
-
-const WINDOW_PAGES = 256;
+import { PageWindow } from "../criu/page-window.js";
 
 export class PageStore implements Disposable {
   readonly #file: number;
-  readonly #window = Buffer.allocUnsafe(WINDOW_PAGES * PAGE_BYTES);
-  #first = 0;
-  #count = 0;
+  readonly #window: PageWindow;
   #pages = 0;
 
   /** @param path of a file that is made, and removed at once */
   constructor(path: string) {
     this.#file = openSync(path, "wx+", 0o600);
+    this.#window = new PageWindow(this.#file);
     unlinkSync(path);
   }
 
   /** There until the next call. @throws RangeError for what was never kept */
   page(at: number): Buffer {
-    if (at < this.#first || at >= this.#first + this.#count) {
-      const bytes = readSync(this.#file, this.#window, 0, this.#window.length, at * PAGE_BYTES);
-      [this.#first, this.#count] = [at, Math.floor(bytes / PAGE_BYTES)];
-    }
-    if (at >= this.#first + this.#count) throw new RangeError(`page ${at} was not kept`);
-    const from = (at - this.#first) * PAGE_BYTES;
-    return this.#window.subarray(from, from + PAGE_BYTES);
+    return this.#window.page(at);
   }
 
   /** @param bytes whole pages @returns where the first of them is, the others behind it */
@@ -42,8 +34,7 @@ export class PageStore implements Disposable {
   /** In place of what was there. */
   replace(at: number, page: Buffer): void {
     writeAt(this.#file, page, at * PAGE_BYTES);
-    if (at >= this.#first && at < this.#first + this.#count)
-      page.copy(this.#window, (at - this.#first) * PAGE_BYTES);
+    this.#window.replaced(at, page);
   }
 
   [Symbol.dispose](): void {
