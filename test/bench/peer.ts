@@ -2,7 +2,8 @@
  * The same room and the same players on bare Colyseus and here, in turns: how long joins and round trips take, and the
  * CPU of each process. Servers share one core and players have the other, so that neither slows the other. Everything is
  * measured twice: of the first players that programs have seen since their start, and of as many that come when these have
- * left. With `CENTROID_PROFILES=FOLDER` each server process writes a CPU profile of the latter.
+ * left. With `CENTROID_PROFILES=FOLDER` each server process writes two CPU profiles of the latter: while they join, and while
+ * all play.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -33,8 +34,9 @@ const PROFILED: Record<string, string> =
   process.env.CENTROID_PROFILES === undefined ? {} : { NODE_OPTIONS: `--import ${HOOK}` };
 
 const VISITS = ["first", "next"] as const satisfies (keyof Visits)[];
-type Role = "room host" | "agent" | "broker";
+type Role = "room host" | "agent" | "broker" | "store";
 type Cpu = Record<Role, number>;
+const NOTHING: Cpu = { "room host": 0, agent: 0, broker: 0, store: 0 };
 
 /** What serves rooms: where, and what its processes have used so far. */
 interface Server {
@@ -97,9 +99,7 @@ async function measure(deployment: Deployment, players: number, playMs: number):
   await sleep(SETTLE_MS);
   const first = await visit(server, deployment, players, playMs);
   await sleep(SETTLE_MS);
-  await profile(server);
-  const next = await visit(server, deployment, players, playMs);
-  await profile(server);
+  const next = await visit(server, deployment, players, playMs, profile);
   return { first, next };
 }
 
@@ -108,6 +108,7 @@ async function visit(
   { name, sdk }: Deployment,
   players: number,
   playMs: number,
+  profiled: (server: Server) => Promise<void> = async () => undefined,
 ): Promise<Run> {
   await using owned = new DisposalStack();
   const task: PlayersTask = { url: server.url, sdk, players, joinsPerSecond: JOINS_PER_SECOND, playMs };
@@ -120,12 +121,19 @@ async function visit(
   owned.defer(() => endChild(child, STOP_TIMEOUT_MS));
   await said(child, "first");
   await sleep(1_000);
+  await profiled(server);
   const before = await server.cpuMs();
   child.send({});
   await said(child, "joined");
   const joined = await server.cpuMs();
-  const { report } = await said(child, "done");
+  const done = said(child, "done");
+  // That the players have ended is seen below.
+  done.catch(() => undefined);
+  await profiled(server);
+  await profiled(server);
+  const { report } = await done;
   const after = await server.cpuMs();
+  await profiled(server);
   const cpuMs = difference(after, before);
   const playCpuMs = difference(after, joined);
   console.error(
@@ -142,6 +150,7 @@ const difference = (later: Cpu, earlier: Cpu): Cpu => ({
   "room host": later["room host"] - earlier["room host"],
   agent: later.agent - earlier.agent,
   broker: later.broker - earlier.broker,
+  store: later.store - earlier.store,
 });
 
 /** The next message of that type; whatever else the players say before is passed over. */
@@ -176,7 +185,7 @@ async function profile(server: Server): Promise<void> {
 async function startBare(owned: DisposalStack): Promise<Server> {
   const start = (program: string, args: readonly string[]): ChildProcess => pinned(0, [program, ...args]);
   const { url, pid } = await startBareColyseus(ROOMS, owned, start);
-  const cpuMs = async (): Promise<Cpu> => ({ "room host": cpuMsOf(pid), agent: 0, broker: 0 });
+  const cpuMs = async (): Promise<Cpu> => ({ ...NOTHING, "room host": cpuMsOf(pid) });
   return { url, cpuMs, pids: () => [pid] };
 }
 
@@ -191,15 +200,19 @@ async function startHere(owned: DisposalStack): Promise<Server> {
   const agent = cli.start(["agent", "--broker", url, ...place, "--rooms", ROOMS, "--json"], env, within);
   await agent.says(/"started"/);
   const cpuMs = async (): Promise<Cpu> => {
-    const used: Cpu = { "room host": 0, agent: 0, broker: cpuMsOf(up.child.pid ?? 0) };
-    for (const pid of descendants(agent.child.pid ?? 0)) {
-      const isRoomHost = (await readFile(`/proc/${pid}/cmdline`, "utf8")).includes("room-host");
-      used[isRoomHost ? "room host" : "agent"] += cpuMsOf(pid);
-    }
+    const used = { ...NOTHING };
+    for (const pid of pids()) used[await roleOf(pid, up.child.pid)] += cpuMsOf(pid);
     return used;
   };
-  const pids = (): number[] => [up.child.pid ?? 0, ...descendants(agent.child.pid ?? 0)];
+  const pids = (): number[] => [up, agent].flatMap(({ child }) => descendants(child.pid ?? 0));
   return { url, cpuMs, pids };
+}
+
+async function roleOf(pid: number, brokerPid: number | undefined): Promise<Role> {
+  if (pid === brokerPid) return "broker";
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8");
+  if (commandLine.includes("store-main")) return "store";
+  return commandLine.includes("room-host") ? "room host" : "agent";
 }
 
 function absolute(group: string, runs: readonly Run[]): Row[] {
@@ -213,9 +226,11 @@ function absolute(group: string, runs: readonly Run[]): Row[] {
     over("CPU of room host", "ms", ({ cpuMs }) => cpuMs["room host"]),
     over("CPU of agent", "ms", ({ cpuMs }) => cpuMs.agent),
     over("CPU of broker", "ms", ({ cpuMs }) => cpuMs.broker),
+    over("CPU of the broker's store", "ms", ({ cpuMs }) => cpuMs.store),
     over("CPU of room host while all play", "ms", ({ playCpuMs }) => playCpuMs["room host"]),
     over("CPU of agent while all play", "ms", ({ playCpuMs }) => playCpuMs.agent),
     over("CPU of broker while all play", "ms", ({ playCpuMs }) => playCpuMs.broker),
+    over("CPU of the broker's store while all play", "ms", ({ playCpuMs }) => playCpuMs.store),
     over("failed joins, lost moves", "", ({ failedJoins, lostMoves }) => failedJoins + lostMoves),
     over("load average of the machine", "", () => loadavg()[0] ?? Number.NaN),
   ];
@@ -232,13 +247,14 @@ function relative(group: string, runs: readonly Run[], bare: readonly Run[], has
     ),
     ...(hasAims && { aim: { max } }),
   });
-  const total = (cpu: Cpu): number => cpu["room host"] + cpu.agent + cpu.broker;
+  const beside = (cpu: Cpu): number => cpu.agent + cpu.broker + cpu.store;
+  const total = (cpu: Cpu): number => cpu["room host"] + beside(cpu);
   const share = (figure: string, of: (run: Run) => Cpu): Row => ({
     ...rowOf(
       group,
       figure,
       "%",
-      runs.map((run) => (100 * (of(run).agent + of(run).broker)) / of(run)["room host"]),
+      runs.map((run) => (100 * beside(of(run))) / of(run)["room host"]),
     ),
     ...(hasAims && { aim: { max: 10 } }),
   });
@@ -247,7 +263,10 @@ function relative(group: string, runs: readonly Run[], bare: readonly Run[], has
     ratio("join p95", ({ joinMs }) => quantileOf(joinMs, 0.95), 2),
     ratio("CPU of all processes", ({ cpuMs }) => total(cpuMs), 1.15),
     ratio("CPU of all processes while all play", ({ playCpuMs }) => total(playCpuMs), 1.15),
-    share("CPU of broker and agent, share of the room host's", ({ cpuMs }) => cpuMs),
-    share("CPU of broker and agent while all play, share of the room host's", ({ playCpuMs }) => playCpuMs),
+    share("CPU of broker, store and agent, share of the room host's", ({ cpuMs }) => cpuMs),
+    share(
+      "CPU of broker, store and agent while all play, share of the room host's",
+      ({ playCpuMs }) => playCpuMs,
+    ),
   ];
 }

@@ -1,4 +1,4 @@
-/** Preloaded into each program of a measured deployment: SIGUSR2 begins a CPU profile, the next one writes it. */
+/** Preloaded into each program of a measured deployment: SIGUSR2 begins a CPU profile, the next one writes it, again and again. */
 import { writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { basename, join } from "node:path";
@@ -8,6 +8,7 @@ if (isMainThread) {
   const session = new Session();
   session.connect();
   let running = false;
+  let written = 0;
   process.on("SIGUSR2", () => {
     running = !running;
     if (running) {
@@ -17,7 +18,7 @@ if (isMainThread) {
     }
     session.post("Profiler.stop", (error, answer) => {
       if (error) throw error;
-      const name = `${basename(process.argv[1] ?? "node")}-${process.pid}.cpuprofile`;
+      const name = `${basename(process.argv[1] ?? "node")}-${process.pid}-${++written}.cpuprofile`;
       writeFileSync(
         join(process.env.CENTROID_PROFILES ?? process.env.TMPDIR ?? "/tmp", name),
         JSON.stringify(answer.profile),
