@@ -162,6 +162,49 @@ describe("faults during a hand-off", () => {
     await room.leave();
   });
 
+  it("a source that is told meanwhile that the room lives elsewhere gives it to nobody (OWN-2)", async () => {
+    const roomId = await pair.create("ledger");
+    let target = "";
+    pair.via = (address) => {
+      target = address;
+      return address;
+    };
+    let letOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      letOn = resolve;
+    });
+    const between = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+    await once(between, "listening");
+    const begun = once(between, "connection");
+    between.on("connection", (source, { url }) => {
+      const destination = new WebSocket(`ws://${target}${url}`);
+      const opened = once(destination, "open");
+      source.on("message", async (data: Buffer) => {
+        await opened;
+        destination.send(data);
+      });
+      for (const socket of [source, destination]) socket.on("error", () => socket.terminate());
+      // It is ready, which the source learns late.
+      destination.on("message", async (data: Buffer) => {
+        await held;
+        source.send(data);
+      });
+    });
+    const { port } = between.address() as AddressInfo;
+    const transferUrl = `ws://127.0.0.1:${port}/handoff/late`;
+    const moving = pair.move(roomId, { migrationId: "late", transferUrl });
+    const answered = expect(moving).rejects.toMatchObject({ code: "MIGRATION_TIMEOUT" });
+    await begun;
+    await pair.carriers.a.handle({ method: "disposeRoom", roomId, epoch: 7 });
+    await answered;
+    letOn();
+    // Had it gone on, the room would run there by then.
+    const there = { method: "abortMigration", roomId, migrationId: "late" } as const;
+    expect(await pair.carriers.b.handle(there)).toEqual({ aborted: true });
+    for (const client of between.clients) client.terminate();
+    between.close();
+  });
+
   it("an aborted move leaves the room and its players as they were", async () => {
     const roomId = await pair.create("ledger", { weights: 5000 });
     const { room, said, shots, stop } = await talker(roomId);

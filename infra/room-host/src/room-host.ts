@@ -372,6 +372,8 @@ export class RoomHost {
         stage.destination.abort();
         break;
       case "leaving":
+        // Or the hand-off would go on, and give another host a room that is over.
+        stage.abort.abort();
         stage.source.release();
         this.#rooms.remove(roomId, hosted);
         break;
