@@ -79,6 +79,7 @@ export class RoomHost {
     this.#trunks = new TrunkServer({
       processId: options.processId,
       onConnection: (connection) => this.accept(connection),
+      say: options.notice,
     });
     this.#router = new ConnectionRouter(rooms, this.#standbys, options, (socket) =>
       this.#trunks.accept(socket),

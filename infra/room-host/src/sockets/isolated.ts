@@ -2,7 +2,7 @@
 import type { OnAccepted } from "./server-socket.js";
 
 /** RFC 6455, 7.4.1: the server met a condition it did not expect. */
-const CLOSE_INTERNAL = 1011;
+export const CLOSE_INTERNAL = 1011;
 
 /** Told of what a listener of a connection has thrown. */
 export type OnFailed = (cause: unknown) => void;

@@ -1,6 +1,7 @@
 /** One player's socket as a room host has it when a gateway carries it: a stream of a trunk. */
 import { Channel, type CountedFrame, closeBoundary } from "@centroid/protocol/trunk";
 import { EarlyFrames } from "../sockets/early-frames.js";
+import { guarded, type OnFailed } from "../sockets/isolated.js";
 import { CLOSE_ABNORMAL, CLOSE_TOO_LARGE, type ServerSocket } from "../sockets/server-socket.js";
 
 /** Kept of a player's frames before the room listens; more than anybody sends while joining. */
@@ -9,20 +10,20 @@ const MAX_EARLY_BYTES = 256 * 1024;
 export class HostStream implements ServerSocket {
   readonly carried: boolean;
   readonly channel = new Channel<CountedFrame>();
-  readonly #early = new EarlyFrames(
-    MAX_EARLY_BYTES,
-    () => this.close(CLOSE_TOO_LARGE, "too much too early"),
-    (cause) => {
-      // The trunk says it, as of all its streams.
-      throw cause;
-    },
-  );
+  readonly #failed: OnFailed;
+  readonly #early: EarlyFrames;
   readonly #onClose: ((code: number) => void)[] = [];
   #closedWith: number | undefined;
 
-  /** @param carried a gateway passes on what the player's own client says, and what it is told */
-  constructor(carried: boolean) {
+  /**
+   * @param carried a gateway passes on what the player's own client says, and what it is told
+   * @param failed given what this session's listeners throw: the trunk carries on with the others
+   */
+  constructor(carried: boolean, failed: OnFailed) {
     this.carried = carried;
+    this.#failed = failed;
+    const tooMany = (): void => this.close(CLOSE_TOO_LARGE, "too much too early");
+    this.#early = new EarlyFrames(MAX_EARLY_BYTES, tooMany, failed);
   }
 
   /** This end has closed it, and waits only for the other end to hear that. */
@@ -47,8 +48,9 @@ export class HostStream implements ServerSocket {
   }
 
   onClose(listener: (code: number) => void): void {
-    if (this.#closedWith === undefined) this.#onClose.push(listener);
-    else listener(this.#closedWith);
+    const own = guarded(listener, this.#failed);
+    if (this.#closedWith === undefined) this.#onClose.push(own);
+    else own(this.#closedWith);
   }
 
   /** @param frame valid until this returns */

@@ -9,6 +9,7 @@ import {
   TrunkPacker,
   type TrunkReader,
 } from "@centroid/protocol/trunk";
+import { CLOSE_INTERNAL, type OnFailed } from "../sockets/isolated.js";
 import { CLOSE_ABNORMAL, type ServerSocket } from "../sockets/server-socket.js";
 import { HostStream } from "./host-stream.js";
 
@@ -21,6 +22,8 @@ export interface HostTrunkOptions {
   gatewayId: string;
   secret: string;
   accept: (opening: StreamOpening, socket: ServerSocket) => void;
+  /** Given what goes wrong for one session. */
+  failed: OnFailed;
   /** It has no connection and no streams any more. */
   onEnded: () => void;
 }
@@ -114,19 +117,24 @@ export class HostTrunk {
 
   #open(id: number, opening: StreamOpening): void {
     if (this.#streams.has(id)) throw new CentroidError("FRAME_INVALID", `stream ${id} is open`);
-    const stream = new HostStream(opening.passed === true);
+    const { gatewayId, secret, accept, failed } = this.#options;
+    const stream = new HostStream(opening.passed === true, failed);
     this.#streams.set(id, stream);
     stream.channel.take(0);
     stream.channel.attach(0, this.#writer(id));
     // The gateway keeps it until then, headers and all, and a quiet player says nothing that would be confirmed.
     this.#confirm(id, stream.channel.received);
-    const { gatewayId, secret, accept } = this.#options;
     const { roomId, sessionId, pass } = opening;
     if (pass === undefined || !passAdmits(pass, secret, { gatewayId, roomId, sessionId })) {
       stream.close(CLOSE_NOT_GIVEN, "this session was not given to this gateway");
       return;
     }
-    accept(opening, stream);
+    try {
+      accept(opening, stream);
+    } catch (cause) {
+      failed(cause);
+      stream.close(CLOSE_INTERNAL, "internal error");
+    }
   }
 
   #resume(id: number, received: number): void {

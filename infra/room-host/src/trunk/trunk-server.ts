@@ -15,6 +15,7 @@ import {
 } from "@centroid/protocol/trunk";
 import { createAuthContext } from "@colyseus/core";
 import type { PlayerConnection } from "../connections/transport.js";
+import { saying } from "../sockets/isolated.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 import { HostTrunk } from "./host-trunk.js";
 
@@ -24,6 +25,8 @@ const HELLO_TIMEOUT_MS = 5_000;
 export interface TrunkServerOptions {
   processId: string;
   onConnection: (connection: PlayerConnection) => void;
+  /** Told of every error in a session. */
+  say: (line: string) => void;
 }
 
 export class TrunkServer {
@@ -95,6 +98,7 @@ export class TrunkServer {
         gatewayId,
         secret,
         accept: (opening, stream) => this.#open(opening, stream),
+        failed: saying(this.#options.say),
         onEnded: () => this.#trunks.delete(name),
       });
     this.#trunks.set(name, trunk);
