@@ -5,6 +5,7 @@ export interface ServerSocket {
   close(code: number, reason: string): void;
   /** One listener; frames that came before are given to it first. A frame is valid until the listener returns. */
   onMessage(listener: (frame: Buffer) => void): void;
+  /** Calls it at once if it is closed already. */
   onClose(listener: (code: number) => void): void;
   /** A gateway lies between this and the client. */
   readonly carried?: boolean | undefined;

@@ -104,7 +104,9 @@ function accepted(
     close,
     onMessage: (listener) => frames.listen(listener),
     onClose: (listener) => {
-      client.on("close", guarded(listener, failed));
+      const own = guarded(listener, failed);
+      if (client.readyState === client.CLOSED) own(CLOSE_ABNORMAL);
+      else client.on("close", own);
     },
   };
   return {
