@@ -2,6 +2,7 @@
 import { Room } from "@colyseus/core";
 import { schema, t } from "@colyseus/schema";
 import { afterEach, beforeAll, expect, it, vi } from "vitest";
+import { type LabelText, SharedActivity } from "../../infra/room-host/dist/activity/activity.js";
 import { Acknowledgements } from "../../infra/room-host/dist/checkpoint/acknowledgements.js";
 import { Checkpointer, type SavedRoom } from "../../infra/room-host/dist/checkpoint/checkpointer.js";
 import { createRoom, type MovableRoom } from "../../infra/room-host/dist/colyseus/movable-room.js";
@@ -40,13 +41,26 @@ class LoopRoom extends Room {
   }
 }
 
+class StepRoom extends Room {
+  override autoDispose = false;
+  override onCreate(): void {
+    this.setSimulationInterval(() => undefined, 5);
+  }
+}
+
 /** What was said to rooms elsewhere. */
 const published: { topic: string; data?: unknown; id?: string | undefined; from?: string | undefined }[] = [];
+/** What rooms here are known to do. */
+const named = new Map<number, LabelText>();
+const activity = new SharedActivity((label, text) => {
+  if (text === undefined) named.delete(label);
+  else named.set(label, text);
+});
 let next = 0;
 let room: MovableRoom & CounterRoom;
 beforeAll(async () => {
-  const types = { counter: CounterRoom, late: LateRoom, loop: LoopRoom };
-  await RoomTypes.define(types, new PresenceBus((said) => published.push(said)));
+  const types = { counter: CounterRoom, late: LateRoom, loop: LoopRoom, step: StepRoom };
+  await RoomTypes.define(types, new PresenceBus((said) => published.push(said)), activity);
 });
 const make = async (): Promise<void> => {
   room = (await createRoom("counter", {}, `counter-${++next}`)) as never;
@@ -196,6 +210,36 @@ it("a loop on clock.duration() keeps a room where it is, which is saved all the 
   expect(turns).toBeGreaterThan(2);
   restored.move.clock.resume();
   await expect.poll(() => restored.turns, { timeout: 60_000 }).toBeGreaterThan(turns + 2);
+});
+
+it("what a room does is known by name while it is there, and forgotten when it has ended", async () => {
+  await make();
+  const busy = (await createRoom("step", {}, `step-${++next}`)) as MovableRoom;
+  const names = (): string[] =>
+    [...named.values()].flatMap(({ roomId, what }) => (roomId === busy.roomId ? [what] : []));
+  await expect.poll(names).toEqual(["the simulation"]);
+  await busy.disconnect();
+  await expect.poll(names).toEqual([]);
+});
+
+it("time does not go on in a room that has ended just before it was to", async () => {
+  const create = async () => (await createRoom("step", {}, `step-${++next}`)) as MovableRoom;
+  const steps = (of: MovableRoom): unknown =>
+    (of as unknown as { _simulationInterval: unknown })._simulationInterval;
+  const ended = await create();
+  ended.move.clock.hold();
+  ended.move.clock.resume(1);
+  await ended.disconnect();
+  // Begun after the one that would have started it, and as long.
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(steps(ended)).toBeUndefined();
+  const left = await create();
+  left.move.clock.hold();
+  const disposed = new Promise<void>((resolve) => left.move.events.once("disconnect", resolve));
+  left.move.release();
+  await disposed;
+  left.move.clock.resume(0);
+  expect(steps(left)).toBeUndefined();
 });
 
 it("what will stand in the way of a move is said when the room does it, once, with what to do", async () => {

@@ -113,7 +113,10 @@ it("connections, servers and processes are those of the room whose code opened t
 
 it("says whose message is being handled, whatever the session's id, and that of the outer one again afterwards", () => {
   const labels = new Map<number, { roomId: string; what: string }>();
-  const watched = new SharedActivity((label, text) => labels.set(label, text));
+  const watched = new SharedActivity((label, text) => {
+    if (text === undefined) labels.delete(label);
+    else labels.set(label, text);
+  });
   const now = (): string | undefined => readActivity(watched.shared, labels)?.sessionId;
   const label = watched.label("r1", "a message");
   const seen = (id: string): string | undefined => watched.run(label, id, now, room);
@@ -124,4 +127,20 @@ it("says whose message is being handled, whatever the session's id, and that of 
     watched.run(label, "s1", () => watched.run(label, "s2", () => watched.cause?.sessionId, room), room),
   ).toBe("s2");
   expect(readActivity(watched.shared, labels)).toBeUndefined();
+  watched.forget([label, UNNAMED]);
+  expect(labels.size).toBe(0);
+});
+
+it("tells rooms apart however many there have been", () => {
+  const labels = new Map<number, { roomId: string; what: string }>();
+  const watched = new SharedActivity((label, text) => {
+    if (text === undefined) labels.delete(label);
+    else labels.set(label, text);
+  });
+  const here = watched.label("here", "a message");
+  for (let n = 0; n < 200_000; n++) watched.forget([watched.label(`room ${n}`, "a message")]);
+  const last = watched.label("last", "a message");
+  const now = (): string | undefined => readActivity(watched.shared, labels)?.roomId;
+  expect([here, last].map((label) => watched.run(label, "", now, room))).toEqual(["here", "last"]);
+  expect(labels.size).toBe(2);
 });

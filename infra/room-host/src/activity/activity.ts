@@ -16,8 +16,8 @@ const NOTE_BYTES = 2;
 const WORDS = 3;
 const MAX_NOTE_BYTES = 128;
 const MAX_ASCII = 0x7f;
-/** Labels are few: room types times messages. More than that are not told apart. */
-const MAX_LABELS = 100_000;
+/** Of all rooms that are here, so many things are told apart: who watches has little memory. */
+const MAX_LABELS = 20_000;
 /** Message types are short. */
 const MAX_TEXT = 100;
 
@@ -29,6 +29,8 @@ export interface LabelText {
 export interface Activity {
   /** A name for what the room will do again and again. */
   label(roomId: string, what: string): Label;
+  /** The room has ended here: nothing is done under these names any more. */
+  forget(labels: Iterable<Label>): void;
   /**
    * Runs code of a room, on behalf of this session if there is one.
    * @param owner whose is what the code opens, then and later
@@ -50,6 +52,7 @@ interface Cause {
 /** Where nobody watches: in tests. */
 export const unwatched: Activity = {
   label: () => UNNAMED,
+  forget: () => undefined,
   run: (_label, _sessionId, code) => code(),
   owner: undefined,
 };
@@ -60,19 +63,31 @@ export class SharedActivity implements Activity {
   readonly shared = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT + MAX_NOTE_BYTES);
   readonly #words = new Int32Array(this.shared, 0, WORDS);
   readonly #note = new Uint8Array(this.shared, WORDS * Int32Array.BYTES_PER_ELEMENT);
-  readonly #onLabel: (label: Label, text: LabelText) => void;
+  readonly #onLabel: (label: Label, text: LabelText | undefined) => void;
   readonly #causes = new AsyncLocalStorage<Cause>();
   readonly #scope = new AsyncResource("ROOM_CODE");
-  #labels = 0;
+  /** Given so far, and of those the ones that are in use. */
+  #given = 0;
+  #used = 0;
 
-  constructor(onLabel: (label: Label, text: LabelText) => void) {
+  /** @param onLabel told what a label means, and that it means nothing any more */
+  constructor(onLabel: (label: Label, text: LabelText | undefined) => void) {
     this.#onLabel = onLabel;
   }
 
   label(roomId: string, what: string): Label {
-    if (this.#labels >= MAX_LABELS) return UNNAMED;
-    this.#onLabel(++this.#labels, { roomId, what: what.slice(0, MAX_TEXT) });
-    return this.#labels;
+    if (this.#used >= MAX_LABELS) return UNNAMED;
+    this.#used++;
+    this.#onLabel(++this.#given, { roomId, what: what.slice(0, MAX_TEXT) });
+    return this.#given;
+  }
+
+  forget(labels: Iterable<Label>): void {
+    for (const label of labels) {
+      if (label === UNNAMED) continue;
+      this.#used--;
+      this.#onLabel(label, undefined);
+    }
   }
 
   run<T>(label: Label, sessionId: string, code: () => T, owner: RoomResources): T {

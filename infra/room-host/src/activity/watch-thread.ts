@@ -10,12 +10,15 @@ const LOOK_MS = 100;
 const LATE_MS = 300;
 
 /** From this process's own main thread. */
-type Heard = { label: Label; text: LabelText } | { shared: SharedArrayBuffer; options: WatchOptions };
+type Heard =
+  | { label: Label; text: LabelText | undefined }
+  | { shared: SharedArrayBuffer; options: WatchOptions };
 
 const labels = new Map<Label, LabelText>();
 parentPort?.on("message", (message: Heard) => {
-  if ("label" in message) labels.set(message.label, message.text);
-  else watch(message.shared, message.options);
+  if (!("label" in message)) watch(message.shared, message.options);
+  else if (message.text === undefined) labels.delete(message.label);
+  else labels.set(message.label, message.text);
 });
 
 function watch(shared: SharedArrayBuffer, { hungAfterMs, lastWordsTo, endsIfHung }: WatchOptions): void {

@@ -29,7 +29,8 @@ export function watchThisProcess(options: WatchOptions, notice: (line: string) =
       ? new Worker(fileURLToPath(THREAD), { resourceLimits: HEAP_MB })
       : undefined;
   const activity = new SharedActivity((label, text) => {
-    labels.set(label, text);
+    if (text === undefined) labels.delete(label);
+    else labels.set(label, text);
     thread?.postMessage({ label, text });
   });
   thread?.on("error", (cause) => notice(`hangs of this room host will not be noticed: ${String(cause)}`));

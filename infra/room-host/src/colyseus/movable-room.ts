@@ -12,7 +12,7 @@ import {
   type Rewind,
   Room,
 } from "@colyseus/core";
-import { type Activity, UNNAMED } from "../activity/activity.js";
+import { type Activity, type Label, UNNAMED } from "../activity/activity.js";
 import { RoomResources } from "../activity/room-resources.js";
 import type { WorkerPools } from "../workers/worker-pools.js";
 import type { RoomInternals } from "./core-internals.js";
@@ -60,9 +60,13 @@ export function movable(
   const toldOfClass = new Set<string>();
   class Movable extends (Base as unknown as RoomClass) {
     readonly move = new RoomMove(this, pools, toldOfClass, activity.owner ?? new RoomResources());
+    /** By which it is known what of the room runs. */
+    readonly #labels = new Map<string, Label>();
 
     constructor() {
       super();
+      // When its onDispose() is through.
+      this.move.events.once("disconnect", () => activity.forget(this.#labels.values()));
       if (_timelineMode.call(this as never) !== undefined) this.allowRewindState();
       const runs = (): boolean => !rebuilding.has(super.roomId) && !this.move.follows && !this.move.passive;
       const presence = roomPresence(
@@ -159,11 +163,17 @@ export function movable(
 
     /** The same function; while it runs it is known which room's it is. */
     #watched<A extends unknown[], T>(run: (...args: A) => T, what: string): (...args: A) => T {
-      let label: number | undefined;
+      let label: Label | undefined;
       return (...args) => {
-        label ??= activity.label(this.roomId, what);
+        label ??= this.#label(what);
         return activity.run(label, "", () => run(...args), this.move.resources);
       };
+    }
+
+    #label(what: string): Label {
+      const label = this.#labels.get(what) ?? activity.label(this.roomId, what);
+      this.#labels.set(what, label);
+      return label;
     }
 
     override onMessageBytes(...args: never[]): never {
@@ -194,9 +204,9 @@ export function movable(
       const { move } = this;
       // Colyseus calls with client, message and, for "*", type first: never more than three.
       const what = `message "${String(args[0])}"`;
-      let label: number | undefined;
+      let label: Label | undefined;
       const counted = (a: unknown, b: unknown, c: unknown): unknown => {
-        label ??= activity.label(this.roomId, what);
+        label ??= this.#label(what);
         const handle = (): unknown => move.activity.track(handler(a, b, c));
         return activity.run(label, (a as Client).sessionId, handle, move.resources);
       };

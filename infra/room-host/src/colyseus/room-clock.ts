@@ -26,6 +26,8 @@ export class RoomClock {
   /** Who drives the room from outside, while it is held, goes on now. */
   #driving = 0;
   #inStep = false;
+  /** The room has ended here. */
+  #over = false;
   readonly #resumed = new Set<() => void>();
   /** Asked at each turn of fixed steps, while something is to be caught up with: steps wanted beside the one that is due. */
   #extraSteps: (() => number) | undefined;
@@ -33,6 +35,9 @@ export class RoomClock {
   constructor(room: Room) {
     this.#room = room;
     this.steps = new FixedSteps(() => room.clock.elapsedTime);
+    internals(room)._events.once("dispose", () => {
+      this.#over = true;
+    });
   }
 
   get held(): boolean {
@@ -147,6 +152,8 @@ export class RoomClock {
 
   /** Time goes on, without counting what passed while held. `firstTickInMs` aligns the next patch. */
   resume(firstTickInMs?: number): void {
+    // Timers that are begun now nobody would end.
+    if (this.#over) return;
     const { clock } = this.#room;
     this.#held = false;
     this.#inStep = false;
@@ -156,7 +163,7 @@ export class RoomClock {
     if (firstTickInMs === undefined) return;
     if (this.stepMs !== undefined) this.#goOnStepping();
     const start = (): void => {
-      if (internals(this.#room)._listing === undefined || this.#held) return;
+      if (this.#over || this.#held) return;
       if (this.#simulation?.stepNow !== undefined) {
         this.#simulation.arm();
         this.#simulation.stepNow();
