@@ -1,4 +1,6 @@
 /** A room that moves to the host of its warm standby: what that has is not sent again, and whatever fails, the room goes on. */
+import { once } from "node:events";
+import { createServer } from "node:net";
 import type { MigrateEvent } from "@centroid/sdk";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
@@ -124,6 +126,27 @@ it("is copied as ever if the standby has ended meanwhile, and goes on if the des
   expect(await event).toMatchObject({ lost: 0, duplicated: 0, to: { hostId: "b" } });
   await settle();
   await room.leave();
+});
+
+it("whoever orders a standby hears at once that it was given up before it had the room", async () => {
+  const roomId = await pair.create("ledger");
+  const silent = createServer((socket) => socket.on("error", () => undefined));
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as { port: number };
+  const { hostId } = pair.owner.get(roomId)!;
+  const standbyId = "never";
+  const ordered = pair.carriers[hostId].handle({
+    ...{ method: "replicate", standbyId, roomId },
+    destination: {
+      ...{ hostId: "c", name: "C", latitude: 0, longitude: 0, processId: "c-1", addresses: {} },
+      ...{ transferUrl: `ws://127.0.0.1:${port}/standby/${roomId}`, ticket: "t" },
+    },
+  });
+  const answered = expect(ordered).rejects.toMatchObject({ code: "MIGRATION_FAILED" });
+  await pair.carriers[hostId].handle({ method: "setAckPolicy", standbyId, roomId, where: "none" });
+  await answered;
+  silent.close();
 });
 
 it("stays where it is if the standby's process is dead or says nothing, and moves to the next one (OWN-3)", async () => {

@@ -89,7 +89,7 @@ export class Replicator implements Disposable {
 
   /**
    * Resolves when the standby has the whole room.
-   * @throws CentroidError HOST_LOST | ROOM_NOT_MOVABLE | MIGRATION_TIMEOUT; then this has ended
+   * @throws CentroidError HOST_LOST | ROOM_NOT_MOVABLE | MIGRATION_TIMEOUT | MIGRATION_FAILED; then this has ended
    */
   async start(): Promise<void> {
     const socket = this.#socket;
@@ -145,6 +145,9 @@ export class Replicator implements Disposable {
     this.#end();
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeFeed({ type: "retired" }));
     this.#socket.close();
+    this.#starting?.reject(
+      new CentroidError("MIGRATION_FAILED", "the standby was given up before it had the room"),
+    );
   }
 
   #begin(): void {
