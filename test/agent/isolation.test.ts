@@ -84,6 +84,22 @@ describe("a host with a process per room", () => {
   }, 60_000);
 });
 
+it("a process that the machine cannot start costs its room, and not the agent", async () => {
+  await using pair = await PairOfHosts.start(undefined, 0, 0, 0, 0, "room");
+  const { execPath } = process;
+  process.execPath = join(import.meta.dirname, "no-such-program");
+  try {
+    await expect(pair.create("ledger")).rejects.toMatchObject({
+      code: "HOST_LOST",
+      message: expect.stringMatching(/^the room host process cannot be started: spawn .* ENOENT$/),
+    });
+  } finally {
+    process.execPath = execPath;
+  }
+  expect(await pair.carriers.a.reports()).toEqual([]);
+  await pair.create("ledger");
+}, 60_000);
+
 it("rooms in different processes of a host hear each other", async () => {
   await using pair = await PairOfHosts.start(undefined, 0, 0, 0, 0, "room");
   const client = pair.client();

@@ -96,9 +96,9 @@ export class AppProcess implements AsyncDisposable {
           }
         }
       });
-      child.once("exit", (code, signal) => {
+      const over = (ended: string): void => {
         clearTimeout(timer);
-        const how = failure === "" ? `it ended (${signal ?? `code ${code}`})` : failure;
+        const how = failure === "" ? ended : failure;
         const wasUp = this.#address !== undefined;
         this.#address = undefined;
         if (this.#stopping.signal.aborted) return;
@@ -106,6 +106,11 @@ export class AppProcess implements AsyncDisposable {
         if (!wasUp) return;
         this.#options.events.notice(`the project's server has ended and is started again: ${how}`);
         void this.#restart();
+      };
+      child.once("exit", (code, signal) => over(`it ended (${signal ?? `code ${code}`})`));
+      // Of a machine that has no process left to give: nothing was started, so nothing will exit.
+      child.on("error", ({ message }) => {
+        if (child.pid === undefined) over(message);
       });
     });
   }

@@ -119,7 +119,8 @@ export class RoomProcess implements AsyncDisposable {
       stdio: ["ignore", "ignore", "inherit", "ipc", "pipe"],
     });
     // Not in its environment, which any program of the same user can read. One that could not be started has no channel.
-    if (trunkSecret !== undefined) this.#child.send({ trunkSecret: trunkSecret(processId) }, () => undefined);
+    if (trunkSecret !== undefined && this.#child.connected)
+      this.#child.send({ trunkSecret: trunkSecret(processId) }, () => undefined);
     const lastWords = readLastWords(this.#child);
     this.ready = this.#watch((error) => {
       this.#pending.fail(error);
@@ -179,14 +180,16 @@ export class RoomProcess implements AsyncDisposable {
         heardAtMs = performance.now();
         unbatched(raw).forEach(receive);
       });
-      child.once("exit", (code, signal) => {
+      const over = (why: string, cause?: unknown): void => {
         clearInterval(watch);
-        const error = new CentroidError(
-          "HOST_LOST",
-          `the room host process ended (${signal ?? `code ${code}`})`,
-        );
+        const error = new CentroidError("HOST_LOST", `the room host process ${why}`, { cause });
         reject(error);
         ended(error);
+      };
+      child.once("exit", (code, signal) => over(`ended (${signal ?? `code ${code}`})`));
+      // Of a machine that has no process left to give: nothing was started, so nothing will exit.
+      child.on("error", (cause) => {
+        if (child.pid === undefined) over(`cannot be started: ${cause.message}`, cause);
       });
     });
   }
@@ -312,7 +315,9 @@ const settingsOf = ({
 
 /** Its own report of what went wrong before it ended; answers once that is known or nothing more will come. */
 function readLastWords(child: ChildProcess): () => Promise<LastWords | undefined> {
-  const pipe = child.stdio[LAST_WORDS_FD] as Readable | null | undefined;
+  // One that could not be started for want of file descriptors has no pipes at all.
+  const stdio = child.stdio as ChildProcess["stdio"] | undefined;
+  const pipe = stdio?.[LAST_WORDS_FD] as Readable | null | undefined;
   let text = "";
   const ended = new Promise<void>((resolve) => {
     pipe?.on("data", (chunk: Buffer) => {
