@@ -1,15 +1,11 @@
 /** What an agent tells a broker that is just getting to know it. */
-import { once } from "node:events";
-import { type AgentToBroker, type RoomEvent, shardOf } from "@centroid/protocol";
-import { newNonce, prove } from "@centroid/protocol/node";
+import { type RoomEvent, shardOf } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
-import { type WebSocket, WebSocketServer } from "ws";
 import { BrokerLink } from "../../infra/agent/dist/broker-link.js";
-
-const TOKEN = "known to both";
+import { FakeBroker, TOKEN } from "./fake-broker.js";
 
 it("nothing that happens between hello and welcome is left out, or told before the welcome", async () => {
-  await using server = await Broker.listen();
+  await using server = await FakeBroker.listen();
   let finish: ((hello: never) => void) | undefined;
   let begin: (() => void) | undefined;
   const begun = new Promise<void>((resolve) => {
@@ -39,7 +35,7 @@ it("nothing that happens between hello and welcome is left out, or told before t
 });
 
 it("comes again when a room host did not say what it runs", async () => {
-  await using server = await Broker.listen();
+  await using server = await FakeBroker.listen();
   let asked = 0;
   await using link = linkTo(server, async () => {
     if (++asked === 1) throw new Error("the room host has not answered");
@@ -53,7 +49,7 @@ it("comes again when a room host did not say what it runs", async () => {
 });
 
 it("what can only be told once outlives a connection that breaks before its welcome", async () => {
-  await using server = await Broker.listen();
+  await using server = await FakeBroker.listen();
   await using met = await meet(server);
   const { link } = met;
   link.room(event("room", { event: "joined", sessionId: "ann" }));
@@ -68,7 +64,7 @@ it("what can only be told once outlives a connection that breaks before its welc
 });
 
 it("tells who comes and goes where the broker wants that, everywhere until it has said so (BRK-6)", async () => {
-  await using server = await Broker.listen();
+  await using server = await FakeBroker.listen();
   await using met = await meet(server);
   const { link, gained } = met;
   const shards = [shardOf("ours")];
@@ -98,7 +94,7 @@ it("tells who comes and goes where the broker wants that, everywhere until it ha
 
 describe("a lease (OWN-9)", () => {
   it("counts from when the heartbeat was sent that is answered, however late that is", async () => {
-    await using server = await Broker.listen();
+    await using server = await FakeBroker.listen();
     await using met = await meet(server);
     const { link } = met;
     server.welcome({ heartbeatIntervalMs: 20, leaseMs: 1_000 });
@@ -110,7 +106,7 @@ describe("a lease (OWN-9)", () => {
   });
 
   it("that is over is renewed by the first answer, not by the welcome: what to let go of comes between", async () => {
-    await using server = await Broker.listen();
+    await using server = await FakeBroker.listen();
     await using met = await meet(server);
     const { link } = met;
     server.welcome();
@@ -122,7 +118,7 @@ describe("a lease (OWN-9)", () => {
   });
 
   it("goes on when its connection breaks, which is no proof that the broker has ended; a port that refuses is", async () => {
-    const server = await Broker.listen();
+    const server = await FakeBroker.listen();
     await using met = await meet(server);
     const { link } = met;
     server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
@@ -139,7 +135,7 @@ describe("a lease (OWN-9)", () => {
 });
 
 it("a broker that is cut off from the others answers for itself only (OWN-12)", async () => {
-  await using server = await Broker.listen();
+  await using server = await FakeBroker.listen();
   await using met = await meet(server);
   const { link } = met;
   server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
@@ -151,7 +147,7 @@ it("a broker that is cut off from the others answers for itself only (OWN-12)", 
 
 describe("a broker that says goodbye (OWN-10)", () => {
   it("leaves a lease from the last heartbeat that it answered, which the next hello cuts short", async () => {
-    await using server = await Broker.listen();
+    await using server = await FakeBroker.listen();
     await using met = await meet(server);
     const { link } = met;
     server.welcome({ heartbeatIntervalMs: 20, leaseMs: 1_000 });
@@ -169,7 +165,7 @@ describe("a broker that says goodbye (OWN-10)", () => {
   });
 
   it("and that a port refused counts only until the next hello", async () => {
-    const server = await Broker.listen();
+    const server = await FakeBroker.listen();
     const { port } = new URL(server.url);
     await using met = await meet(server);
     const { link } = met;
@@ -177,7 +173,7 @@ describe("a broker that says goodbye (OWN-10)", () => {
     await server.next();
     await server[Symbol.asyncDispose]();
     await expect.poll(() => link.absenceLeftMs(performance.now())).toBeGreaterThan(0);
-    await using again = await Broker.listen(Number(port));
+    await using again = await FakeBroker.listen(Number(port));
     await again.accept();
     await again.next();
     expect(link.absenceLeftMs(performance.now())).toBe(0);
@@ -195,7 +191,7 @@ interface Met extends AsyncDisposable {
 }
 
 /** A link that has said hello to this broker, and was not welcomed yet. */
-async function meet(server: Broker): Promise<Met> {
+async function meet(server: FakeBroker): Promise<Met> {
   let heard = (): void => undefined;
   const gained: string[][] = [];
   const link = linkTo(
@@ -220,7 +216,7 @@ async function meet(server: Broker): Promise<Met> {
 }
 
 function linkTo(
-  { url }: Broker,
+  { url }: FakeBroker,
   hello: () => Promise<never>,
   onPublished: () => void = () => undefined,
   onTracks: (of: (roomId: string) => boolean) => void = () => undefined,
@@ -240,87 +236,4 @@ function linkTo(
     notice: () => undefined,
     onState: () => undefined,
   });
-}
-
-/** The broker's side of the conversation, a message at a time. */
-class Broker implements AsyncDisposable {
-  readonly #server: WebSocketServer;
-  readonly #heard: AgentToBroker[] = [];
-  #waiting: (() => void) | undefined;
-  #socket: WebSocket | undefined;
-
-  private constructor(server: WebSocketServer) {
-    this.#server = server;
-  }
-
-  static async listen(port = 0): Promise<Broker> {
-    const server = new WebSocketServer({ host: "127.0.0.1", port });
-    await once(server, "listening");
-    return new Broker(server);
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
-  }
-
-  /** Takes the next connection as far as its hello. */
-  async accept(): Promise<void> {
-    const [socket] = (await once(this.#server, "connection")) as [WebSocket];
-    this.#socket = socket;
-    socket.on("message", (data) => {
-      this.#heard.push(JSON.parse(String(data)));
-      this.#waiting?.();
-    });
-    const challenge = newNonce();
-    this.#say({ type: "challenge", challenge });
-    const answer = await this.next();
-    if (answer.type !== "answer") throw new Error(`${answer.type} instead of an answer`);
-    const { protocol, hostId, nonce } = answer;
-    this.#say({ type: "accepted", proof: prove(TOKEN, "broker", { protocol, hostId, challenge, nonce }) });
-  }
-
-  welcome(more: object = {}): void {
-    const times = { heartbeatIntervalMs: 60_000, leaseMs: 60_000 };
-    this.#say({ type: "welcome", brokerId: "broker", ...times, ...more });
-  }
-
-  decides(shards: number[], everyone?: boolean): void {
-    this.#say({ type: "decides", shards, ...(everyone !== undefined && { everyone }) });
-  }
-
-  /** Answers one heartbeat. */
-  heard(vouchedMs?: number): void {
-    this.#say({ type: "heard", ...(vouchedMs !== undefined && { vouchedMs }) });
-  }
-
-  goodbye(leaseMs: number): void {
-    this.#say({ type: "goodbye", leaseMs });
-  }
-
-  publish(): void {
-    this.#say({ type: "published", topic: "any", data: "{}" });
-  }
-
-  drop(): void {
-    this.#socket?.terminate();
-  }
-
-  async next(): Promise<AgentToBroker> {
-    for (;;) {
-      const message = this.#heard.shift();
-      if (message !== undefined) return message;
-      await new Promise<void>((resolve) => {
-        this.#waiting = resolve;
-      });
-    }
-  }
-
-  #say(message: object): void {
-    this.#socket?.send(JSON.stringify(message));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#server.clients) socket.terminate();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
 }

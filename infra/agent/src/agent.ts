@@ -337,7 +337,11 @@ export class Agent implements AsyncDisposable {
     } finally {
       const isHere = this.#carriers.some((each) => each.has(request.roomId));
       this.#grants.end(request, isHere);
-      if (!isHere) this.#players.forget(request.roomId);
+      if (!isHere) {
+        this.#players.forget(request.roomId);
+        // Should it come back, another broker may decide about it.
+        this.#keepers.delete(request.roomId);
+      }
     }
   }
 
