@@ -1,5 +1,7 @@
 /** What players' clients send on a WebSocket, in chunks of any size, read as `ws` reads it; and what breaks its rules. */
 import type { Writable } from "node:stream";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as ws from "ws";
@@ -41,6 +43,13 @@ function readByWs(bytes: Buffer): Heard[] {
 
 const frame = (opcode: number, data: Buffer, fin = true): Buffer =>
   Buffer.concat(Sender.frame(data, { fin, opcode, mask: true, readOnly: true, rsv1: false }));
+
+/** What is in use once all else was collected. */
+function heapBytes(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  return process.memoryUsage().heapUsed;
+}
 
 const payload = fc.oneof(
   { weight: 6, arbitrary: fc.uint8Array({ maxLength: 130 }) },
@@ -122,5 +131,22 @@ describe("frames of players", () => {
     expect(read([frame(1, Buffer.from([0xc3, 0x28]))])).toEqual([{ violation: 1007 }]);
     expect(read([frame(8, Buffer.from([3, 236]))])).toEqual([{ violation: 1002 }]);
     expect(read([frame(8, Buffer.from([0x0f, 0xa0])), frame(2, Buffer.alloc(1))])).toEqual([{ close: 4000 }]);
+  });
+
+  it("that come in any number of parts, empty ones too, take no more memory than their bytes", () => {
+    const heard: Buffer[] = [];
+    const ignore = (): void => undefined;
+    const events = { onPing: ignore, onPong: ignore, onClose: ignore, onViolation: ignore };
+    const reader = new FrameReader(MAX_BYTES, { ...events, onMessage: (data) => void heard.push(data) });
+    const parts = 300_000;
+    const first = frame(2, Buffer.from("a"), false);
+    const empty = Buffer.concat(Array.from({ length: 1_000 }, () => frame(0, Buffer.alloc(0), false)));
+    reader.take(Buffer.from(first));
+    const before = heapBytes();
+    for (let at = 0; at < parts; at += 1_000) reader.take(Buffer.from(empty));
+    expect(heapBytes() - before).toBeLessThan(4 * 1024 * 1024);
+    for (let at = 0; at < 1_000; at++) reader.take(frame(0, Buffer.from("b"), false));
+    reader.take(frame(0, Buffer.from("c")));
+    expect(heard.map(String)).toEqual([`a${"b".repeat(1_000)}c`]);
   });
 });

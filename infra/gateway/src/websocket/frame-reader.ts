@@ -13,6 +13,8 @@ const LENGTH_16_BIT = 126;
 const LENGTH_64_BIT = 127;
 const MASK_BYTES = 4;
 const MAX_CONTROL_BYTES = 125;
+/** Parts of a message that are kept apart; beyond that they are put together, since a small one costs far more than its bytes. */
+const MAX_PARTS = 64;
 
 const CONTINUATION = 0x0;
 const TEXT = 0x1;
@@ -145,11 +147,17 @@ export class FrameReader {
   }
 
   #part(payload: Buffer, last: boolean): void {
-    this.#parts ??= [];
-    this.#parts.push(payload);
+    const parts = this.#parts ?? [];
+    this.#parts = parts;
+    // Of empty ones a client may send as many as it likes.
+    if (payload.byteLength > 0) parts.push(payload);
     this.#partBytes += payload.byteLength;
-    if (!last) return;
-    const whole = Buffer.concat(this.#parts, this.#partBytes);
+    if (!last && parts.length < MAX_PARTS) return;
+    const whole = Buffer.concat(parts, this.#partBytes);
+    if (!last) {
+      this.#parts = [whole];
+      return;
+    }
     this.#parts = undefined;
     this.#partBytes = 0;
     this.#message(whole);
