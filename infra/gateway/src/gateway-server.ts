@@ -109,7 +109,7 @@ async function start(o: GatewayServerOptions, teardown: DisposalStack): Promise<
   });
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
-    upgrade(gateway, brokerUrls[0] ?? "", ending.signal, request, socket, head);
+    upgrade(gateway, brokerUrls, ending.signal, request, socket, head);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -173,7 +173,7 @@ async function serverFor(
 
 function upgrade(
   gateway: Gateway,
-  brokerUrl: string,
+  brokerUrls: readonly string[],
   signal: AbortSignal,
   request: IncomingMessage,
   socket: Duplex,
@@ -191,14 +191,30 @@ function upgrade(
         refuse(socket, "404 Not Found");
         return;
       }
-      const { hostname, port, protocol } = new URL(brokerUrl);
-      const target = { hostname, port: Number(port) || (protocol === "https:" ? 443 : 80), path };
       const search = request.url?.slice(path.length) ?? "";
       const clientAddress = gateway.addressOf(request);
-      const onUnreachable = (): void => refuse(socket, "503 Service Unavailable");
-      void tunnel({ request, socket, head, target, search, clientAddress, onUnreachable, signal });
+      const ask = ([url, ...others]: readonly string[]): void => {
+        if (url === undefined) {
+          refuse(socket, "503 Service Unavailable");
+          return;
+        }
+        const onUnreachable = (): void => ask(others);
+        const target = { ...serverAt(url), path };
+        void tunnel({ request, socket, head, target, search, clientAddress, onUnreachable, signal });
+      };
+      ask(brokerUrls);
     }
   }
+}
+
+function serverAt(url: string): { hostname: string; port: number; encrypted: boolean } {
+  const { hostname, port, protocol } = new URL(url);
+  const encrypted = protocol === "https:";
+  return {
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port) || (encrypted ? 443 : 80),
+    encrypted,
+  };
 }
 
 function refuse(socket: Duplex, status: string): void {

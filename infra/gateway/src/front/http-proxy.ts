@@ -5,7 +5,7 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GATEWAY_PSEUDONYM } from "@centroid/protocol";
+import { CentroidError, GATEWAY_PSEUDONYM } from "@centroid/protocol";
 import { endToEnd, HOP_BY_HOP, OF_ORIGIN } from "@centroid/protocol/node";
 
 /** Options of a join and orders of operators are small. */
@@ -15,6 +15,12 @@ const RETRY_FOR_MS = 6_000;
 const RETRY_MS = 150;
 /** Creating a room may take authors' code that long. */
 const ANSWER_TIMEOUT_MS = 120_000;
+/** They change nothing (RFC 9110, 9.2.1): they may be asked again when it is not known whether they were carried out. */
+const SAFE_METHODS: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** What a broker answered; or it has not seen the request; or it may have, and does not answer. */
+type Asked = IncomingMessage | "unreached" | "unanswered";
+
 export interface HttpProxyOptions {
   gatewayId: string;
   /** `http(s)://host:port`; the next one is asked when one cannot be reached. */
@@ -44,10 +50,16 @@ export class HttpProxy {
     for (;;) {
       for (let tried = 0; tried < brokerUrls.length; tried++) {
         const answered = await this.#ask(brokerUrls[this.#at % brokerUrls.length] ?? "", request, body);
-        if (answered !== undefined) {
+        if (typeof answered !== "string") {
           response.writeHead(answered.statusCode ?? 502, endToEnd(answered.rawHeaders));
           answered.on("error", () => response.destroy());
           answered.pipe(response);
+          return;
+        }
+        if (answered === "unanswered" && !mayRepeat(request)) {
+          const message =
+            "the broker has not answered, and may have done what it was asked; look before you ask again";
+          refuse(response, 502, new CentroidError("NO_HOST", message));
           return;
         }
         this.#at++;
@@ -55,16 +67,10 @@ export class HttpProxy {
       if (performance.now() > untilMs || signal.aborted || response.destroyed) break;
       await sleep(RETRY_MS);
     }
-    if (!response.headersSent)
-      response.writeHead(503, { "retry-after": "1", "content-type": "application/json" }).end(
-        JSON.stringify({
-          error: { code: "NO_HOST", message: "no broker can be reached; try again shortly" },
-        }),
-      );
+    refuse(response, 503, new CentroidError("NO_HOST", "no broker can be reached; try again shortly"));
   }
 
-  /** @returns undefined if that broker cannot be reached: then it has not seen the request */
-  #ask(brokerUrl: string, request: IncomingMessage, body: Buffer): Promise<IncomingMessage | undefined> {
+  #ask(brokerUrl: string, request: IncomingMessage, body: Buffer): Promise<Asked> {
     const { gatewayId, addressOf, encrypted } = this.#options;
     const send = brokerUrl.startsWith("https:") ? httpsRequest : httpRequest;
     const headers: Record<string, string | string[]> = {};
@@ -82,11 +88,28 @@ export class HttpProxy {
         { method: request.method, headers, timeout: ANSWER_TIMEOUT_MS },
         resolve,
       );
+      let connected = false;
+      asked.on("socket", (socket) => {
+        connected = !socket.connecting;
+        socket.once("connect", () => {
+          connected = true;
+        });
+      });
       asked.on("timeout", () => asked.destroy());
-      asked.on("error", () => resolve(undefined));
+      asked.on("error", () => resolve(connected ? "unanswered" : "unreached"));
       asked.end(body);
     });
   }
+}
+
+/** A seat that was given twice is taken once, and expires. */
+const mayRepeat = ({ method, url }: IncomingMessage): boolean =>
+  SAFE_METHODS.has(method) || url?.startsWith("/matchmake/") === true;
+
+function refuse(response: ServerResponse, status: number, error: CentroidError): void {
+  response
+    .writeHead(status, { "retry-after": "1", "content-type": "application/json" })
+    .end(JSON.stringify({ error: error.toWire() }));
 }
 
 /** @returns undefined if it is too large */

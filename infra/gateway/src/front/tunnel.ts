@@ -3,8 +3,9 @@
  * two ends. A slow reader stops the other end's writing, and what goes wrong ends this connection only.
  */
 import type { IncomingMessage } from "node:http";
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import { OF_ORIGIN } from "@centroid/protocol/node";
 
 /** A host that does not answer within this is not waited for; players' SDKs try again. */
@@ -19,6 +20,8 @@ interface SocketTarget {
   port: number;
   /** What is asked for there, without the query. */
   path: string;
+  /** It speaks TLS. */
+  encrypted?: boolean;
 }
 
 /** One end of a tunnel. Over TLS it has the same methods and another class. */
@@ -43,8 +46,7 @@ export interface TunnelOptions {
 export function tunnel(o: TunnelOptions): Promise<void> {
   return new Promise((resolve) => {
     const client: End = o.socket;
-    const { hostname: host, port } = o.target;
-    const upstream: End = connect({ host, port, noDelay: true, keepAlive: true });
+    const upstream = dial(o.target);
     let connected = false;
     const timer = setTimeout(() => upstream.destroy(), CONNECT_TIMEOUT_MS);
     const cut = (): void => {
@@ -61,7 +63,7 @@ export function tunnel(o: TunnelOptions): Promise<void> {
     upstream.on("error", () => upstream.destroy());
     const onClientClosed = (): void => leave(upstream);
     client.once("close", onClientClosed);
-    upstream.once("connect", () => {
+    upstream.once(o.target.encrypted === true ? "secureConnect" : "connect", () => {
       connected = true;
       clearTimeout(timer);
       client.setNoDelay?.(true);
@@ -82,6 +84,14 @@ export function tunnel(o: TunnelOptions): Promise<void> {
     });
     if (o.signal.aborted || client.destroyed) cut();
   });
+}
+
+function dial({ hostname: host, port, encrypted }: SocketTarget): End {
+  const how = { host, port, noDelay: true, keepAlive: true };
+  // A name is also said in the handshake (RFC 6066, 3: an address is not).
+  return encrypted === true
+    ? connectTls({ ...how, ...(isIP(host) === 0 && { servername: host }) })
+    : connect(how);
 }
 
 /** Ends a connection whose other side has gone: after what is on its way, but not waiting for ever. */
