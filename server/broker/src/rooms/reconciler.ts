@@ -18,6 +18,9 @@ import type { RoomEntry, RoomRegistry } from "./room-registry.js";
 import type { RoomAddress } from "./room-stage.js";
 import type { TrackedRooms } from "./tracked-rooms.js";
 
+/** A host that could not do what it was told is not told again at once. */
+const CALL_OFF_AGAIN_MS = 250;
+
 /** What has to be known of rooms that are being restored. */
 export interface Rescues {
   /** True while this broker waits for the answer to its order to build the room, at that epoch. */
@@ -255,9 +258,12 @@ export class RoomReconciler {
         if (room.calledOff === migrationId) room.calledOff = undefined;
       },
       (cause: unknown) => {
-        this.#options.logger.warn({ roomId, cause }, "a move could not be called off yet");
-        // A connection that broke brings another hello.
-        if (host.peer === peer) this.#callOff(host, room);
+        const { clock, logger } = this.#options;
+        logger.warn({ roomId, cause }, "a move could not be called off yet");
+        clock.after(CALL_OFF_AGAIN_MS, () => {
+          // A connection that broke brings another hello.
+          if (host.peer === peer) this.#callOff(host, room);
+        });
       },
     );
   }
