@@ -7,25 +7,28 @@
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 export class Outbox {
-  #frames: Uint8Array[] = [];
+  /** Oldest first, under keys that follow each other: of small frames there may be hundreds of thousands. */
+  readonly #frames = new Map<number, Uint8Array>();
+  #oldestKey = 0;
+  /** Frames before the oldest that is kept, as hosts count. */
   #first = 0;
   #bytes = 0;
 
   /** Data frames sent on this session so far. */
   get sent(): number {
-    return this.#first + this.#frames.length;
+    return this.#first + this.#frames.size;
   }
 
   /** @param frame must not change afterwards */
   push(frame: Uint8Array): void {
-    this.#frames.push(frame);
+    this.#frames.set(this.#oldestKey + this.#frames.size, frame);
     this.#bytes += frame.byteLength;
     while (this.#bytes > MAX_KEPT_BYTES) this.#drop();
   }
 
   /** The first `received` survive the room's host. */
   confirm(received: number): void {
-    while (this.#first < received && this.#frames.length > 0) this.#drop();
+    while (this.#first < received && this.#frames.size > 0) this.#drop();
   }
 
   /**
@@ -35,17 +38,19 @@ export class Outbox {
   goOnAfter(received: number): { frames: readonly Uint8Array[]; missing: number } {
     const missing = Math.max(0, this.#first - received);
     if (missing > 0) this.#first = received;
-    return { frames: this.#frames.slice(received - this.#first), missing };
+    return { frames: [...this.#frames.values()].slice(received - this.#first), missing };
   }
 
   reset(): void {
-    this.#frames = [];
+    this.#frames.clear();
+    this.#oldestKey = 0;
     this.#first = 0;
     this.#bytes = 0;
   }
 
   #drop(): void {
-    const frame = this.#frames.shift();
+    const frame = this.#frames.get(this.#oldestKey);
+    this.#frames.delete(this.#oldestKey++);
     this.#bytes -= frame?.byteLength ?? 0;
     this.#first++;
   }
