@@ -12,11 +12,11 @@ import {
 } from "@centroid/protocol";
 import { Client, type ClientOptions, type SeatReservation as ColyseusReservation } from "@colyseus/sdk";
 import { BrokerApi } from "./broker-api.js";
+import { nearestOf, nearestRttMs } from "./latency.js";
 import { Measuring } from "./measuring.js";
-import { Prober } from "./prober.js";
 import { CentroidRoom } from "./room.js";
+import { sessionPaths } from "./session-paths.js";
 import { mustMeasure, type SdkSeat, StockClient, unreached } from "./stock-client.js";
-import type { SessionPaths } from "./transport-events.js";
 import type {
   IfNamed,
   Joined as JoinedRoom,
@@ -27,8 +27,7 @@ import type {
   ServerTypes,
   UntypedServer,
 } from "./typed-rooms.js";
-import { wayBy } from "./way.js";
-import { Ways } from "./ways.js";
+import type { Ways } from "./ways.js";
 
 /** What a client may be told; all of it is optional. */
 export interface CentroidClientOptions extends Pick<ClientOptions, "headers" | "fetchFn"> {
@@ -122,20 +121,12 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     options?: CentroidClientOptions,
     latency?: { timeout?: number },
   ): Promise<CentroidClient<Server>> {
-    const measured = await Promise.allSettled(
+    return nearestOf(
       deployments.map(async (brokers) => {
-        const client = new CentroidClient<Server>(brokers, options);
-        return { client, rttMs: await client.getLatency(latency) };
+        const one = new CentroidClient<Server>(brokers, options);
+        return { one, rttMs: await one.getLatency(latency) };
       }),
     );
-    const reached = measured.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-    const [nearest] = reached.sort((one, other) => one.rttMs - other.rttMs);
-    if (nearest !== undefined) return nearest.client;
-    throw new CentroidError("NO_HOST", "none of these deployments answers", {
-      cause: new AggregateError(
-        measured.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])),
-      ),
-    });
   }
 
   joinOrCreate<Name extends RoomName<Server>>(
@@ -278,20 +269,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
    * @throws CentroidError NO_HOST if none answers within `timeout` (1500 ms if not given)
    */
   async getLatency({ timeout = DEFAULT_LATENCY_TIMEOUT_MS }: { timeout?: number } = {}): Promise<number> {
-    const prober = new Prober();
-    const late = setTimeout(() => prober[Symbol.dispose](), timeout);
-    try {
-      const { beacons } = await this.#api.beacons();
-      const reports = await prober.measureSoon(beacons);
-      const means = reports.flatMap(({ rttsMs }) =>
-        rttsMs.length === 0 ? [] : [rttsMs.reduce((sum, rttMs) => sum + rttMs, 0) / rttsMs.length],
-      );
-      if (means.length === 0) throw new CentroidError("NO_HOST", `no host answered within ${timeout} ms`);
-      return Math.min(...means);
-    } finally {
-      clearTimeout(late);
-      prober[Symbol.dispose]();
-    }
+    return nearestRttMs(async () => (await this.#api.beacons()).beacons, timeout);
   }
 
   /** The player is elsewhere now; the next measurements carry it. */
@@ -342,7 +320,7 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
     const stock = (url: string): StockClient => {
       const client = new StockClient(url, this.#clientOptions(), {
         makeRoom: (name, schema, { roomId, centroid }) => {
-          const { ways: own, ...paths } = this.#paths(roomId, url, centroid);
+          const { ways: own, ...paths } = sessionPaths(this.#api, roomId, url, centroid);
           ways = own;
           return new CentroidRoom(name, schema as never, centroid, paths, (next) =>
             this.#travel(next, centroid),
@@ -381,38 +359,5 @@ export class CentroidClient<Server extends ServerTypes = UntypedServer> {
       });
     }
     return room;
-  }
-
-  /** How a session finds its room, and follows it. */
-  #paths(roomId: string, origin: string, seat: SdkSeat["centroid"]): SessionPaths & { ways: Ways } {
-    let named = seat.gateways ?? [];
-    const ways = new Ways(wayBy(origin, seat.way), origin, () => [...named, ...this.#api.bases]);
-    const route = (url: string): string => ways.route(url);
-    return {
-      ways,
-      route,
-      dial: ways.dial,
-      onChosen: ways.onChosen,
-      detour: () => {
-        const left = ways.detour();
-        if (left !== undefined) this.#api.avoid(left);
-        return left !== undefined;
-      },
-      locate: async (url) => {
-        const found = await this.#api.where(roomId, ways.wantsDirect);
-        const { publicAddress, processId, epoch, host, way, restoring = false } = found;
-        named = found.gateways ?? named;
-        const { protocol, host: here, search } = new URL(url);
-        const there = `${protocol}//${publicAddress ?? here}/${processId}/${roomId}${search}`;
-        const isDirect = ways.directTo(host.hostId, way === undefined ? publicAddress : undefined);
-        if (!isDirect) ways.way = wayBy(this.#api.base, way);
-        return {
-          url: isDirect ? there : route(there),
-          epoch,
-          host,
-          restoring,
-        };
-      },
-    };
   }
 }

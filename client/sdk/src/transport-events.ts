@@ -7,8 +7,14 @@ import type { Located } from "./recovery.js";
 export interface TransportEvents {
   onopen?: ((event: unknown) => unknown) | null;
   onmessage?: ((event: { data: FrameBytes }) => unknown) | null;
-  onclose?: ((event: { code: number; reason: string }) => unknown) | null;
+  onclose?: ((event: Ending) => unknown) | null;
   onerror?: ((event: unknown) => unknown) | null;
+}
+
+/** How a connection ended, as Colyseus is told. */
+export interface Ending {
+  code: number;
+  reason: string;
 }
 
 export interface Move {
