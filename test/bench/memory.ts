@@ -2,17 +2,14 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { Agent } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { startBroker } from "@centroid/broker";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { Client } from "@colyseus/sdk";
 import { freePort } from "../support/free-port.js";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
-import { call, load } from "./load.js";
+import { load } from "./load.js";
+import { LoneBroker } from "./lone-broker.js";
 import type { Row } from "./row.js";
 
 const BROKER_ROOMS = 2_000;
@@ -28,57 +25,36 @@ export async function memory(): Promise<Row[]> {
 
 /** Rooms with one player each, then more players in them, with all garbage collected. */
 async function inBroker(): Promise<Row[]> {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  const storeDir = await mkdtemp(join(tmpdir(), "centroid-bench-"));
-  const token = "bench-agent-token-0123";
-  const broker = await startBroker({ port: 0, storeDir, agentToken: token, autoMove: false, limits: false });
-  const host = fork(join(import.meta.dirname, "memory-agent.ts"), [broker.url, token], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  await using lone = await LoneBroker.start();
+  const roomIds: string[] = [];
+  // Seats are watched for 20 s, and decisions go out of their logs.
+  const used = (): Promise<number> => lone.usedBytes(1_000);
+  await load(100, async () => {
+    roomIds.push(await lone.join("create/plain"));
+    return 0;
   });
-  const agent = new Agent({ keepAlive: true, maxSockets: 48 });
-  try {
-    await once(host, "message");
-    const roomIds: string[] = [];
-    const used = async (): Promise<number> => {
-      // Seats are watched for 20 s, and decisions go out of their logs.
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-      collect();
-      const { heapUsed, external } = process.memoryUsage();
-      return heapUsed + external;
-    };
-    await load(100, async () => {
-      roomIds.push((await call(agent, `${broker.url}/matchmake/create/plain`)).roomId);
-      return 0;
-    });
-    const before = await used();
-    await load(BROKER_ROOMS, async () => {
-      roomIds.push((await call(agent, `${broker.url}/matchmake/create/plain`)).roomId);
-      return 0;
-    });
-    const withRooms = await used();
-    await load(BROKER_PLAYERS, async (at) => {
-      await call(agent, `${broker.url}/matchmake/joinById/${roomIds[at % roomIds.length]}`);
-      return 0;
-    });
-    const perPlayer = ((await used()) - withRooms) / BROKER_PLAYERS;
-    const group = `broker, ${BROKER_ROOMS + 100} rooms, ${BROKER_PLAYERS + BROKER_ROOMS} players, heap`;
-    return [
-      {
-        group,
-        figure: "per room",
-        value: ((withRooms - before) / BROKER_ROOMS - perPlayer) / KIB,
-        unit: "KB",
-        aim: { max: 20 },
-      },
-      { group, figure: "per player", value: perPlayer / KIB, unit: "KB", aim: { max: 10 } },
-    ];
-  } finally {
-    host.kill("SIGKILL");
-    agent.destroy();
-    await broker[Symbol.asyncDispose]();
-    await rm(storeDir, { recursive: true, force: true });
-  }
+  const before = await used();
+  await load(BROKER_ROOMS, async () => {
+    roomIds.push(await lone.join("create/plain"));
+    return 0;
+  });
+  const withRooms = await used();
+  await load(BROKER_PLAYERS, async (at) => {
+    await lone.join(`joinById/${roomIds[at % roomIds.length]}`);
+    return 0;
+  });
+  const perPlayer = ((await used()) - withRooms) / BROKER_PLAYERS;
+  const group = `broker, ${BROKER_ROOMS + 100} rooms, ${BROKER_PLAYERS + BROKER_ROOMS} players, heap`;
+  return [
+    {
+      group,
+      figure: "per room",
+      value: ((withRooms - before) / BROKER_ROOMS - perPlayer) / KIB,
+      unit: "KB",
+      aim: { max: 20 },
+    },
+    { group, figure: "per player", value: perPlayer / KIB, unit: "KB", aim: { max: 10 } },
+  ];
 }
 
 /** Resident memory of the process that has the rooms, before and after; freed pages make single rooms unmeasurable. */

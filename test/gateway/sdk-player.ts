@@ -1,5 +1,6 @@
 /** A player on Centroid's SDK who counts what it says, and notes whatever is not as it should be. */
 import { CentroidClient, type CentroidClientOptions } from "@centroid/sdk";
+import { expect } from "vitest";
 import { until } from "../broker/support/world.js";
 import type { LedgerRoom, LedgerState } from "../support/ledger.js";
 import { PATIENCE_MS } from "./support.js";
@@ -46,5 +47,13 @@ export class SdkPlayer {
   async hush(): Promise<void> {
     clearInterval(this.#timer);
     await until(() => this.entry?.last === this.sent, PATIENCE_MS);
+  }
+
+  /** Says no more and leaves. @throws if anything was lost, doubled or out of order, or the player was dropped on the way */
+  async leaveWhole(): Promise<void> {
+    await this.hush();
+    expect(this.entry).toMatchObject({ count: this.sent, disorder: 0, connected: true });
+    expect(this.wrong).toEqual([]);
+    await this.room.leave();
   }
 }

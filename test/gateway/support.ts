@@ -2,6 +2,7 @@
 import type { BrokerOptions } from "@centroid/broker";
 import { type GatewayServer, startGateway } from "@centroid/gateway";
 import { Client, type Room } from "@colyseus/sdk";
+import { expect } from "vitest";
 import { until } from "../broker/support/world.js";
 import { freePort } from "../support/free-port.js";
 import type { LedgerState } from "../support/ledger.js";
@@ -151,5 +152,14 @@ export class StockPlayer {
   /** All that it said is in the room. */
   async heard(): Promise<void> {
     await until(() => this.entry?.last === this.sent, PATIENCE_MS);
+  }
+
+  /** Says no more and leaves. @throws if anything was lost, doubled or out of order, or the player was dropped on the way */
+  async leaveWhole(): Promise<void> {
+    this.hush();
+    await this.heard();
+    expect(this.entry).toMatchObject({ count: this.sent, disorder: 0, connected: true });
+    expect([this.drops, this.reconnects, this.left, this.disorder]).toEqual([0, 0, [], 0]);
+    await this.room.leave();
   }
 }

@@ -1,5 +1,5 @@
 /** The connection between a gateway and a room host breaks again and again: players and room notice nothing. */
-import { expect, it } from "vitest";
+import { it } from "vitest";
 import { until } from "../broker/support/world.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { GatewayWorld, PATIENCE_MS, StockPlayer } from "./support.js";
@@ -24,10 +24,6 @@ it("goes on where it was: nothing lost, doubled or out of order, in either direc
     wire.cut();
   }
   for (const player of [ada, bob]) {
-    player.hush();
-    await player.heard();
-    expect(player.entry).toMatchObject({ count: player.sent, disorder: 0, connected: true });
-    expect([player.drops, player.reconnects, player.left, player.disorder]).toEqual([0, 0, [], 0]);
-    await player.room.leave();
+    await player.leaveWhole();
   }
 }, 90_000);

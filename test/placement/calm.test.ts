@@ -2,7 +2,6 @@
 import {
   DEFAULT_PARAMETERS,
   HostTable,
-  type HostView,
   LatencyMap,
   MigrationCosts,
   PlacementWorld,
@@ -15,16 +14,8 @@ import {
 } from "@centroid/placement";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
-const host = (hostId: string): HostView => ({
-  hostId,
-  state: "active",
-  capacityRooms: 9,
-  rooms: 0,
-  load: 0,
-  carriers: ["process"],
-  region: "",
-});
 const rttMs: Record<string, number> = { a: 100, b: 20 };
 const receipt = { mechanism: "handoff", fromHostId: "a", toHostId: "b", degradedMs: 0, bytes: 0, atMs: 0 };
 
@@ -40,7 +31,7 @@ function player(freezeMs: number, parameters = {}) {
   const costs = new MigrationCosts(p);
   costs.learn({ ...receipt, freezeMs }, "process");
   const policy = new RoomPolicy(p, costs);
-  const hosts = new HostTable(map, [host("a"), host("b")]);
+  const hosts = new HostTable(map, [hostView("a"), hostView("b")]);
   const room: RoomView = { roomId: "r", hostId: "a", playerIds: ["p"], carrier: "process" };
   return (second: number, activity?: number): Verdict =>
     policy.evaluate({ ...room, ...(activity !== undefined && { activity }) }, hosts, second * 1_000);
@@ -144,7 +135,7 @@ it("replays a wait to the last bit", () => {
     { ...DEFAULT_PARAMETERS, initialFreezeMs: 250, regretFactor: 0.001 },
     { record: (line) => lines.push(line), now: () => atMs },
   );
-  for (const hostId of ["a", "b"]) world.upsertHost({ hostId, latitude: 0, longitude: 0 }, host(hostId));
+  for (const hostId of ["a", "b"]) world.upsertHost({ hostId, latitude: 0, longitude: 0 }, hostView(hostId));
   world.upsertPlayer({ playerId: "p" });
   for (const hostId of ["a", "b"])
     for (let i = 0; i < 8; i++) world.addProbe({ playerId: "p", hostId, atMs, rttMs: rttMs[hostId] ?? 0 });

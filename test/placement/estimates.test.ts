@@ -1,17 +1,8 @@
 /** What noise may do to estimates, and what it may not. */
-import { HostTable, type HostView, LatencyMap, placeRoom } from "@centroid/placement";
+import { HostTable, LatencyMap, placeRoom } from "@centroid/placement";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-
-const view = (hostId: string): HostView => ({
-  hostId,
-  state: "active",
-  capacityRooms: 10,
-  rooms: 0,
-  load: 0,
-  carriers: ["process"],
-  region: "",
-});
+import { hostView } from "./host-view.js";
 
 function mapOf(...hostIds: string[]): LatencyMap {
   const map = new LatencyMap();
@@ -31,7 +22,16 @@ const beside = Array.from({ length: 32 }, (_, i) => (i % 8 === 0 ? 4 : 1));
 describe("a player right beside a host, whose pings wobble by more than they last", () => {
   const scores = (map: LatencyMap, hostIds: string[]) => {
     const room = { roomId: "r", playerIds: ["p"], carrier: "process" };
-    const { candidates } = placeRoom(room, new HostTable(map, hostIds.map(view)), map, 0, { doubt: 0 });
+    const { candidates } = placeRoom(
+      room,
+      new HostTable(
+        map,
+        hostIds.map((id) => hostView(id)),
+      ),
+      map,
+      0,
+      { doubt: 0 },
+    );
     return new Map(candidates.map(({ hostId, scoreMs }) => [hostId, scoreMs]));
   };
 

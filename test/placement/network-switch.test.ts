@@ -8,6 +8,7 @@ import {
   type Verdict,
 } from "@centroid/placement";
 import { describe, expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
 /** On a line, ms apart; the player's room is on the first. */
 const HOSTS = { home: 0, a: 60, b: 120, between: 180, c: 240, best: 300 } as const;
@@ -26,10 +27,7 @@ class Trip {
 
   constructor() {
     for (const hostId of NAMES)
-      this.world.upsertHost(
-        { hostId, latitude: 0, longitude: 0 },
-        { hostId, state: "active", capacityRooms: 9, rooms: 0, load: 0, carriers: ["process"], region: "" },
-      );
+      this.world.upsertHost({ hostId, latitude: 0, longitude: 0 }, hostView(hostId));
     this.world.upsertPlayer({ playerId: "p" });
     for (const name of NAMES) this.measure(name, 0);
     this.evaluate();

@@ -4,7 +4,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   DEFAULT_PARAMETERS,
-  type HostView,
   LEAST_WEIGHT,
   MOST_WEIGHT,
   PlacementWorld,
@@ -18,6 +17,7 @@ import {
 } from "@centroid/placement";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
 const SEES = 20;
 const room = (says: readonly number[]): Map<string, PlayerTraffic> =>
@@ -89,15 +89,6 @@ describe("weights", () => {
   });
 });
 
-const host = (hostId: string): HostView => ({
-  hostId,
-  state: "active",
-  capacityRooms: 9,
-  rooms: 0,
-  load: 0,
-  carriers: ["process"],
-  region: "",
-});
 const HOSTS = ["a", "b"];
 
 /** Players p0 to pn at `a` or at `b`, 100 ms apart. */
@@ -105,7 +96,7 @@ function worldOf(at: readonly string[], lines?: RecordedLine[]) {
   let now = 0;
   const recording = lines && { record: (line: RecordedLine) => void lines.push(line), now: () => now };
   const world = new PlacementWorld({ ...DEFAULT_PARAMETERS, capsMs: [], worstWeight: 0 }, recording);
-  for (const hostId of HOSTS) world.upsertHost({ hostId, latitude: 0, longitude: 0 }, host(hostId));
+  for (const hostId of HOSTS) world.upsertHost({ hostId, latitude: 0, longitude: 0 }, hostView(hostId));
   const playerIds = at.map((home, i) => {
     const playerId = `p${i}`;
     world.upsertPlayer({ playerId });

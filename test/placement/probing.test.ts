@@ -1,16 +1,9 @@
 /** Which hosts a player measures first and next, and how its place in latency space comes of it. */
 import { DEFAULT_PARAMETERS, type HostView, PlacementWorld } from "@centroid/placement";
 import { describe, expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
-const host = (hostId: string, state: HostView["state"] = "active"): HostView => ({
-  hostId,
-  state,
-  capacityRooms: 10,
-  rooms: 0,
-  load: 0,
-  carriers: ["process"],
-  region: "default",
-});
+const host = (hostId: string, state: HostView["state"] = "active"): HostView => hostView(hostId, { state });
 
 /** Three clusters of hosts at three corners of the Earth, by their place alone: nobody has measured anything. */
 function untrained(): PlacementWorld {

@@ -9,6 +9,7 @@ import {
 } from "@centroid/placement";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
 const HOSTS = ["h0", "h1", "h2", "h3", "h4", "h5"];
 const PLAYERS = ["p0", "p1", "p2", "p3"];
@@ -30,10 +31,7 @@ function play(events: readonly Event[], curious: boolean): { lines: RecordedLine
     now: () => atMs,
   });
   const upsertHost = (hostId: string) =>
-    world.upsertHost(
-      { hostId, latitude: 0, longitude: 0 },
-      { hostId, state: "active", capacityRooms: 9, rooms: 0, load: 0, carriers: ["process"], region: "" },
-    );
+    world.upsertHost({ hostId, latitude: 0, longitude: 0 }, hostView(hostId));
   HOSTS.forEach(upsertHost);
   const present = new Set(PLAYERS);
   for (const playerId of PLAYERS) world.upsertPlayer({ playerId });

@@ -13,6 +13,7 @@ import {
 } from "@centroid/placement";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
 type Point = readonly [number, number];
 const point = fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 300 }));
@@ -20,16 +21,7 @@ const points = (minLength: number, maxLength: number) =>
   fc.uniqueArray(point, { minLength, maxLength, selector: ([x, y]) => x * 1000 + y });
 const rtt = ([ax, ay]: Point, [bx, by]: Point): number => 1 + Math.hypot(ax - bx, ay - by);
 
-const views = (count: number): HostView[] =>
-  Array.from({ length: count }, (_, i) => ({
-    hostId: `h${i}`,
-    state: "active",
-    capacityRooms: 100,
-    rooms: 0,
-    load: 0,
-    carriers: ["process"],
-    region: "",
-  }));
+const views = (count: number): HostView[] => Array.from({ length: count }, (_, h) => hostView(`h${h}`));
 
 /** Every pair measured, without noise: `rtts[player][host]`. */
 function measured(rtts: readonly (readonly number[])[]): LatencyMap {

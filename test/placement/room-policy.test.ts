@@ -11,17 +11,10 @@ import {
 } from "@centroid/placement";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
-const host = (hostId: string, change: Partial<HostView> = {}): HostView => ({
-  hostId,
-  state: "active",
-  capacityRooms: 10,
-  rooms: 0,
-  load: 0,
-  carriers: ["process"],
-  region: "eu",
-  ...change,
-});
+const host = (hostId: string, change: Partial<HostView> = {}): HostView =>
+  hostView(hostId, { capacityRooms: 10, region: "eu", ...change });
 const room = (hostId: string | undefined, playerIds: string[]): RoomView => ({
   roomId: "r",
   hostId,

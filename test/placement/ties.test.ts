@@ -5,7 +5,6 @@ import { join } from "node:path";
 import {
   DEFAULT_PARAMETERS,
   HostTable,
-  type HostView,
   LatencyMap,
   PlacementWorld,
   type RecordedLine,
@@ -18,17 +17,7 @@ import {
   type TraceLine,
 } from "@centroid/placement";
 import { describe, expect, it } from "vitest";
-
-const view = (hostId: string, change: Partial<HostView> = {}): HostView => ({
-  hostId,
-  state: "active",
-  capacityRooms: 9,
-  rooms: 0,
-  load: 0,
-  carriers: ["process"],
-  region: "",
-  ...change,
-});
+import { hostView } from "./host-view.js";
 
 /** Hosts on a line at so many ms, players between them. */
 function line(hosts: Record<string, number>, players: Record<string, number>) {
@@ -70,7 +59,7 @@ describe("a room", () => {
   const map = line(hosts, { p: 25, q: 25, r: 70, s: 70 });
   const table = new HostTable(
     map,
-    Object.keys(hosts).map((id) => view(id)),
+    Object.keys(hosts).map((id) => hostView(id)),
   );
 
   it("goes to where the room is that it talks with, if that costs its players less than the way", () => {
@@ -88,7 +77,10 @@ describe("a room", () => {
     const held = [tie(other, 20, [{ hostId: "c", players: 20 }])];
     expect(bestOf(table, room("m", "c", ["p", "q"], held))).toBe("c");
     // And where there is no slot for two it is no good to go alone.
-    const full = new HostTable(map, [view("c"), ...["a", "b"].map((id) => view(id, { capacityRooms: 1 }))]);
+    const full = new HostTable(map, [
+      hostView("c"),
+      ...["a", "b"].map((id) => hostView(id, { capacityRooms: 1 })),
+    ]);
     expect(bestOf(full, here)).toBe("c");
   });
 
@@ -101,7 +93,7 @@ describe("a room", () => {
       for (let p = 0; p < 8; p++) players[`p${p}`] = random.next() * 200;
       const drawn = new HostTable(
         line(at, players),
-        Object.keys(at).map((id) => view(id)),
+        Object.keys(at).map((id) => hostView(id)),
       );
       const ids = Object.keys(players);
       const hostOf = () => `h${random.below(40)}`;
@@ -123,7 +115,7 @@ it("replays to the last bit, says what the way to other rooms costs, and forgets
   );
   const hosts = { a: 0, b: 60, c: 140 };
   for (const hostId of Object.keys(hosts))
-    world.upsertHost({ hostId, latitude: 0, longitude: 0 }, view(hostId));
+    world.upsertHost({ hostId, latitude: 0, longitude: 0 }, hostView(hostId));
   const players = Object.fromEntries([..."pqrstuvw"].map((id, i) => [id, i < 4 ? 25 : 70]));
   for (const [playerId, at] of Object.entries(players)) {
     world.upsertPlayer({ playerId });

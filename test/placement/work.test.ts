@@ -21,17 +21,8 @@ import {
   workOf,
 } from "@centroid/placement";
 import { describe, expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
-const host = (hostId: string, of: Partial<HostView> = {}): HostView => ({
-  hostId,
-  state: "active",
-  capacityRooms: 100,
-  rooms: 0,
-  load: 0,
-  carriers: ["process"],
-  region: "",
-  ...of,
-});
 const speed = (oneCore: number, cores = 1): HostSpeed => ({ oneCore, allCores: oneCore * cores, cores });
 
 /** `rtts[player][host]`, each measured well. */
@@ -115,7 +106,7 @@ describe("a room that computes", () => {
   const place = (work: RoomDemand | undefined, slow: Partial<HostView>, fast: Partial<HostView>) =>
     placeRoom(
       { roomId: "r", playerIds: ["p0"], carrier: "process", ...(work !== undefined && { work }) },
-      [host("slow", slow), host("fast", fast)],
+      [hostView("slow", slow), hostView("fast", fast)],
       map,
       0,
     );
@@ -159,8 +150,8 @@ describe("a room that computes", () => {
     const work = { msPerRequest: 100, perSecond: 5 };
     const own = workOf([{ work, players: 1 }]);
     const views = [
-      host("slow", { speed: speed(1), load: 0.5, rooms: 1, ...(own !== undefined && { work: own }) }),
-      host("fast", { speed: speed(1) }),
+      hostView("slow", { speed: speed(1), load: 0.5, rooms: 1, ...(own !== undefined && { work: own }) }),
+      hostView("fast", { speed: speed(1) }),
     ];
     const policy = new RoomPolicy();
     for (let s = 0; s < 60; s++) {
@@ -250,7 +241,7 @@ describe("rooms that share hosts of unequal speed", () => {
     );
     const on = (h: number) => instance.rooms.filter((_, r) => at[r] === h);
     const views = instance.hosts.map((each, h): HostView => {
-      const view = host(`h${h}`, { speed: each.speed });
+      const view = hostView(`h${h}`, { speed: each.speed });
       // As heartbeats and reports say it.
       Object.defineProperties(view, {
         load: {
