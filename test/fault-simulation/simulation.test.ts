@@ -179,22 +179,25 @@ const mistakes: Mistake[] = [
   {
     promise: "lost",
     mistake: "what a lost host had not saved is not sent again",
-    mutation: { from: /frames: this\.#frames\.slice\(received - this\.#first\)/, to: "frames: []" },
+    mutation: {
+      from: /frames: \[\.\.\.this\.#frames\.values\(\)\]\.slice\(received - this\.#first\)/,
+      to: "frames: []",
+    },
     actions: crashRooms,
   },
   {
     promise: "not once in order",
     mistake: "a player sends again what the new host has",
     mutation: {
-      from: /frames: this\.#frames\.slice\(received - this\.#first\)/,
-      to: "frames: this.#frames.slice(0)",
+      from: /frames: \[\.\.\.this\.#frames\.values\(\)\]\.slice\(received - this\.#first\)/,
+      to: "frames: [...this.#frames.values()]",
     },
     actions: around,
   },
   {
     promise: "heard out of order",
     mistake: "what the new host says before the switch is thrown away",
-    mutation: { from: /for \(const data of held\)\s+this\.#take\(socket, data\);/, to: "" },
+    mutation: { from: /for \(const data of held\)\s+onHeld\(socket, data\);/, to: "" },
     actions: oldHostIsLate(300),
   },
   {
