@@ -85,8 +85,11 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   continuePrograms(pid);
   for (const program of [pid, ...programsOf(pid)])
     for (const group of groups.late) writeFileSync(group, String(program));
-  if (later === undefined) return options.hasArrived();
-  const running = options.hasArrived().then(() => wire.send({ type: "running" }));
+  const arrived = options.hasArrived();
+  // What is let go of here takes a while, and whoever awaits this hears of a failure afterwards.
+  arrived.catch(() => undefined);
+  if (later === undefined) return arrived;
+  const running = arrived.then(() => wire.send({ type: "running" }));
   await Promise.race([Promise.all([running, following.then(() => later.complete())]), later.failure()]);
 }
 
