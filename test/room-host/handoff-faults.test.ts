@@ -42,6 +42,8 @@ async function talker(
   const timer = setInterval(() => room.send("say", ++said), 2);
   return { room, said: () => said, shots, stop: () => clearInterval(timer) };
 }
+/** Never, if the connection fails or the test is over before. */
+const opens = (socket: WebSocket): Promise<unknown> => new Promise((resolve) => socket.once("open", resolve));
 const gaps = (shots: number[]): number =>
   shots.filter((shot, i) => i > 0 && shot !== (shots[i - 1] ?? 0) + 1).length;
 
@@ -138,7 +140,7 @@ describe("faults during a hand-off", () => {
     await once(forger, "listening");
     forger.on("connection", (source, { url }) => {
       const destination = new WebSocket(`ws://${target}${url}`);
-      const opened = once(destination, "open");
+      const opened = opens(destination);
       source.on("message", async (data: Buffer) => {
         const message = decodeFromSource(data);
         await opened;
@@ -178,11 +180,12 @@ describe("faults during a hand-off", () => {
     const begun = once(between, "connection");
     between.on("connection", (source, { url }) => {
       const destination = new WebSocket(`ws://${target}${url}`);
-      const opened = once(destination, "open");
+      const opened = opens(destination);
       source.on("message", async (data: Buffer) => {
         await opened;
         destination.send(data);
       });
+      source.on("close", () => destination.terminate());
       for (const socket of [source, destination]) socket.on("error", () => socket.terminate());
       // It is ready, which the source learns late.
       destination.on("message", async (data: Buffer) => {
@@ -252,7 +255,7 @@ describe("a source that dies before it has answered what a player missed", () =>
     await once(between, "listening");
     between.on("connection", (source, { url }) => {
       const destination = new WebSocket(`ws://${target}${url}`);
-      const opened = once(destination, "open");
+      const opened = opens(destination);
       source.on("message", async (data: Buffer) => {
         await opened;
         destination.send(data);
