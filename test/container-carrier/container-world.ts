@@ -3,11 +3,18 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type AgentProcess, startAgent } from "@centroid/agent";
 import { type Broker, startBroker } from "@centroid/broker";
 import { CONTAINER_AGENT_MAIN, type ContainerConfig, criuProblem } from "@centroid/container-carrier";
 import { DEMO_ROOMS_DIR } from "@centroid/demo";
-import { type DeployLab, labProblem, startContainerLab, startDistanceEmulator } from "@centroid/emulation";
+import {
+  type DeployLab,
+  type DistanceEmulator,
+  labProblem,
+  startContainerLab,
+  startDistanceEmulator,
+} from "@centroid/emulation";
 import { type Receipt, receiptSchema } from "@centroid/protocol";
 import { bundleRooms, type RoomsBundle } from "@centroid/room-host/bundling";
 import { Client, type Room } from "@colyseus/sdk";
@@ -26,6 +33,7 @@ const FAST_MEGABITS_PER_S = 100_000;
 const UNDER_WAY_BYTES = 3e6;
 const LOST_AFTER_MS = 20_000;
 const RESTART_MS = 60_000;
+const APPEARS_MS = 60_000;
 const HERE = "here";
 const TOKEN = "token-of-the-container-tests";
 
@@ -43,22 +51,25 @@ export class ContainerWorld implements AsyncDisposable {
   readonly notices: string[] = [];
   #capacityRooms = 0;
   readonly #bundle: RoomsBundle;
+  readonly #emulator: DistanceEmulator;
+  readonly #storeDir: string;
   readonly #agents = new Map<ContainerHostId, AgentProcess>();
-  readonly #broker: Broker;
-  readonly #brokerUrl: string;
+  #broker: Broker | undefined;
+  #port = 0;
+  #brokerUrl = "";
 
   private constructor(
     parts: AsyncDisposable[],
     deployed: ContainerWorld["deployed"],
     bundle: RoomsBundle,
-    broker: Broker,
-    brokerUrl: string,
+    emulator: DistanceEmulator,
+    storeDir: string,
   ) {
     this.#parts = parts;
     this.deployed = deployed;
     this.#bundle = bundle;
-    this.#broker = broker;
-    this.#brokerUrl = brokerUrl;
+    this.#emulator = emulator;
+    this.#storeDir = storeDir;
   }
 
   /** @param change other rooms than the demo's, how much memory each may take, fewer hosts, and rooms of each */
@@ -101,21 +112,10 @@ export class ContainerWorld implements AsyncDisposable {
         },
       });
       parts.push(emulator);
-      const broker = await startBroker({
-        port: 0,
-        carrier: "container",
-        limits: false,
-        adminToken: TOKEN,
-        agentToken: TOKEN,
-        addressBook: emulator,
-        autoMove: false,
-        // A machine with other work must not look like a dead host.
-        lostAfterMs: LOST_AFTER_MS,
-        agentRestartMs: RESTART_MS,
-      });
-      parts.push(broker);
-      const brokerUrl = await deployed.openBroker(Number(new URL(broker.url).port));
-      const world = new ContainerWorld(parts, deployed, rooms, broker, brokerUrl);
+      const world = new ContainerWorld(parts, deployed, rooms, emulator, join(folder, "store"));
+      parts.push({ [Symbol.asyncDispose]: () => world.endBroker() });
+      await world.startBroker();
+      world.#brokerUrl = await deployed.openBroker(world.#port);
       world.#capacityRooms = capacityRooms;
       for (const hostId of hostIds) await world.startAgent(hostId);
       return world;
@@ -126,7 +126,29 @@ export class ContainerWorld implements AsyncDisposable {
   }
 
   get url(): string {
-    return this.#broker.url;
+    return this.#broker?.url ?? "";
+  }
+
+  async startBroker(): Promise<void> {
+    this.#broker = await startBroker({
+      port: this.#port,
+      storeDir: this.#storeDir,
+      carrier: "container",
+      limits: false,
+      adminToken: TOKEN,
+      agentToken: TOKEN,
+      addressBook: this.#emulator,
+      autoMove: false,
+      // A machine with other work must not look like a dead host.
+      lostAfterMs: LOST_AFTER_MS,
+      agentRestartMs: RESTART_MS,
+    });
+    this.#port = Number(new URL(this.#broker.url).port);
+  }
+
+  async endBroker(): Promise<void> {
+    await this.#broker?.[Symbol.asyncDispose]();
+    this.#broker = undefined;
   }
 
   async startAgent(hostId: ContainerHostId, change: Partial<ContainerConfig> = {}): Promise<void> {
@@ -200,7 +222,7 @@ export class ContainerWorld implements AsyncDisposable {
   async moveAnd(
     roomId: string,
     fault: (from: ContainerHostId, to: ContainerHostId) => Promise<void> | void,
-    mechanism: "stop-and-copy" | "postcopy" = "stop-and-copy",
+    mechanism: "stop-and-copy" | "precopy" | "postcopy" = "stop-and-copy",
   ): Promise<Receipt> {
     const { lab } = this.deployed;
     const { from, to } = await this.endsOf(roomId);
@@ -212,9 +234,10 @@ export class ContainerWorld implements AsyncDisposable {
         throw new Error(`the move was over before the fault: ${JSON.stringify(receipt)}`);
       });
       early.catch(() => undefined);
-      const underWay =
+      // By post-copy, once the other host is about to run it with most of its memory still to come.
+      const underWay: Promise<unknown> =
         mechanism === "postcopy"
-          ? this.#isDivided(to, roomId)
+          ? this.pidOf(to, roomId)
           : expect
               .poll(() => this.#crossed(from, to), { timeout: 60_000, interval: 20 })
               .toBeGreaterThan(before + UNDER_WAY_BYTES);
@@ -226,20 +249,35 @@ export class ContainerWorld implements AsyncDisposable {
     }
   }
 
-  /** Once the other host runs it, with most of its memory still to come. */
-  async #isDivided(hostId: ContainerHostId, roomId: string): Promise<void> {
-    const { directory } = this.deployed.agent(hostId).container;
-    const isRestored = (): boolean => existsSync(join(directory, `room-${roomId}`, "pid"));
-    await expect.poll(isRestored, { timeout: 60_000, interval: 5 }).toBe(true);
+  /** Resolves as soon as criu has begun to write it. */
+  async isBeingDumped(hostId: ContainerHostId, roomId: string): Promise<void> {
+    const path = join(this.deployed.agent(hostId).container.directory, `room-${roomId}`, "dump.log");
+    const until = performance.now() + APPEARS_MS;
+    while (!existsSync(path)) {
+      if (performance.now() > until) throw new Error(`there is no ${path}`);
+      await nextTurn();
+    }
   }
 
-  /** Process id of a room's container on a host, as its agent wrote it down. */
+  /** Process id of a room's container on a host, once its agent has written it down: at a destination, before it runs. */
   async pidOf(hostId: ContainerHostId, roomId: string): Promise<number> {
-    const { directory } = this.deployed.agent(hostId).container;
-    return Number(await readFile(join(directory, `room-${roomId}`, "pid"), "utf8"));
+    const path = join(this.deployed.agent(hostId).container.directory, `room-${roomId}`, "pid");
+    const until = performance.now() + APPEARS_MS;
+    for (;;) {
+      const pid = Number(await readFile(path, "utf8").catch(() => ""));
+      if (pid > 0) return pid;
+      if (performance.now() > until) throw new Error(`there is no ${path}`);
+      await nextTurn();
+    }
   }
 
-  /** Process id of what gives a room on a host the memory that it runs without. */
+  /** The same of the room host within it. */
+  async programOf(hostId: ContainerHostId, roomId: string): Promise<number> {
+    const pid = await this.pidOf(hostId, roomId);
+    return Number(await readFile(`/proc/${pid}/task/${pid}/children`, "utf8"));
+  }
+
+  /** Process id of what gives a room on a host its memory. */
   async pageSourceOf(hostId: ContainerHostId, roomId: string): Promise<number> {
     const folder = join(this.deployed.agent(hostId).container.directory, `room-${roomId}`);
     for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {

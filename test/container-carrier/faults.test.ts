@@ -6,14 +6,22 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Receipt } from "@centroid/protocol";
-import { CentroidClient } from "@centroid/sdk";
+import { CentroidClient, type CentroidRoom } from "@centroid/sdk";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { allFaults, ContainerWorld, containerProblem, TalkingPlayer } from "./container-world.js";
+import {
+  allFaults,
+  type ContainerHostId,
+  ContainerWorld,
+  containerProblem,
+  TalkingPlayer,
+} from "./container-world.js";
 
 const problem = await containerProblem("faults in the middle of a container's move");
 const START_TIMEOUT_MS = 120_000;
 const FAULT_TIMEOUT_MS = 240_000;
+const ASKS_MS = 2_000;
 
 describe.skipIf(problem !== undefined || !allFaults)("a move of a container that meets a fault", () => {
   let world: ContainerWorld;
@@ -33,6 +41,32 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
     await expect.poll(() => world.hostOf(roomId), { timeout: 60_000 }).toBe(hostId);
     await player.expectNothingLost();
     await expect.poll(() => world.tracesOf(roomId), { timeout: 20_000 }).toEqual([hostId]);
+    await expect.poll(() => world.images(), { timeout: 20_000 }).toEqual([]);
+  }
+
+  /** Of a room of its own, with the client that takes a room up again where it is restored. */
+  async function enterAsPlayer(): Promise<{ room: CentroidRoom; answers: (t: number) => Promise<void> }> {
+    const client = new CentroidClient(world.url, { probing: false });
+    onTestFinished(() => client.dispose());
+    const room = await client.create("arena", { name: "player" });
+    const echoes = new Set<number>();
+    room.onMessage("echo", ({ t }: { t: number }) => void echoes.add(t));
+    const answers = async (t: number): Promise<void> => {
+      room.send("echo", { t });
+      await expect.poll(() => echoes.has(t), { timeout: 60_000 }).toBe(true);
+    };
+    await answers(1);
+    return { room, answers };
+  }
+
+  async function expectRestored(roomId: string): Promise<void> {
+    const restored = async (): Promise<Receipt | undefined> =>
+      (await world.get<Receipt[]>(`/receipts?roomId=${roomId}`)).find(
+        ({ mechanism }) => mechanism === "restore",
+      );
+    await expect.poll(restored, { timeout: 60_000 }).toMatchObject({ outcome: "completed" });
+    const home = await world.hostOf(roomId);
+    await expect.poll(() => world.tracesOf(roomId), { timeout: 20_000 }).toEqual([home]);
     await expect.poll(() => world.images(), { timeout: 20_000 }).toEqual([]);
   }
 
@@ -66,21 +100,22 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
     FAULT_TIMEOUT_MS,
   );
 
-  it(
-    "continues where it was when there is no space for its memory, and moves once there is",
-    async () => {
+  it.each(["source", "destination"] as const)(
+    "continues where it was when there is no space for its memory at the %s, and moves once there is",
+    async (where) => {
       const { roomId } = player.room;
       const { from, to } = await world.endsOf(roomId);
+      const full = where === "source" ? from : to;
       const small = await mkdtemp(join(tmpdir(), "centroid-small-"));
       execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", small]);
       try {
-        await world.killAgent(to);
-        await world.startAgent(to, { images: small });
+        await world.killAgent(full);
+        await world.startAgent(full, { images: small });
         const receipt = await world.move(roomId, to);
         expect(receipt).toMatchObject({ outcome: "rolled-back", error: { code: "MIGRATION_FAILED" } });
         await expectOnlyAt(from);
-        await world.killAgent(to);
-        await world.startAgent(to);
+        await world.killAgent(full);
+        await world.startAgent(full);
       } finally {
         execFileSync("umount", [small]);
         await rm(small, { recursive: true });
@@ -89,6 +124,60 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
       expect(again.error).toBeUndefined();
       expect(again.outcome).toBe("completed");
       await expectOnlyAt(to);
+    },
+    FAULT_TIMEOUT_MS,
+  );
+
+  it(
+    "continues where it was when what gives it its memory is killed before it runs",
+    async () => {
+      let source = "";
+      const receipt = await world.moveAnd(player.room.roomId, async (from, to) => {
+        source = from;
+        process.kill(await world.pageSourceOf(to, player.room.roomId), "SIGKILL");
+      });
+      expect(receipt).toMatchObject({ outcome: "rolled-back", error: { code: "MIGRATION_FAILED" } });
+      await expectOnlyAt(source);
+    },
+    FAULT_TIMEOUT_MS,
+  );
+
+  it(
+    "is not called off once it runs at its destination, however late its answer comes",
+    async () => {
+      const { roomId } = player.room;
+      let destination = "";
+      const receipt = await world.moveAnd(roomId, async (from, to) => {
+        destination = to;
+        const program = await world.programOf(to, roomId);
+        process.kill(program, "SIGSTOP");
+        await world.killAgent(from);
+        await world.startAgent(from);
+        // The broker asks both hosts a few times a second, and nothing comes of it.
+        await delay(ASKS_MS);
+        process.kill(program, "SIGCONT");
+      });
+      expect(receipt.outcome).toBe("completed");
+      await expectOnlyAt(destination);
+    },
+    FAULT_TIMEOUT_MS,
+  );
+
+  it(
+    "has one owner, and a receipt, when the broker starts anew in the middle of it",
+    async () => {
+      const { roomId } = player.room;
+      const receipts = (): Promise<Receipt[]> => world.get(`/receipts?roomId=${roomId}`);
+      const before = (await receipts()).length;
+      const moved = world.moveAnd(roomId, async () => {
+        await world.endBroker();
+        await world.startBroker();
+      });
+      await expect(moved).rejects.toThrow();
+      await expect.poll(async () => (await receipts()).length, { timeout: 60_000 }).toBe(before + 1);
+      expect((await receipts())[0]?.outcome).not.toBe("failed");
+      await expect.poll(() => world.hostOf(roomId), { timeout: 60_000 }).toBeDefined();
+      await expectOnlyAt((await world.hostOf(roomId)) ?? "");
     },
     FAULT_TIMEOUT_MS,
   );
@@ -111,17 +200,8 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
   it.each(["destination", "source", "link", "page source"] as const)(
     "comes back from its checkpoint when it is in two places and the %s is lost, and the receipts say so",
     async (lost) => {
-      const client = new CentroidClient(world.url, { probing: false });
-      onTestFinished(() => client.dispose());
-      const room = await client.create("arena", { name: "player" });
+      const { room, answers } = await enterAsPlayer();
       const { roomId } = room;
-      const echoes = new Set<number>();
-      room.onMessage("echo", ({ t }: { t: number }) => void echoes.add(t));
-      const answers = async (t: number): Promise<void> => {
-        room.send("echo", { t });
-        await expect.poll(() => echoes.has(t), { timeout: 60_000 }).toBe(true);
-      };
-      await answers(1);
       const { lab } = world.deployed;
       const receipt = await world.moveAnd(
         roomId,
@@ -145,15 +225,36 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
       expect(receipt).toMatchObject({ outcome: "failed", error: { code } });
       if (lost === "destination" || lost === "page source")
         expect(receipt.error?.message).toMatch(/in two places.*checkpoint/);
-      const restored = async (): Promise<Receipt | undefined> =>
-        (await world.get<Receipt[]>(`/receipts?roomId=${roomId}`)).find(
-          ({ mechanism }) => mechanism === "restore",
-        );
-      await expect.poll(restored, { timeout: 60_000 }).toMatchObject({ outcome: "completed" });
+      await expectRestored(roomId);
       await answers(2);
-      const home = await world.hostOf(roomId);
-      await expect.poll(() => world.tracesOf(roomId), { timeout: 20_000 }).toEqual([home]);
-      await expect.poll(() => world.images(), { timeout: 20_000 }).toEqual([]);
+      await room.leave();
+    },
+    FAULT_TIMEOUT_MS,
+  );
+
+  it.each([
+    "while its memory goes ahead",
+    "while criu writes it",
+    "at the destination before it has answered",
+  ] as const)(
+    "comes back from its checkpoint when its container ends %s",
+    async (when) => {
+      const { room, answers } = await enterAsPlayer();
+      const { roomId } = room;
+      const end = async (hostId: ContainerHostId): Promise<void> =>
+        void process.kill(await world.pidOf(hostId, roomId), "SIGKILL");
+      let over: Promise<unknown>;
+      if (when === "while criu writes it") {
+        const { from, to } = await world.endsOf(roomId);
+        over = world.move(roomId, to, "stop-and-copy");
+        over.catch(() => undefined);
+        await world.isBeingDumped(from, roomId);
+        await end(from);
+      } else if (when === "while its memory goes ahead") over = world.moveAnd(roomId, end, "precopy");
+      else over = world.moveAnd(roomId, (_, to) => end(to));
+      await over;
+      await expectRestored(roomId);
+      await answers(2);
       await room.leave();
     },
     FAULT_TIMEOUT_MS,

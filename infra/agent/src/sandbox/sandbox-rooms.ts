@@ -225,8 +225,14 @@ export class SandboxRooms {
     const how = await this.#sandboxes.howEnded(roomId, HOW_ENDED_MS);
     if (!isOurs()) return;
     if (how === "migrated") return this.forget(hosted);
+    await this.lost(hosted);
+  }
+
+  /** Ends what is left of a room whose sandbox has ended by itself, and says so. */
+  async lost(hosted: SandboxRoom): Promise<void> {
+    const { roomId } = hosted.record;
     const words = hosted.lastWords ?? (await this.#sandboxes.lastWords?.(roomId));
-    if (!isOurs()) return;
+    if (this.#disposed || this.#rooms.get(roomId) !== hosted) return;
     const error = new CentroidError("HOST_LOST", `the room's ${this.#sandboxes.noun} has ended`);
     if (words !== undefined)
       this.#events.notice(`room ${roomId}: ${error.message}: ${JSON.stringify(words)}`);

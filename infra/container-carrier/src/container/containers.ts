@@ -183,11 +183,16 @@ export class Containers {
     continuePrograms(pid);
   }
 
+  /** Takes its network away: the kernel tells whoever is at the other end of a connection when its program ends. */
+  async disconnect(roomId: string): Promise<void> {
+    const id = await containerId(this.folder(roomId));
+    if (id !== undefined) await removeCard(cardOf(id));
+  }
+
   /** Ends a room's container at once, and removes what is left of it. */
   async destroy(roomId: string): Promise<void> {
     await endContainer(this.config.directory, roomId);
-    const id = await containerId(this.folder(roomId));
-    if (id !== undefined) await removeCard(cardOf(id));
+    await this.disconnect(roomId);
     await (await this.#groups(roomId))?.remove();
     await rm(this.folder(roomId), { recursive: true, force: true });
   }

@@ -28,8 +28,8 @@ export interface ArriveOptions {
   readonly hasLazyPages: boolean;
   readonly wire: ImageWire;
   readonly signal: AbortSignal;
-  /** It is about to run here. */
-  readonly onRun: () => void;
+  /** It is about to run here, with all its memory or without. */
+  readonly onRun: (isWhole: boolean) => void;
   /** Finds out whether the room runs. @throws CentroidError if it does not */
   readonly hasArrived: () => Promise<void>;
 }
@@ -71,17 +71,22 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   const restore = await receive(options, receiver, worker);
   if (restore.lazy && pages === undefined)
     throw new CentroidError("BAD_REQUEST", "a room runs here with all its memory or not at all");
+  // criu needs it later than all else.
+  const restored = worker.restore(containers.config.root, shared, pages !== undefined);
+  restored.catch(() => undefined);
   pages?.tell(restore.ahead);
   const later = restore.lazy ? pages : undefined;
   const following = later === undefined ? Promise.resolve() : receivePages(options, receiver, later);
   following.catch(() => undefined);
-  const pid = await worker.restore(containers.config.root, shared, pages !== undefined);
-  // Whoever called it off ends what is here, and finds it by this.
-  writeFileSync(containers.pidFile(roomId), String(pid));
-  signal.throwIfAborted();
+  // Without its memory criu waits for ever.
+  const pid = await (pages === undefined ? restored : Promise.race([restored, pages.failure()]));
   if (later === undefined) await pages?.complete();
-  else if (!later.isHeld()) throw new CentroidError("MIGRATION_FAILED", "nobody gives it its memory");
-  options.onRun();
+  // From here on whoever lets go of its memory ends it, as does whoever removes it: both find it by this.
+  writeFileSync(containers.pidFile(roomId), String(pid));
+  if (later?.isHeld() === false) throw new CentroidError("MIGRATION_FAILED", "nobody gives it its memory");
+  // The last moment to call it off.
+  signal.throwIfAborted();
+  options.onRun(later === undefined);
   continuePrograms(pid);
   for (const program of [pid, ...programsOf(pid)])
     for (const group of groups.late) writeFileSync(group, String(program));

@@ -41,6 +41,8 @@ interface Arrival {
   readonly secret: string;
   readonly hosted: SandboxRoom;
   readonly abort: AbortController;
+  /** It runs here with all its memory, or did: nobody calls it off any more, since its players may have heard of it. */
+  isWhole: boolean;
   /** Settles when it is known whether it came. */
   over: Promise<unknown>;
 }
@@ -64,16 +66,19 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
         "BAD_REQUEST",
         "a container keeps its address; the broker must say which it has",
       );
-    if (rooms.get(roomId) !== undefined)
-      throw new CentroidError("ROOM_MOVING", `room ${roomId} is on this host already`);
     const noLazyPages = await this.#noLazyPages(await criu());
     const { port } = await this.#listen();
+    // What is left of an earlier container would be taken for this one's.
+    await rooms.ended(roomId);
+    if (rooms.get(roomId) !== undefined)
+      throw new CentroidError("ROOM_MOVING", `room ${roomId} is on this host already`);
     const record = { roomId, name, epoch, ...at };
     await records.write(record);
     const hosted = rooms.add(record, 0, { state: "arriving", migrationId });
     const secret = randomBytes(SECRET_BYTES).toString("hex");
     const abort = new AbortController();
-    this.#arrivals.set(migrationId, { roomId, secret, hosted, abort, over: Promise.resolve() });
+    const over = Promise.resolve();
+    this.#arrivals.set(migrationId, { roomId, secret, hosted, abort, isWhole: false, over });
     const { config, user } = containers;
     return {
       ...at,
@@ -125,8 +130,9 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
       const hasLazyPages = (await this.#noLazyPages(opened)) === undefined;
       await arriveFromHost({
         ...{ roomId, migrationId, containers, criu: opened, hasLazyPages, wire, signal },
-        onRun: () => {
+        onRun: (isWhole) => {
           ran = true;
+          arrival.isWhole = isWhole;
         },
         hasArrived: async () => {
           report = await rooms.awaitArrival(hosted);
@@ -145,6 +151,8 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
       const error = CentroidError.from(cause);
       const { message } = error;
       events.notice(`room ${roomId} did not arrive: ${message}`);
+      // It goes on where it was: nobody hears that its connections end here.
+      if (!ran) await containers.disconnect(roomId);
       await rooms.remove(hosted);
       // The broker may have taken a room that answered for one that had arrived.
       if (ran) rooms.emit(hosted, { event: "lost", error: error.toWire() });
@@ -198,11 +206,15 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     const { roomId } = hosted.record;
     if (rooms.get(roomId) !== hosted) return;
     if (hosted.stage.state === "leaving") hosted.stage.host[Symbol.dispose]();
-    await rooms.listen(hosted).catch((cause: unknown) => {
+    try {
+      await rooms.listen(hosted);
+    } catch (cause) {
       events.notice(
         `room ${roomId} does not answer after a move that failed: ${CentroidError.from(cause).message}`,
       );
-    });
+      // Its line was closed already when it ended, so nobody else notices.
+      await rooms.lost(hosted);
+    }
   }
 
   /** @returns false if there is no such move here, or the room has arrived */
@@ -212,7 +224,7 @@ export class ContainerMoves implements RoomMoves, AsyncDisposable {
     if (hosted === undefined) return false;
     const arrival = this.#arrivals.get(migrationId);
     if (arrival !== undefined) {
-      arrival.abort.abort(new CalledOff());
+      if (!arrival.isWhole) arrival.abort.abort(new CalledOff());
       if (hosted.stage.state === "arriving") {
         this.#arrivals.delete(migrationId);
         await rooms.remove(hosted);

@@ -1,7 +1,7 @@
 /**
  * One move of a room's container as its source drives it: stopped, written, sent, and ended here once the destination
  * has answered that the room runs there. Until it has been sent as far as it takes to run any failure continues it here;
- * after that only an answer does, or, if the rest of its memory follows, nothing.
+ * after that only an answer does, or, if the rest of its memory follows or it has run there, nothing.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -56,7 +56,7 @@ export type LeaveResult =
   | { readonly owner: "destination"; readonly transfer: Transfer }
   /** It stays stopped until the broker has asked the destination. */
   | { readonly owner: "unknown"; readonly error: CentroidError; readonly report: RoomReport }
-  /** It may have run elsewhere without all its memory, and has ended here: it comes back from its checkpoint. */
+  /** It has ended here, and does not run elsewhere: it comes back from its checkpoint. */
   | { readonly owner: "none"; readonly error: CentroidError };
 
 /** Never rejects. A room whose owner is still the source is running again, but for its line to the agent. */
@@ -64,7 +64,7 @@ export async function leaveForHost(options: LeaveOptions): Promise<LeaveResult> 
   const { request, containers, signal } = options;
   const { roomId } = request;
   const { hostId, ticket, transferUrl } = request.destination;
-  const progress: Progress = { stopped: false, shipped: undefined, divided: false, phases: [] };
+  const progress: Progress = { stopped: false, saved: false, shipped: undefined, divided: false, phases: [] };
   try {
     enter(options, progress, "preparing");
     const offer = readContainerOffer(ticket);
@@ -73,18 +73,36 @@ export async function leaveForHost(options: LeaveOptions): Promise<LeaveResult> 
     using wire = await dialDestination(transferUrl, request.migrationId, offer.secret);
     return { owner: "destination", transfer: await leave(options, offer, wire, progress) };
   } catch (cause) {
-    const { shipped: report, divided } = progress;
+    const { shipped: report, divided, saved } = progress;
     const refused = cause instanceof Refused;
-    if (divided && !(refused && !cause.ran)) {
-      await containers.destroy(roomId).catch(() => undefined);
-      return { owner: "none", error: lost(cause) };
-    }
+    if (divided && !(refused && !cause.ran)) return endHere(containers, roomId, IN_TWO_PLACES, cause);
+    // Players have heard of it from there, and its connections have gone on or been reset: here they would hang.
+    if (refused && cause.ran && saved) return endHere(containers, roomId, RAN_ELSEWHERE, cause);
     const error = stays(CentroidError.from(cause).message, cause);
     const called = signal.aborted && signal.reason instanceof CalledOff;
     if (report !== undefined && !refused && !called) return { owner: "unknown", error, report };
-    if (progress.stopped) await resume(containers, roomId);
-    return { owner: "source", error };
+    if (!progress.stopped) return { owner: "source", error };
+    return resume(containers, roomId).then(
+      () => ({ owner: "source", error }),
+      () => endHere(containers, roomId, ENDED_HERE, cause),
+    );
   }
+}
+
+const IN_TWO_PLACES = "was lost while its memory was in two places";
+const RAN_ELSEWHERE = "ran on the other host and did not answer there";
+const ENDED_HERE = "ended where it was";
+
+async function endHere(
+  containers: Containers,
+  roomId: string,
+  how: string,
+  cause: unknown,
+): Promise<LeaveResult> {
+  await containers.destroy(roomId).catch(() => undefined);
+  const { message } = CentroidError.from(cause);
+  const why = `the container ${how}: ${message}; the room is restored from its last checkpoint`;
+  return { owner: "none", error: new CentroidError("MIGRATION_FAILED", why, { cause }) };
 }
 
 /** Reason of the signal when the broker, who has asked the destination, calls the move off. */
@@ -102,6 +120,8 @@ export async function resume(containers: Containers, roomId: string): Promise<vo
 
 interface Progress {
   stopped: boolean;
+  /** The broker has the room as it was when the move began, or later. */
+  saved: boolean;
   /** What the room was like, once everything has been sent. */
   shipped: RoomReport | undefined;
   /** The destination may run it and lacks memory that is here. */
@@ -141,9 +161,14 @@ async function leave(
   // A silence is measured from a beat on; one that begins before the first is not seen.
   await silence?.beatsAgain(BEAT_AGAIN_MS);
 
+  const lazy = isLazy(wanted);
+  const saves = (): void => {
+    progress.saved = true;
+  };
+  // Of use should it fail after it has run there; nobody waits for it.
+  if (!lazy) options.save().then(saves, () => undefined);
   using sent = new SentPages(join(images.path, "sent"));
   const rounds = goesAhead(wanted) ? await copyAhead(pid, sent, wire, signal) : 0;
-  const lazy = isLazy(wanted);
   // Of a room that cannot be saved the memory is never in two places: it does not move.
   if (lazy) await options.save();
   const mechanism = mechanismBy(rounds > 0, lazy);
@@ -234,10 +259,3 @@ function endPhase(phases: Transfer["phases"]): void {
 
 const stays = (why: string, cause?: unknown): CentroidError =>
   new CentroidError("MIGRATION_FAILED", `the container stays where it was: ${why}`, { cause });
-
-const lost = (cause: unknown): CentroidError =>
-  new CentroidError(
-    "MIGRATION_FAILED",
-    `the container was lost while its memory was in two places: ${CentroidError.from(cause).message}; the room is restored from its last checkpoint`,
-    { cause },
-  );

@@ -106,6 +106,8 @@ export class ContainerSandboxes implements Sandboxes {
       }
       const mark = await readMark(containers.folder(roomId)).catch(() => undefined);
       const runs = (await containers.find(roomId)) !== undefined;
+      // The room is where it came from, with its players.
+      if (mark?.state === "arriving") await containers.disconnect(roomId);
       // What had not arrived, or is elsewhere in part, is not this host's; what has ended leaves only its folder.
       if (!runs || mark?.state === "arriving" || mark?.state === "divided") await containers.destroy(roomId);
       else found.push(leftContainer(roomId, mark, containers));
