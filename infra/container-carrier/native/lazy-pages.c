@@ -189,8 +189,9 @@ static int give(struct task *task, uint64_t page, uint64_t most) {
         wake(task, page);
         return 1;
     case ENOENT:
-        /* More than one mapping at once, or none any more. */
+        /* More than one mapping at once, or none any more, or not yet. */
         if (count > 1) return give(task, page, 1);
+        if (!is_restored) return 0;
         forget(task, page, page + 1);
         return 1;
     case ESRCH:
@@ -347,15 +348,20 @@ static void read_criu(int criu) {
     else if (got == sizeof pid && pid > 0) add_task((uint32_t)pid, receive_descriptor(criu), told_of((uint32_t)pid));
 }
 
-/* The last ones first: taking from the end moves nothing. @returns 0 when nothing is left to give that has come */
+/*
+ * The last ones first: taking from the end moves nothing, and criu registers them last.
+ * @returns for how long the next try can wait, ms; -1 when nothing is left to give that has come
+ */
 static int give_some(void) {
+    int waits_ms = -1;
     for (size_t i = 0; i < task_count; i++)
         for (size_t at = tasks[i].count; at-- > 0;)
             if (tasks[i].runs[at].arrived) {
-                give(&tasks[i], tasks[i].runs[at].page, AT_ONCE);
-                return 1;
+                if (give(&tasks[i], tasks[i].runs[at].page, AT_ONCE)) return 0;
+                waits_ms = TRY_AGAIN_MS;
+                break;
             }
-    return 0;
+    return waits_ms;
 }
 
 static int is_complete(void) {
@@ -421,7 +427,7 @@ static void give_all(void) {
         for (size_t i = 0; i < count_polled; i++) polled[i + 2] = (struct pollfd){is_told ? tasks[i].uffd : -1, POLLIN, 0};
         if (!is_told) polled[1].fd = -1;
         if (is_restored) polled[1].fd = -1;
-        int timeout = is_restored && give_some() ? 0 : -1;
+        int timeout = is_told ? give_some() : -1;
         for (size_t i = 0; timeout < 0 && i < count_polled; i++)
             if (tasks[i].waits > 0) timeout = TRY_AGAIN_MS;
         if (poll(polled, count_polled + 2, timeout) < 0 && errno != EINTR) give_up("poll");
