@@ -1,5 +1,5 @@
 /*
- * Starts a room's container and is its first process there; holds network namespaces.
+ * Starts a room's container and is its first process there; holds namespaces for one that is to come.
  * What it can do and how it is called is said above main().
  */
 #define _GNU_SOURCE
@@ -176,9 +176,10 @@ static int run(char **arguments) {
     return 0;
 }
 
-static int hold_network(void) {
+static int hold_namespaces(const char *name) {
     char byte;
-    check(unshare(CLONE_NEWNET), "network namespace");
+    check(unshare(CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC), "namespaces");
+    check(sethostname(name, strlen(name)), "sethostname");
     printf("%d\n", (int)getpid());
     fflush(stdout);
     while (read(0, &byte, 1) > 0) {
@@ -193,13 +194,13 @@ static int hold_network(void) {
  *   the process id of the container and ends at once; the container lives on.
  * container init PROGRAM ARGUMENT...
  *   the container's first process, from its own root: a checkpoint may not need any file of the host
- * container network
- *   prints its process id and holds an empty network namespace until its standard input ends
+ * container hold NAME
+ *   prints its process id and holds empty namespaces of network, host name (NAME) and IPC until its standard input ends
  */
 int main(int count, char **arguments) {
     if (count > 5 && strcmp(arguments[1], "run") == 0) return run(arguments + 2);
     if (count > 2 && strcmp(arguments[1], "init") == 0) return init(arguments + 2);
-    if (count == 2 && strcmp(arguments[1], "network") == 0) return hold_network();
-    fprintf(stderr, "usage: container run USER ROOT SHARED NAME CGROUP... -- PROGRAM... | network\n");
+    if (count == 3 && strcmp(arguments[1], "hold") == 0) return hold_namespaces(arguments[2]);
+    fprintf(stderr, "usage: container run USER ROOT SHARED NAME CGROUP... -- PROGRAM... | hold NAME\n");
     return 2;
 }

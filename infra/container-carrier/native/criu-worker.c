@@ -21,8 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Namespaces in which criu works: network, host name, IPC. */
+enum { FIRST_NAMESPACE = 3, NAMESPACES = 3 };
 /* Of criu and this program alike, so that a request can name them. */
-enum { CRIU_SOCKET = 5, WORK_FOLDER = 6, IMAGES_FOLDER = 7 };
+enum { CRIU_SOCKET = 6, WORK_FOLDER = 7, IMAGES_FOLDER = 8 };
 enum { MOST_BYTES = 1 << 16, MOST_SECONDS_AHEAD = 3 };
 /* protobuf of criu's rpc.proto: a request of type NOTIFY that succeeded, and how a response of that type begins. */
 static const unsigned char notified[] = {0x08, 6, 0x18, 1}, notification[] = {0x08, 6};
@@ -100,6 +102,10 @@ static void become_criu(const char *program, const char *run, char **groups) {
     for (int fd = 0; fd < 3; fd++) dup2(null, fd);
     close(null);
     for (; *groups; groups++) join_group(*groups);
+    for (int fd = FIRST_NAMESPACE; fd < FIRST_NAMESPACE + NAMESPACES; fd++) {
+        check(setns(fd, 0), "a namespace of the container");
+        close(fd);
+    }
     replace_run(run);
     snprintf(number, sizeof number, "%d", CRIU_SOCKET);
     execl(program, program, "swrk", number, NULL);
@@ -128,7 +134,7 @@ static int serve(int line, const char *bridge, const char *card, int plugs) {
             return write(1, &length, sizeof length) == sizeof length && write(1, bytes, length) == count;
         }
         /* Before, the kernel would reset connections; later, TCP waits a second for its next try. */
-        if (plugs && memmem(bytes, (size_t)count, "network-unlock", 14)) check(plug(bridge, card, 1), "plug");
+        if (plugs && memmem(bytes, (size_t)count, "post-restore", 12)) check(plug(bridge, card, 1), "plug");
         check((int)send(line, notified, sizeof notified, MSG_NOSIGNAL), "answer criu");
     }
 }
@@ -139,8 +145,9 @@ static int serve(int line, const char *bridge, const char *card, int plugs) {
  *   kernel there, if that is on a tmpfs, and needs a quarter of a second to find out. Then reads from its standard
  *   input lengths of 32 bits: 0 is to go ahead of everything else from now on, for three seconds at most and until the
  *   input ends; anything else is followed by a request for criu. CARD is unplugged before a request, or plugged once
- *   all sockets exist; "" is none. criu's answer goes to the standard output, after its length. Descriptor 3 is for
- *   criu; WORK and IMAGES are 6 and 7.
+ *   all sockets exist; "" is none. criu's answer goes to the standard output, after its length. Descriptors 3 to 5 are
+ *   the container's namespaces of network, host name and IPC, in which criu works: it would take 30 ms to write and
+ *   make them. WORK and IMAGES are 7 and 8.
  */
 int main(int count, char **arguments) {
     static unsigned char request[MOST_BYTES];
@@ -164,6 +171,7 @@ int main(int count, char **arguments) {
     criu = fork();
     check((int)criu, "fork");
     if (criu == 0) become_criu(arguments[7], arguments[4], arguments + 8);
+    for (int fd = FIRST_NAMESPACE; fd < FIRST_NAMESPACE + NAMESPACES; fd++) close(fd);
     close(CRIU_SOCKET);
     signal(SIGALRM, take_turns);
     while (read_all(&length, sizeof length)) {

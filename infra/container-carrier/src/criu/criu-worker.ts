@@ -4,17 +4,18 @@
  * (images/rpc.proto); `native/criu-worker.c` passes them on.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CentroidError } from "@centroid/protocol";
 import type { Criu } from "./criu.js";
 import { decode, encode, type Field } from "./protobuf.js";
 
-/** What criu calls the two things that a container has of its host. */
-const NETWORK = "room";
+/** What criu calls the folder that a container has of its host. */
 const SHARED = "shared";
 /** Descriptors of criu's process: see `native/criu-worker.c`. */
-const FD = { network: 3, work: 6, images: 7 } as const;
+const FD = { work: 7, images: 8 } as const;
+const NAMESPACES = ["net", "uts", "ipc"] as const;
 
 /** Fields and values of criu's rpc.proto. */
 const TYPE = { dump: 1, restore: 2 } as const;
@@ -30,9 +31,9 @@ const OPTION = {
   notify: 12,
   root: 13,
   workFd: 17,
-  inheritFd: 27,
   cgroupMode: 34,
   external: 37,
+  timeout: 45,
   lazyPages: 48,
   networkLock: 64,
 } as const;
@@ -40,6 +41,8 @@ const LOG_ERRORS = 1;
 const IGNORE_CGROUPS = 0;
 /** The carrier cuts and joins the network itself; criu would leave its firewall rules behind. */
 const NO_NETWORK_LOCK = 3;
+/** Programs that have not come to a stop by then continue where they are, seconds. criu would try for ten. */
+const STOP_WITHIN_S = 3;
 
 /** On machines that do not grant CAP_SYS_RESOURCE. Nothing follows from it. */
 const HARMLESS = /rlimit: Can't setup RLIMIT_NOFILE for self/;
@@ -51,13 +54,13 @@ export interface CriuWorkerOptions {
   readonly work: string;
   /** The container's network card, and its bridge: unplugged for a dump, plugged when a restore has made all sockets. */
   readonly card?: { readonly name: string; readonly bridge: string };
-  /** Where a container is to be restored. */
-  readonly place?: {
-    /** An open network namespace that has the container's address. */
-    readonly networkFd: number;
-    /** Control groups to be in, as their `cgroup.procs` files. */
-    readonly groups: readonly string[];
-  };
+  /**
+   * Process in whose namespaces of network, host name and IPC criu works: what a container shares with criu, criu neither
+   * writes nor makes.
+   */
+  readonly within: number;
+  /** Where a container is to be restored: control groups to be in, as their `cgroup.procs` files. */
+  readonly groups?: readonly string[];
 }
 
 export class CriuWorker implements AsyncDisposable {
@@ -66,12 +69,19 @@ export class CriuWorker implements AsyncDisposable {
   readonly #ended: Promise<void>;
   readonly #answered: Promise<Buffer>;
 
-  constructor(criu: Criu, { images, work, card, place }: CriuWorkerOptions) {
+  /** @throws if there is no such process */
+  constructor(criu: Criu, { images, work, card, within, groups }: CriuWorkerOptions) {
     this.#work = work;
-    const task = [place === undefined ? "unplug" : "plug", card?.bridge ?? "", card?.name ?? ""];
-    this.#child = spawn(criu.worker, [...task, criu.run, work, images, criu.path, ...(place?.groups ?? [])], {
-      stdio: ["pipe", "pipe", "ignore", ...(place === undefined ? [] : [place.networkFd])],
-    });
+    const task = [groups === undefined ? "unplug" : "plug", card?.bridge ?? "", card?.name ?? ""];
+    const namespaces: number[] = [];
+    try {
+      for (const name of NAMESPACES) namespaces.push(openSync(`/proc/${within}/ns/${name}`, "r"));
+      this.#child = spawn(criu.worker, [...task, criu.run, work, images, criu.path, ...(groups ?? [])], {
+        stdio: ["pipe", "pipe", "ignore", ...namespaces],
+      });
+    } finally {
+      for (const fd of namespaces) closeSync(fd);
+    }
     this.#ended = new Promise((resolve) => {
       this.#child.once("close", () => resolve());
       this.#child.once("error", () => resolve());
@@ -104,15 +114,14 @@ export class CriuWorker implements AsyncDisposable {
   /**
    * Writes a container, whose programs were stopped before, into the folder of images; it stays as it is.
    * @param pid of the container's first process
-   * @param networkInode of its network namespace
    * @throws CentroidError MIGRATION_FAILED with criu's own words
    */
-  async dump(pid: number, networkInode: number): Promise<void> {
+  async dump(pid: number): Promise<void> {
     await this.#ask("dump", [
       [OPTION.pid, pid],
       // A dump that fails, and a move that is called off, leave the room where it was.
       [OPTION.leaveRunning, true],
-      [OPTION.external, `net[${networkInode}]:${NETWORK}`],
+      [OPTION.timeout, STOP_WITHIN_S],
       [OPTION.external, `mnt[/run/centroid]:${SHARED}`],
     ]);
   }
@@ -127,13 +136,6 @@ export class CriuWorker implements AsyncDisposable {
   async restore(root: string, shared: string, lazily = false): Promise<number> {
     const answer = await this.#ask("restore", [
       [OPTION.root, root],
-      [
-        OPTION.inheritFd,
-        encode([
-          [1, NETWORK],
-          [2, FD.network],
-        ]),
-      ],
       [OPTION.external, `mnt[${SHARED}]:${shared}`],
       [OPTION.lazyPages, lazily],
     ]);

@@ -1,6 +1,6 @@
 /** Whether this machine's criu really works: a small Node with an open TCP connection is dumped and restored. */
-import { closeSync, existsSync, openSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -70,18 +70,12 @@ async function tryIn(folder: string): Promise<void> {
 
   const criu = await openCriu(join(root, ROOT_FILES.criuWorker));
   stopPrograms(pid);
-  const { ino: networkInode } = await stat(`/proc/${pid}/ns/net`);
-  const networkFd = openSync(`/proc/${pid}/ns/net`, "r");
-  try {
-    await using dumper = new CriuWorker(criu, { images, work: room });
-    await using restorer = new CriuWorker(criu, { images, work: room, place: { networkFd, groups: [] } });
-    await dumper.dump(pid, networkInode);
-    await endContainer(folder, ROOM);
-    await rm(control, { force: true });
-    await writeFile(pidFileOf(room), String(await restorer.restore(root, shared)));
-  } finally {
-    closeSync(networkFd);
-  }
+  await using dumper = new CriuWorker(criu, { images, work: room, within: pid });
+  await using restorer = new CriuWorker(criu, { images, work: room, within: pid, groups: [] });
+  await dumper.dump(pid);
+  await endContainer(folder, ROOM);
+  await rm(control, { force: true });
+  await writeFile(pidFileOf(room), String(await restorer.restore(root, shared)));
   const restored = await findContainer(dirname(room), ROOM);
   if (restored === undefined) throw new Error("what was restored does not run");
   continuePrograms(restored);

@@ -1,9 +1,10 @@
 /** One move of a room's container as its destination serves it: a place is made, the images come, the room runs. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { CentroidError } from "@centroid/protocol";
 import type { Containers } from "../container/containers.js";
+import { CONTAINER_NAME } from "../container/find.js";
 import { ImageFolder } from "../container/image-folder.js";
 import { writeMark } from "../container/move-mark.js";
 import { addCard } from "../container/network.js";
@@ -44,18 +45,17 @@ export async function arriveFromHost(options: ArriveOptions): Promise<void> {
   await containers.makeFolders(roomId);
   const [work, shared] = [containers.folder(roomId), containers.shared(roomId)];
   await writeMark(work, { state: "arriving", migrationId });
-  await using network = await holdNetwork(containers.launcher);
-  await addCard(await containers.card(roomId), network.pid, address);
+  await using namespaces = await holdNamespaces(containers.launcher);
+  await addCard(await containers.card(roomId), namespaces.pid, address);
   await using images = await ImageFolder.make(containers.config);
-  const networkFd = openSync(`/proc/${network.pid}/ns/net`, "r");
   const groups = await containers.makeGroups(roomId);
   await using worker = new CriuWorker(criu, {
     images: images.path,
     work,
     card: { name: await containers.card(roomId), bridge: containers.config.bridge },
-    place: { networkFd, groups: groups.early },
+    within: namespaces.pid,
+    groups: groups.early,
   });
-  closeSync(networkFd);
   await using pages = options.hasLazyPages
     ? new LazyPages({
         program: containers.lazyPages,
@@ -150,17 +150,19 @@ const isOf = <T extends ToDestination["type"]>(
   type: T,
 ): said is Extract<ToDestination, { type: T }> => said.type === type;
 
-interface HeldNetwork extends AsyncDisposable {
+interface HeldNamespaces extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** An empty network namespace, for as long as nothing runs in it. */
-async function holdNetwork(launcher: string): Promise<HeldNetwork> {
-  const child: ChildProcess = spawn(launcher, ["network"], { stdio: ["pipe", "pipe", "ignore"] });
+/** Namespaces of a container that is to come, for as long as nothing runs in them. */
+async function holdNamespaces(launcher: string): Promise<HeldNamespaces> {
+  const child: ChildProcess = spawn(launcher, ["hold", CONTAINER_NAME], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const pid = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
-    child.once("exit", () => reject(new CentroidError("INTERNAL", "no network namespace can be made here")));
+    child.once("exit", () => reject(new CentroidError("INTERNAL", "no namespaces can be made here")));
     if (child.stdout !== null)
       createInterface({ input: child.stdout }).once("line", (line) => resolve(Number(line)));
   });

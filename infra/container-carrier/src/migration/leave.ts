@@ -3,7 +3,6 @@
  * has answered that the room runs there. Until it has been sent as far as it takes to run any failure continues it here;
  * after that only an answer does, or, if the rest of its memory follows or it has run there, nothing.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { networkOf, SandboxSilenceMeter } from "@centroid/agent";
 import {
@@ -156,6 +155,7 @@ async function leave(
     images: images.path,
     work: containers.folder(roomId),
     card: { name: await containers.card(roomId), bridge: config.bridge },
+    within: pid,
   });
   using silence = await SandboxSilenceMeter.open(ip);
   // A silence is measured from a beat on; one that begins before the first is not seen.
@@ -177,7 +177,6 @@ async function leave(
   await writeMark(containers.folder(roomId), { state: "leaving", migrationId, report });
   progress.stopped = true;
   await options.hangUp();
-  const { ino: networkInode } = await stat(`/proc/${pid}/ns/net`);
   signal.throwIfAborted();
 
   enter(options, progress, "frozen");
@@ -185,7 +184,7 @@ async function leave(
   criuWorker.hurry();
   // Programs first: what they send to a card without a network waits for TCP's next attempt.
   stopPrograms(pid);
-  await criuWorker.dump(pid, networkInode);
+  await criuWorker.dump(pid);
   signal.throwIfAborted();
   enter(options, progress, "copying");
   const later = lazy ? new LaterPages() : undefined;
