@@ -59,6 +59,12 @@ static void go_ahead(void) {
     alarm(MOST_SECONDS_AHEAD);
 }
 
+/* What criu works on is lost. */
+static void give_up_criu(int number) {
+    (void)number;
+    if (criu > 0) kill(criu, SIGKILL);
+}
+
 static int plug(const char *bridge, const char *card, int in) {
     struct ifreq request = {.ifr_ifindex = (int)if_nametoindex(card)};
     if (request.ifr_ifindex == 0) return -1;
@@ -145,9 +151,9 @@ static int serve(int line, const char *bridge, const char *card, int plugs) {
  *   kernel there, if that is on a tmpfs, and needs a quarter of a second to find out. Then reads from its standard
  *   input lengths of 32 bits: 0 is to go ahead of everything else from now on, for three seconds at most and until the
  *   input ends; anything else is followed by a request for criu. CARD is unplugged before a request, or plugged once
- *   all sockets exist; "" is none. criu's answer goes to the standard output, after its length. Descriptors 3 to 5 are
- *   the container's namespaces of network, host name and IPC, in which criu works: it would take 30 ms to write and
- *   make them. WORK and IMAGES are 7 and 8.
+ *   all sockets exist; "" is none. criu's answer goes to the standard output, after its length. SIGTERM kills criu.
+ *   Descriptors 3 to 5 are the container's namespaces of network, host name and IPC, in which criu works: to write and
+ *   make them would take 30 ms. WORK and IMAGES are 7 and 8.
  */
 int main(int count, char **arguments) {
     static unsigned char request[MOST_BYTES];
@@ -174,6 +180,7 @@ int main(int count, char **arguments) {
     for (int fd = FIRST_NAMESPACE; fd < FIRST_NAMESPACE + NAMESPACES; fd++) close(fd);
     close(CRIU_SOCKET);
     signal(SIGALRM, take_turns);
+    signal(SIGTERM, give_up_criu);
     while (read_all(&length, sizeof length)) {
         go_ahead();
         if (length == 0) continue;

@@ -43,6 +43,8 @@ const IGNORE_CGROUPS = 0;
 const NO_NETWORK_LOCK = 3;
 /** Programs that have not come to a stop by then continue where they are, seconds. criu would try for ten. */
 const STOP_WITHIN_S = 3;
+/** A container whose programs are killed while criu stops them makes it wait for ever. */
+const DUMP_TIMEOUT_MS = 8_000;
 
 /** On machines that do not grant CAP_SYS_RESOURCE. Nothing follows from it. */
 const HARMLESS = /rlimit: Can't setup RLIMIT_NOFILE for self/;
@@ -61,6 +63,13 @@ export interface CriuWorkerOptions {
   readonly within: number;
   /** Where a container is to be restored: control groups to be in, as their `cgroup.procs` files. */
   readonly groups?: readonly string[];
+}
+
+/** criu was ended in the middle of its work: the container is not as it was. */
+export class DumpAbandoned extends CentroidError {
+  constructor() {
+    super("MIGRATION_FAILED", `criu dump: it was not done after ${DUMP_TIMEOUT_MS} ms`);
+  }
 }
 
 export class CriuWorker implements AsyncDisposable {
@@ -114,16 +123,28 @@ export class CriuWorker implements AsyncDisposable {
   /**
    * Writes a container, whose programs were stopped before, into the folder of images; it stays as it is.
    * @param pid of the container's first process
-   * @throws CentroidError MIGRATION_FAILED with criu's own words
+   * @throws CentroidError MIGRATION_FAILED with criu's own words; {@link DumpAbandoned}
    */
   async dump(pid: number): Promise<void> {
-    await this.#ask("dump", [
-      [OPTION.pid, pid],
-      // A dump that fails, and a move that is called off, leave the room where it was.
-      [OPTION.leaveRunning, true],
-      [OPTION.timeout, STOP_WITHIN_S],
-      [OPTION.external, `mnt[/run/centroid]:${SHARED}`],
-    ]);
+    let abandoned = false;
+    const late = setTimeout(() => {
+      abandoned = true;
+      this.#child.kill();
+    }, DUMP_TIMEOUT_MS);
+    try {
+      await this.#ask("dump", [
+        [OPTION.pid, pid],
+        // A dump that fails, and a move that is called off, leave the room where it was.
+        [OPTION.leaveRunning, true],
+        [OPTION.timeout, STOP_WITHIN_S],
+        [OPTION.external, `mnt[/run/centroid]:${SHARED}`],
+      ]);
+    } catch (cause) {
+      if (abandoned) throw new DumpAbandoned();
+      throw cause;
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   /**
@@ -174,7 +195,7 @@ export class CriuWorker implements AsyncDisposable {
     throw failed(action, why?.toString() ?? "it has ended without an answer");
   }
 
-  /** A criu at work is not interrupted: what it works on would stay as it is. */
+  /** A criu at work is waited for: what it works on would stay as it is. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.stdin?.end();
     await this.#ended;

@@ -18,7 +18,7 @@ import { ImageFolder } from "../container/image-folder.js";
 import { removeMark, writeMark } from "../container/move-mark.js";
 import { privateBytes, stopPrograms } from "../container/processes.js";
 import type { Criu } from "../criu/criu.js";
-import { CriuWorker } from "../criu/criu-worker.js";
+import { CriuWorker, DumpAbandoned } from "../criu/criu-worker.js";
 import { SentPages } from "../memory/sent-pages.js";
 import { copyAhead } from "./copy-ahead.js";
 import { sendFolder } from "./image-files.js";
@@ -77,6 +77,7 @@ export async function leaveForHost(options: LeaveOptions): Promise<LeaveResult> 
     if (divided && !(refused && !cause.ran)) return endHere(containers, roomId, IN_TWO_PLACES, cause);
     // Players have heard of it from there, and its connections have gone on or been reset: here they would hang.
     if (refused && cause.ran && saved) return endHere(containers, roomId, RAN_ELSEWHERE, cause);
+    if (cause instanceof DumpAbandoned) return endHere(containers, roomId, ENDED_HERE, cause);
     const error = stays(CentroidError.from(cause).message, cause);
     const called = signal.aborted && signal.reason instanceof CalledOff;
     if (report !== undefined && !refused && !called) return { owner: "unknown", error, report };
