@@ -33,7 +33,6 @@ const OPTION = {
   workFd: 17,
   cgroupMode: 34,
   external: 37,
-  timeout: 45,
   lazyPages: 48,
   networkLock: 64,
 } as const;
@@ -41,10 +40,8 @@ const LOG_ERRORS = 1;
 const IGNORE_CGROUPS = 0;
 /** The carrier cuts and joins the network itself; criu would leave its firewall rules behind. */
 const NO_NETWORK_LOCK = 3;
-/** Programs that have not come to a stop by then continue where they are, seconds. criu would try for ten. */
-const STOP_WITHIN_S = 3;
-/** A container whose programs are killed while criu stops them makes it wait for ever. */
-const DUMP_TIMEOUT_MS = 8_000;
+/** A container whose programs are killed while criu stops them makes it wait for ever; otherwise it gives up after ten. */
+const DUMP_TIMEOUT_MS = 15_000;
 
 /** On machines that do not grant CAP_SYS_RESOURCE. Nothing follows from it. */
 const HARMLESS = /rlimit: Can't setup RLIMIT_NOFILE for self/;
@@ -136,7 +133,6 @@ export class CriuWorker implements AsyncDisposable {
         [OPTION.pid, pid],
         // A dump that fails, and a move that is called off, leave the room where it was.
         [OPTION.leaveRunning, true],
-        [OPTION.timeout, STOP_WITHIN_S],
         [OPTION.external, `mnt[/run/centroid]:${SHARED}`],
       ]);
     } catch (cause) {

@@ -163,15 +163,18 @@ async function leave(
   await silence?.beatsAgain(BEAT_AGAIN_MS);
 
   const lazy = isLazy(wanted);
-  const saves = (): void => {
-    progress.saved = true;
-  };
-  // Of use should it fail after it has run there; nobody waits for it.
-  if (!lazy) options.save().then(saves, () => undefined);
+  // Of use should it fail after it has run there.
+  const saving = lazy
+    ? undefined
+    : options.save().then(
+        () => true,
+        () => false,
+      );
   using sent = new SentPages(join(images.path, "sent"));
   const rounds = goesAhead(wanted) ? await copyAhead(pid, sent, wire, signal) : 0;
   // Of a room that cannot be saved the memory is never in two places: it does not move.
   if (lazy) await options.save();
+  progress.saved = (await saving) === true;
   const mechanism = mechanismBy(rounds > 0, lazy);
   const predicted = predictor.predict(mechanism, ownBytes);
   const report = await options.report();
