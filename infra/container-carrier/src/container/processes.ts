@@ -1,13 +1,20 @@
 /** The processes of a container, seen from its host. */
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { CentroidError } from "@centroid/protocol";
 
-/** A container whose programs start others while they are stopped gets so many more looks. */
-const MAX_LOOKS = 20;
+/** A thread in the middle of a system call stops after it; on a busy host it has to get its turn first. */
+const STOP_TIMEOUT_MS = 5_000;
+/** The room is silent meanwhile. Looking without a pause would take a thread the core that it needs to stop. */
+const LOOK_AGAIN_MS = 1;
+const ENDED: ReadonlySet<string> = new Set(["Z", "X"]);
+const STILL: ReadonlySet<string> = new Set(["T", ...ENDED]);
+
 /** False once it has ended, whether anybody has taken notice of that or not. */
 export async function isAlive(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  return stat !== undefined && !/[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3));
+  return stat !== undefined && !ENDED.has(stateOf(stat));
 }
 
 /** Process ids of all that runs in a container beside its first process, as its host numbers them. */
@@ -25,17 +32,45 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-/** Stops every program of a container but its first process, which only waits for them. */
-export function stopPrograms(pid: number): void {
+/**
+ * Stops every program of a container but its first process, which only waits for them, and resolves once each of their
+ * threads stands still. criu must not meet one that is about to: it takes the stop and its own interruption, which the
+ * kernel reports as one, for two, lets the thread run on and waits for the second until it gives up (seen with 4.2.1).
+ * @throws CentroidError MIGRATION_FAILED if one does not come to stand still
+ */
+export async function stopPrograms(pid: number): Promise<void> {
   const stopped = new Set<number>();
-  for (let look = 0; look < MAX_LOOKS; look++) {
-    const fresh = programsOf(pid).filter((program) => !stopped.has(program));
-    if (fresh.length === 0) return;
-    for (const program of fresh) {
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  for (;;) {
+    const programs = programsOf(pid);
+    for (const program of programs) {
+      if (stopped.has(program)) continue;
       sendSignal(program, "SIGSTOP");
       stopped.add(program);
     }
+    if (programs.every(standsStill)) return;
+    if (performance.now() > deadline)
+      throw new CentroidError("MIGRATION_FAILED", "a program of it does not come to stand still");
+    await delay(LOOK_AGAIN_MS);
   }
+}
+
+/** True of what has ended, too. */
+function standsStill(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.every((thread) =>
+      STILL.has(stateOf(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8"))),
+    );
+  } catch {
+    // One that has ended between two looks; the next look is without it.
+    return !existsSync(`/proc/${pid}`);
+  }
+}
+
+/** The letter that Linux gives a task's state (proc_pid_stat(5)), which follows a name that may contain anything. */
+function stateOf(stat: string): string {
+  return stat.charAt(stat.lastIndexOf(")") + 2);
 }
 
 export function continuePrograms(pid: number): void {

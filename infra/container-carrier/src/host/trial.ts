@@ -69,7 +69,7 @@ async function tryIn(folder: string): Promise<void> {
   await waitFor("the end of the question to it", () => existsSync(join(shared, CONTAINER_FILES.alone)));
 
   const criu = await openCriu(join(root, ROOT_FILES.criuWorker));
-  stopPrograms(pid);
+  await stopPrograms(pid);
   await using dumper = new CriuWorker(criu, { images, work: room, within: pid });
   await using restorer = new CriuWorker(criu, { images, work: room, within: pid, groups: [] });
   await dumper.dump(pid);

@@ -187,7 +187,7 @@ async function leave(
   const startedAtMs = performance.now();
   criuWorker.hurry();
   // Programs first: what they send to a card without a network waits for TCP's next attempt.
-  stopPrograms(pid);
+  await stopPrograms(pid);
   await criuWorker.dump(pid);
   signal.throwIfAborted();
   enter(options, progress, "copying");
