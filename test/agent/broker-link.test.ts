@@ -63,6 +63,56 @@ it("what can only be told once outlives a connection that breaks before its welc
   expect(message.change).toEqual({ event: "standby-orphaned", standbyId: "s" });
 });
 
+it("a broker that was away hears the last of each kind, of the rooms and players that are still here", async () => {
+  const server = await FakeBroker.listen();
+  const { port } = new URL(server.url);
+  await using met = await meet(server);
+  const { link } = met;
+  await server[Symbol.asyncDispose]();
+  const owned = (migrationId: string): RoomEvent => ({ event: "owned", migrationId });
+  const report = (migrationId: string, sessionId: string): RoomEvent => ({
+    ...{ event: "report", migrationId, sessionId, gapMs: 1, patchRateMs: 50, lost: 0, duplicated: 0 },
+  });
+  const broken = (standbyId: string): RoomEvent => ({ event: "standby-broken", standbyId });
+  await expect.poll(() => link.state.state).toBe("away");
+  for (const migrationId of ["first", "second"]) {
+    link.room(event("room", owned(migrationId)));
+    for (const sessionId of ["ann", "bob"]) link.room(event("room", report(migrationId, sessionId)));
+    link.room(event("room", broken(migrationId)));
+  }
+  link.room(event("room", { event: "left", sessionId: "bob" }));
+  for (const roomId of ["ended", "lost", "gone"]) link.room(event(roomId, owned("first")));
+  link.room(event("ended", { event: "disposed" }));
+  link.room(event("lost", { event: "lost", error: { code: "INTERNAL", message: "ended" } }));
+  link.forget("gone");
+  await using again = await FakeBroker.listen(Number(port));
+  await again.accept();
+  await again.said(({ type }) => type === "hello");
+  again.welcome();
+  await expect.poll(() => link.state.state).toBe("connected");
+  const last = event("room", { event: "diverged", sessionId: "ann" });
+  link.room(last);
+  const told: unknown[] = [];
+  while (!told.some((message) => JSON.stringify(message) === JSON.stringify(last)))
+    told.push(await again.said(({ type }) => type === "room"));
+  expect(told).toEqual([
+    event("room", owned("second")),
+    event("room", broken("second")),
+    event("room", report("second", "ann")),
+    last,
+  ]);
+});
+
+it("says hello again rather than keep all that happens while a broker does not welcome it", async () => {
+  await using server = await FakeBroker.listen();
+  await using met = await meet(server);
+  const again = server.accept();
+  for (let count = 0; count <= 10_000; count++)
+    met.link.room(event("room", { event: "diverged", sessionId: "ann" }));
+  await again;
+  expect(await server.next()).toEqual({ type: "hello" });
+});
+
 it("tells who comes and goes where the broker wants that, everywhere until it has said so (BRK-6)", async () => {
   await using server = await FakeBroker.listen();
   await using met = await meet(server);

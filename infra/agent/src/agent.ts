@@ -341,6 +341,7 @@ export class Agent implements AsyncDisposable {
         this.#players.forget(request.roomId);
         // Should it come back, another broker may decide about it.
         this.#keepers.delete(request.roomId);
+        if (request.method === "migrateOut") for (const link of this.#links) link.forget(request.roomId);
       }
     }
   }

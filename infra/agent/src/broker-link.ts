@@ -11,7 +11,6 @@ import {
   type Published,
   type RoomCheckpoint,
   type RoomCount,
-  type RoomEvent,
   type RoomQuestion,
   shardOf,
   TurnBatch,
@@ -19,6 +18,7 @@ import {
 import { type Challenge, isRefusal, newNonce, PendingReplies, prove, proves } from "@centroid/protocol/node";
 import { WebSocket } from "ws";
 import { z } from "zod";
+import { type RoomMessage, UnsentNews } from "./unsent-news.js";
 
 /** Redial delays: a restarting broker is back within a second; that one has ended has to be seen again and again. */
 const FIRST_RETRY_MS = 100;
@@ -32,8 +32,8 @@ const FIRST_REFUSED_RETRY_MS = 500;
 const MAX_REFUSED_RETRY_MS = 15_000;
 /** A broker that waits for a slow host has answered by then. */
 const ANSWER_TIMEOUT_MS = 25_000;
-/** What hello cannot tell again: how a move ended, who lost whom. */
-const UNREPEATED = new Set<RoomEvent["event"]>(["owned", "report", "standby-broken", "standby-orphaned"]);
+/** What happens between a hello and its welcome, which is milliseconds: of more than this the next hello tells. */
+const MAX_SINCE_HELLO = 10_000;
 
 /** How an agent stands with one of its brokers. */
 export type BrokerLinkState =
@@ -42,8 +42,6 @@ export type BrokerLinkState =
   | { state: "away" }
   /** Somebody answers there and does not take this agent; it goes on trying. */
   | { state: "refused"; error: CentroidError };
-
-type RoomMessage = Extract<AgentToBroker, { type: "room" }>;
 
 export interface BrokerLinkOptions {
   url: string;
@@ -103,7 +101,7 @@ export class BrokerLink implements AsyncDisposable {
   /** The connection whose other end knows the token. */
   #trusted: WebSocket | undefined;
   /** Told while the broker was away; hello carries the rest. */
-  #unsent: RoomMessage[] = [];
+  readonly #unsent = new UnsentNews();
   /** Told since hello was put together and before the welcome: hello may not have it. */
   #sinceHello: RoomMessage[] | undefined;
 
@@ -144,7 +142,7 @@ export class BrokerLink implements AsyncDisposable {
       clearInterval(this.#heartbeat);
       this.#heartbeat = undefined;
       // The next hello has all but what cannot be told again.
-      this.#unsent.push(...(this.#sinceHello ?? []).filter(({ change }) => UNREPEATED.has(change.event)));
+      for (const message of this.#sinceHello ?? []) this.#unsent.note(message);
       this.#sinceHello = undefined;
       if (this.#closed) return;
       if (this.#state.state === "refused" && this.#absentAtMs < this.#dialledAtMs) {
@@ -205,8 +203,13 @@ export class BrokerLink implements AsyncDisposable {
 
   room(message: RoomMessage): void {
     if (this.#socket?.readyState === WebSocket.OPEN && this.#heartbeat !== undefined) this.#send(message);
-    else if (this.#sinceHello !== undefined) this.#sinceHello.push(message);
-    else if (UNREPEATED.has(message.change.event)) this.#unsent.push(message);
+    else if (this.#sinceHello === undefined) this.#unsent.note(message);
+    else if (this.#sinceHello.push(message) > MAX_SINCE_HELLO) this.#socket?.terminate();
+  }
+
+  /** The room went to another host: what this broker missed of it here is over. */
+  forget(roomId: string): void {
+    this.#unsent.forget(roomId);
   }
 
   /** As its last welcome said; 0 before the first. */
@@ -386,7 +389,7 @@ export class BrokerLink implements AsyncDisposable {
           this.#leaseUntilMs = this.#saidHelloAtMs + message.leaseMs;
         this.#answeredAtMs = this.#saidHelloAtMs;
         this.#beat();
-        for (const unsent of [...this.#unsent.splice(0), ...(this.#sinceHello ?? [])]) this.#send(unsent);
+        for (const unsent of [...this.#unsent.take(), ...(this.#sinceHello ?? [])]) this.#send(unsent);
         this.#sinceHello = undefined;
         this.#become({ state: "connected" });
         return;
