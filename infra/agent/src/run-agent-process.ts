@@ -27,6 +27,11 @@ const tell = (message: FromAgent): void => {
     process.stderr.write(`refused by the broker: ${printable(message.message)}\n`);
 };
 
+const failed =
+  (what: string) =>
+  (cause: unknown): void =>
+    tell({ type: "notice", line: `${what}: ${CentroidError.from(cause).message}` });
+
 function makeCarrier(
   factories: CarrierFactories,
   kind: CarrierKind,
@@ -91,7 +96,7 @@ async function main(factories: CarrierFactories): Promise<void> {
   const stop = async (code: number): Promise<void> => {
     if (stopping) return;
     stopping = true;
-    await agent[Symbol.asyncDispose]();
+    await agent[Symbol.asyncDispose]().catch(failed("not everything could be ended"));
     process.exit(code);
   };
   // These reach the whole group, from a terminal or a service manager; a parent decides when its agents end.
@@ -100,7 +105,10 @@ async function main(factories: CarrierFactories): Promise<void> {
   process.on("disconnect", () => void stop(0));
   process.on("message", (raw) => {
     const { leaveWithinMs } = leaveSchema.parse(raw);
-    void agent.leave(leaveWithinMs).finally(() => stop(0));
+    void agent
+      .leave(leaveWithinMs)
+      .catch(failed("this host ends before its rooms are elsewhere"))
+      .then(() => stop(0));
   });
   // The parent may have gone while this program was loading; an agent without one has no channel at all.
   if (process.send !== undefined && !process.connected) await stop(0);

@@ -137,11 +137,18 @@ export class BrokerLinks implements Disposable {
     };
     socket.on("error", () => socket.terminate());
     socket.on("message", (data: Buffer) => {
+      const { logger } = this.#options;
       const message = tryRead(brokerMessageSchema, parsed(data));
-      if (message.success) this.#receive(message.data, answer);
-      else {
-        this.#options.logger.warn({ cause: message.error }, "message of another broker not understood");
+      if (!message.success) {
+        logger.warn({ cause: message.error }, "message of another broker not understood");
         socket.close(CLOSE_INVALID, "not understood");
+        return;
+      }
+      try {
+        this.#receive(message.data, answer);
+      } catch (cause) {
+        // What comes after it has nothing to do with it.
+        logger.error({ type: message.data.type, cause }, "message of another broker could not be taken in");
       }
     });
   }

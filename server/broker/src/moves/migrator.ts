@@ -211,7 +211,15 @@ export class Migrator {
         deadlineMs + REPLY_SLACK_MS,
       );
       // The switch is when the destination says so, not when the source has cleaned up.
-      void migration.whenOwned().then(() => this.#commit(migration, room));
+      migration
+        .whenOwned()
+        .then(() => this.#commit(migration, room))
+        .catch((cause: unknown) =>
+          this.#options.logger.error(
+            { migrationId, roomId, cause },
+            "the switch could not be taken in at once",
+          ),
+        );
       migration.transfer = await out;
       if (movesWithSandbox(carrier)) await this.#arrival(migration);
       this.#commit(migration, room);
