@@ -86,8 +86,17 @@ export class SessionDialer {
       headers: { ...headers, "x-forwarded-for": address },
     });
     socket.binaryType = "arraybuffer";
+    // A connection that is not there yet cannot be paused: it is as soon as it opens, before its first frame.
+    let isSlow = false;
+    socket.once("open", () => isSlow && socket.pause());
     return Object.defineProperties(socket, {
-      slow: { set: (slow: boolean) => (slow ? socket.pause() : socket.resume()) },
+      slow: {
+        set: (slow: boolean) => {
+          isSlow = slow;
+          if (slow) socket.pause();
+          else socket.resume();
+        },
+      },
       // Codes that may not be sent (RFC 6455, 7.4.1) are those of connections that broke: so does this one.
       close: {
         value: (code: number, reason: string) =>

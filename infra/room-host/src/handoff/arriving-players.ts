@@ -140,6 +140,11 @@ export class ArrivingPlayers {
   /** The room runs here: whoever is there goes on, the others have some time to come. */
   settle(room: MovableRoom, clients: ReadonlyMap<string, MovableClient>): void {
     this.#running = { room, clients };
+    // Once for each, however often its player comes by another connection.
+    for (const client of clients.values())
+      client.link.on("control", (message: ClientControl) => {
+        if (message.type === "replay") this.#askLate(client, message.received);
+      });
     const arrivals = [...this.#arrivals];
     this.#arrivals.clear();
     for (const [sessionId, arrival] of arrivals) {
@@ -223,9 +228,6 @@ export class ArrivingPlayers {
     const patchRateMs = this.#running?.room.patchRate ?? 0;
     const { epoch, migrationId } = this.#options;
     const resumed = { type: "resumed", epoch, received, sent, patchRateMs, migrationId } as const;
-    client.link.on("control", (message: ClientControl) => {
-      if (message.type === "replay") this.#askLate(client, message.received);
-    });
     client.link.attach(socket, client.link.centroid ? resumed : undefined, before);
   }
 }
