@@ -282,6 +282,7 @@ function linkTo(
     onPublished,
     onMeasure: () => undefined,
     onTracks,
+    onDecides: () => undefined,
     onEvacuating: () => undefined,
     notice: () => undefined,
     onState: () => undefined,

@@ -1,5 +1,5 @@
 /** To which of several brokers an agent gives what it has saved of a room. */
-import type { AgentRequest, RoomCheckpoint } from "@centroid/protocol";
+import { type AgentRequest, type RoomCheckpoint, shardOf } from "@centroid/protocol";
 import { expect, it } from "vitest";
 import { Agent } from "../../infra/agent/dist/agent.js";
 import type { Carrier, CarrierEvents } from "../../infra/agent/dist/carrier/carrier.js";
@@ -24,13 +24,16 @@ function carrierWith(rooms: Set<string>): Carrier {
   };
 }
 
-it("all of them when a room comes back: which one keeps it may have changed since it left", async () => {
-  await using one = await FakeBroker.listen();
-  await using other = await FakeBroker.listen();
+interface Meeting extends AsyncDisposable {
+  save: (epoch: number, seq: number) => void;
+}
+
+/** An agent with the room, which both brokers have welcomed. */
+async function meet(one: FakeBroker, other: FakeBroker, welcomes: [object, object]): Promise<Meeting> {
   const rooms = new Set([roomId]);
   let events: CarrierEvents | undefined;
   const nothing = (): void => undefined;
-  await using agent = new Agent({
+  const agent = new Agent({
     config: agentConfigSchema.parse({
       ...{ brokerUrls: [one.url, other.url], token: TOKEN, hostId: "host", name: "Host" },
       ...{ latitude: 0, longitude: 0, roomsBundle: "none" },
@@ -41,21 +44,31 @@ it("all of them when a room comes back: which one keeps it may have changed sinc
     },
     ...{ notice: nothing, onRefused: nothing, onConnected: nothing, onBroker: nothing },
   });
-  const save = (epoch: number, seq: number): void => {
-    const saved: RoomCheckpoint = { type: "checkpoint", roomId, epoch, seq, takenAtMs: 1, data: "" };
-    events?.checkpoint(saved);
-  };
   const begun = Promise.all([one.accept(), other.accept()]);
   await agent.start();
   await begun;
-  for (const broker of [one, other]) {
+  for (const [index, broker] of [one, other].entries()) {
     await broker.said(({ type }) => type === "hello");
-    broker.welcome();
+    broker.welcome(welcomes[index]);
     await broker.said(({ type }) => type === "heartbeat");
   }
-  save(1, 1);
-  for (const broker of [one, other])
-    expect(await broker.said(({ type }) => type === "checkpoint")).toMatchObject({ epoch: 1, seq: 1 });
+  return {
+    save: (epoch, seq) => {
+      const saved: RoomCheckpoint = { type: "checkpoint", roomId, epoch, seq, takenAtMs: 1, data: "" };
+      events?.checkpoint(saved);
+    },
+    [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
+  };
+}
+
+const saved = (broker: FakeBroker) => broker.said(({ type }) => type === "checkpoint");
+
+it("all of them when a room comes back: which one keeps it may have changed since it left", async () => {
+  await using one = await FakeBroker.listen();
+  await using other = await FakeBroker.listen();
+  await using met = await meet(one, other, [{}, {}]);
+  met.save(1, 1);
+  for (const broker of [one, other]) expect(await saved(broker)).toMatchObject({ epoch: 1, seq: 1 });
   one.checkpointed(roomId, 1, 1);
   const destination = { hostId: "b", name: "B", latitude: 0, longitude: 0, processId: "p", ticket: "t" };
   const move = { migrationId: "m", roomId, epoch: 2 };
@@ -64,6 +77,41 @@ it("all of them when a room comes back: which one keeps it may have changed sinc
     destination: { ...destination, transferUrl: "ws://127.0.0.1:1", addresses: {} },
   });
   await one.order({ method: "migrateIn", name: "ledger", carrier: "process", ...move, epoch: 3 });
-  save(3, 1);
-  expect(await other.said(({ type }) => type === "checkpoint")).toMatchObject({ epoch: 3, seq: 1 });
+  met.save(3, 1);
+  expect(await saved(other)).toMatchObject({ epoch: 3, seq: 1 });
+});
+
+it("whoever begins to decide about its room while nobody has confirmed it", async () => {
+  await using one = await FakeBroker.listen();
+  await using other = await FakeBroker.listen();
+  const shards = [shardOf(roomId)];
+  await using met = await meet(one, other, [
+    { counts: true, shards },
+    { counts: true, shards: [] },
+  ]);
+  met.save(1, 1);
+  for (const broker of [one, other]) expect(await saved(broker)).toMatchObject({ seq: 1 });
+  one.checkpointed(roomId, 1, 1);
+  await one.order({ method: "abortMigration", migrationId: "m", roomId });
+  // It goes to its keeper only, which does not decide any more.
+  met.save(1, 2);
+  expect(await saved(one)).toMatchObject({ seq: 2 });
+  other.decides(shards);
+  expect(await saved(other)).toMatchObject({ seq: 2 });
+  other.checkpointed(roomId, 1, 2);
+  await other.order({ method: "abortMigration", migrationId: "m", roomId });
+  // What is confirmed need not go to the next one.
+  one.decides([]);
+  one.decides(shards);
+  one.begin({ method: "abortMigration", migrationId: "m", roomId });
+  expect((await one.said(({ type }) => type === "checkpoint" || type === "reply")).type).toBe("reply");
+  met.save(1, 3);
+  expect(await saved(one)).toMatchObject({ seq: 3 });
+  // One that comes back hears with its welcome that nobody has it.
+  const back = one.accept();
+  one.drop();
+  await back;
+  await one.said(({ type }) => type === "hello");
+  one.welcome({ counts: true, shards });
+  expect(await saved(one)).toMatchObject({ seq: 3 });
 });

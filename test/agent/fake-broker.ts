@@ -71,10 +71,16 @@ export class FakeBroker implements AsyncDisposable {
     this.#say({ type: "checkpointed", roomId, epoch, seq });
   }
 
-  /** Gives an order, and passes over what is said until it is answered. */
-  async order(request: AgentRequest): Promise<void> {
+  /** Gives an order, whose answer is still to come. @returns its number */
+  begin(request: AgentRequest): number {
     const requestId = ++this.#orders;
     this.#say({ type: "request", requestId, request });
+    return requestId;
+  }
+
+  /** Gives an order, and passes over what is said until it is answered. */
+  async order(request: AgentRequest): Promise<void> {
+    const requestId = this.begin(request);
     await this.said((message) => message.type === "reply" && message.requestId === requestId);
   }
 

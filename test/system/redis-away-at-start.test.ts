@@ -63,6 +63,7 @@ function linkTo(port: number): BrokerLink {
     onPublished: () => undefined,
     onMeasure: () => undefined,
     onTracks: () => undefined,
+    onDecides: () => undefined,
     onEvacuating: () => undefined,
     notice: () => undefined,
     onState: () => undefined,

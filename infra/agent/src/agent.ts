@@ -1,7 +1,7 @@
 /** One edge host: its carriers, its beacon and its link to the broker. */
 import { availableParallelism } from "node:os";
 import { setTimeout as setTimeoutPromise } from "node:timers/promises";
-import { type AgentRequest, CentroidError, type RoomCheckpoint, type RoomReport } from "@centroid/protocol";
+import { type AgentRequest, CentroidError, type RoomReport } from "@centroid/protocol";
 import { authority } from "@centroid/protocol/node";
 import type { RunningServer } from "@centroid/room-host/sockets";
 import { startBeacon } from "./beacon.js";
@@ -14,6 +14,7 @@ import { leaseOf } from "./lease-of.js";
 import { LetGo } from "./let-go.js";
 import { PresenceRelay } from "./presence-relay.js";
 import { RoomPlayers } from "./room-players.js";
+import { RoomSaves } from "./room-saves.js";
 import type { MeasuredSpeed } from "./speed/host-speed.js";
 
 /** A newcomer's measurements are over by then. */
@@ -55,8 +56,7 @@ export class Agent implements AsyncDisposable {
   readonly #presence = new PresenceRelay(this.#links);
   readonly #grants = new Grants();
   readonly #letGo = new LetGo();
-  /** The broker that stores a room's checkpoints, once one has confirmed it. */
-  readonly #keepers = new Map<string, BrokerLink>();
+  readonly #saves = new RoomSaves(this.#links);
   /** True from the first welcome of any broker on: from then on rooms may run here, and no refusal ends them. */
   #welcomed = false;
   readonly #refusals = new Map<BrokerLink, CentroidError>();
@@ -82,7 +82,7 @@ export class Agent implements AsyncDisposable {
     const events: CarrierEvents = {
       room: (roomId, epoch, change) => {
         if (change.event === "disposed" || change.event === "lost") {
-          this.#keepers.delete(roomId);
+          this.#saves.forget(roomId);
           this.#grants.forget(roomId, epoch);
         }
         const shown =
@@ -94,7 +94,7 @@ export class Agent implements AsyncDisposable {
         else if (change.event !== "joined" && change.event !== "left")
           for (const link of this.#links) link.room(message);
       },
-      checkpoint: (saved) => this.#save(saved),
+      checkpoint: (saved) => this.#saves.put(saved),
       published: (said) => this.#presence.tell(said),
       ask: async (question) => {
         const connected = this.#links.filter(({ state }) => state.state === "connected");
@@ -146,10 +146,11 @@ export class Agent implements AsyncDisposable {
         ...this.#appAddress(),
       }),
       handle: (request, grant) => this.#handle(request, grant),
-      onCheckpointed: ({ roomId, epoch, seq }) => {
+      onCheckpointed: (kept) => {
+        const { roomId, epoch, seq } = kept;
         for (const carrier of this.#carriers) {
           if (!carrier.has(roomId)) continue;
-          this.#keepers.set(roomId, link);
+          this.#saves.kept(link, kept);
           carrier.checkpointed(roomId, epoch, seq);
         }
       },
@@ -165,6 +166,7 @@ export class Agent implements AsyncDisposable {
         this.#players.tellAll(link, gained);
         this.#players.countAll();
       },
+      onDecides: (gained) => this.#saves.decides(link, gained),
       onEvacuating: (elsewhere) => this.#evacuated?.(elsewhere),
       notice: options.notice,
       onState: (state) => this.#onBroker(link, state),
@@ -210,17 +212,6 @@ export class Agent implements AsyncDisposable {
         throw new CentroidError("INTERNAL", JSON.stringify(never));
       }
     }
-  }
-
-  /** To the broker that kept the last one, else to all: only the one that decides about the room keeps it. */
-  #save(saved: RoomCheckpoint): void {
-    const keeper = this.#keepers.get(saved.roomId);
-    if (keeper?.checkpoint(saved) === true) {
-      // If another broker decides by now, this one does not answer and the next goes to all.
-      this.#keepers.delete(saved.roomId);
-      return;
-    }
-    for (const link of this.#links) link.checkpoint(saved);
   }
 
   async start(): Promise<void> {
@@ -339,8 +330,7 @@ export class Agent implements AsyncDisposable {
       this.#grants.end(request, isHere);
       if (!isHere) {
         this.#players.forget(request.roomId);
-        // Should it come back, another broker may decide about it.
-        this.#keepers.delete(request.roomId);
+        this.#saves.forget(request.roomId);
         if (request.method === "migrateOut") for (const link of this.#links) link.forget(request.roomId);
       }
     }

@@ -58,6 +58,8 @@ export interface BrokerLinkOptions {
   onMeasure: (order: MeasureOrder) => void;
   /** It wants to know now who is in the rooms for which `gained` is true, and of others perhaps not any more. */
   onTracks: (gained: (roomId: string) => boolean) => void;
+  /** From now on it decides about the rooms for which `gained` is true, and knows which of them are here. */
+  onDecides: (gained: (roomId: string) => boolean) => void;
   /** The answer to {@link BrokerLink.leaving}. */
   onEvacuating: (elsewhere: boolean) => void;
   notice: (line: string) => void;
@@ -237,6 +239,7 @@ export class BrokerLink implements AsyncDisposable {
     this.#everyone = everyone;
     const told = (roomId: string): boolean => toldAll || before?.has(shardOf(roomId)) === true;
     this.#options.onTracks((roomId) => this.tracks(roomId) && !told(roomId));
+    this.#options.onDecides((roomId) => this.decidesAbout(roomId) && before?.has(shardOf(roomId)) !== true);
   }
 
   /** How long this broker cannot have counted the host as lost, by what it has answered; 0 if it may have. */
@@ -257,7 +260,7 @@ export class BrokerLink implements AsyncDisposable {
     return this.#heartbeat === undefined ? Math.max(0, this.#absentAtMs + ABSENCE_COUNTS_MS - nowMs) : 0;
   }
 
-  /** @returns false if the broker is away; nothing is kept for it, the next one has everything again */
+  /** @returns false if the broker is away */
   checkpoint(saved: RoomCheckpoint): boolean {
     if (this.#heartbeat === undefined || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#send(saved);
@@ -392,6 +395,7 @@ export class BrokerLink implements AsyncDisposable {
         for (const unsent of [...this.#unsent.take(), ...(this.#sinceHello ?? [])]) this.#send(unsent);
         this.#sinceHello = undefined;
         this.#become({ state: "connected" });
+        this.#options.onDecides((roomId) => this.decidesAbout(roomId));
         return;
       case "heard":
         this.#heard(message.vouchedMs ?? this.#leaseMs);
