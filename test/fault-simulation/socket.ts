@@ -1,11 +1,10 @@
 /** One end of a simulated connection, as `ws` has it (events) and as browsers have it (`on...` slots). */
 import { EventEmitter } from "node:events";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from "@centroid/protocol";
 import type { ServerSocket } from "../../infra/room-host/dist/sockets/server-socket.js";
 import type { Network } from "./network.js";
 import type { SimProcess } from "./scheduler.js";
 
-const CLOSE_ABNORMAL = 1006;
-const CLOSE_NO_STATUS = 1005;
 /** `ws` waits so long for the other end's farewell. */
 const CLOSE_TIMEOUT_MS = 30_000;
 

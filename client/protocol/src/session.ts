@@ -26,6 +26,12 @@ export const MAX_CONTROL_FRAME_BYTES = 16 * 1024;
 export const MAX_SKIPPED_FIELDS = 1_000;
 /** Nodes that a client whose state differs names; all that a control frame holds. */
 export const MAX_DIVERGED_NODES = 1_000;
+/** Close code of a normal end (RFC 6455, 7.4.1). */
+export const CLOSE_NORMAL = 1000;
+/** Of a connection that was closed without a code; it may not be sent. */
+export const CLOSE_NO_STATUS = 1005;
+/** Of a connection that broke, or could not be made; it may not be sent. Colyseus takes a session for dropped by it. */
+export const CLOSE_ABNORMAL = 1006;
 /** Close code: ask the broker where the room is now. Colyseus' own for "dial again" (CloseCode.MAY_TRY_RECONNECT). */
 export const CLOSE_ROOM_MOVED = 4010;
 /** Close code: this host has no place for the connection, and asking again will not change that. */

@@ -1,4 +1,5 @@
 /** Dials addresses that brokers and hosts name: one that is no address at all costs nobody more than a dead one. */
+import { CLOSE_ABNORMAL } from "@centroid/protocol";
 import { PlatformWebSocket } from "#websocket";
 
 /** A frame as a WebSocket gives it, or a view of what several came in. */
@@ -33,9 +34,6 @@ const open = (url: string): InstanceType<typeof PlatformWebSocket> => {
 /** A WebSocket of its own. */
 // The standard's events have more fields than anybody here reads.
 export const dialWebSocket: Dial = (url) => open(url) as unknown as SessionSocket;
-
-/** RFC 6455, 7.1.5: it could not be made, or broke. */
-const CLOSE_ABNORMAL = 1006;
 
 /** @param onBroken called before whoever uses the socket is told */
 export const dialWatched = (url: string, onBroken: () => void): SessionSocket => {

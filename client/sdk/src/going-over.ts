@@ -2,7 +2,7 @@
  * A session whose room goes to another host: a second connection is dialled beside the one of now, what it says is held, and
  * the session goes over to it once nothing of the old one is missing.
  */
-import type { HostSummary, ServerControl } from "@centroid/protocol";
+import { CLOSE_NORMAL, type HostSummary, type ServerControl } from "@centroid/protocol";
 import { after, type ConnectionState } from "./connection-state.js";
 import type { Dial, FrameBytes, SessionSocket } from "./dial.js";
 import type { GapMeter } from "./gap-meter.js";
@@ -15,7 +15,6 @@ import type { SessionFrames } from "./session-frames.js";
 const ORPHAN_TIMEOUT_MS = 10_000;
 /** What the old connection lost is waited for so long; then it counts as lost. */
 const REPLAY_TIMEOUT_MS = 2_000;
-const CLOSE_NORMAL = 1000;
 
 type Connected = Extract<ConnectionState, { state: "connected" }>;
 

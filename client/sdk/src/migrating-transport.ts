@@ -6,7 +6,10 @@
  * many frames went each way is counted in session-frames.ts.
  */
 import {
+  CLOSE_ABNORMAL,
   CLOSE_DROPPED,
+  CLOSE_NO_STATUS,
+  CLOSE_NORMAL,
   CLOSE_ROOM_ENDED,
   CLOSE_ROOM_MOVED,
   type ClientControl,
@@ -31,11 +34,8 @@ import { Watchdog } from "./watchdog.js";
 /** A newcomer whose room is on the move looks for it so often, a move's longest pause apart in all. */
 const MAX_RELOCATIONS = 20;
 const RELOCATE_MS = 250;
-const CLOSE_NORMAL = 1000;
-const CLOSE_NO_STATUS = 1005;
-const CLOSE_ABNORMAL = 1006;
 /** Closes that nobody meant: going away, no status, abnormal, and Colyseus' "dial again". */
-const UNMEANT = new Set([1001, 1005, CLOSE_ABNORMAL, CLOSE_ROOM_MOVED]);
+const UNMEANT = new Set([1001, CLOSE_NO_STATUS, CLOSE_ABNORMAL, CLOSE_ROOM_MOVED]);
 
 type Connected = Extract<ConnectionState, { state: "connected" }>;
 
@@ -174,7 +174,7 @@ export class MigratingTransport {
         this.#dropStandby();
         // Without a code, as Colyseus does it: the room takes that for a broken connection.
         if (code === undefined) socket.close();
-        else socket.close(code === 1001 || code < 1000 ? CLOSE_NORMAL : code, reason);
+        else socket.close(code === 1001 || code < CLOSE_NORMAL ? CLOSE_NORMAL : code, reason);
         return;
       }
       default: {

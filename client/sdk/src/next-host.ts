@@ -2,7 +2,7 @@
  * A second connection, to the destination of a move: dialled again until it holds, and what it says is kept until
  * the session goes over to it.
  */
-import { encodeControl, type HostSummary, isControl } from "@centroid/protocol";
+import { CLOSE_NORMAL, encodeControl, type HostSummary, isControl } from "@centroid/protocol";
 import { readControl, withControl } from "./control.js";
 import {
   bytesOf,
@@ -18,7 +18,6 @@ import type { Resumed } from "./recovery.js";
 /** Tries to reach a destination, and the pause between them. The server holds the seat for 10 s. */
 const ATTEMPTS = 12;
 const RETRY_MS = 250;
-const CLOSE_NORMAL = 1000;
 
 export interface NextHostEvents {
   onOpen: () => void;

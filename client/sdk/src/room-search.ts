@@ -2,7 +2,13 @@
  * A session that has lost its room, or hears nothing of it any more: it is looked for wherever it may be by now, and the
  * session goes on at the host that takes it back.
  */
-import { CLOSE_GOING_OVER, CLOSE_ROOM_MOVED, type HostSummary } from "@centroid/protocol";
+import {
+  CLOSE_ABNORMAL,
+  CLOSE_GOING_OVER,
+  CLOSE_NORMAL,
+  CLOSE_ROOM_MOVED,
+  type HostSummary,
+} from "@centroid/protocol";
 import { after } from "./connection-state.js";
 import { type Dial, OPEN, type SessionSocket } from "./dial.js";
 import type { GapMeter } from "./gap-meter.js";
@@ -13,8 +19,6 @@ import type { Ending, SessionIdentity } from "./transport-events.js";
 
 /** What a standby said when it took the session over may come after the news that no other host will. */
 const LAST_WORD_MS = 1_000;
-const CLOSE_NORMAL = 1000;
-const CLOSE_ABNORMAL = 1006;
 
 export interface RoomSearchOptions {
   connection: SessionConnection;

@@ -3,7 +3,7 @@
  * standby runs the room instead. Then the session goes on here without asking anybody. If the room moves there, it
  * becomes the connection to the destination.
  */
-import { CLOSE_REFUSED, type HostSummary, PROMOTE_QUERY } from "@centroid/protocol";
+import { CLOSE_NORMAL, CLOSE_REFUSED, type HostSummary, PROMOTE_QUERY } from "@centroid/protocol";
 import { readControl } from "./control.js";
 import { bytesOf, type Dial, dial, OPEN, type SessionSocket } from "./dial.js";
 import { type Resumed, restoring } from "./recovery.js";
@@ -11,7 +11,6 @@ import { type Resumed, restoring } from "./recovery.js";
 /** A standby that cannot be reached is tried again so often; the room's host names another if there is one. */
 const ATTEMPTS = 5;
 const RETRY_MS = 1_000;
-const CLOSE_NORMAL = 1000;
 
 export interface StandbyOptions {
   /** The session's URL there, as it can be dialled from here now. */

@@ -6,6 +6,7 @@ import {
   type BrokerToAgent,
   brokerToAgentSchema,
   CentroidError,
+  CLOSE_NORMAL,
   type MeasureOrder,
   PROTOCOL_VERSION,
   type Published,
@@ -445,6 +446,6 @@ export class BrokerLink implements AsyncDisposable {
     this.#closed = true;
     clearTimeout(this.#retry);
     clearInterval(this.#heartbeat);
-    this.#socket?.close(1000, "agent stops");
+    this.#socket?.close(CLOSE_NORMAL, "agent stops");
   }
 }

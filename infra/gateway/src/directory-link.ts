@@ -8,6 +8,7 @@ import {
   type BrokerToGateway,
   brokerToGatewaySchema,
   CentroidError,
+  CLOSE_NORMAL,
   GATEWAY_PATH,
   type GatewayDirectory,
   type GatewayToBroker,
@@ -198,7 +199,7 @@ export class DirectoryLink implements GatewayDirectory, Disposable {
     this.#ended = true;
     this.#trusted = false;
     clearTimeout(this.#redial);
-    this.#socket?.close(1000, "gateway stops");
+    this.#socket?.close(CLOSE_NORMAL, "gateway stops");
     this.#replies.fail(new CentroidError("HOST_LOST", "this gateway is shutting down"));
   }
 }

@@ -1,12 +1,11 @@
 /** A session of Centroid's SDK, which follows its room itself: frames pass as they are. */
-import { CLOSE_GOING_OVER, CLOSE_ROOM_MOVED } from "@centroid/protocol";
+import { CLOSE_ABNORMAL, CLOSE_GOING_OVER, CLOSE_ROOM_MOVED } from "@centroid/protocol";
 import type { PlayerEvents, PlayerSocket } from "./player-socket.js";
 import type { UpstreamSocket } from "./session-dialer.js";
 
 const OPEN = 1;
 /** Said before the way to the room is open; a client waits for the room's first words. */
 const MAX_EARLY_BYTES = 256 * 1024;
-const CLOSE_ABNORMAL = 1006;
 const CLOSE_TOO_LARGE = 1009;
 /** As long as a room host waits for the players of a gateway that has ended. */
 const GO_OVER_MS = 5_000;

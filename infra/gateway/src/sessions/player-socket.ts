@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_NORMAL } from "@centroid/protocol";
 import { bytesOf, type FrameBytes } from "@centroid/sdk/session";
 import { type FrameEvents, FrameReader } from "../websocket/frame-reader.js";
 import {
@@ -30,9 +31,6 @@ const MAX_CHUNK_FACTOR = 4;
 const SMALL_CHUNK_BYTES = 1024;
 /** A player who does not answer a close is not waited for. */
 const CLOSE_TIMEOUT_MS = 5_000;
-const CLOSE_NORMAL = 1000;
-const CLOSE_NO_STATUS = 1005;
-const CLOSE_ABNORMAL = 1006;
 const CLOSE_TLS = 1015;
 
 export interface PlayerEvents {

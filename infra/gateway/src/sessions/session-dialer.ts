@@ -2,7 +2,14 @@
  * Turns a session's URL, as room hosts and this gateway write it, into a socket: looks the room host up, then opens a
  * stream of its trunk, or a connection of its own to a host that takes no trunks.
  */
-import { CLOSE_ROOM_MOVED, type GatewayDirectory, type RoomRoute } from "@centroid/protocol";
+import {
+  CLOSE_ABNORMAL,
+  CLOSE_NO_STATUS,
+  CLOSE_NORMAL,
+  CLOSE_ROOM_MOVED,
+  type GatewayDirectory,
+  type RoomRoute,
+} from "@centroid/protocol";
 import type { SessionSocket } from "@centroid/sdk/session";
 import { WebSocket } from "ws";
 import type { TrunkPool } from "../trunk/trunk-pool.js";
@@ -100,7 +107,7 @@ export class SessionDialer {
       // Codes that may not be sent (RFC 6455, 7.4.1) are those of connections that broke: so does this one.
       close: {
         value: (code: number, reason: string) =>
-          code === 1005 || code === 1006
+          code === CLOSE_NO_STATUS || code === CLOSE_ABNORMAL
             ? socket.terminate()
             : WebSocket.prototype.close.call(socket, code, reason),
       },
@@ -182,7 +189,7 @@ class LateSocket implements UpstreamSocket {
     this.#inner?.send(frame);
   }
 
-  close(code = 1000, reason = ""): void {
+  close(code = CLOSE_NORMAL, reason = ""): void {
     const as = this.closesAs ?? code;
     if (this.#inner !== undefined) this.#inner.close(as, reason);
     else this.#end(as, reason);

@@ -1,5 +1,5 @@
 /** One session's stream of a trunk, with the shape of a WebSocket. */
-import { CLOSE_ROOM_MOVED } from "@centroid/protocol";
+import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_ROOM_MOVED } from "@centroid/protocol";
 import {
   Channel,
   type CountedFrame,
@@ -13,7 +13,6 @@ import type { SessionSocket } from "@centroid/sdk/session";
 const CONNECTING = 0;
 const OPEN = 1;
 const CLOSED = 3;
-const CLOSE_ABNORMAL = 1006;
 
 export class TrunkStream implements SessionSocket {
   readonly id: number;
@@ -60,7 +59,7 @@ export class TrunkStream implements SessionSocket {
     if (!this.channel.send(frame)) this.close(CLOSE_ABNORMAL, "too much kept");
   }
 
-  close(code = 1000, reason = ""): void {
+  close(code = CLOSE_NORMAL, reason = ""): void {
     if (this.closed) return;
     this.channel.send(closeBoundary(code, reason));
     this.#end(code, reason);

@@ -4,7 +4,7 @@
  * are lost at once.
  */
 import { randomUUID } from "node:crypto";
-import { CentroidError, PROTOCOL_VERSION } from "@centroid/protocol";
+import { CentroidError, CLOSE_NORMAL, PROTOCOL_VERSION } from "@centroid/protocol";
 import { newNonce, prove, proves } from "@centroid/protocol/node";
 import {
   type CountedFrame,
@@ -97,7 +97,7 @@ export class Trunk {
     clearTimeout(this.#redial);
     clearTimeout(this.#idle);
     clearInterval(this.#ping);
-    socket?.close(1000);
+    socket?.close(CLOSE_NORMAL);
     this.#options.onEnded();
     for (const stream of [...this.#streams.values()]) stream.lost();
     this.#streams.clear();

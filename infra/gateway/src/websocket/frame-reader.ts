@@ -3,6 +3,7 @@
  * nearly all of a game's do, is unmasked where it is and given on without a copy.
  */
 import { isUtf8 } from "node:buffer";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_NORMAL } from "@centroid/protocol";
 
 const FIN = 0x80;
 const RESERVED = 0x70;
@@ -25,7 +26,6 @@ const PONG = 0xa;
 
 /** Close codes of RFC 6455, 7.4.1. */
 const PROTOCOL_ERROR = 1002;
-const NO_STATUS = 1005;
 const INVALID_TEXT = 1007;
 const TOO_LARGE = 1009;
 
@@ -169,7 +169,8 @@ export class FrameReader {
   }
 
   #close(payload: Buffer): void {
-    const code = payload.byteLength === 0 ? NO_STATUS : payload.byteLength === 1 ? 0 : payload.readUInt16BE();
+    const code =
+      payload.byteLength === 0 ? CLOSE_NO_STATUS : payload.byteLength === 1 ? 0 : payload.readUInt16BE();
     if (payload.byteLength > 0 && (!isCloseCode(code) || !isUtf8(payload.subarray(2)))) {
       this.#violation(PROTOCOL_ERROR);
       return;
@@ -189,7 +190,11 @@ export class FrameReader {
 
 /** Codes that may be on the wire (RFC 6455, 7.4). */
 const isCloseCode = (code: number): boolean =>
-  (code >= 1000 && code <= 1014 && code !== 1004 && code !== NO_STATUS && code !== 1006) ||
+  (code >= CLOSE_NORMAL &&
+    code <= 1014 &&
+    code !== 1004 &&
+    code !== CLOSE_NO_STATUS &&
+    code !== CLOSE_ABNORMAL) ||
   (code >= 3000 && code <= 4999);
 
 function unmask(payload: Buffer, chunk: Buffer, maskAt: number): void {

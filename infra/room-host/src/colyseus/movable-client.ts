@@ -1,4 +1,5 @@
 /** The server side of one player's seat: Colyseus' Client on a {@link SessionLink} that can change sockets. */
+import { CLOSE_ABNORMAL } from "@centroid/protocol";
 import {
   type Client,
   type ClientPrivate,
@@ -10,7 +11,6 @@ import {
 } from "@colyseus/core";
 import type { StateView } from "@colyseus/schema";
 import { SessionLink } from "../sessions/session-link.js";
-import { CLOSE_ABNORMAL } from "../sockets/server-socket.js";
 import type { AwaitedIn, SessionRecord } from "./room-record.js";
 
 /** `readyState` as Colyseus reads it, from the WebSocket standard. */

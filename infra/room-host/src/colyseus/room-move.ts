@@ -1,7 +1,7 @@
 /** What a movable room can do beside being a room: stand still, be taken apart, be put together and go on. */
+import { CLOSE_ABNORMAL } from "@centroid/protocol";
 import { getMessageBytes, Protocol, type Room } from "@colyseus/core";
 import type { LeftBehind, RoomResources } from "../activity/room-resources.js";
-import { CLOSE_ABNORMAL } from "../sockets/server-socket.js";
 import type { WorkerPools } from "../workers/worker-pools.js";
 import { internals, type RoomInternals } from "./core-internals.js";
 import { FirstAnswers } from "./first-answers.js";

@@ -4,6 +4,7 @@
  */
 import {
   CentroidError,
+  CLOSE_NORMAL,
   CLOSE_REFUSED,
   CLOSE_ROOM_MOVED,
   type ClientControl,
@@ -18,8 +19,7 @@ import type { ServerSocket } from "../sockets/server-socket.js";
 
 /** A player who has not connected here this long after the switch has lost its connection. */
 const ATTACH_GRACE_MS = 10_000;
-/** WebSocket codes: normal end, and ours for a player whose move was called off. */
-const CLOSE_NORMAL = 1000;
+/** Ours, for a player whose move was called off. */
 export const CLOSE_CANCELLED = 4013;
 
 export interface ArrivingPlayersOptions {

@@ -3,7 +3,7 @@
  * copies, and runs it from the moment the rest has arrived and its hash agrees.
  */
 import { setImmediate as nextLoop } from "node:timers/promises";
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, CLOSE_NORMAL } from "@centroid/protocol";
 import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { FirstAnswer } from "../colyseus/first-answers.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
@@ -18,8 +18,6 @@ import { ArrivingPlayers, CLOSE_CANCELLED, type Returning } from "./arriving-pla
 import { followRoom } from "./follow-room.js";
 import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./handoff-wire.js";
 
-/** WebSocket's code of a normal end. */
-const CLOSE_NORMAL = 1000;
 /** Nodes of a standby that are put in place at once; then other rooms of this host have a turn. */
 const CHUNK_NODES = 256;
 

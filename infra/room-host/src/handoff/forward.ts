@@ -2,8 +2,9 @@
  * Players with a stock Colyseus SDK cannot follow a room by themselves: their old socket stays open and the
  * old host forwards its frames to the new one, in order, until they leave.
  */
+import { CLOSE_ABNORMAL } from "@centroid/protocol";
 import { WebSocket } from "ws";
-import { CLOSE_ABNORMAL, type ServerSocket } from "../sockets/server-socket.js";
+import type { ServerSocket } from "../sockets/server-socket.js";
 
 /** The new host has a moment ago taken the room; one that does not answer has gone since. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;

@@ -6,6 +6,7 @@
  */
 import { EventEmitter } from "node:events";
 import {
+  CLOSE_ABNORMAL,
   CLOSE_DROPPED,
   CLOSE_TOO_FAST,
   type ClientControl,
@@ -14,7 +15,7 @@ import {
   isControl,
   type ServerControl,
 } from "@centroid/protocol";
-import { CLOSE_ABNORMAL, type ServerSocket } from "../sockets/server-socket.js";
+import type { ServerSocket } from "../sockets/server-socket.js";
 import { UnconfirmedFrames } from "./unconfirmed-frames.js";
 
 /** After so many data frames from a client its kept copies are released by an `ack`. */

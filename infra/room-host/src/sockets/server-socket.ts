@@ -1,7 +1,7 @@
 /** One accepted WebSocket, whatever library carries it. */
 export interface ServerSocket {
   send(frame: Uint8Array): void;
-  /** With {@link CLOSE_ABNORMAL}, which may not be sent, it breaks instead of being closed. */
+  /** With `CLOSE_ABNORMAL`, which may not be sent, it breaks instead of being closed. */
   close(code: number, reason: string): void;
   /** One listener; frames that came before are given to it first. A frame is valid until the listener returns. */
   onMessage(listener: (frame: Buffer) => void): void;
@@ -45,7 +45,5 @@ export interface RunningServer extends Disposable {
   readonly port: number;
 }
 
-/** Of a connection that broke (RFC 6455, 7.4.1). */
-export const CLOSE_ABNORMAL = 1006;
 /** RFC 6455, 7.4.1: message too big. */
 export const CLOSE_TOO_LARGE = 1009;

@@ -1,9 +1,9 @@
 /** A WebSocket server on uWebSockets.js. */
 import type { us_listen_socket, WebSocket, WebSocketBehavior } from "uWebSockets.js";
+import { CLOSE_ABNORMAL } from "@centroid/protocol";
 import { EarlyFrames } from "./early-frames.js";
 import { guarded, type OnFailed } from "./isolated.js";
 import {
-  CLOSE_ABNORMAL,
   CLOSE_TOO_LARGE,
   type ListenOptions,
   type OnAccepted,

@@ -1,12 +1,12 @@
 /** The same WebSocket server on `ws`, for machines on which uWebSockets.js does not load. */
 import { createServer, type IncomingMessage } from "node:http";
+import { CLOSE_ABNORMAL, CLOSE_NORMAL } from "@centroid/protocol";
 import { requestTarget } from "@centroid/protocol/node";
 import { type WebSocket, WebSocketServer } from "ws";
 import { EarlyFrames } from "./early-frames.js";
 import { guarded, type OnFailed } from "./isolated.js";
 import {
   type Accepted,
-  CLOSE_ABNORMAL,
   CLOSE_TOO_LARGE,
   type ListenOptions,
   type OnAccepted,
@@ -82,7 +82,7 @@ function accepted(
   const tooMany = (): void => close(CLOSE_TOO_LARGE, "too much too early");
   const frames = new EarlyFrames(maxFrameBytes, tooMany, failed);
   client.binaryType = "nodebuffer";
-  const idle = setTimeout(() => client.close(1000, "idle"), idleTimeoutS * 1000);
+  const idle = setTimeout(() => client.close(CLOSE_NORMAL, "idle"), idleTimeoutS * 1000);
   const ping = keepAlive ? setInterval(() => client.ping(), (idleTimeoutS * 1000) / 2) : undefined;
   client.on("pong", () => idle.refresh());
   client.on("message", (data: Buffer) => {

@@ -2,7 +2,7 @@
  * The warm copy of a room that runs on another host: the records it is built from, as of the last feed, and its
  * players' second sockets. It becomes a room when the broker says so, and only then.
  */
-import { CLOSE_ROOM_MOVED } from "@centroid/protocol";
+import { CLOSE_NORMAL, CLOSE_ROOM_MOVED } from "@centroid/protocol";
 import { CHECKPOINT_FORMAT, type Checkpoint } from "../checkpoint/checkpoint.js";
 import type { NodeRecord } from "../colyseus/schema/records.js";
 import { CLOSE_FRAME } from "../sessions/session-link.js";
@@ -11,7 +11,6 @@ import { decodeFromPrimary, encodeFeed, type FromPrimary } from "./standby-wire.
 
 /** A copy that lost its owner and that nobody asks for is over: the room lives, or was restored, elsewhere. */
 const ORPHAN_LIFE_MS = 60_000;
-const CLOSE_NORMAL = 1000;
 
 interface Waiting {
   socket: ServerSocket;

@@ -1,8 +1,9 @@
 /** One player's socket as a room host has it when a gateway carries it: a stream of a trunk. */
+import { CLOSE_ABNORMAL } from "@centroid/protocol";
 import { Channel, type CountedFrame, closeBoundary } from "@centroid/protocol/trunk";
 import { EarlyFrames } from "../sockets/early-frames.js";
 import { guarded, type OnFailed } from "../sockets/isolated.js";
-import { CLOSE_ABNORMAL, CLOSE_TOO_LARGE, type ServerSocket } from "../sockets/server-socket.js";
+import { CLOSE_TOO_LARGE, type ServerSocket } from "../sockets/server-socket.js";
 
 /** Kept of a player's frames before the room listens; more than anybody sends while joining. */
 const MAX_EARLY_BYTES = 256 * 1024;

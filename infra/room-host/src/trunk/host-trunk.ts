@@ -1,5 +1,5 @@
 /** A gateway's trunk at a room host: its streams, which outlive the connection for as long as a gateway takes to dial again. */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, CLOSE_ABNORMAL } from "@centroid/protocol";
 import {
   type CountedFrame,
   passAdmits,
@@ -10,7 +10,7 @@ import {
   type TrunkReader,
 } from "@centroid/protocol/trunk";
 import { CLOSE_INTERNAL, type OnFailed } from "../sockets/isolated.js";
-import { CLOSE_ABNORMAL, type ServerSocket } from "../sockets/server-socket.js";
+import type { ServerSocket } from "../sockets/server-socket.js";
 import { HostStream } from "./host-stream.js";
 
 /** A gateway that has not dialled again by then has ended; players come back by another within that, or anew. */
