@@ -12,7 +12,8 @@ import { DisposalStack } from "@centroid/protocol/node";
 import { bundleRooms } from "@centroid/room-host/bundling";
 import { Client, type Room } from "@colyseus/sdk";
 import { RawClient } from "../gateway/raw-client.js";
-import { cpuMsOf, descendants, listener } from "../support/processes.js";
+import { descendants, listener } from "../support/processes.js";
+import { cpuPerMessage } from "./cpu-per-message.js";
 import type { Row } from "./row.js";
 
 const FIXTURES = join(import.meta.dirname, "../fixtures");
@@ -21,8 +22,6 @@ const ECHOES = 3_000;
 const ECHO_TURN = 100;
 const HOSTS = ["a", "b"] as const;
 const PLAYERS = 20;
-const MESSAGES_PER_PLAYER_PER_S = 100;
-const SLICE_MS = 3_000;
 /** Not counted: the programs are compiled as they run. */
 const WARM_SLICES = 3;
 const SLICES = 5;
@@ -162,20 +161,6 @@ async function echoes(room: Room, into: number[]): Promise<void> {
     await room.request("echo", n);
     into.push(performance.now() - sentAtMs);
   }
-}
-
-/** µs of CPU of each process per message while every player sends at a steady rate. */
-async function cpuPerMessage(rooms: Players, pids: readonly number[]): Promise<number[]> {
-  const beforeMs = pids.map(cpuMsOf);
-  let sent = 0;
-  const start = performance.now();
-  while (performance.now() - start < SLICE_MS) {
-    for (const room of rooms) room.send("say", ++sent);
-    const due = start + ((sent / rooms.length) * 1000) / MESSAGES_PER_PLAYER_PER_S;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
-  }
-  await rooms[0].request("echo", 1);
-  return pids.map((pid, at) => ((cpuMsOf(pid) - (beforeMs[at] ?? 0)) / sent) * 1e3);
 }
 
 async function idle(): Promise<Row[]> {

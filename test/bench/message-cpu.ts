@@ -5,13 +5,11 @@ import { quantileOf } from "@centroid/placement";
 import { DisposalStack } from "@centroid/protocol/node";
 import { Client, type Room } from "@colyseus/sdk";
 import { PairOfHosts } from "../support/pair-of-hosts.js";
-import { cpuMsOf } from "../support/processes.js";
 import { startBareColyseus } from "./bare-server.js";
+import { cpuPerMessage } from "./cpu-per-message.js";
 import type { Row } from "./row.js";
 
 const PLAYERS = 20;
-const MESSAGES_PER_PLAYER_PER_S = 100;
-const SLICE_MS = 3_000;
 const SLICES = 7;
 
 export async function messageCpu(): Promise<Row[]> {
@@ -34,8 +32,10 @@ export async function messageCpu(): Promise<Row[]> {
   const ratios: number[] = [];
   const perMessage: number[] = [];
   for (let slice = 0; slice < SLICES; slice++) {
-    const a = await cpuPerMessage(ours, pair.carriers.a.pid);
-    const b = await cpuPerMessage(theirs, bare.pid);
+    const { pid } = pair.carriers.a;
+    if (pid === undefined) throw new Error("process has ended");
+    const [a = 0] = await cpuPerMessage(ours, [pid]);
+    const [b = 0] = await cpuPerMessage(theirs, [bare.pid]);
     ratios.push(a / b);
     perMessage.push(a);
   }
@@ -51,19 +51,4 @@ export async function messageCpu(): Promise<Row[]> {
     },
     { group, figure: "room host, per message", value: quantileOf(perMessage, 0.5), unit: "µs" },
   ];
-}
-
-/** µs of CPU per message while every player sends at a steady rate. */
-async function cpuPerMessage(rooms: readonly Room[], pid: number | undefined): Promise<number> {
-  if (pid === undefined) throw new Error("process has ended");
-  const beforeMs = cpuMsOf(pid);
-  let sent = 0;
-  const start = performance.now();
-  while (performance.now() - start < SLICE_MS) {
-    for (const room of rooms) room.send("say", ++sent);
-    const due = start + ((sent / rooms.length) * 1000) / MESSAGES_PER_PLAYER_PER_S;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
-  }
-  await rooms[0]?.request("echo", 1);
-  return ((cpuMsOf(pid) - beforeMs) / sent) * 1e3;
 }
