@@ -1,6 +1,6 @@
 /** Limits of memory and CPU for one container, by control groups of version 2 or 1, where the host has them. */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "@centroid/agent";
 
@@ -9,6 +9,8 @@ const PLACE = "/sys/fs/cgroup";
 const OWN_PLACE = "/run/centroid-cgroups";
 const PARENT = "centroid";
 const PERIOD_US = 100_000;
+/** What is empty for so long is nobody's any more: a container is in its groups within seconds, or a move's time. */
+const LEFT_AFTER_MS = 10 * 60_000;
 /** Fork bombs end with their container. */
 const MAX_PROCESSES = 512;
 
@@ -82,6 +84,20 @@ export async function nothingLimits(): Promise<boolean> {
   const made = await probe.make({ memoryBytes: 2 ** 30, cpus: 1 });
   await probe.remove();
   return made.early.length + made.late.length === 0;
+}
+
+/** Removes those that agents have left which were killed, on this host or another on this machine: empty, and old. */
+export async function clearLeftGroups(controllers: readonly Controller[]): Promise<void> {
+  for (const { folder } of controllers) {
+    const parent = join(folder, PARENT);
+    for (const entry of await readdir(parent, { withFileTypes: true }).catch(() => [])) {
+      const group = join(parent, entry.name);
+      const madeAtMs = entry.isDirectory() ? (await stat(group).catch(() => undefined))?.mtimeMs : undefined;
+      if (madeAtMs === undefined || Date.now() - madeAtMs < LEFT_AFTER_MS) continue;
+      // The kernel keeps those in which something runs.
+      await rmdir(group).catch(() => undefined);
+    }
+  }
 }
 
 /** The `cgroup.procs` files of a container's control groups. */

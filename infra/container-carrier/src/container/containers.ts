@@ -8,7 +8,7 @@ import { waitFor } from "@centroid/agent";
 import { CentroidError } from "@centroid/protocol";
 import { CONTAINER_FILES } from "@centroid/room-host";
 import type { ContainerConfig } from "../base/config.js";
-import { ControlGroups, type Controller, findControllers, type Groups } from "./cgroups.js";
+import { ControlGroups, type Controller, clearLeftGroups, findControllers, type Groups } from "./cgroups.js";
 import { containerId, giveContainerId } from "./container-id.js";
 import {
   CONTAINER_NAME,
@@ -81,8 +81,17 @@ export class Containers {
 
   async #groups(roomId: string): Promise<ControlGroups | undefined> {
     const id = await containerId(this.folder(roomId));
+    return id === undefined ? undefined : new ControlGroups(id, await this.#findControllers());
+  }
+
+  #findControllers(): Promise<readonly Controller[]> {
     this.#controllers ??= findControllers();
-    return id === undefined ? undefined : new ControlGroups(id, await this.#controllers);
+    return this.#controllers;
+  }
+
+  /** Removes control groups of containers that ended while no agent was there to do it. */
+  async clearLeftGroups(): Promise<void> {
+    await clearLeftGroups(await this.#findControllers());
   }
 
   /** Of its network card, the host's end. @throws CentroidError ROOM_NOT_FOUND */

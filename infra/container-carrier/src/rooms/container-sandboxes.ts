@@ -98,6 +98,7 @@ export class ContainerSandboxes implements Sandboxes {
   async left(): Promise<LeftSandbox[]> {
     const containers = this.#containers;
     await ImageFolder.removeAll(containers.config);
+    await containers.clearLeftGroups();
     const found: LeftSandbox[] = [];
     for (const roomId of await containers.rooms()) {
       if (SpareContainer.isOne(roomId)) {
