@@ -1,7 +1,7 @@
 /** What an agent tells a broker that is just getting to know it. */
 import { type RoomEvent, shardOf } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
-import { BrokerLink } from "../../infra/agent/dist/broker-link.js";
+import { BrokerLink, type BrokerLinkOptions } from "../../infra/agent/dist/broker-link.js";
 import { FakeBroker, TOKEN } from "./fake-broker.js";
 
 it("nothing that happens between hello and welcome is left out, or told before the welcome", async () => {
@@ -46,6 +46,44 @@ it("comes again when a room host did not say what it runs", async () => {
   await server.accept();
   expect(await server.next()).toEqual({ type: "hello" });
   expect(asked).toBe(2);
+});
+
+it("answers no order of a connection that broke on the next one, where its number is another's", async () => {
+  await using server = await FakeBroker.listen();
+  let finish = (): void => undefined;
+  let begin = (): void => undefined;
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const done = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const handle = async (): Promise<object> => {
+    begin();
+    await done;
+    return {};
+  };
+  let hellos = 0;
+  await using link = linkTo(
+    server,
+    async () => {
+      if (++hellos === 2) finish();
+      // Whatever follows from that has been sent before the hello.
+      await new Promise(setImmediate);
+      return { type: "hello" } as never;
+    },
+    { handle },
+  );
+  link.connect();
+  await server.accept();
+  await server.next();
+  server.welcome();
+  await server.said(({ type }) => type === "heartbeat");
+  server.begin({ method: "disposeRoom", roomId: "room", epoch: 1 });
+  await begun;
+  server.drop();
+  await server.accept();
+  expect(await server.next()).toEqual({ type: "hello" });
 });
 
 it("what can only be told once outlives a connection that breaks before its welcome", async () => {
@@ -244,12 +282,10 @@ interface Met extends AsyncDisposable {
 async function meet(server: FakeBroker): Promise<Met> {
   let heard = (): void => undefined;
   const gained: string[][] = [];
-  const link = linkTo(
-    server,
-    () => Promise.resolve({ type: "hello" } as never),
-    () => heard(),
-    (of) => void gained.push(["ours", "theirs"].filter(of)),
-  );
+  const link = linkTo(server, () => Promise.resolve({ type: "hello" } as never), {
+    onPublished: () => heard(),
+    onTracks: (of) => void gained.push(["ours", "theirs"].filter(of)),
+  });
   link.connect();
   await server.accept();
   await server.next();
@@ -268,8 +304,7 @@ async function meet(server: FakeBroker): Promise<Met> {
 function linkTo(
   { url }: FakeBroker,
   hello: () => Promise<never>,
-  onPublished: () => void = () => undefined,
-  onTracks: (of: (roomId: string) => boolean) => void = () => undefined,
+  more: Partial<Pick<BrokerLinkOptions, "handle" | "onPublished" | "onTracks">> = {},
 ): BrokerLink {
   return new BrokerLink({
     url,
@@ -279,12 +314,13 @@ function linkTo(
     heartbeat: () => ({ type: "heartbeat", load: 0, rssBytes: 1 }),
     handle: () => Promise.reject(new Error("nothing is asked here")),
     onCheckpointed: () => undefined,
-    onPublished,
+    onPublished: () => undefined,
     onMeasure: () => undefined,
-    onTracks,
+    onTracks: () => undefined,
     onDecides: () => undefined,
     onEvacuating: () => undefined,
     notice: () => undefined,
     onState: () => undefined,
+    ...more,
   });
 }

@@ -15,6 +15,7 @@ import {
   type RoomQuestion,
   shardOf,
   TurnBatch,
+  type WireError,
 } from "@centroid/protocol";
 import { type Challenge, isRefusal, newNonce, PendingReplies, prove, proves } from "@centroid/protocol/node";
 import { WebSocket } from "ws";
@@ -428,10 +429,13 @@ export class BrokerLink implements AsyncDisposable {
         return;
       case "request": {
         const { requestId } = message;
+        // On a later connection that number is another request's, and before its hello nobody may say anything else.
+        const reply = (said: { result: unknown } | { error: WireError }): void => {
+          if (this.#socket === socket) this.#send({ type: "reply", requestId, ...said });
+        };
         this.#options.handle(message.request, message.grant).then(
-          (result) => this.#send({ type: "reply", requestId, result }),
-          (cause: unknown) =>
-            this.#send({ type: "reply", requestId, error: CentroidError.from(cause).toWire() }),
+          (result) => reply({ result }),
+          (cause: unknown) => reply({ error: CentroidError.from(cause).toWire() }),
         );
         return;
       }
