@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { until, World } from "../broker/support/world.js";
+import { REAL_AGENTS, until, World } from "../broker/support/world.js";
 import { Cli } from "../support/run-cli.js";
 
 const SCRIPT = join(import.meta.dirname, "../../infra/deploy/make-certificates.sh");
@@ -23,7 +23,7 @@ const where = ["--host-id", "fra-2", "--lat", "50.11", "--lon", "8.68", "--rooms
 const hosts = (world: World) => world.broker.hosts().map(({ hostId, state }) => `${hostId} ${state}`);
 
 it("joins, takes a room, and leaves in order", async () => {
-  await using world = await World.start([]);
+  await using world = await World.start([], REAL_AGENTS);
   await using cli = await Cli.create();
   const file = join(folder, "agent-token");
   await writeFile(file, `${world.broker.agentToken}\n`);
@@ -46,7 +46,7 @@ it("joins, takes a room, and leaves in order", async () => {
 });
 
 it("takes everything from the environment, as units and containers give it", async () => {
-  await using world = await World.start([]);
+  await using world = await World.start([], REAL_AGENTS);
   await using cli = await Cli.create();
   const agent = cli.start(["agent", "--json"], {
     CENTROID_BROKERS: world.broker.url,
@@ -73,7 +73,7 @@ it.each([
 });
 
 it("ends with the broker's word if its token is wrong", async () => {
-  await using world = await World.start([]);
+  await using world = await World.start([], REAL_AGENTS);
   await using cli = await Cli.create();
   const ended = await cli.run(["agent", "--broker", world.broker.url, ...where], {
     CENTROID_AGENT_TOKEN: "a-guess-of-16-chars",
@@ -128,7 +128,7 @@ describe("mutual TLS", () => {
     make(strangers);
     make(strangers, "agent", "fra-2");
 
-    await using world = await World.start([]);
+    await using world = await World.start([], REAL_AGENTS);
     await using proxy = await front(world.broker.url, certs);
     await using cli = await Cli.create();
     const env = { CENTROID_AGENT_TOKEN: world.broker.agentToken };
@@ -137,7 +137,7 @@ describe("mutual TLS", () => {
       ...["--tls-cert", join(from, "agent-fra-2.crt"), "--tls-key", join(from, "agent-fra-2.key")],
     ];
     const stranger = cli.start(["agent", "--broker", proxy.url, ...where, ...tls(strangers)], env);
-    await until(() => proxy.refusals.length > 0, 20_000);
+    await until(() => proxy.refusals.length > 0);
     expect(hosts(world)).toEqual([]);
     await stranger.kill("SIGTERM");
     const known = cli.start(["agent", "--broker", proxy.url, ...where, ...tls(certs)], env);

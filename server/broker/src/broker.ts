@@ -24,6 +24,7 @@ import { dialledBy } from "./gateway/way.js";
 import { AgentServer } from "./hosts/agent-server.js";
 import { AgentTokens } from "./hosts/agent-tokens.js";
 import { hostView } from "./hosts/host-registry.js";
+import { LateHosts } from "./hosts/late-hosts.js";
 import { RoomGrants } from "./hosts/room-grants.js";
 import { LogFile } from "./log-file.js";
 import { OpenMoves } from "./moves/open-moves.js";
@@ -226,7 +227,8 @@ async function start(
   const limits = options.limits === false ? undefined : { ...DEFAULT_LIMITS, ...options.limits };
   const ofAddress = new Allowance(limits?.perAddress, "address");
   const ofPlayer = new Allowance(limits?.perPlayer, "player");
-  const factory = new RoomFactory(core);
+  const leaving = AbortSignal.any([stopping.signal, closing.signal]);
+  const factory = new RoomFactory({ ...core, lateHosts: new LateHosts({ ...core, signal: leaving }) });
   const matchmaker = new Matchmaker({
     ...core,
     factory,

@@ -29,6 +29,9 @@ export const QUICK: BrokerOptions = {
   migration: { deadlineMs: 3_000, prepareMs: 1_000, reportWindowMs: 200, settleRetryMs: 20 },
 };
 
+/** Silence as brokers count it by default: agents with processes of their own are not as quick as fakes. */
+export const REAL_AGENTS: BrokerOptions = { heartbeatIntervalMs: 300, lostAfterMs: 1_600 };
+
 export class World implements AsyncDisposable {
   readonly net: FakeNet = new Map();
   broker: Broker;

@@ -163,7 +163,7 @@ export function hasElsewhere(hosts: HostRegistry, hostId: string): boolean {
 }
 
 /** True if new rooms may go there now. */
-function takesRooms(host: HostEntry): boolean {
+export function takesRooms(host: HostEntry): boolean {
   return (
     host.stage.state === "active" && host.peer !== undefined && host.roomIds.size < host.facts.capacityRooms
   );

@@ -1,10 +1,18 @@
 /** New rooms: placed for those who will join, created there; one at a time per kind where one may suffice. */
-import { type CarrierKind, CentroidError, type SeatRequest } from "@centroid/protocol";
+import { type CarrierKind, CentroidError, type Decision, type SeatRequest } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { NewId } from "../base/ids.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
-import { AUTHOR_TIMEOUT_MS, type HostRegistry, peerOf } from "../hosts/host-registry.js";
+import {
+  type AgentPeer,
+  AUTHOR_TIMEOUT_MS,
+  type HostEntry,
+  type HostFacts,
+  type HostRegistry,
+  peerOf,
+} from "../hosts/host-registry.js";
+import { LATE_HOST_MS, type LateHosts } from "../hosts/late-hosts.js";
 import type { PlacementEngine } from "../placement/engine.js";
 import type { PlacementEvents } from "../placement/placement-events.js";
 import type { OwnerRecords } from "../rooms/owner-records.js";
@@ -17,6 +25,9 @@ const MAX_ATTEMPTS = 3;
 const ELSEWHERE: ReadonlySet<string> = new Set(["HOST_LOST", "HOST_FULL", "HOST_NOT_FOUND", "STALE_EPOCH"]);
 /** An emulated machine that must boot first takes long. */
 const BOOT_TIMEOUT_MS: Record<CarrierKind, number> = { process: 0, vm: 40_000, container: 0 };
+
+/** An error is one line. */
+const MAX_HOSTS_LISTED = 10;
 
 /** Of ten brokers one draws an own id within so many attempts but for one case in 10^11. */
 const MAX_ID_ATTEMPTS = 256;
@@ -31,6 +42,7 @@ export interface RoomFactoryOptions {
   carrier: CarrierKind;
   events: Emitter<PlacementEvents>;
   records: OwnerRecords;
+  lateHosts: Pick<LateHosts, "back">;
   /** True if this broker decides about rooms of that id. */
   owns: (roomId: string) => boolean;
 }
@@ -45,6 +57,23 @@ export interface TakenSeat {
 interface Creator {
   take: (room: RoomEntry) => RoomSession;
   seat: Omit<SeatRequest, "sessionId">;
+}
+
+/** What a host is asked to make. */
+interface RoomOrder {
+  roomId: string;
+  name: string;
+  epoch: number;
+  options: unknown;
+}
+
+/** A host that did not make it, and why. */
+interface Failure {
+  hostId: string;
+  ordered: RoomOrder;
+  /** By which it was asked. */
+  peer: AgentPeer | undefined;
+  error: CentroidError;
 }
 
 export class RoomFactory {
@@ -89,34 +118,62 @@ export class RoomFactory {
     options: unknown,
     creator: Creator | undefined,
   ): Promise<[RoomEntry, TakenSeat | undefined]> {
-    const { engine, clock, carrier, events, logger } = this.#options;
+    const { engine, clock, carrier, events, lateHosts } = this.#options;
     this.#assertType(name);
-    const roomId = this.#ownId();
-    const work = this.#options.rooms.demandOf(name);
-    const decision = engine.place({ roomId, name, carrier, playerIds, work }, clock.now());
-    events.emit("decision.made", { decision });
-    const usable = decision.candidates.filter(
-      ({ rejected }) => rejected === undefined || rejected === "score" || rejected === "cap",
-    );
-    let failure: CentroidError | undefined;
+    const untilMs = clock.now() + LATE_HOST_MS;
+    const suits = ({ facts }: HostEntry): boolean => facts.carriers.includes(carrier) && offers(facts, name);
+    const failures: Failure[] = [];
+    for (;;) {
+      const roomId = this.#ownId();
+      const work = this.#options.rooms.demandOf(name);
+      const decision = engine.place({ roomId, name, carrier, playerIds, work }, clock.now());
+      events.emit("decision.made", { decision });
+      const made = await this.#createAtBest(decision, { roomId, name, options }, creator, failures);
+      if (made !== undefined) return made;
+      const failed = new Set(failures.map(({ peer }) => peer));
+      if (!(await lateHosts.back(suits, failed, untilMs))) throw noHost(decision, failures);
+      // A host that was late may have made it all the same, with a seat that nobody knows of.
+      for (const { hostId, ordered } of failures) this.#callOff(hostId, ordered);
+    }
+  }
+
+  /** @returns undefined if no host could, with what each of them said among the failures */
+  async #createAtBest(
+    { candidates }: Decision,
+    order: Omit<RoomOrder, "epoch">,
+    creator: Creator | undefined,
+    failures: Failure[],
+  ): Promise<[RoomEntry, TakenSeat | undefined] | undefined> {
+    const { hosts, logger } = this.#options;
     // A host that answers too late may have made it all the same: the next one's room is the newer.
     let epoch = 0;
-    const hostIds = usable.slice(0, MAX_ATTEMPTS).map(({ hostId }) => hostId);
+    const hostIds = candidates
+      .filter(isUsable)
+      .slice(0, MAX_ATTEMPTS)
+      .map(({ hostId }) => hostId);
     for (const hostId of hostIds) {
-      epoch++;
+      const ordered = { ...order, epoch: ++epoch };
+      const peer = hosts.get(hostId)?.peer;
       try {
-        return await this.#createAt(hostId, { roomId, name, epoch, options }, creator);
+        return await this.#createAt(hostId, ordered, creator);
       } catch (cause) {
-        failure = CentroidError.from(cause);
-        if (!ELSEWHERE.has(failure.code)) throw failure;
+        const error = CentroidError.from(cause);
+        if (!ELSEWHERE.has(error.code)) throw error;
+        failures.push({ hostId, ordered, peer, error });
         // Its lease lapsed for a moment while it built the room, which it may have by now.
-        if (failure.code === "STALE_EPOCH" && hostIds.length < MAX_ATTEMPTS) hostIds.push(hostId);
-        logger.warn({ hostId, roomId, code: failure.code }, `room not created here: ${failure.message}`);
+        if (error.code === "STALE_EPOCH" && hostIds.length < MAX_ATTEMPTS) hostIds.push(hostId);
+        logger.warn(
+          { hostId, roomId: order.roomId, code: error.code },
+          `room not created here: ${error.message}`,
+        );
       }
     }
-    throw new CentroidError("NO_HOST", "no host can take a new room now; add a host or try again shortly", {
-      cause: failure,
-    });
+    return undefined;
+  }
+
+  #callOff(hostId: string, { roomId, epoch }: Pick<RoomOrder, "roomId" | "epoch">): void {
+    const { peer } = this.#options.hosts.get(hostId) ?? {};
+    peer?.request({ method: "disposeRoom", roomId, epoch }).catch(() => undefined);
   }
 
   /**
@@ -140,7 +197,7 @@ export class RoomFactory {
 
   async #createAt(
     hostId: string,
-    { roomId, name, epoch, options }: { roomId: string; name: string; epoch: number; options: unknown },
+    { roomId, name, epoch, options }: RoomOrder,
     creator: Creator | undefined,
   ): Promise<[RoomEntry, TakenSeat | undefined]> {
     const { hosts, rooms, clock, carrier, records, logger } = this.#options;
@@ -178,7 +235,7 @@ export class RoomFactory {
     } catch (cause) {
       if (rooms.get(roomId) === room) rooms.apply(room, { type: "dispose" });
       // It may exist there nevertheless, if only the answer was lost.
-      peer.request({ method: "disposeRoom", roomId, epoch }).catch(() => undefined);
+      this.#callOff(hostId, { roomId, epoch });
       throw cause;
     }
     records
@@ -198,12 +255,29 @@ export class RoomFactory {
   }
 
   #assertType(name: string): void {
-    for (const { facts } of this.#options.hosts.values()) {
-      // A host that names no types is taken at its word later.
-      if (facts.roomTypes.length === 0 || facts.roomTypes.includes(name)) return;
-    }
+    for (const { facts } of this.#options.hosts.values()) if (offers(facts, name)) return;
     if (this.#options.hosts.size === 0)
       throw new CentroidError("NO_HOST", "no host is connected; start an agent and try again");
     throw new CentroidError("ROOM_TYPE_UNKNOWN", `provided room name "${name}" not defined`);
   }
+}
+
+const isUsable = ({ rejected }: Decision["candidates"][number]): boolean =>
+  rejected === undefined || rejected === "score" || rejected === "cap";
+
+/** A host that names no types is taken at its word later. */
+const offers = ({ roomTypes }: HostFacts, name: string): boolean =>
+  roomTypes.length === 0 || roomTypes.includes(name);
+
+/** With what each host said, or why it was not asked. */
+function noHost({ candidates }: Decision, failures: readonly Failure[]): CentroidError {
+  const reasons = new Map<string, string>();
+  for (const { hostId, rejected } of candidates) if (rejected !== undefined) reasons.set(hostId, rejected);
+  for (const { hostId, error } of failures) reasons.set(hostId, error.code);
+  const listed = [...reasons].slice(0, MAX_HOSTS_LISTED).map(([hostId, why]) => `${hostId}: ${why}`);
+  return new CentroidError(
+    "NO_HOST",
+    `no host can take a new room now (${listed.join(", ")}); add a host or try again shortly`,
+    { cause: failures.at(-1)?.error },
+  );
 }
