@@ -26,6 +26,8 @@ export class RecordedPlayer {
   #timer: NodeJS.Timeout | undefined;
   #left = false;
   sent = 0;
+  /** The last number that losing the room's host cannot lose, nor this player's seat with it. */
+  acknowledged = 0;
   moves = 0;
   restored = 0;
   /** Frames were counted anew. */
@@ -98,8 +100,9 @@ export class RecordedSystem implements AsyncDisposable {
     this.#watch = watchAcknowledgements((session, frames) => {
       const number = frames - FRAMES_BEFORE_THE_FIRST;
       const player = this.players.find(({ room }) => room.sessionId === session);
-      if (player?.reconnected === false && number > 0)
-        this.#recorder.record({ type: "acknowledged", session, number });
+      if (player?.reconnected !== false || number <= 0) return;
+      player.acknowledged = number;
+      this.#recorder.record({ type: "acknowledged", session, number });
     });
   }
 

@@ -34,6 +34,9 @@ const RTT: Record<string, Record<string, number>> = {
   virginia: { frankfurt: 90, virginia: 4, tokyo: 150 },
   tokyo: { frankfurt: 220, virginia: 150, tokyo: 4 },
 };
+/** Below the limit of a test, so that it is this that speaks. */
+const WAIT_MS = 40_000;
+const EVENTS_SHOWN = 40;
 const TOKEN = "test-agent-token-0123";
 export const ADMIN_TOKEN = "test-admin-token-0123";
 
@@ -156,7 +159,11 @@ export class LiveSystem implements AsyncDisposable {
   }
 
   /** The first event, past or to come, for which `pick` gives something. */
-  async event<T>(pick: (event: BrokerEvent) => T | undefined, from = 0): Promise<T> {
+  event<T>(pick: (event: BrokerEvent) => T | undefined, from = 0): Promise<T> {
+    return this.within(`an event for which ${pick} gives something`, this.#event(pick, from));
+  }
+
+  async #event<T>(pick: (event: BrokerEvent) => T | undefined, from: number): Promise<T> {
     let at = from;
     for (;;) {
       for (; at < this.events.length; at++) {
@@ -170,6 +177,22 @@ export class LiveSystem implements AsyncDisposable {
         };
         this.#waiting.add(wake);
       });
+    }
+  }
+
+  /** What it waits for, or an error that names it and shows what happened: a test that runs into its own limit says nothing. */
+  async within<T>(what: string, wait: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const news = changes(this.events).slice(-EVENTS_SHOWN);
+        reject(new Error(`not within ${WAIT_MS} ms: ${what}\nuntil then:\n${news.join("\n")}`));
+      }, WAIT_MS);
+    });
+    try {
+      return await Promise.race([wait, late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -211,5 +234,35 @@ export class LiveSystem implements AsyncDisposable {
     await this.stopBroker();
     await this.emulator[Symbol.asyncDispose]();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** What became another: a host beats often, and a room is counted often. */
+function changes(events: readonly BrokerEvent[]): string[] {
+  const last = new Map<string, string>();
+  return events.flatMap((event) => {
+    const line = shown(event) ?? "";
+    const [subject = ""] = line.split(":");
+    if (line === "" || last.get(subject) === line) return [];
+    last.set(subject, line);
+    return line;
+  });
+}
+
+/** What a failed wait shows of an event. */
+function shown(event: BrokerEvent): string | undefined {
+  switch (event.type) {
+    case "host":
+      return `host ${event.host.hostId}: ${event.host.state}`;
+    case "room": {
+      const { roomId, hostId, state, epoch, players } = event.room;
+      return `room ${roomId}: ${state} at ${hostId}, epoch ${epoch}, ${players} players`;
+    }
+    case "receipt": {
+      const { roomId, fromHostId, toHostId, mechanism, outcome, error } = event.receipt;
+      return `move of ${roomId}: ${fromHostId} to ${toHostId}, ${mechanism}, ${outcome} ${error?.message ?? ""}`;
+    }
+    default:
+      return undefined;
   }
 }

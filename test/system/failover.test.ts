@@ -19,13 +19,20 @@ afterEach(async () => {
 
 const join = async (label: string, roomId?: string): Promise<RecordedPlayer> => {
   const client = await live.player(label, "frankfurt");
-  const room = await (roomId === undefined
-    ? client.create<LedgerState>("ledger", recorded.options)
-    : client.joinById<LedgerState>(roomId));
+  const joined =
+    roomId === undefined
+      ? client.create<LedgerState>("ledger", recorded.options)
+      : client.joinById<LedgerState>(roomId);
+  const room = await live.within(`${label} in the room`, joined);
   const player = recorded.player(room as LedgerRoom);
   player.talk(10);
   return player;
 };
+/** The room is played, and everybody saved with it: who came just before a death has to join again. */
+const underWay = (player: RecordedPlayer): Promise<void> =>
+  expect
+    .poll(() => player.heard > 150 && recorded.players.every(({ acknowledged }) => acknowledged > 0))
+    .toBe(true);
 /** Signals a whole host, or what a filter leaves of it, and has it in the history. */
 const signal = (hostId: string, name: NodeJS.Signals, pids = pidsOf(hostId)): void => {
   recorded.fault(`${name} to ${hostId}`, pids);
@@ -35,7 +42,7 @@ const pidsOf = (hostId: string): number[] => descendants(live.agents.get(hostId)
 /** Everybody stops talking, everything arrives, and the history has nothing wrong in it. */
 async function judge(): Promise<void> {
   for (const player of recorded.players) player.quiet();
-  await expect.poll(() => recorded.complete, { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => recorded.complete).toBe(true);
   expect((await recorded.judge()).printed).toEqual([]);
 }
 
@@ -45,13 +52,14 @@ it("a host is killed: its room goes on elsewhere with its players, who notice a 
   const bob = (await join("bob", ada.roomId)).room;
   const left: number[] = [];
   for (const room of [ada, bob]) room.onDrop((code) => left.push(code));
-  await expect.poll(() => player.heard > 150, { timeout: 20_000 }).toBe(true);
+  await underWay(player);
   const moved = Promise.all(
     [ada, bob].map((room) => new Promise<MigrateEvent>((resolve) => void room.onMigrate(resolve))),
   );
   const { hostId } = ada.host;
   signal(hostId, "SIGKILL");
-  for (const event of await moved) expect(event).toMatchObject({ restored: true, lost: 0, duplicated: 0 });
+  for (const event of await live.within("both players where the room is restored", moved))
+    expect(event).toMatchObject({ restored: true, lost: 0, duplicated: 0 });
   expect(ada.host.hostId).not.toBe(hostId);
   expect(left).toEqual([]);
   const receipt = await live.receipt(ada.roomId);
@@ -72,7 +80,10 @@ it("a host is killed: its room goes on elsewhere with its players, who notice a 
   expect(await live.post(`/rooms/${ada.roomId}/move`, { hostId: next.hostId })).toMatchObject({
     status: 200,
   });
-  expect(await again).toMatchObject({ restored: false, lost: 0 });
+  expect(await live.within("bob where the room was moved to", again)).toMatchObject({
+    restored: false,
+    lost: 0,
+  });
   await judge();
   await Promise.all(recorded.players.map((player) => player.leave()));
 });
@@ -80,13 +91,16 @@ it("a host is killed: its room goes on elsewhere with its players, who notice a 
 it("a host stands still: its room goes on elsewhere, and what it still has when it wakes up is let go of (FAIL-3, OWN-6)", async () => {
   const player = await join("ada");
   const ada = player.room;
-  await expect.poll(() => player.heard > 150, { timeout: 20_000 }).toBe(true);
+  await underWay(player);
   const { hostId } = ada.host;
   const processes = pidsOf(hostId);
   expect(processes.length).toBeGreaterThan(1);
   const moved = new Promise<MigrateEvent>((resolve) => void ada.onMigrate(resolve));
   signal(hostId, "SIGSTOP", processes);
-  expect(await moved).toMatchObject({ restored: true, lost: 0 });
+  expect(await live.within("the player where the room is restored", moved)).toMatchObject({
+    restored: true,
+    lost: 0,
+  });
   const from = live.events.length;
   for (const pid of processes) process.kill(pid, "SIGCONT");
   await live.event(
@@ -107,13 +121,16 @@ it("a host stands still: its room goes on elsewhere, and what it still has when 
 it("the process of a host's rooms crashes: they are back within moments, with what their players had said", async () => {
   const player = await join("ada");
   const ada = player.room;
-  await expect.poll(() => player.heard > 150, { timeout: 20_000 }).toBe(true);
+  await underWay(player);
   const { hostId } = ada.host;
   const agent = live.agents.get(hostId)!.pid;
   const moved = new Promise<MigrateEvent>((resolve) => void ada.onMigrate(resolve));
   const crashed = pidsOf(hostId).filter((pid) => pid !== agent);
   signal(hostId, "SIGKILL", crashed);
-  expect(await moved).toMatchObject({ restored: true, lost: 0 });
+  expect(await live.within("the player where the room is restored", moved)).toMatchObject({
+    restored: true,
+    lost: 0,
+  });
   await judge();
   await player.leave();
 });
