@@ -40,8 +40,8 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
     const { roomId } = player.room;
     await expect.poll(() => world.hostOf(roomId), { timeout: 60_000 }).toBe(hostId);
     await player.expectNothingLost();
-    await expect.poll(() => world.tracesOf(roomId), { timeout: 20_000 }).toEqual([hostId]);
-    await expect.poll(() => world.images(), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => world.tracesOf(roomId)).toEqual([hostId]);
+    await expect.poll(() => world.images()).toEqual([]);
   }
 
   /** Of a room of its own, with the client that takes a room up again where it is restored. */
@@ -66,8 +66,8 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
       );
     await expect.poll(restored, { timeout: 60_000 }).toMatchObject({ outcome: "completed" });
     const home = await world.hostOf(roomId);
-    await expect.poll(() => world.tracesOf(roomId), { timeout: 20_000 }).toEqual([home]);
-    await expect.poll(() => world.images(), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => world.tracesOf(roomId)).toEqual([home]);
+    await expect.poll(() => world.images()).toEqual([]);
   }
 
   it(
@@ -256,7 +256,7 @@ describe.skipIf(problem !== undefined || !allFaults)("a move of a container that
       // criu may have been faster: then the room has moved.
       if (when !== "while criu writes it" || outcome !== "completed") await expectRestored(roomId);
       await answers(2);
-      await expect.poll(() => world.tracesOf(roomId), { timeout: 20_000 }).toHaveLength(1);
+      await expect.poll(() => world.tracesOf(roomId)).toHaveLength(1);
       await room.leave();
     },
     FAULT_TIMEOUT_MS,

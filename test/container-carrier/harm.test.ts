@@ -67,7 +67,7 @@ describe.skipIf(problem !== undefined || !allFaults)("a room in a container that
       const room = await client.create<{ heard: number }>("poison");
       const { roomId } = room;
       room.send("count");
-      await expect.poll(() => room.state?.heard, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => room.state?.heard).toBe(1);
       const closed = new Promise<{ code: number; reason: string | undefined }>((resolve) => {
         room.onLeave((code, reason) => resolve({ code, reason }));
       });
@@ -84,11 +84,11 @@ describe.skipIf(problem !== undefined || !allFaults)("a room in a container that
         const receipts = await world.get<Receipt[]>(`/receipts?roomId=${roomId}`);
         return receipts.filter(({ outcome }) => outcome === "failed").map(({ error }) => error?.code);
       };
-      await expect.poll(failures, { timeout: 20_000 }).toEqual(["ROOM_CRASHED"]);
-      await expect.poll(() => world.tracesOf(roomId), { timeout: 20_000 }).toEqual([]);
+      await expect.poll(failures).toEqual(["ROOM_CRASHED"]);
+      await expect.poll(() => world.tracesOf(roomId)).toEqual([]);
       const before = neighbour.state.round;
       neighbour.send("ring");
-      await expect.poll(() => neighbour.state.round, { timeout: 20_000 }).toBe(before + 1);
+      await expect.poll(() => neighbour.state.round).toBe(before + 1);
       expect(moves).toBe(0);
     },
     180_000,

@@ -35,7 +35,7 @@ const diverged = (roomId: string): number =>
 /** So many patches of a room that changes at each. */
 const patches = async (room: Table, count: number): Promise<void> => {
   const until = room.state.tick + count;
-  await expect.poll(() => room.state.tick, { timeout: 20_000 }).toBeGreaterThan(until);
+  await expect.poll(() => room.state.tick).toBeGreaterThan(until);
 };
 
 it("finds what an array lacks, and where; what is only shown differently is no difference (STATE-4)", async () => {

@@ -47,7 +47,7 @@ const PLAYED = {
 it("fields that clients do not get move and are restored: of state classes, of the room, and what they point at", async () => {
   const room = await create("arena");
   room.send("play");
-  await expect.poll(() => room.request("look"), { timeout: 20_000 }).toEqual(PLAYED);
+  await expect.poll(() => room.request("look")).toEqual(PLAYED);
   for (let move = 0; move < 2; move++) {
     expect(await system.move(room.roomId, other(room))).toMatchObject({ outcome: "completed" });
     expect(await room.request("look")).toEqual(PLAYED);
@@ -55,14 +55,14 @@ it("fields that clients do not get move and are restored: of state classes, of t
   const restored = new Promise((resolve) => void room.onMigrate(resolve));
   await killProcessOf(room.roomId);
   expect(await restored).toMatchObject({ restored: true, lost: 0 });
-  await expect.poll(() => room.request("look"), { timeout: 20_000 }).toEqual(PLAYED);
+  await expect.poll(() => room.request("look")).toEqual(PLAYED);
   await room.leave();
 });
 
 it("a simulation, a handler and a subscription that methods do are set up again wherever the room is", async () => {
   const room = await create("arena");
   room.send("begin");
-  await expect.poll(() => room.state?.tick ?? 0, { timeout: 20_000 }).toBeGreaterThan(2);
+  await expect.poll(() => room.state?.tick ?? 0).toBeGreaterThan(2);
   expect(await system.move(room.roomId, other(room))).toMatchObject({ outcome: "completed" });
   const { tick } = room.state;
   await expect.poll(() => room.state.tick).toBeGreaterThan(tick + 5);
@@ -75,7 +75,7 @@ it("a simulation, a handler and a subscription that methods do are set up again 
 it("a room that set up a closure after onCreate stays where it is, and the reason says what and how to change it", async () => {
   const room = await create("arena");
   room.send("close over");
-  await expect.poll(() => room.state?.tick ?? 0, { timeout: 20_000 }).toBeGreaterThan(2);
+  await expect.poll(() => room.state?.tick ?? 0).toBeGreaterThan(2);
   const moved = await system.move(room.roomId, other(room)).catch((cause: unknown) => cause);
   expect(JSON.stringify(moved) + String(moved)).toContain("the simulation was set up after onCreate()");
   const { tick } = room.state;
@@ -88,7 +88,7 @@ it("at the host that a room leaves, its hook runs, its timers and loops stop, an
   const room = await create("arena", { log });
   const lines = (): string[] => readFileSync(log, "utf8").trim().split("\n");
   const pids = (): string[] => [...new Set(lines().map((line) => line.split(" ")[0]!))];
-  await expect.poll(() => lines().length, { timeout: 20_000 }).toBeGreaterThan(2);
+  await expect.poll(() => lines().length).toBeGreaterThan(2);
   expect(await system.move(room.roomId, other(room))).toMatchObject({ outcome: "completed" });
   const [source] = pids();
   await expect.poll(lines).toContain(`${source} moved away`);

@@ -22,7 +22,7 @@ it("a handler that throws, at once or later, ends nothing", async () => {
   let moves = 0;
   room.onMigrate(() => void moves++);
   for (const type of ["throw", "throw later", "count"]) room.send(type);
-  await expect.poll(() => room.state?.heard, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => room.state?.heard).toBe(1);
   room.send("count");
   await expect.poll(() => room.state.heard).toBe(2);
   expect(moves).toBe(0);
@@ -41,7 +41,7 @@ it.each(["exit", "exit later", "hang"])(
       await beside;
     }
     neighbour.send("ring");
-    await expect.poll(() => neighbour.state?.round, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => neighbour.state?.round).toBe(1);
     let deaths = 0;
     neighbour.onMigrate(({ restored, lost }) => {
       if (restored) deaths++;
@@ -55,14 +55,14 @@ it.each(["exit", "exit later", "hang"])(
     expect(code).toBe(4002);
     expect(reason).toContain(`message "${type}"`);
     neighbour.send("ring");
-    await expect.poll(() => neighbour.state.round, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => neighbour.state.round).toBe(2);
     expect(deaths).toBeLessThanOrEqual(2);
     const failure = async (): Promise<{ code: string; message: string } | undefined> => {
       const answer = await fetch(`${system.url}/api/v1/receipts?roomId=${poison.roomId}`);
       const receipts = (await answer.json()) as Receipt[];
       return receipts.find(({ outcome }) => outcome === "failed")?.error;
     };
-    await expect.poll(failure, { timeout: 20_000 }).toMatchObject({ code: "ROOM_CRASHED" });
+    await expect.poll(failure).toMatchObject({ code: "ROOM_CRASHED" });
     const { message } = (await failure())!;
     expect(message).toContain(`message "${type}" from session ${poison.sessionId}`);
     // Noticed by the loop that stood still, not by a process that says nothing at all.
@@ -72,7 +72,7 @@ it.each(["exit", "exit later", "hang"])(
       return listed.map(({ roomId }) => roomId);
     };
     // What earlier cases left ends by itself, too.
-    await expect.poll(rooms, { timeout: 20_000 }).toEqual([neighbour.roomId]);
+    await expect.poll(rooms).toEqual([neighbour.roomId]);
     await neighbour.leave();
   },
   90_000,

@@ -76,7 +76,7 @@ it("a stock Colyseus client comes back to its session in a restored room, which 
   quiet(room);
   room.reconnection.enabled = false;
   for (let n = 1; n <= 20; n++) room.send("say", n);
-  await expect.poll(() => countOf(room, sessionId), { timeout: 20_000 }).toBe(20);
+  await expect.poll(() => countOf(room, sessionId)).toBe(20);
   // Until what it said is saved: it keeps nothing itself.
   await ticks(room);
   const left = new Promise<number>((resolve) => void room.onLeave(resolve));
@@ -112,7 +112,7 @@ it("a room with an absent player after its host's death is saved, and moves, and
   bob.reconnection.enabled = false;
   const token = bob.reconnectionToken;
   ada.send("say", 1);
-  await expect.poll(() => countOf(ada, ada.sessionId), { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => countOf(ada, ada.sessionId)).toBe(1);
   await ticks(ada);
   const restored = new Promise((resolve) => void ada.onMigrate(resolve));
   await killProcessOf(ledgers, ada.roomId);
@@ -125,16 +125,16 @@ it("a room with an absent player after its host's death is saved, and moves, and
   const left: number[] = [];
   cora.onLeave((code) => void left.push(code));
   cora.send("say", 1);
-  await expect.poll(() => countOf(ada, cora.sessionId), { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => countOf(ada, cora.sessionId)).toBe(1);
   const moved = await ledgers.move(ada.roomId, await other(ledgers, ada.roomId));
   expect(moved).toMatchObject({ outcome: "completed", messagesLost: 0 });
   const again = new Promise((resolve) => void ada.onMigrate((event) => event.restored && resolve(event)));
   await ticks(ada);
   await killProcessOf(ledgers, ada.roomId);
   expect(await again).toMatchObject({ restored: true, lost: 0 });
-  await expect.poll(() => countOf(ada, cora.sessionId), { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => countOf(ada, cora.sessionId)).toBe(1);
   cora.send("say", 2);
-  await expect.poll(() => countOf(ada, cora.sessionId), { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => countOf(ada, cora.sessionId)).toBe(2);
   expect(left).toEqual([]);
   // He has his seat still.
   const back = (await stock.reconnect<LedgerState>(token)) as Room<unknown, LedgerState>;
@@ -175,11 +175,11 @@ it("a player whose first connection to the restored room breaks before it has sa
   ).json()) as { sessionId: string };
   const { sessionId } = seat;
   const first = await dial(ledgers, roomId, { sessionId });
-  await expect.poll(() => first.data.length, { timeout: 20_000 }).toBeGreaterThan(0);
+  await expect.poll(() => first.data.length).toBeGreaterThan(0);
   const [join] = first.data;
   const token = join!.subarray(2, 2 + join![1]!).toString();
   first.socket.send(join!.subarray(0, 1));
-  await expect.poll(() => ada.state.entries.has(sessionId), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => ada.state.entries.has(sessionId)).toBe(true);
   await ticks(ada);
   const restored = new Promise((resolve) => void ada.onMigrate(resolve));
   await killProcessOf(ledgers, roomId);
@@ -187,7 +187,7 @@ it("a player whose first connection to the restored room breaks before it has sa
   const resumed = async (): Promise<[WebSocket, ServerControl | undefined]> => {
     const { socket, heard, data } = await dial(ledgers, roomId, { sessionId, [RESTORE_QUERY]: token });
     // The whole state too.
-    await expect.poll(() => data.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(() => data.length).toBeGreaterThan(0);
     return [socket, heard.find(({ type }) => type === "resumed")];
   };
   const [silent, before] = await resumed();
@@ -224,13 +224,13 @@ it("a move waits for handlers of bytes as for those of messages, and keeps the o
   const heard: string[] = [];
   for (const type of ["all", "one"]) room.onMessage(type, () => heard.push(type));
   room.send("ring");
-  await expect.poll(() => heard.length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => heard.length).toBe(2);
   room.send("frame", 1);
   room.sendBytes("frame", new Uint8Array([1, 2, 3]));
   const moved = await handlers.move(room.roomId, await other(handlers, room.roomId));
   expect(moved.outcome).toBe("completed");
-  await expect.poll(() => [room.state.byMessage, room.state.byBytes], { timeout: 20_000 }).toEqual([1, 1]);
+  await expect.poll(() => [room.state.byMessage, room.state.byBytes]).toEqual([1, 1]);
   room.send("ring");
-  await expect.poll(() => heard, { timeout: 20_000 }).toEqual(["one", "all", "one", "all"]);
+  await expect.poll(() => heard).toEqual(["one", "all", "one", "all"]);
   await room.leave();
 }, 60_000);

@@ -32,7 +32,7 @@ it("text and bytes, sent before the break is told, while it lasts, and while the
     bytes.fill(0);
   };
   say();
-  await expect.poll(() => keeper.request("heard"), { timeout: 20_000 }).toEqual(expected);
+  await expect.poll(() => keeper.request("heard")).toEqual(expected);
   const dropped = new Promise<void>((resolve) => {
     room.onDrop(() => {
       for (let i = 0; i < 12; i++) say();
@@ -50,7 +50,7 @@ it("text and bytes, sent before the break is told, while it lasts, and while the
   say();
   await back;
   say();
-  await expect.poll(() => keeper.request("heard"), { timeout: 20_000 }).toEqual(expected);
+  await expect.poll(() => keeper.request("heard")).toEqual(expected);
   spy.mockRestore();
   await Promise.all([room.leave(), keeper.leave()]);
 }, 60_000);

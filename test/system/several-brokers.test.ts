@@ -31,9 +31,7 @@ beforeEach(async () => {
   for (let more = 0; more < 2; more++) await live.startAnother({ ...options, ...(await shared()) });
   brokers = [live.broker, ...live.others];
   await Promise.all(HOSTS.map((host) => live.startHost(host)));
-  await expect
-    .poll(() => brokers.map((broker) => broker.hosts().length), { timeout: 20_000 })
-    .toEqual([3, 3, 3]);
+  await expect.poll(() => brokers.map((broker) => broker.hosts().length)).toEqual([3, 3, 3]);
 });
 afterEach(async () => {
   await live[Symbol.asyncDispose]();
@@ -114,7 +112,7 @@ it("a broker dies: another decides about its rooms, moves them, and saves them f
   expect(await restored).toMatchObject({ lost: 0, restored: true });
   clearInterval(talk);
   const entry = (): { count: number; disorder: number } | undefined => room.state.entries.get(room.sessionId);
-  await expect.poll(() => entry()?.count, { timeout: 20_000 }).toBe(said);
+  await expect.poll(() => entry()?.count).toBe(said);
   expect(entry()?.disorder).toBe(0);
   // The SDK asks the brokers that are left.
   await room.leave();
@@ -138,11 +136,9 @@ it("what a room publishes is heard by rooms on other hosts, once, also when a br
   // Agents are told of brokers in this order: the first is who passes things on.
   await live.broker[Symbol.asyncDispose]();
   there.send("tell", "two");
-  await expect.poll(() => heard.slice(2).toSorted(), { timeout: 20_000 }).toEqual(["here two", "there two"]);
+  await expect.poll(() => heard.slice(2).toSorted()).toEqual(["here two", "there two"]);
   // It is heard where it goes.
-  await expect
-    .poll(async () => (await move(brokers[1]!, there.roomId, "virginia")).status, { timeout: 20_000 })
-    .toBe(200);
+  await expect.poll(async () => (await move(brokers[1]!, there.roomId, "virginia")).status).toBe(200);
   here.send("tell", "three");
   await expect.poll(() => heard.slice(4).toSorted()).toEqual(["here three", "there three"]);
   await Promise.all([here.leave(), there.leave()]);
@@ -157,7 +153,7 @@ it("a host that only the deciding broker cannot reach keeps its rooms: nobody el
   const ways = [`ws://${proxy.address}`, ...[second, third].map(({ url }) => url.replace("http", "ws"))];
   await live.startHost(HOSTS.find(({ hostId }) => hostId === "frankfurt")!, 50, ways);
   const reachable = () => first.hosts().filter(({ state }) => state === "active").length;
-  await expect.poll(reachable, { timeout: 20_000 }).toBe(3);
+  await expect.poll(reachable).toBe(3);
   const ada = await player("ada", "frankfurt", [first.url]);
   const room = (await ada.create<LedgerState>("ledger")) as LedgerRoom;
   expect([ownerOf(room.roomId), room.host.hostId]).toEqual([0, "frankfurt"]);
@@ -174,14 +170,12 @@ it("a host that only the deciding broker cannot reach keeps its rooms: nobody el
   expect(moves).toEqual([]);
   proxy.blocked = false;
   await expect
-    .poll(async () => (await (await move(first, room.roomId, "virginia")).json()) as unknown, {
-      timeout: 20_000,
-    })
+    .poll(async () => (await (await move(first, room.roomId, "virginia")).json()) as unknown)
     .toMatchObject({ outcome: "completed" });
   await expect.poll(() => moves.length).toBe(1);
   expect(moves).toMatchObject([{ lost: 0, restored: false }]);
   clearInterval(talk);
-  await expect.poll(heard, { timeout: 20_000 }).toBe(said);
+  await expect.poll(heard).toBe(said);
   await room.leave();
   ada.dispose();
 });

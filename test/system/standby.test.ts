@@ -47,7 +47,7 @@ const moved = (room: LedgerRoom): Promise<MigrateEvent> =>
 const standbyOf = async (room: LedgerRoom): Promise<string | undefined> =>
   (await live.rooms()).find(({ roomId }) => roomId === room.roomId)?.standbyHostId;
 const standbyIs = (room: LedgerRoom, not: string | undefined): Promise<unknown> =>
-  expect.poll(async () => ![undefined, not].includes(await standbyOf(room)), { timeout: 20_000 }).toBe(true);
+  expect.poll(async () => ![undefined, not].includes(await standbyOf(room))).toBe(true);
 const signal = (hostId: string, name: NodeJS.Signals): void => {
   const pids = descendants(live.agents.get(hostId)!.pid);
   recorded.fault(`${name} to ${hostId}`, pids);
@@ -57,7 +57,7 @@ const signal = (hostId: string, name: NodeJS.Signals): void => {
 /** Everybody stops talking, everything arrives, and the history has nothing wrong in it. */
 async function judge(): Promise<void> {
   for (const player of recorded.players) player.quiet();
-  await expect.poll(() => recorded.complete, { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => recorded.complete).toBe(true);
   expect((await recorded.judge()).printed).toEqual([]);
   await Promise.all(recorded.players.map((player) => player.leave()));
 }

@@ -45,9 +45,7 @@ it("brokers and hosts are replaced while players talk: no session ends, nothing 
     broker.handled = false;
     await world.startBroker(broker);
     await expect
-      .poll(async () => (await hosts(broker.url)).filter(({ state }) => state === "active").length, {
-        timeout: 20_000,
-      })
+      .poll(async () => (await hosts(broker.url)).filter(({ state }) => state === "active").length)
       .toBe(2);
   }
 
@@ -72,7 +70,7 @@ it("brokers and hosts are replaced while players talk: no session ends, nothing 
   const before = players.map(({ heard }) => heard);
   await expect.poll(() => players.every(({ heard }, at) => heard > before[at]! + 20)).toBe(true);
   for (const player of players) player.quiet();
-  await expect.poll(() => recorded.complete, { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => recorded.complete).toBe(true);
   expect((await recorded.judge()).printed).toEqual([]);
   // Every move was one: nobody was brought back from a checkpoint or a standby.
   expect(players.map(({ restored }) => restored)).toEqual(players.map(() => 0));

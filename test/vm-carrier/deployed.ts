@@ -67,7 +67,7 @@ export class DeployedVms implements AsyncDisposable {
     roomId: string,
     fault: (from: string, to: string) => Promise<void> | void,
   ): Promise<Receipt> {
-    await expect.poll(() => this.hostOf(roomId), { timeout: 20_000 }).toBeDefined();
+    await expect.poll(() => this.hostOf(roomId)).toBeDefined();
     const from = (await this.hostOf(roomId)) ?? "";
     const to = from === "frankfurt" ? "virginia" : "frankfurt";
     const crossed = async (): Promise<number> => {

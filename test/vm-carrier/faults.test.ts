@@ -36,7 +36,7 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines, when somethin
 
   async function stillPlaying(): Promise<void> {
     const before = updates;
-    await expect.poll(() => updates, { timeout: 20_000 }).toBeGreaterThan(before + 5);
+    await expect.poll(() => updates).toBeGreaterThan(before + 5);
   }
 
   const moveAnd = (fault: (from: string, to: string) => Promise<void> | void) =>
@@ -65,7 +65,7 @@ describe.skipIf(problem !== undefined)("rooms in virtual machines, when somethin
   }, 120_000);
 
   it("keeps players whose own link is cut for three seconds", async () => {
-    await expect.poll(at, { timeout: 20_000 }).not.toBe("");
+    await expect.poll(at).not.toBe("");
     const home = await at();
     const left: number[] = [];
     room.onLeave((code) => left.push(code));
