@@ -132,3 +132,39 @@ function lehmer(seed: number): () => number {
     return state / 2_147_483_647;
   };
 }
+
+describe("hosts that all players find farther away than they did", () => {
+  it("move in estimates once a turn of the players, and get where they are", () => {
+    const PLAYERS = 300;
+    const HOSTS = 6;
+    const map = new LatencyMap();
+    const hostIds = Array.from({ length: HOSTS }, (_, h) => `h${h}`);
+    for (const hostId of hostIds) map.upsertHost({ hostId, latitude: 0, longitude: 0 });
+    const rttOf = (p: number, h: number): number =>
+      100 + 60 * Math.hypot(Math.cos(p) - Math.cos(h), Math.sin(p) - Math.sin(h));
+    const ping = (p: number, h: number, fartherMs: number): void => {
+      map.addProbe({ playerId: `p${p}`, hostId: `h${h}`, atMs: 0, rttMs: rttOf(p, h) + fartherMs });
+    };
+    for (let p = 0; p < PLAYERS; p++) {
+      map.upsertPlayer({ playerId: `p${p}` });
+      for (let h = 0; h < HOSTS; h++) for (let i = 0; i < 4; i++) ping(p, h, 0);
+    }
+    map.refine(40);
+    // An estimate of nobody who has measured it.
+    map.upsertPlayer({ playerId: "other" });
+    for (let h = 1; h < HOSTS; h++)
+      map.addProbe({ playerId: "other", hostId: `h${h}`, atMs: 0, rttMs: rttOf(7, h) });
+    const before = map.estimate("other", "h0").p50Ms;
+    const moments: number[] = [];
+    for (let n = 0; n < 60 * PLAYERS; n++) {
+      const { count } = map.moves;
+      ping(n % PLAYERS, 0, 11);
+      if (map.moves.count > count) moments.push(n);
+    }
+    expect(moments.length).toBeGreaterThan(1);
+    moments.forEach((n, i) => {
+      if (i > 0) expect(n - (moments[i - 1] ?? 0)).toBeGreaterThanOrEqual(PLAYERS);
+    });
+    expect(map.estimate("other", "h0").p50Ms - before).toBeGreaterThan(5);
+  });
+});

@@ -1,7 +1,7 @@
 /** Which hosts have moved in latency space, for those who keep something that depends on where hosts are. */
 
-/** Moves remembered; who missed more starts over. */
-const REMEMBERED = 64;
+/** Moves remembered, as many hosts may move at once; who missed more starts over. */
+const REMEMBERED = 256;
 
 export class HostMoves {
   readonly #last = new Int32Array(REMEMBERED);

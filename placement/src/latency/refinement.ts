@@ -20,14 +20,13 @@ const LEAST_TURN = 512;
 
 /**
  * A host is pulled by all players in turn, so each pulls it by that much less: else it would wander about the place
- * where they want it, and every step of it costs all who measured it a new fit.
+ * where they want it, and every step of it costs all who measured it a new fit. In a turn it moves as far however many
+ * there are.
  */
 const FEW_PLAYERS = 64;
-const LEAST_SHARE = 0.002;
 
 /** Share of its step that a host makes when it is one of so many players' turn. */
-export const hostShare = (players: number): number =>
-  Math.max(LEAST_SHARE, Math.min(1, FEW_PLAYERS / players));
+export const hostShare = (players: number): number => Math.min(1, FEW_PLAYERS / players);
 
 /** Players who may have left since a turn began, if there are not more than so many at a time. */
 const LEAST_LEFT = 64;
@@ -58,7 +57,7 @@ export class Refinement {
       const gain = FULL_GAIN * (1 - pass / passes) + LEAST_GAIN;
       for (const player of players.values()) this.#relax(player, player.windows.samples(), gain, gain);
     }
-    for (const slot of hosts.slots()) hosts.follow(slot);
+    this.#followHosts();
     bias.turn(hosts.nodes.end);
     for (const player of players.values()) {
       nodes.publish(player.slot);
@@ -75,7 +74,14 @@ export class Refinement {
     if (++this.#left > Math.max(LEAST_LEFT, this.#options.players.size)) this.#begin();
   }
 
+  #followHosts(): void {
+    const { hosts } = this.#options;
+    for (const slot of hosts.slots()) hosts.follow(slot);
+  }
+
+  /** Whoever has measured a host that moves is fit anew: once a turn, however many move and however far. */
   #begin(): void {
+    this.#followHosts();
     this.#turn = this.#options.players.values();
     this.#left = 0;
   }
@@ -96,7 +102,6 @@ export class Refinement {
     if (next.done === true) return;
     const samples = next.value.windows.samples();
     this.#relax(next.value, samples, STEADY_GAIN, STEADY_GAIN * hostShare(players.size));
-    for (let s = 0; s < samples.count; s++) hosts.follow(samples.slots[s] ?? 0);
     const { slot } = next.value;
     if (nodes.driftMs(slot) > FOLLOW_MS) {
       nodes.publish(slot);
