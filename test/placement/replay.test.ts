@@ -76,6 +76,41 @@ it("decides the same whoever asks in between, and replays it", () => {
   );
 });
 
+it("names the value of a decision that is not as it was recorded, read from a file or not", () => {
+  const kinds = ["probe", "evaluate"] as const;
+  const events = Array.from({ length: 12 }, (_, i): Event => {
+    const host = i % HOSTS.length;
+    return { player: 0, host, rttMs: 20 + i, kind: kinds[i % 2] ?? "probe", asked: false };
+  });
+  const { lines } = play(events, false);
+  expect(replay(lines).difference).toBeUndefined();
+  const at = lines.findLastIndex(({ type }) => type === "evaluated");
+  type Recorded = { regret?: number; extra?: null; contenders: { scoreMs: number }[] };
+  const differs = (change: (decision: Recorded) => void): unknown => {
+    const read = lines.map((line) => JSON.parse(JSON.stringify(line)) as TraceLine);
+    change((read[at] as unknown as { decision: Recorded }).decision);
+    return replay(read).difference;
+  };
+  expect(differs(() => undefined)).toBeUndefined();
+  const line = at + 1;
+  const scored = differs(({ contenders: [first] }) => {
+    if (first !== undefined) first.scoreMs *= 1 + Number.EPSILON;
+  });
+  expect(scored).toMatchObject({ line, path: "contenders.0.scoreMs" });
+  expect(differs((decision) => delete decision.regret)).toMatchObject({ line, path: "regret", replayed: 0 });
+  expect(differs((decision) => decision.contenders.pop())).toMatchObject({
+    line,
+    path: expect.stringMatching(/^contenders\.\d$/),
+    recorded: undefined,
+  });
+  expect(differs((decision) => Object.assign(decision, { extra: null }))).toMatchObject({
+    line,
+    path: "extra",
+    recorded: null,
+    replayed: undefined,
+  });
+});
+
 it("says what is wrong with a trace that cannot be replayed", () => {
   expect(() => replay([{ type: "player-removed", atMs: 0, playerId: "p" }])).toThrow(TraceError);
   const start: TraceLine = { type: "start", atMs: 0, version: 1, parameters: DEFAULT_PARAMETERS };

@@ -117,7 +117,7 @@ export class Replay {
     replayed: D,
   ): D {
     this.decisions++;
-    const found = firstDifference(plain(decision), plain(replayed), []);
+    const found = firstDifference(decision, replayed);
     if (found !== undefined) this.difference ??= { line: this.#line, roomId, atMs, ...found };
     return replayed;
   }
@@ -144,22 +144,37 @@ export function replay(trace: Iterable<TraceLine>): {
   return { decisions, difference: pass.difference };
 }
 
-/** As it is read back from a file: numbers keep every bit, what is undefined is not there. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));
-
+/** Compares what both would be read back as from a file, without writing either: most of a trace is decisions. */
 function firstDifference(
   recorded: unknown,
   replayed: unknown,
-  path: readonly string[],
 ): Pick<ReplayDifference, "path" | "recorded" | "replayed"> | undefined {
-  if (isObject(recorded) && isObject(replayed)) {
-    for (const key of new Set([...Object.keys(recorded), ...Object.keys(replayed)])) {
-      const found = firstDifference(recorded[key], replayed[key], [...path, key]);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+  if (!isObject(recorded) || !isObject(replayed)) {
+    const before = asRead(recorded);
+    const now = asRead(replayed);
+    return Object.is(before, now) ? undefined : { path: "", recorded: before, replayed: now };
   }
-  return Object.is(recorded, replayed) ? undefined : { path: path.join("."), recorded, replayed };
+  for (const key in recorded) {
+    const found = firstDifference(recorded[key], replayed[key]);
+    if (found !== undefined) return within(key, found);
+  }
+  for (const key in replayed) {
+    const found = key in recorded ? undefined : firstDifference(undefined, replayed[key]);
+    if (found !== undefined) return within(key, found);
+  }
+  return undefined;
+}
+
+const within = <D extends { path: string }>(key: string, found: D): D => ({
+  ...found,
+  path: found.path === "" ? key : `${key}.${found.path}`,
+});
+
+/** JSON has no word for numbers that are not finite, nor for minus zero. */
+function asRead(value: unknown): unknown {
+  if (typeof value !== "number") return value;
+  if (value === 0) return 0;
+  return Number.isFinite(value) ? value : null;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
