@@ -48,12 +48,16 @@ export interface Contender {
   errors: Float64Array;
 }
 
-/** Hosts that may be among the best, and the scores of all players there, host by host. */
+/** Hosts that may be among the best; and of those that were not known, the scores of all players there, host by host. */
 export interface FoundHosts {
+  known: readonly number[];
   slots: readonly number[];
   scores: Float64Array;
   errors: Float64Array;
 }
+
+/** Whether a host is within these bounds, of one whose scores are kept elsewhere; undefined of another. */
+export type IsKnownWithin = (slot: number, bounds: Bounds) => boolean | undefined;
 
 /** Scratch of one search after the other. */
 export class Contenders {
@@ -66,6 +70,8 @@ export class Contenders {
   /** Bounds by depth and player; the first row is of no neighbourhood at all. */
   #least: Float64Array[] = [];
   #found: number[] = [];
+  #known: number[] = [];
+  #isKnownWithin: IsKnownWithin = () => undefined;
   /** By host that was found, the one that is looked at last, and player. */
   #scores = new Float64Array(0);
   #errors = new Float64Array(0);
@@ -78,12 +84,14 @@ export class Contenders {
   }
 
   /** Hosts within the bounds; some may be beyond them. */
-  find(search: Search, models: Models, bounds: Bounds): FoundHosts {
+  find(search: Search, models: Models, bounds: Bounds, isKnownWithin: IsKnownWithin): FoundHosts {
     this.#begin(search, models);
     this.#bounds = bounds;
     this.#found = [];
+    this.#known = [];
+    this.#isKnownWithin = isKnownWithin;
     if (this.#tree.root !== undefined) this.#visit(this.#tree.root, 1, 0, 0);
-    return { slots: this.#found, scores: this.#scores, errors: this.#errors };
+    return { known: this.#known, slots: this.#found, scores: this.#scores, errors: this.#errors };
   }
 
   /**
@@ -209,6 +217,9 @@ export class Contenders {
     }
     for (const child of node.children) this.#visit(child, depth + 1, innerSum, innerMax);
     for (const slot of node.slots ?? []) {
+      const isKnownWithin = this.#isKnownWithin(slot, this.#bounds);
+      if (isKnownWithin === true) this.#known.push(slot);
+      if (isKnownWithin !== undefined) continue;
       const at = this.#found.length;
       this.#reserve(at + 1);
       if (this.#isWithin(slot, least, innerSum, search, at * count)) this.#found.push(slot);

@@ -5,7 +5,7 @@
  * again. What it finds is what scoring all would find.
  */
 import type { LatencyMap } from "../latency/latency-map.js";
-import { type Bounds, Contenders, type Search } from "./contenders.js";
+import { type Bounds, Contenders, type IsKnownWithin, type Search } from "./contenders.js";
 import { HostTree } from "./host-tree.js";
 import { hostCostMs, leastShares } from "./objective.js";
 import type { OpenHosts } from "./open-hosts.js";
@@ -145,31 +145,43 @@ export class HostTable {
     if (this.#slots.length <= FEW_HOSTS) for (const slot of this.#slots) this.#open?.open(slot);
     else if (memo === undefined) {
       this.#tree.sync(this.#slots, this.#version);
-      for (const contender of this.#contenders.promising(all, this.#memo.models, need)) {
-        if (seen.includes(contender.slot)) continue;
-        this.#open?.put(contender.slot, contender, 0, true);
-        offer(contender.slot);
-      }
+      this.#offerPromising(all, need, seen, offer);
       return { best, named };
-    } else this.#openOthers(all, need, offer);
+    } else this.#openOthers(all, need, seen, offer);
     this.#open?.within(need, seen, offer);
     return { best, named };
   }
 
   /** Opens all hosts that may be among the best, beside those that are open. */
-  #openOthers(search: Search, need: () => Bounds, offer: (slot: number) => void): void {
+  #openOthers(
+    search: Search,
+    need: () => Bounds,
+    seen: readonly number[],
+    offer: (slot: number) => void,
+  ): void {
     const memo = this.#memo;
     if (memo.covers(need())) return;
     this.#tree.sync(this.#slots, this.#version);
-    // Without anything to compare with, the likely best first.
-    if (need().limitMs === Number.POSITIVE_INFINITY)
-      for (const { slot } of this.#contenders.promising(search, memo.models, need)) {
-        offer(slot);
-        if (need().limitMs < Number.POSITIVE_INFINITY) break;
-      }
+    // Without the best to compare with, too many would be opened.
+    if (need().limitMs === Number.POSITIVE_INFINITY) this.#offerPromising(search, need, seen, offer);
     const { limitMs, capMs } = need();
     const wider = withMargin({ limitMs, capMs });
-    memo.cover(this.#contenders.find(search, memo.models, wider), wider);
+    const isOpenWithin: IsKnownWithin = (slot, bounds) => this.#open?.isWithin(slot, bounds);
+    memo.cover(this.#contenders.find(search, memo.models, wider, isOpenWithin), wider);
+  }
+
+  /** Offers the best hosts, without a look at those that are beyond them. */
+  #offerPromising(
+    search: Search,
+    need: () => Bounds,
+    seen: readonly number[],
+    offer: (slot: number) => void,
+  ): void {
+    for (const contender of this.#contenders.promising(search, this.#memo.models, need)) {
+      if (seen.includes(contender.slot)) continue;
+      this.#open?.put(contender.slot, contender, 0, true);
+      offer(contender.slot);
+    }
   }
 
   #begin(room: RoomView, parameters: PlacementParameters, memo: SearchMemo): Search {

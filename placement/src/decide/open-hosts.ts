@@ -12,7 +12,7 @@ import type { ObjectiveParameters } from "./objective.js";
 import { playerScoreMs, scoreErrorAt, UNMEASURED } from "./player-score.js";
 import { type PlayersPart, playersPart } from "./players-part.js";
 
-/** There is room for so many hosts at first. */
+/** There is room for so many hosts at least. */
 const FIRST_HOSTS = 16;
 /** Scores are kept in whole eighths of a ms, rounded down; what is larger than there is room for counts as the largest. */
 const PER_MS = 8;
@@ -76,7 +76,7 @@ export class OpenHosts {
     const known = this.#slots.indexOf(slot);
     if (known >= 0 && known < this.size) return known;
     const k = this.size++;
-    if (k >= this.#slots.length) this.#grow();
+    if (k >= this.#slots.length) this.#resize();
     this.#slots[k] = slot;
     this.#states[k * STATE + ROW] = -1;
     this.forget(k);
@@ -144,6 +144,7 @@ export class OpenHosts {
         this.#states[k * STATE + ROW] = row;
       });
     this.#near = undefined;
+    if (2 * roomFor(this.size) <= this.#slots.length) this.#resize();
   }
 
   /**
@@ -185,6 +186,14 @@ export class OpenHosts {
     if (!isNear) this.#near = NearHosts.of(this.size, (k) => this.#boundsOf(k), bounds, this.#fallen);
   }
 
+  /** Whether an open host may be within the bounds; undefined if it is not open. */
+  readonly isWithin = (slot: number, bounds: Bounds): boolean | undefined => {
+    const k = this.#slots.indexOf(slot);
+    if (k < 0 || k >= this.size) return undefined;
+    if (!this.#isBeyond(k, bounds)) this.#update(k);
+    return !this.#isBeyond(k, bounds);
+  };
+
   #isBeyond(k: number, { limitMs, capMs }: Bounds): boolean {
     const maxMs = this.#maxMs(k);
     return this.#boundMs(k, maxMs) > limitMs && maxMs > capMs;
@@ -206,10 +215,7 @@ export class OpenHosts {
     return { leastMs: this.#boundMs(k, maxMs), maxMs };
   }
 
-  /**
-   * What the k-th open host is for the players.
-   * @param rtts and `errors` are scratch, a number per player
-   */
+  /** What the k-th open host is for the players; `rtts` and `errors` are scratch, a number per player. */
   part(k: number, p: ObjectiveParameters, rtts: Float64Array, errors: Float64Array): PlayersPart {
     const row = this.#rowOf(k);
     this.#update(k);
@@ -282,11 +288,15 @@ export class OpenHosts {
     if (row >= 0) this.#rows.put(row, i, scoreMs, errorMs);
   }
 
-  #grow(): void {
-    const room = Math.max(FIRST_HOSTS, this.size + (this.size >> 2));
-    this.#slots = grown(this.#slots, new Int32Array(room).fill(-1));
-    this.#states = grown(this.#states, new Int32Array(room * STATE));
-    this.#bounds = grown(this.#bounds, new Float64Array(room * BOUNDS));
-    this.#scores = grown(this.#scores, new Uint16Array(room * this.#models.length));
+  #resize(): void {
+    const room = roomFor(this.size);
+    const players = this.#models.length;
+    this.#slots = grown(this.#slots.subarray(0, room), new Int32Array(room).fill(-1));
+    this.#states = grown(this.#states.subarray(0, room * STATE), new Int32Array(room * STATE));
+    this.#bounds = grown(this.#bounds.subarray(0, room * BOUNDS), new Float64Array(room * BOUNDS));
+    this.#scores = grown(this.#scores.subarray(0, room * players), new Uint16Array(room * players));
   }
 }
+
+/** Some more than are open. */
+const roomFor = (hosts: number): number => Math.max(FIRST_HOSTS, hosts + (hosts >> 2));

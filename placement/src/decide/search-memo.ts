@@ -107,12 +107,12 @@ export class SearchMemo {
 
   /** All hosts were looked at: those within the bounds are found, the others can be closed. */
   cover(found: FoundHosts, bounds: Bounds): void {
-    const { slots } = found;
-    this.#open?.keep(new Set(slots));
+    const { known, slots } = found;
+    this.#open?.keep(new Set([...known, ...slots]));
     slots.forEach((slot, at) => {
       this.#open?.put(slot, found, at * this.models.length, false);
     });
-    this.#found = slots.length;
+    this.#found = known.length + slots.length;
     this.#bounds = bounds;
     // Falls count up to where they matter, which depends on the bounds.
     this.#open?.sumAnew();
