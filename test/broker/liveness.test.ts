@@ -123,7 +123,7 @@ it("reads the store once for all shards that it takes over while the store is sl
   };
   const rest = {
     rooms: new Map(),
-    records: { takeOver() {} },
+    records: { takeOver: () => [] },
     openMoves: { release() {} },
     owns: () => true,
   };

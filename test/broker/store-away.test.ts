@@ -199,13 +199,14 @@ it("all that is on record of a room is removed at once, so that nothing comes in
     sent.push(`${name} ${key}`);
     return new Promise(() => undefined);
   };
-  const commands = { del: never("del"), hDel: never("hDel") };
+  const commands = { hDel: never("hDel") };
+  const script = ({ keys }: { keys: string[] }): unknown => never("script")(keys[0] ?? "");
   const store = new RedisStore(
-    { commands, key: (prefix: string, name: string) => prefix + name } as never,
+    { commands, script, key: (prefix: string, name: string) => prefix + name } as never,
     "",
   );
   void store.removeRoom("room-1");
-  expect(sent.sort()).toEqual(["del checkpoint:room-1", "hDel epochs", "hDel rooms"]);
+  expect(sent.sort()).toEqual(["hDel epochs", "hDel rooms", "script checkpoint:room-1"]);
 });
 
 it("a move that another broker has ended at its destination is not ended there once more", async () => {

@@ -11,7 +11,7 @@ import {
   type RoomRecord,
   type Store,
 } from "@centroid/broker";
-import type { AuditEntry, Receipt } from "@centroid/protocol";
+import { type AuditEntry, type Receipt, shardOf } from "@centroid/protocol";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { TestRedis } from "../support/redis.js";
@@ -265,6 +265,39 @@ describe.each(kinds)("a $name store", ({ open, durable }) => {
       expect(Buffer.from((await store.checkpoint("r"))!.data)).toEqual(Buffer.from([0, 255, 128]));
       await store.removeRoom("r");
       expect(await kept()).toBeUndefined();
+    }));
+
+  it("knows of which rooms of a shard something is saved, on record or not, and removes just what is meant", () =>
+    withStore(async (store) => {
+      const save = (roomId: string, seq: number): Promise<void> =>
+        store.putCheckpoint({ roomId, epoch: 1, seq, takenAtMs: 1, data: Buffer.from("x") });
+      const [shard, other] = [shardOf("r"), shardOf("other")];
+      expect(shard).not.toBe(other);
+      await store.putRoom(room());
+      await save("r", 1);
+      await save("other", 1);
+      expect(await store.saved([shard])).toEqual(["r"]);
+      expect((await store.saved([shard, other])).toSorted()).toEqual(["other", "r"]);
+      expect(await store.saved([])).toEqual([]);
+      await store.removeRoom("r");
+      expect(await store.saved([shard])).toEqual([]);
+      // On its way while the room ended.
+      await save("r", 2);
+      expect(await store.saved([shard])).toEqual(["r"]);
+      await save("r", 3);
+      await store.removeCheckpoint({ roomId: "r", epoch: 1, seq: 2 });
+      expect((await store.checkpoint("r"))?.seq).toBe(3);
+      await store.removeCheckpoint({ roomId: "r", epoch: 1, seq: 3 });
+      expect(await store.checkpoint("r")).toBeUndefined();
+      expect(await store.saved([shard, other])).toEqual(["other"]);
+    }));
+
+  it("finds records by their rooms", () =>
+    withStore(async (store) => {
+      await store.putRoom(room());
+      await store.putRoom(room({ roomId: "other", hostId: "b" }));
+      expect((await store.records(["other", "none"])).map(({ hostId }) => hostId)).toEqual(["b"]);
+      expect(await store.records([])).toEqual([]);
     }));
 
   it("keeps a move open until its receipt closes it", () =>

@@ -57,6 +57,8 @@ import { TraceFile } from "./trace-file.js";
 /** Of the silence that counts: it is noticed by so much late at most. */
 const SILENCE_SWEEP_SHARE = 1 / 16;
 const SWEEP_MS = 1_000;
+/** What is saved of rooms that are over is found within this. */
+const ORPHANS_MS = 30_000;
 /** A process of the store that was killed is there again by then; one that cannot live on what it finds never is. */
 const OWN_STORE_WAIT_MS = 10_000;
 
@@ -173,6 +175,7 @@ async function start(
     grants,
     recentReceipts,
     cluster,
+    shared: options.cluster !== undefined,
     adminToken,
   });
   const { clock, hosts, migrator, loop, liveness, router, logger, players } = core;
@@ -199,8 +202,13 @@ async function start(
     tracked: core.tracked,
     clock,
     logger: options.logger,
-    onHello: (hello, link) => liveness.hello(hello, link),
-    onHeartbeat: (hostId, heartbeat) => liveness.heartbeat(hostId, heartbeat),
+    onHello: (hello, link) => {
+      liveness.hello(hello, link);
+      core.answers.greeted(hello.hostId);
+    },
+    onHeartbeat: (hostId, heartbeat, answer) => {
+      if (liveness.heartbeat(hostId, heartbeat)) core.answers.heartbeat(hostId, answer);
+    },
     countsForMs: () => cluster.countsForMs(),
     onRoom: (hostId, message) => router.route(hostId, message),
     onCounts: (hostId, counts) => router.count(hostId, counts),
@@ -210,7 +218,10 @@ async function start(
     onClosed: (link) => liveness.closed(link),
   });
   core.events.on("tracking.changed", () => agents.dealtAnew());
-  core.events.on("host.forgotten", ({ host }) => agents.forget(host.facts.hostId));
+  core.events.on("host.forgotten", ({ host: { facts } }) => {
+    agents.forget(facts.hostId);
+    core.answers.forget(facts.hostId);
+  });
   const stopping = new AbortController();
   /** Rooms are ending: nobody else may come in. */
   const closing = new AbortController();
@@ -280,6 +291,7 @@ async function start(
     ofPlayer.sweep();
     core.standbys.sweep();
   }, SWEEP_MS);
+  const lookForOrphans = setInterval(() => void core.orphanedCheckpoints.sweep(), ORPHANS_MS);
   // Later ones go first: no new work, then the port and the agents' links, then the store.
   teardown.defer(async () => {
     events[Symbol.dispose]();
@@ -296,6 +308,7 @@ async function start(
   teardown.defer(async () => {
     clearInterval(listen);
     clearInterval(sweep);
+    clearInterval(lookForOrphans);
     stopping.abort();
     migrator.stop();
     liveness.stop();
@@ -342,6 +355,7 @@ async function start(
         players.dealtAnew();
         awaited
           .then(() => core.takeover.takeOver(shards, stopping.signal))
+          .then(() => core.orphanedCheckpoints.sweep())
           .then(() => core.sessionReports.askAnew((roomId) => shards.includes(shardOf(roomId))))
           .catch((cause: unknown) => logger.error({ cause }, "rooms could not be taken over"));
       },
@@ -358,8 +372,17 @@ async function start(
             hub.emit(change.type, () => change);
           },
           onHostState: (...order) => core.hostOrders.apply(...order),
-          onHostAsked: (hostId) => liveness.askedByBroker(hostId),
-          onHostHeard: (hostId, agoMs, from) => liveness.heardByBroker(hostId, agoMs, from),
+          onHostAsked: ({ hostId, given }) => {
+            if (given === undefined) liveness.askedByBroker(hostId);
+            else
+              void core.answers
+                .withdraws(hostId, given)
+                .then((done) => liveness.askedByBroker(hostId, done ? given.askId : undefined));
+          },
+          onHostHeard: (answer, from) => {
+            liveness.heardByBroker(answer.hostId, answer.agoMs, from);
+            core.giveAways.heard(from, answer);
+          },
           onPlace: ({ roomId, ...place }) => {
             const room = core.rooms.get(roomId);
             if (room !== undefined) core.rooms.offeredElsewhere(room, place);

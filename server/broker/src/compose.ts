@@ -18,6 +18,8 @@ import { Standbys } from "./failover/standbys.js";
 import { Takeover } from "./failover/takeover.js";
 import { directAddresses } from "./hosts/address-book.js";
 import { Farewell } from "./hosts/farewell.js";
+import { GiveAways } from "./hosts/give-aways.js";
+import { HostAnswers } from "./hosts/host-answers.js";
 import type { HostEvents } from "./hosts/host-events.js";
 import { HostOrders } from "./hosts/host-orders.js";
 import { HostRegistry } from "./hosts/host-registry.js";
@@ -53,6 +55,7 @@ import { SessionWays } from "./probes/session-ways.js";
 import { takenWays } from "./probes/taken-ways.js";
 import { EndedRooms } from "./rooms/ended-rooms.js";
 import { RoomEventRouter } from "./rooms/event-router.js";
+import { OrphanedCheckpoints } from "./rooms/orphaned-checkpoints.js";
 import { OwnerRecords } from "./rooms/owner-records.js";
 import { RoomReconciler } from "./rooms/reconciler.js";
 import type { RoomEvents } from "./rooms/room-events.js";
@@ -73,6 +76,8 @@ export interface CoreOptions extends BrokerOptions {
   openMoves: OpenMoves;
   grants: RoomGrants;
   cluster: Cluster;
+  /** False if no other broker can be on the same store. */
+  shared: boolean;
   adminToken: string;
   recentReceipts: readonly Receipt[];
   /** Gets what the placement is fed with and what it decides. */
@@ -110,6 +115,12 @@ export function assemble(o: CoreOptions) {
   const views = new Views(engine, players);
   const records = new OwnerRecords({ rooms, store, events, owns, clock, logger });
   store.onRecovered((inner) => records.rewrite(inner));
+  const orphanedCheckpoints = new OrphanedCheckpoints({
+    store,
+    shards: () => tracked.shards,
+    isUnknown: (roomId) => owns(roomId) && rooms.get(roomId) === undefined && !remembered.has(roomId),
+    logger,
+  });
 
   const fallbackWarmer = new FallbackWarmer({ hosts, rooms, engine, events, clock, logger, carrier });
   const crashes = new Crashes();
@@ -122,6 +133,7 @@ export function assemble(o: CoreOptions) {
     leaseMs: o.farewellLeaseMs ?? DEFAULT_FAREWELL_LEASE_MS,
   });
   const refuses = (address: string): Promise<boolean> => refusesConnections(address, clock);
+  const giveAways = new GiveAways({ cluster, clock, newId, logger, leaseMs });
   const ends = new RoomEnds({ rooms, ended, events, store, owns, clock, newId, logger });
   const failover = new Failover({
     hosts,
@@ -142,6 +154,7 @@ export function assemble(o: CoreOptions) {
       mayRunByOthers: (hostId) => liveness.mayRunByOthers(hostId),
       refuses,
     }),
+    giveAways,
     refuses,
     owns,
     clock,
@@ -166,6 +179,7 @@ export function assemble(o: CoreOptions) {
     farewell,
     rooms,
     records,
+    giveAways,
     events,
     store,
     addresses,
@@ -260,6 +274,17 @@ export function assemble(o: CoreOptions) {
     logger,
     rejoinGraceMs: o.rejoinGraceMs ?? DEFAULT_REJOIN_GRACE_MS,
   });
+  const answers = new HostAnswers({
+    hosts,
+    store,
+    cluster,
+    shared: o.shared,
+    onRecord: (host, record) => reconciler.givenAway(host, record),
+    onLeft: (host, roomId, epoch) => reconciler.leftBehind(host, roomId, epoch),
+    clock,
+    logger,
+    leaseMs,
+  });
   const router = new RoomEventRouter({
     hosts,
     rooms,
@@ -308,6 +333,7 @@ export function assemble(o: CoreOptions) {
 
   return {
     addresses,
+    answers,
     brokerLinks,
     carrier,
     clock,
@@ -320,6 +346,7 @@ export function assemble(o: CoreOptions) {
     events,
     failover,
     feed,
+    giveAways,
     hostOrders,
     hosts,
     leaseMs,
@@ -332,6 +359,7 @@ export function assemble(o: CoreOptions) {
     migrator,
     moveOrders,
     newId,
+    orphanedCheckpoints,
     owns,
     playerReports,
     players,

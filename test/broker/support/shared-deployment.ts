@@ -58,11 +58,20 @@ export class SharedDeployment {
       members: () => (this.#owns ? [] : [OTHER]),
       reachable: () => true,
       others: () => (this.heardAgoMs === null ? [] : [OTHER]),
+      othersNow: async () => (this.heardAgoMs === null ? [] : [OTHER]),
       countsForMs: () => Number.POSITIVE_INFINITY,
+      term: () => 1,
       publish: (kind, body) => {
         if (kind !== "host-asked") return;
         this.asked++;
-        const heard = { ...(body as object), agoMs: this.heardAgoMs ?? undefined };
+        const { hostId, given } = body as { hostId: string; given?: { askId: string } };
+        const isSilent = this.heardAgoMs === undefined;
+        const heard = {
+          hostId,
+          promises: true,
+          agoMs: this.heardAgoMs ?? undefined,
+          ...(isSilent && given && { withdrawn: given.askId }),
+        };
         this.#events?.message({ from: OTHER.brokerId, kind: "host-heard", body: heard });
       },
       [Symbol.asyncDispose]: async () => undefined,

@@ -6,8 +6,18 @@ import type { Change } from "../events/event-hub.js";
 import type { ClusterMessage } from "./cluster.js";
 
 const hostSchema = z.object({ hostId: idSchema });
+/** `given`: that room is on record for another host by now. */
+const askedSchema = hostSchema.extend({
+  given: z.object({ askId: idSchema, roomId: idSchema, epoch: z.number().int() }).optional(),
+});
+type AskedBody = z.infer<typeof askedSchema>;
 /** Nothing was ever heard of it if `agoMs` is not given. */
-const heardSchema = hostSchema.extend({ agoMs: z.number().nonnegative().optional() });
+const heardSchema = hostSchema.extend({
+  agoMs: z.number().nonnegative().optional(),
+  withdrawn: idSchema.optional(),
+  promises: z.boolean().optional(),
+});
+type HeardBody = z.infer<typeof heardSchema>;
 const hostStateSchema = z.object({
   hostId: idSchema,
   to: z.enum(["drain", "activate"]),
@@ -33,9 +43,9 @@ export interface ClusterMessageHandlers {
   /** Another broker was ordered to change a host's state. */
   onHostState: (hostId: string, to: "drain" | "activate", withinMs: number | undefined) => void;
   /** Another broker does not hear that host any more. */
-  onHostAsked: (hostId: string) => void;
+  onHostAsked: (body: AskedBody) => void;
   /** Another broker was asked, and heard that host so long ago, or not at all. */
-  onHostHeard: (hostId: string, agoMs: number | undefined, from: string) => void;
+  onHostHeard: (body: HeardBody, from: string) => void;
   /** A host has made a place for a room about which another broker decides: its players may come to any broker. */
   onPlace: (body: PlaceBody) => void;
   /** A gateway of another broker has measured hosts. */
@@ -63,13 +73,11 @@ export function onClusterMessage(
         return;
       }
       case "host-asked":
-        handlers.onHostAsked(hostSchema.parse(body).hostId);
+        handlers.onHostAsked(askedSchema.parse(body));
         return;
-      case "host-heard": {
-        const { hostId, agoMs } = heardSchema.parse(body);
-        handlers.onHostHeard(hostId, agoMs, from);
+      case "host-heard":
+        handlers.onHostHeard(heardSchema.parse(body), from);
         return;
-      }
       case "place":
         handlers.onPlace(placeSchema.parse(body));
         return;

@@ -50,8 +50,15 @@ export interface Cluster extends AsyncDisposable {
   reachable(): boolean;
   /** Brokers besides this one that count, for all that is known. */
   others(): readonly Member[];
+  /**
+   * The same as they are on record at some moment from now on.
+   * @throws CentroidError STORE_UNAVAILABLE
+   */
+  othersNow(): Promise<readonly Member[]>;
   /** How long this broker counts from now on, whatever happens: until then nobody gives up a host without asking it. */
   countsForMs(): number;
+  /** Another number whenever it may not have counted for a while, so that nobody asked it; 0 before it has joined. */
+  term(): number;
   /** To all other brokers, as soon as possible, at most once. */
   publish(kind: ClusterMessage["kind"], body: unknown): void;
 }

@@ -16,7 +16,7 @@ import {
   clusterMessageSchema,
   type Member,
 } from "./cluster.js";
-import { LEAVE_SCRIPT, REFRESH_SCRIPT } from "./redis-scripts.js";
+import { LEAVE_SCRIPT, MEMBERS_SCRIPT, REFRESH_SCRIPT } from "./redis-scripts.js";
 
 /** Redis gives a broker's shards to others so long after its last refresh. */
 const LEASE_MS = 2_000;
@@ -63,7 +63,8 @@ export class RedisCluster implements Cluster {
   /** One and the same, so that joining again after Redis was away does not hear everything twice. */
   readonly #listener = (text: string): void => this.#receive(text);
   #refreshes = 0;
-  #heldUntilMs = 0;
+  #heldUntilMs = Number.NEGATIVE_INFINITY;
+  #term = 0;
   #timer: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
   #left = false;
@@ -114,6 +115,17 @@ export class RedisCluster implements Cluster {
 
   others(): readonly Member[] {
     return this.#members.filter(({ brokerId }) => brokerId !== this.#self?.brokerId);
+  }
+
+  async othersNow(): Promise<readonly Member[]> {
+    const answer = await this.#redis.script({ script: MEMBERS_SCRIPT, keys: this.#keys(), args: [] });
+    return membersOf(z.array(z.string()).parse(answer)).filter(
+      ({ brokerId }) => brokerId !== this.#self?.brokerId,
+    );
+  }
+
+  term(): number {
+    return this.#term;
   }
 
   countsForMs(): number {
@@ -192,8 +204,10 @@ export class RedisCluster implements Cluster {
     if (this.#left) return;
     const [members, shards] = refreshedSchema.parse(answer);
     const [before, dealt] = [this.#members.length, this.#holdings];
-    this.#members = members.map((text) => memberSchema.parse(JSON.parse(text)));
+    this.#members = membersOf(members);
     this.#holdings = shards.map(([brokerId, token]) => (brokerId === "" ? undefined : { brokerId, token }));
+    // Its lease may have been over when this one was granted.
+    if (this.#now() >= this.#heldUntilMs + MARGIN_MS) this.#term++;
     this.#heldUntilMs = askedAtMs + LEASE_MS - MARGIN_MS;
     this.#watchExpiry();
     this.#settle();
@@ -265,6 +279,9 @@ export class RedisCluster implements Cluster {
     if (message.from !== this.#self?.brokerId) this.#events?.message(message);
   }
 }
+
+const membersOf = (texts: readonly string[]): Member[] =>
+  texts.map((text) => memberSchema.parse(JSON.parse(text)));
 
 /** Rendezvous hashing (Thaler, Ravishankar 1998): a member that comes or goes moves only the shards it takes or had. */
 function wantedShards(brokerId: string, members: readonly Member[]): number[] {

@@ -62,6 +62,17 @@ end
 return { members, shards }
 `;
 
+/** KEYS: as above. Who has a lease, each as JSON. */
+export const MEMBERS_SCRIPT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local members = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
+  members[#members + 1] = cjson.encode({ brokerId = id, url = redis.call('HGET', KEYS[2], id) or '' })
+end
+return members
+`;
+
 /** KEYS: the first three of above. ARGV: brokerId, number of shards. Gives back the lease and every shard. */
 export const LEAVE_SCRIPT = `
 redis.call('ZREM', KEYS[1], ARGV[1])

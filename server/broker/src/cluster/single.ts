@@ -34,8 +34,16 @@ export class SingleBroker implements Cluster {
     return [];
   }
 
+  async othersNow(): Promise<readonly Member[]> {
+    return [];
+  }
+
   countsForMs(): number {
     return Number.POSITIVE_INFINITY;
+  }
+
+  term(): number {
+    return 1;
   }
 
   publish(_kind: ClusterMessage["kind"], _body: unknown): void {}

@@ -19,6 +19,12 @@ export interface FormerOwnersOptions {
   refuses: (address: string) => Promise<boolean>;
 }
 
+/**
+ * Why a host does not run a room any more: it has said so, or it counts as lost. Of the latter other brokers are asked
+ * once more when the next owner is on record.
+ */
+type Gone = "said" | "lost";
+
 /** The rescue on whose behalf a host is asked. */
 interface OnBehalf {
   /** False once the room is back or the rescue is over. */
@@ -36,43 +42,63 @@ export class FormerOwners {
 
   /**
    * Has a host let go of the room.
-   * @returns false if that is not sure yet: the host will say so, or count as lost
+   * @returns undefined if that is not sure yet: the host will say so, or count as lost
    */
-  async letGo(room: RoomEntry, hostId: string | undefined, { goesOn, commit }: OnBehalf): Promise<boolean> {
+  async letGo(
+    room: RoomEntry,
+    hostId: string | undefined,
+    { goesOn, commit }: OnBehalf,
+  ): Promise<Gone | undefined> {
     const { hosts, farewell, store, mayRunByOthers } = this.#options;
-    if (hostId === undefined) return true;
-    if (farewell.mayRun(hostId)) return false;
+    if (hostId === undefined) return "said";
+    if (farewell.mayRun(hostId)) return undefined;
     const host = hosts.get(hostId);
-    if (host === undefined) return !(await mayRunByOthers(hostId));
+    if (host === undefined) return (await mayRunByOthers(hostId)) ? undefined : "lost";
     // Its lease is over, and when it comes back it hears first that the room is elsewhere.
-    if (host.stage.state === "lost") return true;
-    if (host.peer === undefined) return false;
+    if (host.stage.state === "lost") return "lost";
+    if (host.peer === undefined) return undefined;
     const { roomId } = room;
     // From the store: another broker may decide about the room next, and must not give the same one to an owner.
     const epoch = await store.nextEpoch(roomId, highestEpoch(room));
-    if (!goesOn() || host.peer === undefined) return false;
+    if (!goesOn() || host.peer === undefined) return undefined;
     commit();
     room.fencedEpoch = Math.max(room.fencedEpoch, epoch);
     try {
       await host.peer.request({ method: "disposeRoom", roomId, epoch }, WITHDRAW_TIMEOUT_MS);
-      return true;
+      return "said";
     } catch (cause) {
       // Any answer says that it has not got the room.
-      return CentroidError.from(cause).code !== "HOST_LOST";
+      return CentroidError.from(cause).code === "HOST_LOST" ? undefined : "said";
     }
+  }
+
+  /**
+   * Has every host let go of the room that may run it, or may be building it.
+   * @returns those that only count as lost; undefined if it is not sure of all yet
+   */
+  async allLetGo(room: RoomEntry, behalf: OnBehalf): Promise<readonly string[] | undefined> {
+    const lost: string[] = [];
+    for (const hostId of [room.stage.hostId, room.asked?.hostId]) {
+      const gone = await this.letGo(room, hostId, behalf);
+      if (gone === undefined) return undefined;
+      if (gone === "lost" && hostId !== undefined) lost.push(hostId);
+    }
+    return lost;
   }
 
   /**
    * The feed of the standby has ended, but a network may have done that, and the room's host not know it yet: it has to
    * have ended, or to be as sure not to run the room as for any other restoration (STBY-3).
+   * @returns as {@link allLetGo} does
    */
-  async mayTakeOver(room: RoomEntry, behalf: OnBehalf): Promise<boolean> {
+  async mayTakeOver(room: RoomEntry, behalf: OnBehalf): Promise<readonly string[] | undefined> {
     const { hosts, refuses } = this.#options;
-    const { stage } = room;
-    if (!(await this.letGo(room, room.asked?.hostId, behalf))) return false;
+    const { stage, asked } = room;
     const isAway = hosts.get(stage.hostId)?.peer === undefined && "at" in stage;
-    if (isAway && (await refuses(stage.at.address))) return true;
-    // It may have come back meanwhile.
-    return !behalf.goesOn() || this.letGo(room, stage.hostId, behalf);
+    // It may come back meanwhile.
+    if (!isAway || !(await refuses(stage.at.address))) return this.allLetGo(room, behalf);
+    if (asked === undefined) return [];
+    const gone = await this.letGo(room, asked.hostId, behalf);
+    return gone === undefined ? undefined : gone === "lost" ? [asked.hostId] : [];
   }
 }

@@ -2,10 +2,11 @@
  * One attempt to get a room going again whose host is gone: its standby takes over, or it is built from its last checkpoint
  * on the best living host, at a new epoch.
  */
-import type { CarrierKind, Receipt } from "@centroid/protocol";
+import { type CarrierKind, CentroidError, type Receipt } from "@centroid/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
+import type { GiveAways } from "../hosts/give-aways.js";
 import { AUTHOR_TIMEOUT_MS, type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { FreezeReports } from "../moves/freeze-reports.js";
 import type { MoveEvents } from "../moves/move-events.js";
@@ -40,6 +41,9 @@ export interface RoomRestorerOptions {
   /** Knows which hosts are quicker to take a room. */
   fallbackWarmer: Pick<FallbackWarmer, "preferReady">;
   formerOwners: FormerOwners;
+  giveAways: Pick<GiveAways, "withdraw">;
+  /** True if this broker decides about the room. */
+  owns: (roomId: string) => boolean;
 }
 
 /** All attempts for one room that is lost. */
@@ -53,6 +57,16 @@ export interface Rescue {
   cancelled: boolean;
   /** Of the order to build the room that a host has not answered yet. */
   orderedEpoch: number | undefined;
+}
+
+/** From where to where, at which epoch. */
+interface Plan {
+  fromHostId: string;
+  toHostId: string;
+  startedAtMs: number;
+  /** Those that had it, or were building it, and only count as lost. */
+  lostHostIds: readonly string[];
+  epoch: number;
 }
 
 /** How an attempt ended: the rescue is over, no host could take the room just now, or nothing was ever saved of it. */
@@ -81,12 +95,17 @@ export class RoomRestorer {
         rescue.committed = true;
       },
     };
-    if (standby !== undefined && (await formerOwners.mayTakeOver(room, behalf))) {
+    if (standby !== undefined) {
+      const lostHostIds = await formerOwners.mayTakeOver(room, behalf);
       if (!this.goesOn(room, rescue)) return "over";
-      if (await this.#takeOver(room, rescue, standby, startedAtMs)) return "over";
+      if (
+        lostHostIds !== undefined &&
+        (await this.#takeOver(room, rescue, standby, { startedAtMs, lostHostIds }))
+      )
+        return "over";
     }
-    for (const hostId of [fromHostId, room.asked?.hostId])
-      if (!(await formerOwners.letGo(room, hostId, behalf))) return "not-now";
+    const lostHostIds = await formerOwners.allLetGo(room, behalf);
+    if (lostHostIds === undefined) return "not-now";
     if (!this.goesOn(room, rescue)) return "over";
     const isFirst = !rescue.reads;
     rescue.reads = true;
@@ -100,7 +119,7 @@ export class RoomRestorer {
     if (toHostId === undefined) return "not-now";
     const epoch = await store.nextEpoch(roomId, highestEpoch(room));
     if (this.goesOn(room, rescue))
-      await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs, epoch });
+      await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs, lostHostIds, epoch });
     return "over";
   }
 
@@ -109,21 +128,23 @@ export class RoomRestorer {
     room: RoomEntry,
     rescue: Rescue,
     standby: StandbyRecord,
-    startedAtMs: number,
+    since: Pick<Plan, "startedAtMs" | "lostHostIds">,
   ): Promise<boolean> {
     const { hosts, clock, store } = this.#options;
     const away = (): boolean => hosts.get(standby.hostId)?.peer === undefined;
-    while (away() && clock.now() < startedAtMs + STANDBY_PATIENCE_MS)
+    while (away() && clock.now() < since.startedAtMs + STANDBY_PATIENCE_MS)
       await new Promise<void>((resolve) => clock.after(STANDBY_POLL_MS, resolve));
     if (!this.goesOn(room, rescue)) return true;
     // Not the standby's fault if the store is away: it goes on having what only it has.
     const epoch = await store.nextEpoch(room.roomId, highestEpoch(room));
     if (!this.goesOn(room, rescue)) return true;
-    const plan = { fromHostId: room.stage.hostId, toHostId: standby.hostId, startedAtMs, epoch };
+    const plan = { ...since, fromHostId: room.stage.hostId, toHostId: standby.hostId, epoch };
     try {
       await this.#restore(room, rescue, { standby }, plan);
       return true;
     } catch (cause) {
+      // Another broker decides by now, or nobody could be asked: it still has what only it has.
+      if (cause instanceof CentroidError && cause.code === "STALE_EPOCH") throw cause;
       this.#options.logger.error(
         { roomId: room.roomId, ...standby, cause },
         "the standby could not take over",
@@ -153,12 +174,12 @@ export class RoomRestorer {
       saved,
       standby,
     }: { saved: StoredCheckpoint; standby?: never } | { saved?: never; standby: StandbyRecord },
-    plan: { fromHostId: string; toHostId: string; startedAtMs: number; epoch: number },
+    plan: Plan,
   ): Promise<void> {
-    const { hosts, rooms, records, clock, events } = this.#options;
+    const { hosts, rooms, records, clock, events, giveAways, owns } = this.#options;
     const { roomId, name, carrier } = room;
     const { migrationId } = rescue;
-    const { fromHostId, toHostId, startedAtMs, epoch } = plan;
+    const { fromHostId, toHostId, startedAtMs, lostHostIds, epoch } = plan;
     peerOf(hosts.require(toHostId));
     rescue.committed = true;
     // Whatever becomes of this attempt, its epoch and the old host's are over.
@@ -166,7 +187,14 @@ export class RoomRestorer {
     room.asked = { hostId: toHostId, epoch };
     // A broker that starts again must not take the old host for the owner.
     await records.put(room);
+    const goesOn = (): boolean => this.#current(room) && owns(roomId);
+    await Promise.all(
+      lostHostIds
+        .filter((hostId) => hostId !== toHostId)
+        .map((hostId) => giveAways.withdraw(hostId, { roomId, epoch }, goesOn)),
+    );
     if (!this.#current(room)) return;
+    if (!owns(roomId)) throw new CentroidError("STALE_EPOCH", `another broker decides about room ${roomId}`);
     const peer = peerOf(hosts.require(toHostId));
     const view = { migrationId, roomId, fromHostId, toHostId, reason: "host-lost", startedAtMs } as const;
     const bytes = saved?.data.byteLength ?? 0;

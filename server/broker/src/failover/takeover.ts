@@ -30,7 +30,7 @@ export interface TakeoverOptions {
   openMoves: OpenMoves;
   loop: PlacementLoop;
   events: Emitter<RoomEvents>;
-  store: Pick<Store, "rooms" | "openMigrations">;
+  store: Pick<Store, "rooms" | "records" | "openMigrations">;
   remembered: Map<string, RoomRecord>;
   /** True if this broker decides about the room. */
   owns: (roomId: string) => boolean;
@@ -104,20 +104,26 @@ export class Takeover {
         // One that is given up and taken again meanwhile is read again: others may have decided in between.
         this.#unread.clear();
         const left = await this.#read(signal);
-        if (left !== undefined) this.#takeOver(taken, left);
+        if (left !== undefined) this.#takeOver(taken, left, signal);
       }
     } finally {
       this.#reading = false;
     }
   }
 
-  #takeOver(taken: ReadonlySet<number>, left: Left): void {
-    const { rooms, records, events, openMoves, loop, owns, logger } = this.#options;
+  #takeOver(taken: ReadonlySet<number>, left: Left, signal: AbortSignal): void {
+    const { rooms, records, remembered, events, openMoves, loop, owns, logger } = this.#options;
     const recorded = new Map(left.records.map((record) => [record.roomId, record]));
     const open = left.open.filter(({ roomId }) => taken.has(shardOf(roomId)));
     const undecided = new Set(open.map(({ roomId }) => roomId));
     openMoves.release(({ roomId }) => taken.has(shardOf(roomId)) && !undecided.has(roomId));
-    records.takeOver([...recorded.keys()].filter((roomId) => taken.has(shardOf(roomId))));
+    for (const record of records.takeOver(left.records.filter(({ roomId }) => taken.has(shardOf(roomId))))) {
+      const { roomId } = record;
+      if (remembered.has(roomId) || undecided.has(roomId) || !this.#isBehind(record)) continue;
+      this.#settle(record, signal).catch((cause: unknown) =>
+        logger.error({ roomId, cause }, "room on record was not looked for"),
+      );
+    }
     for (const room of [...rooms.values()]) {
       if (!taken.has(shardOf(room.roomId))) continue;
       const record = recorded.get(room.roomId);
@@ -136,6 +142,37 @@ export class Takeover {
         events.emit("room.away", { room, without: "wait" });
     }
     for (const entry of open) if (owns(entry.roomId)) this.#endOpenMove(entry);
+  }
+
+  /** True if this broker does not know what is on record: no host has said that it has the room at that epoch. */
+  #isBehind({ roomId, hostId, epoch }: RoomRecord): boolean {
+    const room = this.#options.rooms.get(roomId);
+    if (room === undefined) return true;
+    return room.stage.state === "running" && room.stage.hostId !== hostId && room.epoch < epoch;
+  }
+
+  /**
+   * The broker that decided before put an owner on record and may have died before it told it. Whether that one has the
+   * room is known once it has said all that it had to say, or counts as lost.
+   */
+  async #settle({ roomId }: RoomRecord, signal: AbortSignal): Promise<void> {
+    const { hosts, rooms, reconciler, store, owns, clock } = this.#options;
+    while (!signal.aborted && owns(roomId)) {
+      // A store that does not answer is asked again.
+      const found = await store.records([roomId]).catch(() => undefined);
+      const record = found?.[0];
+      if (found !== undefined && (record === undefined || !this.#isBehind(record))) return;
+      const host = record && hosts.get(record.hostId);
+      const isAway = host === undefined || host.stage.state === "lost";
+      const isHeard = isAway || (await host.peer?.alive()) === true;
+      if (record !== undefined && isHeard && owns(roomId) && this.#isBehind(record)) {
+        const room = rooms.get(roomId);
+        if (room === undefined) reconciler.notFound(record);
+        else reconciler.overtaken(room, record);
+        return;
+      }
+      await new Promise<void>((resolve) => clock.after(READ_RETRY_MS, resolve));
+    }
   }
 
   /** Nobody else ends what is open in these shards, so a store that does not answer is asked again until it does. */

@@ -58,8 +58,8 @@ export interface AgentServerOptions {
   clock: Clock;
   logger: Logger;
   onHello: (hello: Hello, link: AgentLink) => void;
-  /** @returns whether that is to renew the host's lease */
-  onHeartbeat: (hostId: string, heartbeat: Heartbeat) => boolean;
+  /** @param answer renews the host's lease: for all brokers, or as far as this one is concerned */
+  onHeartbeat: (hostId: string, heartbeat: Heartbeat, answer: (forAll: boolean) => void) => void;
   /** For so long no other broker counts a host as lost without having asked this one. */
   countsForMs: () => number;
   onRoom: (hostId: string, message: RoomEventMessage) => void;
@@ -202,7 +202,9 @@ export class AgentServer implements Disposable {
     switch (message.type) {
       case "heartbeat":
         if (message.app !== undefined) assertAddress(message.app, link.place);
-        if (this.#options.onHeartbeat(link.hostId, message)) link.send({ type: "heard", ...this.#vouched() });
+        this.#options.onHeartbeat(link.hostId, message, (forAll) =>
+          link.send({ type: "heard", ...(forAll ? this.#vouched() : { vouchedMs: 0 }) }),
+        );
         return;
       case "reply":
         link.reply(message.requestId, message.result, message.error);

@@ -6,6 +6,7 @@ import {
   type AgentToBroker,
   type BrokerToAgent,
   CentroidError,
+  forgetOldest,
   type Host,
   type HostSummary,
 } from "@centroid/protocol";
@@ -17,6 +18,9 @@ import { type HostStage, type HostTransition, nextHostStage } from "./host-stage
  */
 export const AUTHOR_TIMEOUT_MS = 90_000;
 
+/** Far more than leave a host while it is out of sight. */
+const MAX_LEFT = 1_000;
+
 /** Asks the agent of one host. @throws CentroidError what the agent answered, HOST_LOST or MIGRATION_TIMEOUT */
 export interface AgentPeer {
   request<M extends AgentMethod>(
@@ -25,6 +29,8 @@ export interface AgentPeer {
   ): Promise<AgentResults[M]>;
   /** What needs no answer. */
   send(message: BrokerToAgent): void;
+  /** True if the other end is still there. What it had to say by now has been said when this resolves. */
+  alive(): Promise<boolean>;
   /** Ends the connection: the agent dials again and says anew what it runs. */
   close(): void;
 }
@@ -69,6 +75,8 @@ export interface HostEntry {
   lastHeartbeatAtMs: number;
   /** Rooms it owns or is about to own; each takes a slot. */
   roomIds: Set<string>;
+  /** Rooms that others got at that epoch and that it may not know to be over, oldest first. */
+  left: Map<string, number>;
   /** Connected players of its rooms. */
   players: number;
   /** While it drains: by when it has to be empty, if there is such a time. */
@@ -116,6 +124,7 @@ export class HostRegistry {
         app: undefined,
         lastHeartbeatAtMs: atMs,
         roomIds: new Set(),
+        left: new Map(),
         players: 0,
         emptyByMs: undefined,
         leaves: false,
@@ -144,6 +153,13 @@ export class HostRegistry {
   remove(hostId: string): void {
     this.#hosts.delete(hostId);
   }
+}
+
+/** Another host gets this room, or has got it, at that epoch. */
+export function leaves(host: HostEntry, roomId: string, epoch: number): void {
+  host.left.delete(roomId);
+  host.left.set(roomId, epoch);
+  forgetOldest(host.left, MAX_LEFT);
 }
 
 /** @throws CentroidError HOST_LOST if its agent is not connected */

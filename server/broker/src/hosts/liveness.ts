@@ -114,12 +114,20 @@ export class HostLiveness {
     if (runsOn) this.#restarting.set(host, clock.now() + agentRestartMs);
   }
 
-  /** Another broker does not hear this host. As long as a lease of this one may hold, it must not take it for lost. */
-  askedByBroker(hostId: string): void {
+  /**
+   * Another broker does not hear this host. As long as a lease of this one may hold, it must not take it for lost.
+   * @param withdrawn the give-away after which this broker does not answer the host any more
+   */
+  askedByBroker(hostId: string, withdrawn?: string): void {
     const { hosts, clock, cluster } = this.#options;
     const host = hosts.get(hostId);
     const agoMs = host && Math.max(0, clock.now() - host.lastHeartbeatAtMs);
-    cluster.publish("host-heard", { hostId, ...(agoMs !== undefined && { agoMs }) });
+    cluster.publish("host-heard", {
+      hostId,
+      promises: true,
+      ...(agoMs !== undefined && { agoMs }),
+      ...(withdrawn !== undefined && { withdrawn }),
+    });
   }
 
   /** Another broker heard this host so long ago, which renewed its lease, or not at all. */

@@ -81,7 +81,7 @@ export class ActiveMoves {
         this.show(migration);
         return;
       case "owned":
-        if (hostId === migration.plan.toHostId) migration.setOwned();
+        if (hostId === migration.plan.toHostId && !this.#isTakenBack(migration)) migration.setOwned();
         return;
       case "report":
         if (hostId !== migration.plan.toHostId) return;
@@ -100,9 +100,16 @@ export class ActiveMoves {
     for (const migration of this.#byId.values()) {
       const { plan } = migration;
       if (plan.roomId !== roomId || plan.toHostId !== hostId || plan.toEpoch !== epoch) continue;
+      if (this.#isTakenBack(migration)) continue;
       migration.destination = { processId, address };
       migration.setOwned();
     }
+  }
+
+  /** What its destination was given is over, whatever that says: it counted as lost. */
+  #isTakenBack({ plan }: Migration): boolean {
+    const room = this.#options.rooms.get(plan.roomId);
+    return room !== undefined && room.fencedEpoch > plan.toEpoch;
   }
 
   #journal(migration: Migration): void {

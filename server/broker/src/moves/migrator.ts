@@ -17,6 +17,7 @@ import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
 import type { AddressBook } from "../hosts/address-book.js";
 import type { Farewell } from "../hosts/farewell.js";
+import type { GiveAways } from "../hosts/give-aways.js";
 import { type HostRegistry, peerOf } from "../hosts/host-registry.js";
 import type { OwnerRecords } from "../rooms/owner-records.js";
 import type { RoomEvents } from "../rooms/room-events.js";
@@ -40,6 +41,7 @@ export interface MigratorOptions {
   /** Knows which hosts may still run the rooms that they had. */
   farewell: Pick<Farewell, "mayRun">;
   records: OwnerRecords;
+  giveAways: Pick<GiveAways, "withdraw">;
   events: Emitter<RoomEvents & MoveEvents>;
   store: Store;
   clock: Clock;
@@ -156,7 +158,6 @@ export class Migrator {
       );
       return this.#close(migration, room, "failed", over);
     }
-    if (stage.state === "restoring") rooms.apply(room, { type: "host-back", at: stage.at });
     return this.#begun(migration, room, () => this.#resolver.settle(migration, room, cause));
   }
 

@@ -1,11 +1,14 @@
 /** Ends a move of which it is not clear who has the room: both sides are asked until it is. */
 import { CentroidError, type Receipt } from "@centroid/protocol";
-import type { RoomEntry } from "../rooms/room-registry.js";
+import { highestEpoch, type RoomEntry } from "../rooms/room-registry.js";
 import type { Migration } from "./migration.js";
 import type { MigratorOptions } from "./migrator.js";
 import type { MoveParticipants } from "./move-participants.js";
 
-type MoveResolverOptions = Pick<MigratorOptions, "rooms" | "records" | "events" | "clock" | "times">;
+type MoveResolverOptions = Pick<
+  MigratorOptions,
+  "rooms" | "records" | "events" | "store" | "giveAways" | "clock" | "times" | "logger"
+>;
 
 /** What the migrator does at the end of a move, whoever found out how it went. */
 export interface MoveOutcome {
@@ -46,9 +49,12 @@ export class MoveResolver {
           this.#ends.commit(migration, room);
           this.#participants.letGo(fromHostId, roomId, toEpoch);
           return this.#ends.close(migration, room, "completed", undefined);
+        case "take-back":
         case "roll-back":
         case "roll-back-fenced": {
-          if (resolution === "roll-back-fenced") room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
+          if (resolution === "take-back" && !(await this.#takeBack(migration, room, isMoving))) break;
+          if (isOver()) return this.#overtaken(migration, room, cause);
+          if (resolution !== "roll-back") room.fencedEpoch = Math.max(room.fencedEpoch, toEpoch);
           else if (!(await this.#participants.abort(toHostId, migration.plan))) break;
           if (migration.owned || !(await this.#participants.abort(fromHostId, migration.plan))) break;
           if (!isMoving()) break;
@@ -90,6 +96,30 @@ export class MoveResolver {
       if (this.#ends.stopped()) throw cause;
       await new Promise<void>((resolve) => clock.after(times.settleRetryMs, resolve));
       if (this.#ends.stopped()) throw cause;
+    }
+  }
+
+  /**
+   * The destination of a room that waits at its source counts as lost: that the epoch which it was offered is over goes on
+   * record, and then every other broker is asked whether it answers it after all (OWN-12).
+   * @returns false if that could not be put on record, or the destination has been heard of since
+   */
+  async #takeBack(migration: Migration, room: RoomEntry, isMoving: () => boolean): Promise<boolean> {
+    const { store, records, giveAways } = this.#options;
+    const { roomId, toHostId, toEpoch } = migration.plan;
+    const goesOn = (): boolean => isMoving() && !this.#ends.stopped();
+    try {
+      const epoch = await store.nextEpoch(roomId, Math.max(highestEpoch(room), toEpoch));
+      const status = await this.#participants.status(toHostId, migration.plan);
+      if (migration.owned || !goesOn() || (status !== "lost" && status !== "gone")) return false;
+      // From here on a destination that comes back has to let go, and what it says is not believed.
+      room.fencedEpoch = Math.max(room.fencedEpoch, epoch);
+      await records.put(room);
+      await giveAways.withdraw(toHostId, { roomId, epoch }, goesOn);
+      return goesOn();
+    } catch (cause) {
+      this.#options.logger.warn({ roomId, cause }, "a room could not be taken back yet");
+      return false;
     }
   }
 

@@ -15,6 +15,8 @@ export type OwnerResolution =
   | "roll-back"
   /** As above, but the destination cannot be asked: its epoch must never be believed later. */
   | "roll-back-fenced"
+  /** The source waits and may go on; the destination may have it, counts as lost, and must be answered by nobody then. */
+  | "take-back"
   /** The source is away with the room: call the move off at the destination and wait for the source. */
   | "roll-back-away"
   /** Neither has it. */
@@ -31,7 +33,7 @@ export function resolveOwner(source: SideStatus, destination: SideStatus): Owner
       return destinationAnswered ? "roll-back" : "roll-back-fenced";
     case "passive":
       if (destination === "unreachable") return "wait";
-      return destinationAnswered ? "roll-back" : "roll-back-fenced";
+      return destinationAnswered ? "roll-back" : "take-back";
     case "lost":
       return destinationAnswered || destination === "gone" ? "roll-back-away" : "wait";
     case "none":

@@ -8,7 +8,6 @@ import { GroupCommit, type ScriptCall } from "./group-commit.js";
 
 /** The commands that are used, the same on every kind of Redis. */
 export interface RedisCommands {
-  del(key: string): Promise<number>;
   hDel(key: string, fields: string | string[]): Promise<number>;
   hGet(key: string, field: string): Promise<string | null>;
   hGetAll(key: string): Promise<Record<string, string>>;
@@ -17,6 +16,7 @@ export interface RedisCommands {
   hSet(key: string, field: string, value: string): Promise<number>;
   hVals(key: string): Promise<string[]>;
   publish(channel: string, message: string): Promise<number>;
+  sMembers(key: string): Promise<string[]>;
   set(
     key: string,
     value: string,

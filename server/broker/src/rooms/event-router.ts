@@ -130,7 +130,7 @@ export class RoomEventRouter {
         // It has let go of it, since another host was asked to build it again.
         if (room.stage.state === "restoring" && epoch < room.fencedEpoch) return;
         rooms.apply(room, { type: "dispose" });
-        events.emit("room.ended", { roomId });
+        events.emit("room.ended", { roomId, epoch });
         return;
       case "lost":
         if (!fromOwner) return;

@@ -25,13 +25,13 @@ export interface OwnerRecordsOptions {
 
 export class OwnerRecords {
   readonly #options: OwnerRecordsOptions;
-  /** Rooms that ended while another broker, or none, decided about them, oldest first. */
-  readonly #endedMs = new Map<string, number>();
+  /** Rooms that ended while another broker, or none, decided about them, with what ended, oldest first. */
+  readonly #ended = new Map<string, { atMs: number; epoch: number }>();
 
   constructor(options: OwnerRecordsOptions) {
     this.#options = options;
     options.events.on("room.removed", ({ room }) => this.remove(room.roomId));
-    options.events.on("room.ended", ({ roomId }) => this.#ended(roomId));
+    options.events.on("room.ended", ({ roomId, epoch }) => this.#note(roomId, epoch));
   }
 
   /**
@@ -57,21 +57,30 @@ export class OwnerRecords {
     store.removeRoom(roomId).catch((cause: unknown) => logger.error({ roomId, cause }, "room not removed"));
   }
 
-  /** This broker decides about these rooms from now on: those that ended while nobody did are removed. */
-  takeOver(roomIds: Iterable<string>): void {
+  /**
+   * This broker decides about these rooms from now on: those that ended while nobody did are removed, unless another host
+   * had been given the room by then, and only the former one's copy ended.
+   * @returns those that go on
+   */
+  takeOver(records: Iterable<RoomRecord>): RoomRecord[] {
     const { rooms } = this.#options;
-    for (const roomId of roomIds)
-      if (this.#endedMs.delete(roomId) && rooms.get(roomId) === undefined) this.remove(roomId);
+    return [...records].filter(({ roomId, epoch }) => {
+      const ended = this.#ended.get(roomId);
+      this.#ended.delete(roomId);
+      const isOver = ended !== undefined && rooms.get(roomId) === undefined && epoch <= ended.epoch;
+      if (isOver) this.remove(roomId);
+      return !isOver;
+    });
   }
 
-  #ended(roomId: string): void {
+  #note(roomId: string, epoch: number): void {
     const { owns, clock } = this.#options;
     const nowMs = clock.now();
-    for (const [earlier, atMs] of this.#endedMs) {
+    for (const [earlier, { atMs }] of this.#ended) {
       if (nowMs - atMs < REMEMBER_ENDED_MS) break;
-      this.#endedMs.delete(earlier);
+      this.#ended.delete(earlier);
     }
-    if (!owns(roomId)) this.#endedMs.set(roomId, nowMs);
+    if (!owns(roomId)) this.#ended.set(roomId, { atMs: nowMs, epoch });
   }
 
   /** After a time in which something could not be stored: writes all rooms anew. */

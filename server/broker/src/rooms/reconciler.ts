@@ -119,7 +119,14 @@ export class RoomReconciler {
       this.#sessions(room, report);
       return;
     }
-    if (room.stage.state === "migrating" && room.stage.toHostId === hostId && epoch === room.stage.toEpoch) {
+    const { stage } = room;
+    // Fenced beyond its epoch, it was taken back while the host counted as lost.
+    if (
+      stage.state === "migrating" &&
+      stage.toHostId === hostId &&
+      epoch === stage.toEpoch &&
+      epoch >= fenced
+    ) {
       events.emit("move.arrived", { hostId, report });
       return;
     }
@@ -155,6 +162,37 @@ export class RoomReconciler {
     const room = this.#enter(record, { processId: "", address: "" }, record);
     const without: WithoutCheckpoint = this.#options.hosts.get(hostId) === undefined ? "wait" : "dispose";
     events.emit("room.away", { room, without });
+  }
+
+  /**
+   * The broker that decided before had put another owner on record than is known to run the room. Whether that one was
+   * told is not known: it says so when it is asked to let go, or comes back with it.
+   */
+  overtaken(room: RoomEntry, { hostId, epoch, fencedEpoch, standby }: RoomRecord): void {
+    const { hosts, rooms, events } = this.#options;
+    const former = hosts.get(room.stage.hostId);
+    if (former === undefined || room.stage.hostId === hostId) return;
+    rooms.apply(room, { type: "relocated", hostId, at: { processId: "", address: "" }, epoch });
+    room.fencedEpoch = Math.max(room.fencedEpoch, fencedEpoch);
+    room.standby = standby;
+    this.#dispose(former, room.roomId, epoch);
+    events.emit("room.away", { room, without: "wait" });
+  }
+
+  /** Another host has a room, or gets it, at that epoch: what this one has of it from before is over. */
+  leftBehind(host: HostEntry, roomId: string, epoch: number): void {
+    const room = this.#options.rooms.get(roomId);
+    if (room?.stage.hostId !== host.facts.hostId || room.epoch < epoch) this.#dispose(host, roomId, epoch);
+  }
+
+  /** Another broker gave a room away that this host is taken to have, as is on record: what it has of it is over. */
+  givenAway(host: HostEntry, record: RoomRecord): void {
+    const { roomId, epoch, fencedEpoch } = record;
+    const room = this.#options.rooms.get(roomId);
+    const { hostId } = host.facts;
+    if (room?.stage.hostId !== hostId || record.hostId === hostId) return;
+    const isNewer = epoch > room.epoch || (epoch < room.epoch && room.epoch <= fencedEpoch);
+    if (isNewer) this.#dispose(host, roomId, Math.max(epoch, room.epoch + 1));
   }
 
   /** True if an order to this host, or a move that was under way, gave it the room at this epoch. */

@@ -24,7 +24,7 @@ export interface RoomEvents {
   /** This broker asked a host to make a place for it. */
   "room.offered": { room: RoomEntry; place: OfferedPlace };
   /** Its own host said that it ended: it is over for every broker. */
-  "room.ended": { roomId: string };
+  "room.ended": { roomId: string; epoch: number };
   /** Its host names all who are connected: this broker has not known that before. */
   "room.seated": { room: RoomEntry };
   /** This broker wants to know the players of other rooms than before. */

@@ -14,7 +14,7 @@ import {
   type Seated,
 } from "@centroid/protocol";
 import type { Emitter } from "../events/emitter.js";
-import type { HostEntry, HostRegistry } from "../hosts/host-registry.js";
+import { type HostEntry, type HostRegistry, leaves } from "../hosts/host-registry.js";
 import type { StandbyRecord } from "../store/store.js";
 import { isNotable, learnDemand } from "./room-demand.js";
 import type { RoomEvents } from "./room-events.js";
@@ -207,7 +207,9 @@ export class RoomRegistry {
       room.standby = undefined;
       if (event.type === "relocated") room.migrations++;
       room.previousHostId = event.type === "relocated" ? before.hostId : undefined;
-      this.#hosts.get(before.hostId)?.roomIds.delete(room.roomId);
+      const former = this.#hosts.get(before.hostId);
+      former?.roomIds.delete(room.roomId);
+      if (former !== undefined && before.hostId !== stage.hostId) leaves(former, room.roomId, event.epoch);
       this.#hosts.get(stage.hostId)?.roomIds.add(room.roomId);
       this.#countPlayers(before.hostId, -room.players);
       this.#countPlayers(stage.hostId, room.players);

@@ -55,7 +55,8 @@ export function nextStage(stage: RoomStage, event: RoomTransition): RoomStage {
     case "created":
       return stage.state === "creating" ? { state: "running", hostId, at: event.at } : illegal(stage, event);
     case "move": {
-      if (stage.state !== "running") return illegal(stage, event);
+      // One that is being restored may be on a move that an earlier broker left open.
+      if (stage.state !== "running" && stage.state !== "restoring") return illegal(stage, event);
       const { migrationId, toHostId, toEpoch } = event;
       return { state: "migrating", hostId, at: stage.at, migrationId, toHostId, toEpoch };
     }

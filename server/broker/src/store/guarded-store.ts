@@ -161,8 +161,20 @@ export class GuardedStore implements Store {
     return this.#read(() => this.#options.inner.checkpoint(roomId));
   }
 
+  saved(shards: readonly number[]): Promise<string[]> {
+    return this.#read(() => this.#options.inner.saved(shards));
+  }
+
+  removeCheckpoint(checkpoint: Parameters<Store["removeCheckpoint"]>[0]): Promise<void> {
+    return this.#mustWrite(() => this.#options.inner.removeCheckpoint(checkpoint));
+  }
+
   rooms(): Promise<RoomRecord[]> {
     return this.#read(() => this.#options.inner.rooms());
+  }
+
+  records(roomIds: readonly string[]): Promise<RoomRecord[]> {
+    return this.#read(() => this.#options.inner.records(roomIds));
   }
 
   journal(entry: JournalEntry): Promise<void> {

@@ -122,8 +122,21 @@ export class LmdbDatabase {
     return this.#checkpoints.get(roomId);
   }
 
+  saved(): string[] {
+    return [...this.#checkpoints.getKeys()];
+  }
+
+  removeCheckpoint({ roomId, epoch, seq }: Pick<StoredCheckpoint, "roomId" | "epoch" | "seq">): void {
+    const known = this.#checkpoints.get(roomId);
+    if (known?.epoch === epoch && known.seq === seq) this.#checkpoints.removeSync(roomId);
+  }
+
   rooms(): RoomRecord[] {
     return [...this.#rooms.getRange().map(({ value }) => value)];
+  }
+
+  records(roomIds: readonly string[]): RoomRecord[] {
+    return roomIds.map((roomId) => this.#rooms.get(roomId)).filter((record) => record !== undefined);
   }
 
   journal(entry: JournalEntry): void {

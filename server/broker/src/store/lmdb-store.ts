@@ -5,6 +5,7 @@ import {
   type PresenceReply,
   presenceReads,
   type Receipt,
+  shardOf,
 } from "@centroid/protocol";
 import type { LmdbDatabase } from "./lmdb-database.js";
 import type { JournalEntry, RoomRecord, Store, StoredCheckpoint } from "./store.js";
@@ -56,8 +57,20 @@ export class LmdbStore implements Store {
     return this.#call("checkpoint", roomId);
   }
 
+  async saved(shards: readonly number[]): Promise<string[]> {
+    return (await this.#call("saved")).filter((roomId) => shards.includes(shardOf(roomId)));
+  }
+
+  removeCheckpoint(checkpoint: Parameters<Store["removeCheckpoint"]>[0]): Promise<void> {
+    return this.#call("removeCheckpoint", checkpoint);
+  }
+
   rooms(): Promise<RoomRecord[]> {
     return this.#call("rooms");
+  }
+
+  records(roomIds: readonly string[]): Promise<RoomRecord[]> {
+    return this.#call("records", roomIds);
   }
 
   journal(entry: JournalEntry): Promise<void> {

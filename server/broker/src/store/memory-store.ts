@@ -1,5 +1,11 @@
 /** A store for one process' lifetime. */
-import type { AuditEntry, PresenceCommand, PresenceReply, Receipt } from "@centroid/protocol";
+import {
+  type AuditEntry,
+  type PresenceCommand,
+  type PresenceReply,
+  type Receipt,
+  shardOf,
+} from "@centroid/protocol";
 import { carryOut, type PresenceEntry } from "./presence-keys.js";
 import type { JournalEntry, RoomRecord, Store, StoredCheckpoint } from "./store.js";
 import {
@@ -70,8 +76,21 @@ export class MemoryStore implements Store {
     return this.#checkpoints.get(roomId);
   }
 
+  async saved(shards: readonly number[]): Promise<string[]> {
+    return [...this.#checkpoints.keys()].filter((roomId) => shards.includes(shardOf(roomId)));
+  }
+
+  async removeCheckpoint({ roomId, epoch, seq }: Parameters<Store["removeCheckpoint"]>[0]): Promise<void> {
+    const known = this.#checkpoints.get(roomId);
+    if (known?.epoch === epoch && known.seq === seq) this.#checkpoints.delete(roomId);
+  }
+
   async rooms(): Promise<RoomRecord[]> {
     return [...this.#rooms.values()];
+  }
+
+  async records(roomIds: readonly string[]): Promise<RoomRecord[]> {
+    return roomIds.map((roomId) => this.#rooms.get(roomId)).filter((record) => record !== undefined);
   }
 
   async journal(entry: JournalEntry): Promise<void> {

@@ -65,17 +65,27 @@ return 1
 `;
 
 /**
- * KEYS: the room's checkpoint (hash). ARGV: epoch, seq, takenAtMs, data, up to which epoch later ones were called off. The
- * room's epoch is its fence.
+ * KEYS: the room's checkpoint (hash), rooms of its shard that are saved (set). ARGV: roomId, epoch, seq, takenAtMs, data, up
+ * to which epoch later ones were called off. The room's epoch is its fence.
  */
 export const PUT_CHECKPOINT = `
+redis.call('SADD', KEYS[2], ARGV[1])
 local epoch, seq = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'seq'))
 if epoch then
-  local newEpoch, newSeq = tonumber(ARGV[1]), tonumber(ARGV[2])
-  if newEpoch < tonumber(epoch) and tonumber(epoch) > tonumber(ARGV[5]) then return 0 end
+  local newEpoch, newSeq = tonumber(ARGV[2]), tonumber(ARGV[3])
+  if newEpoch < tonumber(epoch) and tonumber(epoch) > tonumber(ARGV[6]) then return 0 end
   if newEpoch == tonumber(epoch) and newSeq <= tonumber(seq) then return 0 end
 end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', ARGV[2], 'takenAtMs', ARGV[3], 'data', ARGV[4])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'seq', ARGV[3], 'takenAtMs', ARGV[4], 'data', ARGV[5])
+return 1
+`;
+
+/** KEYS: as above. ARGV: roomId, epoch and seq of the one that is meant, or "" for any. */
+export const REMOVE_CHECKPOINT = `
+local epoch, seq = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'seq'))
+if epoch and ARGV[2] ~= '' and (epoch ~= ARGV[2] or seq ~= ARGV[3]) then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('SREM', KEYS[2], ARGV[1])
 return 1
 `;
 

@@ -22,6 +22,7 @@ import {
   PRESENCE,
   PUT_CHECKPOINT,
   PUT_ROOM,
+  REMOVE_CHECKPOINT,
 } from "./redis-store-scripts.js";
 import {
   type JournalEntry,
@@ -122,12 +123,27 @@ export class RedisStore implements Store {
     const { commands } = this.#redis;
     // All are sent before any is answered: a room that is made again under this id meanwhile must not be removed.
     const removed = ["rooms", "epochs"].map((name) => commands.hDel(this.#key(name), roomId));
-    await Promise.all([commands.del(this.#checkpointKey(roomId)), ...removed]);
+    await Promise.all([this.#removeCheckpoint(roomId), ...removed]);
+  }
+
+  async saved(shards: readonly number[]): Promise<string[]> {
+    const { commands } = this.#redis;
+    return (await Promise.all(shards.map((shard) => commands.sMembers(this.#savedKey(shard))))).flat();
+  }
+
+  removeCheckpoint({ roomId, epoch, seq }: Parameters<Store["removeCheckpoint"]>[0]): Promise<void> {
+    return this.#removeCheckpoint(roomId, String(epoch), String(seq));
   }
 
   async rooms(): Promise<RoomRecord[]> {
     const rooms = await this.#redis.commands.hVals(this.#key("rooms"));
     return rooms.map((text) => roomRecordSchema.parse(JSON.parse(text)));
+  }
+
+  async records(roomIds: readonly string[]): Promise<RoomRecord[]> {
+    if (roomIds.length === 0) return [];
+    const records = await this.#redis.commands.hmGet(this.#key("rooms"), [...roomIds]);
+    return records.filter((text) => text !== null).map((text) => roomRecordSchema.parse(JSON.parse(text)));
   }
 
   async putCheckpoint(
@@ -136,8 +152,9 @@ export class RedisStore implements Store {
   ): Promise<void> {
     await this.#redis.script({
       script: PUT_CHECKPOINT,
-      keys: [this.#checkpointKey(roomId)],
+      keys: this.#checkpointKeys(roomId),
       args: [
+        roomId,
         String(epoch),
         String(seq),
         String(takenAtMs),
@@ -148,7 +165,8 @@ export class RedisStore implements Store {
   }
 
   async checkpoint(roomId: string): Promise<StoredCheckpoint | undefined> {
-    const found = await this.#redis.commands.hGetAll(this.#checkpointKey(roomId));
+    const [key] = this.#checkpointKeys(roomId);
+    const found = await this.#redis.commands.hGetAll(key);
     if (Object.keys(found).length === 0) return undefined;
     const { data, ...rest } = checkpointSchema.parse(found);
     return { roomId, ...rest, data: Buffer.from(data, "base64") };
@@ -271,8 +289,19 @@ export class RedisStore implements Store {
     return this.#redis.key(this.#prefix, name);
   }
 
-  /** Checkpoints are most of what is stored: in a cluster they are spread over the nodes by shard. */
-  #checkpointKey(roomId: string): string {
-    return this.#redis.key(this.#prefix, `checkpoint:${roomId}`, String(shardOf(roomId)));
+  /** Whichever there is, if it is not said which. */
+  async #removeCheckpoint(roomId: string, epoch = "", seq = ""): Promise<void> {
+    const keys = this.#checkpointKeys(roomId);
+    await this.#redis.script({ script: REMOVE_CHECKPOINT, keys, args: [roomId, epoch, seq] });
+  }
+
+  /** Checkpoints are most of what is stored: in a cluster they are spread over the nodes by shard, with a list for each. */
+  #checkpointKeys(roomId: string): [checkpoint: string, saved: string] {
+    const shard = shardOf(roomId);
+    return [this.#redis.key(this.#prefix, `checkpoint:${roomId}`, String(shard)), this.#savedKey(shard)];
+  }
+
+  #savedKey(shard: number): string {
+    return this.#redis.key(this.#prefix, `saved:${shard}`, String(shard));
   }
 }

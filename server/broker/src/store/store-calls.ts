@@ -37,6 +37,8 @@ export const READING: ReadonlySet<StoreMethod> = new Set([
   "values",
   "checkpoint",
   "rooms",
+  "records",
+  "saved",
   "openMigrations",
   "receipts",
   "audit",

@@ -80,7 +80,13 @@ export interface Store extends AsyncDisposable {
    */
   putCheckpoint(checkpoint: StoredCheckpoint, calledOff?: number): Promise<void>;
   checkpoint(roomId: string): Promise<StoredCheckpoint | undefined>;
+  /** Rooms of these shards of which a checkpoint is kept, on record or not. */
+  saved(shards: readonly number[]): Promise<string[]>;
+  /** Removes this one; a later one stays. */
+  removeCheckpoint(checkpoint: Pick<StoredCheckpoint, "roomId" | "epoch" | "seq">): Promise<void>;
   rooms(): Promise<RoomRecord[]>;
+  /** Of these rooms, of those that are on record. */
+  records(roomIds: readonly string[]): Promise<RoomRecord[]>;
   /**
    * Written before a phase is begun; the first time opens the entry.
    * @throws CentroidError STALE_EPOCH if another broker decides about the room by now
