@@ -1,16 +1,23 @@
 /** The broker of a simulated world: the real one on a simulated disk, started again after each crash. */
 
-import type { Disk } from "./disk.js";
+import type { Cluster, Store } from "@centroid/broker";
 import type { Network } from "./network.js";
+import type { Product } from "./product.js";
 import type { Program, Served } from "./program.js";
 import { type Scheduler, SimProcess } from "./scheduler.js";
 import type { SimSocket } from "./socket.js";
 import type { Run } from "./surroundings.js";
 
 export const AGENT_TOKEN = "agent-token";
-const ADDRESS = "broker:1";
-export const AGENT_URL = `ws://${ADDRESS}`;
-export const CALL_URL = `ws://${ADDRESS}/call`;
+const addressOf = (machine: string): string => `${machine}:1`;
+export const agentUrl = (machine: string): string => `ws://${addressOf(machine)}`;
+
+/** Where a broker keeps what outlives it, and with whom it shares that. */
+export interface Storage {
+  open(process: SimProcess, product: Product): Promise<{ store: Store; cluster?: Cluster }>;
+  /** A process that had it open has ended. */
+  crashed(): void;
+}
 
 /** What players and operators ask of a broker; over HTTP in the product. */
 export type Call =
@@ -19,27 +26,30 @@ export type Call =
   | { method: "move"; roomId: string; hostId: string };
 
 export class BrokerNode {
-  readonly process = new SimProcess("broker", "broker");
+  readonly process: SimProcess;
   served: Served | undefined;
   #broker: AsyncDisposable | undefined;
+  #cluster: Cluster | undefined;
   readonly #program: Program;
   readonly #scheduler: Scheduler;
   readonly #network: Network;
-  readonly #disk: Disk;
+  readonly #storage: Storage;
   readonly #run: Omit<Run, "process">;
   readonly #note: (text: string) => void;
 
   constructor(
+    machine: string,
     program: Program,
     network: Network,
-    disk: Disk,
+    storage: Storage,
     run: Omit<Run, "process">,
     note: (text: string) => void,
   ) {
+    this.process = new SimProcess(machine, machine);
     this.#program = program;
     this.#scheduler = run.scheduler;
     this.#network = network;
-    this.#disk = disk;
+    this.#storage = storage;
     this.#run = run;
     this.#note = note;
   }
@@ -54,32 +64,39 @@ export class BrokerNode {
     const { life } = process;
     this.#program.run = { ...this.#run, process, serve: (served) => this.#serve(served) };
     const say = (about: { cause?: unknown }, text: string): void =>
-      this.#note(`broker: ${text}${about.cause === undefined ? "" : ` (${String(about.cause)})`}`);
+      this.#note(`${process.name}: ${text}${about.cause === undefined ? "" : ` (${String(about.cause)})`}`);
     const logger = { debug() {}, info() {}, warn: say, error: say };
-    void this.#disk
-      .open(process)
-      .then((store) =>
-        process.life === life
+    void this.#storage
+      .open(process, this.#program.product)
+      .then(({ store, cluster }) => {
+        this.#cluster = cluster;
+        return process.life === life
           ? this.#program.product.startBroker({
               store,
+              ...(cluster !== undefined && { cluster, clusterUrl: "http://nobody:1" }),
               logger: logger as never,
               autoMove: false,
               agentToken: AGENT_TOKEN,
               adminToken: "admin",
               viewerToken: "viewer",
             })
-          : undefined,
-      )
+          : undefined;
+      })
       .then((broker) => {
         if (process.life === life) this.#broker = broker;
       })
       .catch((cause: unknown) => {
         if (process.life !== life) return;
-        this.#note(`broker does not start: ${String(cause)}`);
+        this.#note(`${process.name} does not start: ${String(cause)}`);
         this.#scheduler.after(1_000, undefined, () => {
           if (process.life === life) this.start();
         });
       });
+  }
+
+  /** True if it decides about the room. */
+  owns(roomId: string): boolean {
+    return this.#cluster?.owns(roomId) ?? this.#broker !== undefined;
   }
 
   /** As told to, by a signal; what it still has to do then it does within moments. */
@@ -89,7 +106,9 @@ export class BrokerNode {
     if (!process.alive || this.#broker === undefined) return;
     const broker = this.#broker;
     this.#ending = true;
-    void broker[Symbol.asyncDispose]().then(() => {
+    const cluster = this.#cluster;
+    const ended = broker[Symbol.asyncDispose]().then(() => cluster?.[Symbol.asyncDispose]());
+    void ended.then(() => {
       if (process.life === life) this.crash();
     });
   }
@@ -109,13 +128,13 @@ export class BrokerNode {
     this.#broker = undefined;
     this.#network.ended(this.process, false);
     this.#scheduler.end(this.process);
-    this.#disk.crashed();
+    this.#storage.crashed();
     if (startsAgain) this.start();
   }
 
   #serve(served: Served): void {
     this.served = served;
-    this.#network.listen(ADDRESS, this.process, (socket, { pathname }) => {
+    this.#network.listen(addressOf(this.process.machine), this.process, (socket, { pathname }) => {
       if (pathname === "/agent") {
         const tcp = {
           remoteAddress: socket.peer.machine,
@@ -133,7 +152,7 @@ export class BrokerNode {
   #answer(socket: SimSocket, served: Served): void {
     socket.on("message", (text: string) => {
       const { id, call } = JSON.parse(text) as { id: number; call: Call };
-      handle(served, call).then(
+      handle(served, call, this.#cluster).then(
         (result) => socket.send(JSON.stringify({ id, result })),
         (cause: Error) => socket.send(JSON.stringify({ id, error: cause.message })),
       );
@@ -144,11 +163,13 @@ export class BrokerNode {
 /** Joins of the simulation are not asked for over HTTP. */
 const NOBODY = { authToken: undefined, request: undefined };
 
-async function handle({ client, operator }: Served, call: Call): Promise<unknown> {
+async function handle({ client, operator }: Served, call: Call, cluster?: Cluster): Promise<unknown> {
   switch (call.method) {
     case "match":
       return client.matchmaker.match(call.how, call.target, {}, NOBODY, "players", undefined);
     case "move":
+      // Which would be told over HTTP.
+      if (cluster?.owns(call.roomId) === false) throw new Error("another broker decides");
       return operator.moveOrders.order(call.roomId, { hostId: call.hostId });
     case "where": {
       const { stage, epoch } = client.rooms.require(call.roomId);
@@ -166,14 +187,34 @@ async function handle({ client, operator }: Served, call: Call): Promise<unknown
   }
 }
 
-/** One question over a connection of its own. @throws Error as answered, or if none came */
+/** One question to one broker after the other, until one answers it. @throws Error what the last one said */
 export async function ask<T>(
   network: Network,
   process: SimProcess,
+  machines: readonly string[],
+  call: Call,
+  timeoutMs?: number,
+): Promise<T> {
+  let failure = new Error("there is no broker");
+  for (const machine of machines) {
+    try {
+      return await askOne(network, process, machine, call, timeoutMs);
+    } catch (cause) {
+      failure = cause as Error;
+    }
+  }
+  throw failure;
+}
+
+/** One question over a connection of its own. @throws Error as answered, or if none came */
+async function askOne<T>(
+  network: Network,
+  process: SimProcess,
+  machine: string,
   call: Call,
   timeoutMs = 5_000,
 ): Promise<T> {
-  const socket = network.dial(process, CALL_URL);
+  const socket = network.dial(process, `${agentUrl(machine)}/call`);
   const answer = new Promise<T>((resolve, reject) => {
     socket.on("error", reject);
     socket.on("close", () => reject(new Error("the broker went away")));

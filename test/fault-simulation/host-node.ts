@@ -1,7 +1,7 @@
 /** A machine of a simulated world that runs rooms: the real agent, its real carrier, and the real room host behind it. */
 import { EventEmitter } from "node:events";
 import type { AgentRequest, RoomEvent } from "@centroid/protocol";
-import { AGENT_TOKEN, AGENT_URL } from "./broker-node.js";
+import { AGENT_TOKEN, agentUrl } from "./broker-node.js";
 import type { Buggify } from "./buggify.js";
 import type { Happening } from "./history.js";
 import { type Ledger, ledger } from "./ledger.js";
@@ -25,6 +25,8 @@ const RESTART_MS = 500;
 export interface HostNodeOptions {
   hostId: string;
   longitude: number;
+  /** Their machines. */
+  brokers: readonly string[];
   agent: Program;
   roomHost: Program;
   network: Network;
@@ -90,7 +92,7 @@ export class HostNode {
     agent.run = { ...run, process: this.agent, fork: (...[, , { env }]) => this.#fork(env) };
     const { Agent, agentConfigSchema, ProcessCarrier } = agent.product;
     const config = agentConfigSchema.parse({
-      brokerUrls: [AGENT_URL],
+      brokerUrls: this.#o.brokers.map(agentUrl),
       token: AGENT_TOKEN,
       hostId: this.hostId,
       name: this.hostId,

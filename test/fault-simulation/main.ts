@@ -2,7 +2,7 @@
  * `npm run simulate-faults -- --minutes 10 --seed S`: seed after seed until the time is over or a promise is broken;
  * then the fewest actions that break it, and their history. `--once` runs that seed only and prints all of it,
  * `--keep-going` counts broken promises, `--disk` has the broker's store fail as well, `--endings` ends brokers as an
- * operator does and lets their port go dark.
+ * operator does and lets their port go dark, `--brokers 2` has two of them on one Redis.
  */
 import { parseArgs } from "node:util";
 import { HOSTS, PLAYERS } from "./plan.js";
@@ -22,14 +22,16 @@ const { values } = parseArgs({
     once: { type: "boolean", default: false },
     disk: { type: "boolean", default: false },
     endings: { type: "boolean", default: false },
+    brokers: { type: "string", default: "1" },
     "keep-going": { type: "boolean", default: false },
   },
 });
 const first = Number(values.seed ?? Math.floor(Math.random() * 1e9));
 const minutes = Number(values.minutes);
+const brokers = values.brokers === "2" ? 2 : 1;
 if (!Number.isSafeInteger(first) || !(minutes > 0)) {
   console.error(
-    "use: npm run simulate-faults -- --minutes 10 --seed 1 [--disk] [--endings] [--once] [--keep-going]",
+    "use: npm run simulate-faults -- --minutes 10 --seed 1 [--disk] [--endings] [--brokers 2] [--once] [--keep-going]",
   );
   process.exit(2);
 }
@@ -40,7 +42,7 @@ let runs = 0;
 let broken = 0;
 let simulatedMs = 0;
 for (let seed = first; runs === 0 || (!values.once && performance.now() < endsAtMs); seed++) {
-  const run = await simulate(world, seed, { disk: values.disk, endings: values.endings });
+  const run = await simulate(world, seed, { disk: values.disk, endings: values.endings, brokers });
   runs++;
   simulatedMs += run.simulatedMs;
   const breaks = run.violations.length > 0;

@@ -1,6 +1,7 @@
 /** What is done to a world and when: moves that are ordered, and faults, many of them in the middle of a move. */
 import { Draw } from "../support/draw.js";
 
+export const BROKERS = ["broker", "broker2"] as const;
 export const HOSTS = ["h0", "h1", "h2"] as const;
 export const PLAYERS = ["p0", "p1", "p2"] as const;
 /** Rooms are made by these in turn; whoever is left joins the first. */
@@ -13,9 +14,9 @@ export const END_MS = BEGIN_MS + SPAN_MS + 3_000;
 
 export type Action = { atMs: number } & (
   | { type: "move"; room: number; toHostId: string }
-  | { type: "crash broker"; forMs: number }
+  | { type: "crash broker"; machine?: string; forMs: number }
   /** Meanwhile its port does not refuse: the machine is off, or a proxy answers for it. */
-  | { type: "end broker"; forMs: number }
+  | { type: "end broker"; machine?: string; forMs: number }
   | { type: "crash host"; hostId: string; forMs: number; silent: boolean }
   | { type: "crash room host"; hostId: string }
   | { type: "stop"; machine: string; what: "agent" | "rooms" | "both"; forMs: number }
@@ -36,7 +37,10 @@ const AWAY_MS = { least: 20, most: 8_000 };
  * @param disk with a store that fails, too
  * @param endings with a broker that is ended and comes back later, too
  */
-export function plan(seed: number, { disk = false, endings = false }: Surroundings = {}): Action[] {
+export function plan(
+  seed: number,
+  { disk = false, endings = false, brokers = 1 }: Surroundings = {},
+): Action[] {
   const draw = new Draw(seed);
   const some = (least: number, most: number): number => least + draw.unit() * (most - least);
   const moves: Action[] = Array.from({ length: 2 + draw.below(5) }, () => ({
@@ -51,7 +55,45 @@ export function plan(seed: number, { disk = false, endings = false }: Surroundin
     return { atMs, ...fault(draw, some, disk) };
   });
   const ends = endings ? brokerEnds(new Draw(seed ^ 0x2545f491), moves) : [];
-  return [...moves, ...faults, ...ends].sort((a, b) => a.atMs - b.atMs);
+  const all = [...moves, ...faults, ...ends];
+  const several = brokers > 1 ? ofSeveral(new Draw(seed ^ 0x61c88647), all) : all;
+  return several.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Just longer than a host may be silent, so that it is given up, or is not, while it is heard again. */
+const HELD_BACK_MS = { least: 1_100, most: 2_600 };
+
+/**
+ * Faults meet either broker. A network holds back what a host says to both for about as long as they wait for it, and lets
+ * one hear it before the other; brokers lose sight of what they share.
+ */
+function ofSeveral(draw: Draw, actions: readonly Action[]): Action[] {
+  const some = (least: number, most: number): number => least + draw.unit() * (most - least);
+  const met = actions.map((action) => {
+    if (draw.unit() < 0.5) return action;
+    const other = JSON.stringify(action).replaceAll('"broker"', '"broker2"');
+    const changed = JSON.parse(other) as Action;
+    const isBroker = changed.type === "crash broker" || changed.type === "end broker";
+    return isBroker ? { ...changed, machine: "broker2" } : changed;
+  });
+  const held = Array.from({ length: 1 + draw.below(3) }, () => {
+    const hostId = draw.of(HOSTS);
+    const atMs = some(BEGIN_MS, BEGIN_MS + SPAN_MS);
+    const forMs = some(HELD_BACK_MS.least, HELD_BACK_MS.most);
+    const ways = draw.unit() < 0.5 ? [false] : [false, true];
+    return BROKERS.flatMap((machine) =>
+      ways.map((back): Action => {
+        const cut = back ? { from: machine, to: hostId } : { from: hostId, to: machine };
+        return { atMs: atMs + some(0, 150), type: "cut", ...cut, forMs: forMs + some(0, 400) };
+      }),
+    );
+  });
+  const cutOff = Array.from({ length: draw.below(2) }, (): Action => {
+    const machine = draw.of(BROKERS);
+    const cut = draw.unit() < 0.5 ? { from: machine, to: "redis" } : { from: "redis", to: machine };
+    return { atMs: some(BEGIN_MS, BEGIN_MS + SPAN_MS), type: "cut", ...cut, forMs: some(200, 3_000) };
+  });
+  return [...met, ...held.flat(), ...cutOff];
 }
 
 /** What can go wrong beside hosts, links and clocks. */
@@ -59,6 +101,8 @@ export interface Surroundings {
   disk?: boolean;
   /** Brokers are ended, too, and processes that were stopped read before their timers run. */
   endings?: boolean;
+  /** Two share a Redis; one has a store of its own. */
+  brokers?: 1 | 2;
 }
 
 /** Drawn apart, so that a seed has the same other faults with and without them. */

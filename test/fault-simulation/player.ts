@@ -18,6 +18,8 @@ const ROOM_DATA = 13;
 
 export interface PlayerOptions {
   name: string;
+  /** Machines of brokers, in the order in which they are asked. */
+  brokers: readonly string[];
   program: Program;
   network: Network;
   run: Omit<Run, "process">;
@@ -65,6 +67,7 @@ export class Player {
     const { roomId, sessionId, publicAddress, processId, centroid } = await ask<SeatReservation>(
       network,
       this.process,
+      this.#o.brokers,
       { method: "match", how, target },
       20_000,
     );
@@ -103,6 +106,7 @@ export class Player {
     const where = await ask<{ publicAddress: string; processId: string } & Omit<Located, "url">>(
       network,
       this.process,
+      this.#o.brokers,
       { method: "where", roomId: this.roomId },
     );
     const { search } = new URL(at);

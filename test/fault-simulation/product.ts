@@ -20,9 +20,11 @@ import type { Lease } from "../../infra/room-host/dist/lease.js";
 import type { mayWaitMs, NEWS_MS } from "../../infra/room-host/dist/news.js";
 import type { RoomHost } from "../../infra/room-host/dist/room-host.js";
 import type { startBroker } from "../../server/broker/dist/broker.js";
+import type { RedisCluster } from "../../server/broker/dist/cluster/redis-cluster.js";
 
 export interface Product {
   startBroker: typeof startBroker;
+  RedisCluster: typeof RedisCluster;
   Agent: typeof Agent;
   agentConfigSchema: typeof agentConfigSchema;
   ProcessCarrier: typeof ProcessCarrier;
@@ -44,6 +46,7 @@ export interface Product {
 const ROOT = join(import.meta.dirname, "../..");
 const ENTRY = `
 export { startBroker } from "./server/broker/dist/broker.js";
+export { RedisCluster } from "./server/broker/dist/cluster/redis-cluster.js";
 export { Agent } from "./infra/agent/dist/agent.js";
 export { agentConfigSchema } from "./infra/agent/dist/config.js";
 export { ProcessCarrier } from "./infra/agent/dist/carrier/process-carrier.js";
@@ -58,7 +61,7 @@ export * as protocol from "@centroid/protocol";
 export { Room, getMessageBytes } from "@colyseus/core";
 `;
 /** Our own listening ends: what they hand on comes from the simulated network instead. */
-const OPEN_ENDS = /\/(beacon|http-server)\.js$|^lmdb$|^pino$|^ws$|^uWebSockets\.js$/;
+const OPEN_ENDS = /\/(beacon|http-server)\.js$|^lmdb$|^pino$|^redis$|^ws$|^uWebSockets\.js$/;
 
 /** Names that the product's code finds in its simulated process instead of the real ones. */
 export interface Surroundings {

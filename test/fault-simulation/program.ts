@@ -2,6 +2,7 @@
 
 import type { HttpServerOptions } from "../../server/broker/dist/api/http-server.js";
 import { Draw } from "../support/draw.js";
+import { BROKERS } from "./plan.js";
 import type { Instantiate, Product } from "./product.js";
 import { Scheduler, SimProcess } from "./scheduler.js";
 import { type Run, surroundings } from "./surroundings.js";
@@ -40,7 +41,7 @@ export class Program {
 
 /** Every process that a world may have. */
 export interface Programs {
-  broker: Program;
+  brokers: Program[];
   agents: Program[];
   roomHosts: Program[];
   players: Program[];
@@ -49,7 +50,7 @@ export interface Programs {
 export function programs(instantiate: Instantiate, hosts: number, players: number): Programs {
   const many = (count: number): Program[] => Array.from({ length: count }, () => new Program(instantiate));
   return {
-    broker: new Program(instantiate),
+    brokers: many(BROKERS.length),
     agents: many(hosts),
     roomHosts: many(hosts),
     players: many(players),

@@ -20,6 +20,9 @@ const ONCE_BROKEN = [
 ];
 /** The same with a store that fails: what a player said after its return reached nobody. */
 const ONCE_BROKEN_DISK = [8230, 8257];
+/** The same with two brokers: a host was answered whose room another one had got, or a room was over that had been given on. */
+const ONCE_BROKEN_TWO = [29, 1066, 2095];
+const SEEDS_WITH_TWO_BROKERS = 6;
 /** A mistake may need the right moment. */
 const TRIES = 6;
 
@@ -34,6 +37,9 @@ beforeAll(async () => {
 it(`keeps its promises under the faults of ${SEEDS} seeds, and of those that once broke them`, async () => {
   const runs = [
     ...ONCE_BROKEN_DISK.map((seed) => ({ seed, disk: true })),
+    ...[...ONCE_BROKEN_TWO, ...Array.from({ length: SEEDS_WITH_TWO_BROKERS }, (_, at) => at + 1)].map(
+      (seed) => ({ seed, brokers: 2 as const }),
+    ),
     ...Array.from({ length: SEEDS_WITH_ENDINGS }, (_, at) => ({ seed: at + 1, endings: true })),
     ...[...ONCE_BROKEN, ...Array.from({ length: SEEDS }, (_, at) => at + 1)].map((seed) => ({
       seed,

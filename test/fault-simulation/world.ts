@@ -1,20 +1,23 @@
-/** One broker, some hosts and players, the network and the disk between them, and the history of it all. */
+/** One or two brokers, some hosts and players, the network and the disk between them, and the history of it all. */
 import { Draw } from "../support/draw.js";
-import { ask, BrokerNode } from "./broker-node.js";
+import { ask, BrokerNode, type Storage } from "./broker-node.js";
 import { buggify } from "./buggify.js";
 import { Disk } from "./disk.js";
 import type { Ending, Entry, Happening } from "./history.js";
 import { HostNode } from "./host-node.js";
 import { Network } from "./network.js";
-import { type Action, describe, HOSTS, PLAYERS, ROOMS, type Surroundings } from "./plan.js";
+import { type Action, BROKERS, describe, HOSTS, PLAYERS, ROOMS, type Surroundings } from "./plan.js";
 import { Player } from "./player.js";
-import type { Programs } from "./program.js";
+import type { Programs, Served } from "./program.js";
+import { SimRedis } from "./redis.js";
 import { Scheduler, SimProcess } from "./scheduler.js";
 
 /** Degrees between two hosts: far enough apart that placement tells them apart. */
 const APART = 30;
 /** A supervisor starts again what has ended by itself. */
 const RESTART_MS = 1_000;
+/** Ids of every shard. */
+const PROBES = Array.from({ length: 500 }, (_, at) => `room-${at}`);
 /** A session may end so long after its own connection had trouble. */
 const EXCUSED_MS = 45_000;
 
@@ -25,10 +28,16 @@ function hash32(text: string): number {
   return hash >>> 0;
 }
 
+function storageOf(redis: SimRedis | undefined, disk: Disk): Storage {
+  if (redis === undefined)
+    return { open: async (process) => ({ store: await disk.open(process) }), crashed: () => disk.crashed() };
+  return { open: async (process, product) => redis.open(process, product), crashed: () => undefined };
+}
+
 export class World {
   readonly scheduler = new Scheduler();
   readonly history: Entry[] = [];
-  readonly broker: BrokerNode;
+  readonly brokers: BrokerNode[];
   readonly hosts: HostNode[];
   readonly players: Player[];
   readonly #network: Network;
@@ -36,7 +45,13 @@ export class World {
   readonly #operator = new SimProcess("operator", "operator");
   readonly #troubledAtMs = new Map<string, number>();
 
-  constructor(programs: Programs, seed: number, { disk = false, endings = false }: Surroundings) {
+  readonly #redis: SimRedis | undefined;
+
+  constructor(
+    programs: Programs,
+    seed: number,
+    { disk = false, endings = false, brokers = 1 }: Surroundings,
+  ) {
     const { scheduler } = this;
     scheduler.readsFirst = endings;
     const draw = new Draw(seed ^ 0x5bd1e995);
@@ -63,13 +78,20 @@ export class World {
     this.#record = record;
     scheduler.onError = (process, cause) => this.#uncaught(process, cause);
     let lives = 0;
-    this.broker = new BrokerNode(programs.broker, this.#network, this.#disk, run, (text) =>
-      record({ type: "note", text }),
+    const machines = BROKERS.slice(0, brokers);
+    this.#redis = brokers > 1 ? new SimRedis(scheduler, this.#network) : undefined;
+    const storage = storageOf(this.#redis, this.#disk);
+    this.brokers = machines.map(
+      (machine, at) =>
+        new BrokerNode(machine, programs.brokers[at]!, this.#network, storage, run, (text) =>
+          record({ type: "note", text }),
+        ),
     );
     this.hosts = HOSTS.map((hostId, at) => {
       const node: HostNode = new HostNode({
         hostId,
         longitude: at * APART,
+        brokers: machines,
         agent: programs.agents[at]!,
         roomHost: programs.roomHosts[at]!,
         network: this.#network,
@@ -84,6 +106,7 @@ export class World {
       (name, at) =>
         new Player({
           name,
+          brokers: at % 2 === 0 ? machines : machines.toReversed(),
           program: programs.players[at]!,
           network: this.#network,
           run,
@@ -110,23 +133,33 @@ export class World {
       this.scheduler.after(RESTART_MS, undefined, () => {
         if (!host.agent.alive) host.start();
       });
-    } else if (process === this.broker.process) {
-      this.broker.crash();
-      this.scheduler.after(RESTART_MS, undefined, () => {
-        if (!process.alive) this.broker.start();
-      });
+      return;
     }
+    const broker = this.brokers.find((node) => node.process === process);
+    if (broker === undefined) return;
+    broker.crash();
+    this.scheduler.after(RESTART_MS, undefined, () => {
+      if (!process.alive) broker.start();
+    });
   }
 
   /** Everything runs and everybody plays. */
   async begin(withinMs: number): Promise<void> {
-    const { scheduler, broker, hosts, players } = this;
+    const { scheduler, brokers, hosts, players } = this;
     scheduler.start(this.#operator);
-    broker.start();
+    this.#redis?.start();
+    for (const broker of brokers) broker.start();
     await scheduler.run(50);
     for (const host of hosts) host.start();
     for (const player of players) player.start();
-    await scheduler.run(1_500, () => broker.served?.client.hosts.size === hosts.length);
+    await scheduler.run(1_500, () =>
+      brokers.every(({ served }) => served?.client.hosts.size === hosts.length),
+    );
+    // Shards are dealt anew when the second broker comes; what is saved meanwhile is saved again only later.
+    const isDealt = (): boolean =>
+      brokers.every((broker) => PROBES.some((roomId) => broker.owns(roomId))) &&
+      PROBES.every((roomId) => brokers.filter((broker) => broker.owns(roomId)).length === 1);
+    if (brokers.length > 1) await scheduler.run(5_000, isDealt);
     const makers = players.slice(0, ROOMS);
     for (const [at, maker] of makers.entries())
       void maker.join("create", at % 2 === 0 ? "ledger" : "vault").catch((cause: unknown) => {
@@ -162,11 +195,21 @@ export class World {
   #do(action: Action): void {
     const text = describe(action);
     const host = (hostId: string): HostNode | undefined => this.hosts.find((node) => node.hostId === hostId);
+    const broker = (machine = "broker"): BrokerNode | undefined =>
+      this.brokers.find(({ process }) => process.machine === machine);
+    const processesOf = (machine: string): SimProcess[] => {
+      const node = host(machine);
+      if (node !== undefined) return [node.agent, node.rooms];
+      const ofBroker = broker(machine)?.process;
+      return ofBroker === undefined ? [] : [ofBroker];
+    };
     switch (action.type) {
       case "move": {
         const roomId = this.players[action.room]?.roomId ?? "";
         this.#record({ type: "note", text });
-        ask(this.#network, this.#operator, { method: "move", roomId, hostId: action.toHostId }, 30_000).then(
+        const machines = this.brokers.map(({ process }) => process.machine);
+        const order = { method: "move", roomId, hostId: action.toHostId } as const;
+        ask(this.#network, this.#operator, machines, order, 30_000).then(
           (receipt) => {
             const { outcome, promoted } = receipt as { outcome: string; promoted?: true };
             const how = promoted === true ? `${outcome}, its standby was promoted` : outcome;
@@ -177,17 +220,17 @@ export class World {
         return;
       }
       case "crash broker":
-        this.broker.crash();
-        this.#fault(text, ["broker"], action.forMs, () => {
-          this.broker.comeBack();
+        broker(action.machine)?.crash();
+        this.#fault(text, [action.machine ?? "broker"], action.forMs, () => {
+          broker(action.machine)?.comeBack();
         });
         return;
       case "end broker":
-        this.#network.darken("broker");
-        this.broker.end();
-        this.#fault(text, ["broker"], action.forMs, () => {
-          this.#network.lighten("broker");
-          this.broker.comeBack();
+        this.#network.darken(action.machine ?? "broker");
+        broker(action.machine)?.end();
+        this.#fault(text, [action.machine ?? "broker"], action.forMs, () => {
+          this.#network.lighten(action.machine ?? "broker");
+          broker(action.machine)?.comeBack();
         });
         return;
       case "crash host":
@@ -203,7 +246,7 @@ export class World {
         return;
       case "stop": {
         const node = host(action.machine);
-        const both = node === undefined ? [this.broker.process] : [node.agent, node.rooms];
+        const both = processesOf(action.machine);
         const stopped = both.filter(
           (process) =>
             action.what === "both" ||
@@ -236,8 +279,7 @@ export class World {
         return;
       }
       case "set clock": {
-        const node = host(action.machine);
-        const all = node === undefined ? [this.broker.process] : [node.agent, node.rooms];
+        const all = processesOf(action.machine);
         for (const process of all) process.wallOffsetMs += Math.round(action.byMs);
         this.#fault(text, [], 0, () => undefined);
         return;
@@ -260,9 +302,14 @@ export class World {
     return this.players.filter((player) => player.roomId === roomId && player.joined && !player.ended);
   }
 
+  get #served(): Served | undefined {
+    return this.brokers.find(({ served }) => served !== undefined)?.served;
+  }
+
   async ending(): Promise<Ending> {
-    const served = this.broker.served;
-    const open = (await served?.operator.store.openMigrations()) ?? [];
+    const served = this.#served;
+    const store = this.#redis?.store ?? served?.operator.store;
+    const open = (await store?.openMigrations()) ?? [];
     const roomIds = [...new Set(this.players.map(({ roomId }) => roomId))].filter((roomId) => roomId !== "");
     return {
       openMigrations: open.map(({ migrationId }) => migrationId),
@@ -281,7 +328,7 @@ export class World {
 
   /** True when nothing is under way any more and everything said has been heard. */
   quiet(): boolean {
-    const served = this.broker.served;
+    const served = this.#served;
     if (served === undefined) return false;
     return this.players.every(({ roomId, sessionId, said, joined, ended }) => {
       if (!joined || ended) return true;
