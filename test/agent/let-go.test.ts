@@ -19,3 +19,15 @@ it("a restore that another broker has overtaken builds no room (FAIL-6)", () => 
     expect(order(method, 5, "room-2")).not.toThrow();
   }
 });
+
+it("a move that another broker has called off does not begin at either host (OWN-3)", () => {
+  const letGo = new LetGo();
+  const order = (method: string, migrationId: string) => () =>
+    letGo.check({ method, roomId: "room-1", epoch: 2, migrationId } as AgentRequest);
+  expect(order("migrateIn", "first")).not.toThrow();
+  order("abortMigration", "first")();
+  for (const method of ["migrateIn", "migrateOut"]) {
+    expect(order(method, "first")).toThrow(/called off/);
+    expect(order(method, "second")).not.toThrow();
+  }
+});
