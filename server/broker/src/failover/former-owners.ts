@@ -78,7 +78,8 @@ export class FormerOwners {
    */
   async allLetGo(room: RoomEntry, behalf: OnBehalf): Promise<readonly string[] | undefined> {
     const lost: string[] = [];
-    for (const hostId of [room.stage.hostId, room.asked?.hostId]) {
+    // The one that was asked to build it first: once another was told that it is over, it would not be believed any more.
+    for (const hostId of [room.asked?.hostId, room.stage.hostId]) {
       const gone = await this.letGo(room, hostId, behalf);
       if (gone === undefined) return undefined;
       if (gone === "lost" && hostId !== undefined) lost.push(hostId);

@@ -87,7 +87,10 @@ export class RoomRestorer {
   /** @throws CentroidError what a host or the store answers; to be tried again then */
   async attempt(room: RoomEntry, rescue: Rescue, startedAtMs: number): Promise<Attempted> {
     const { store, formerOwners, logger } = this.#options;
-    const { roomId, standby } = room;
+    const { roomId } = room;
+    await this.#catchUp(room, rescue);
+    if (!this.goesOn(room, rescue)) return "over";
+    const { standby } = room;
     const fromHostId = room.stage.hostId;
     const behalf = {
       goesOn: () => this.goesOn(room, rescue),
@@ -121,6 +124,24 @@ export class RoomRestorer {
     if (this.goesOn(room, rescue))
       await this.#restore(room, rescue, { saved }, { fromHostId, toHostId, startedAtMs, lostHostIds, epoch });
     return "over";
+  }
+
+  /**
+   * Another broker may have ordered the room to be built before this one decided about it, and after this one has read what
+   * was on record: that host is asked to let go like the former one, and what the former one had is over.
+   */
+  async #catchUp(room: RoomEntry, rescue: Rescue): Promise<void> {
+    const { hosts, store } = this.#options;
+    const [record] = await store.records([room.roomId]);
+    if (!this.goesOn(room, rescue) || record === undefined || record.epoch <= room.epoch) return;
+    rescue.committed = true;
+    if (record.epoch <= (room.asked?.epoch ?? 0)) return;
+    const { hostId, epoch, fencedEpoch, standby } = record;
+    room.asked = { hostId, epoch };
+    room.fencedEpoch = Math.max(room.fencedEpoch, fencedEpoch);
+    room.standby = standby;
+    // It may have said by now that it runs the room.
+    await hosts.get(hostId)?.peer?.alive();
   }
 
   /** @returns false if it could not; then what it had is lost and the last checkpoint must do */
