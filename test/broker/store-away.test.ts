@@ -66,7 +66,7 @@ it("a room whose host dies meanwhile is restored once its checkpoint can be read
   const orders = restores(world.agent(to));
   deployment.away = true;
   world.agent(from).crash();
-  await until(() => deployment.failed.includes("checkpoint"));
+  await until(() => deployment.failed.includes("records"));
   deployment.away = false;
   await until(async () => (await where(world, roomId)).state === "running");
   expect(await where(world, roomId)).toMatchObject({ hostId: to, epoch: 2 });
@@ -355,7 +355,7 @@ it("a broker that does not decide any more follows what another restores, though
   await using _ = world;
   deployment.away = true;
   world.agent(from).crash();
-  await until(() => deployment.failed.includes("checkpoint"));
+  await until(() => deployment.failed.includes("records"));
   deployment.owns = false;
   deployment.away = false;
   const orders = restores(world.agent(to));
@@ -395,4 +395,55 @@ it("a move that another broker ends, and a later one, are followed; no copy of t
   await move;
   expect(await where(world, roomId)).toMatchObject({ hostId: "c", epoch, state: "running" });
   expect(third.rooms.has(roomId)).toBe(true);
+});
+
+it("waits for a host that another broker asked to build the room after this one had read what was on record (FAIL-6)", async () => {
+  const deployment = new SharedDeployment();
+  const { store, cluster, kept } = deployment;
+  const roomId = "room-1";
+  const facts = { roomId, name: "arena", carrier: "process", createdAtMs: 1 } as const;
+  await kept.putRoom({ ...facts, hostId: "a", epoch: 1, fencedEpoch: 0 });
+  await kept.putCheckpoint({ roomId, epoch: 1, ...SAVED });
+  await using world = await World.start([], { store, cluster });
+  await kept.putRoom({ ...facts, hostId: "b", epoch: await kept.nextEpoch(roomId, 1), fencedEpoch: 2 });
+  // The other broker is in contact with that one; this one is not yet.
+  deployment.heardAgoMs = 0;
+  const [a, b] = [new FakeAgent(world.agentOptions("a")), new FakeAgent(world.agentOptions("b"))];
+  for (const host of [a, b]) restores(host);
+  await a.connect();
+  await until(() => deployment.asked > 2);
+  const grants = new RoomGrants(await kept.secret("room-grants", () => "none"));
+  b.rooms.set(roomId, roomAt(roomId, 2));
+  b.grants.set(roomId, { epoch: 2, grant: grants.issue({ roomId, hostId: "b", epoch: 2 }) });
+  await b.connect();
+  await until(async () => (await where(world, roomId)).state === "running");
+  expect(await where(world, roomId)).toMatchObject({ hostId: "b", epoch: 2 });
+  expect([a, b].flatMap(({ requests }) => requests.map(({ method }) => method))).not.toContain("restoreRoom");
+  expect(b.rooms.has(roomId)).toBe(true);
+});
+
+it("does not take the end of a copy that another broker had given away for the end of the room (OWN-12)", async () => {
+  const deployment = new SharedDeployment();
+  const { store, cluster, kept } = deployment;
+  const roomId = "room-1";
+  const facts = { roomId, name: "arena", carrier: "process", createdAtMs: 1 } as const;
+  await kept.putRoom({ ...facts, hostId: "a", epoch: 1, fencedEpoch: 0 });
+  await kept.putCheckpoint({ roomId, epoch: 1, ...SAVED });
+  await using world = await World.start([], { store, cluster });
+  // Nobody hears of that host, nor will it come.
+  await kept.putRoom({ ...facts, hostId: "b", epoch: await kept.nextEpoch(roomId, 1), fencedEpoch: 2 });
+  deployment.heardAgoMs = undefined;
+  const a = new FakeAgent(world.agentOptions("a"));
+  const copy = roomAt(roomId, 1);
+  a.rooms.set(roomId, copy);
+  a.scripts.set("disposeRoom", () => {
+    if (a.rooms.get(roomId) === copy && a.rooms.delete(roomId)) a.tell(copy, { event: "disposed" });
+    return {};
+  });
+  const orders = restores(a);
+  await a.connect();
+  await until(async () => ((await kept.rooms())[0]?.epoch ?? 0) > 2);
+  await until(async () => (await where(world, roomId)).state === "running");
+  expect(orders).toMatchObject([{ from: { kind: "checkpoint" } }]);
+  expect(a.rooms.get(roomId)?.epoch).toBe(orders[0]!.epoch);
 });

@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import type { Emitter } from "../events/emitter.js";
 import type { HostEvents } from "../hosts/host-events.js";
-import type { HostEntry, HostRegistry } from "../hosts/host-registry.js";
+import type { AgentPeer, HostEntry, HostRegistry } from "../hosts/host-registry.js";
 import type { Granted, RoomGrants } from "../hosts/room-grants.js";
 import type { RoomRecord } from "../store/store.js";
 import type { EndedRooms } from "./ended-rooms.js";
@@ -168,15 +168,21 @@ export class RoomReconciler {
    * The broker that decided before had put another owner on record than is known to run the room. Whether that one was
    * told is not known: it says so when it is asked to let go, or comes back with it.
    */
-  overtaken(room: RoomEntry, { hostId, epoch, fencedEpoch, standby }: RoomRecord): void {
-    const { hosts, rooms, events } = this.#options;
-    const former = hosts.get(room.stage.hostId);
-    if (former === undefined || room.stage.hostId === hostId) return;
+  overtaken(room: RoomEntry, record: RoomRecord): void {
+    const former = this.#options.hosts.get(room.stage.hostId);
+    if (former === undefined || room.stage.hostId === record.hostId) return;
+    this.#follow(room, record);
+    this.#dispose(former, room.roomId, record.epoch);
+    this.#options.events.emit("room.away", { room, without: "wait" });
+  }
+
+  /** The room is where it is on record, which has yet to say so. */
+  #follow(room: RoomEntry, { hostId, epoch, fencedEpoch, standby }: RoomRecord): void {
+    const { rooms, clock } = this.#options;
     rooms.apply(room, { type: "relocated", hostId, at: { processId: "", address: "" }, epoch });
+    rooms.apply(room, { type: "host-lost", atMs: clock.now() });
     room.fencedEpoch = Math.max(room.fencedEpoch, fencedEpoch);
     room.standby = standby;
-    this.#dispose(former, room.roomId, epoch);
-    events.emit("room.away", { room, without: "wait" });
   }
 
   /** Another host has a room, or gets it, at that epoch: what this one has of it from before is over. */
@@ -191,8 +197,28 @@ export class RoomReconciler {
     const room = this.#options.rooms.get(roomId);
     const { hostId } = host.facts;
     if (room?.stage.hostId !== hostId || record.hostId === hostId) return;
-    const isNewer = epoch > room.epoch || (epoch < room.epoch && room.epoch <= fencedEpoch);
-    if (isNewer) this.#dispose(host, roomId, Math.max(epoch, room.epoch + 1));
+    const isNewer = epoch > room.epoch;
+    if (!isNewer && !(epoch < room.epoch && room.epoch <= fencedEpoch)) return;
+    this.#dispose(host, roomId, Math.max(epoch, room.epoch + 1));
+    // Or the end of this copy would be taken for the room's.
+    if (room.stage.state === "restoring") {
+      room.fencedEpoch = Math.max(room.fencedEpoch, fencedEpoch, epoch);
+      if (epoch > (room.asked?.epoch ?? 0) && isNewer) room.asked = { hostId: record.hostId, epoch };
+      return;
+    }
+    if (room.stage.state === "creating") return;
+    this.#follow(room, record);
+    const peer = this.#options.hosts.get(record.hostId)?.peer;
+    // One from which it was taken back for a while has nothing to say about it, unless it says hello.
+    if (!isNewer) peer?.close();
+    void this.#rescueUnlessThere(room, peer);
+  }
+
+  /** What the room's host had to say by now may be that it has it. */
+  async #rescueUnlessThere(room: RoomEntry, peer: AgentPeer | undefined): Promise<void> {
+    await peer?.alive();
+    const isAway = this.#options.rooms.get(room.roomId) === room && room.stage.state === "restoring";
+    if (isAway) this.#options.events.emit("room.away", { room, without: "wait" });
   }
 
   /** True if an order to this host, or a move that was under way, gave it the room at this epoch. */
