@@ -63,8 +63,11 @@ export class BrokerNode {
     this.#scheduler.start(process);
     const { life } = process;
     this.#program.run = { ...this.#run, process, serve: (served) => this.#serve(served) };
-    const say = (about: { cause?: unknown }, text: string): void =>
-      this.#note(`${process.name}: ${text}${about.cause === undefined ? "" : ` (${String(about.cause)})`}`);
+    const say = ({ cause, ...about }: Record<string, unknown>, text: string): void => {
+      const details = Object.entries(about).map(([name, value]) => `, ${name} ${JSON.stringify(value)}`);
+      const because = cause === undefined ? "" : ` (${String(cause)})`;
+      this.#note(`${process.name}: ${text}${details.join("")}${because}`);
+    };
     const logger = { debug() {}, info() {}, warn: say, error: say };
     void this.#storage
       .open(process, this.#program.product)

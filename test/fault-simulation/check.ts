@@ -159,11 +159,27 @@ export function heardInOrder(history: readonly Entry[]): string[] {
   return [...broken, ...[...gaps.values()].map(({ text }) => text)];
 }
 
-/** A session ends only if its own connection was cut. */
+/**
+ * A session ends only if its own connection was cut, or if its room was built again from before it came: until something of
+ * it is acknowledged, it is on no other machine.
+ */
 export function sessionsLive(history: readonly Entry[]): string[] {
-  return all(history, "session-ended")
-    .filter(({ excused }) => !excused)
-    .map(({ sessionId, code, atMs }) => `ended: session ${sessionId} with ${code} at ${atMs.toFixed(0)} ms`);
+  const roomOf = new Map<string, string>();
+  const acknowledged = new Set<string>();
+  const undone = new Set<string>();
+  const broken: string[] = [];
+  for (const entry of history) {
+    if (entry.type === "applied") roomOf.set(entry.sessionId, entry.roomId);
+    else if (entry.type === "acknowledged") acknowledged.add(entry.sessionId);
+    else if (entry.type === "owner" && entry.restored) {
+      for (const [sessionId, roomId] of roomOf)
+        if (roomId === entry.roomId && !acknowledged.has(sessionId)) undone.add(sessionId);
+    } else if (entry.type === "session-ended" && !entry.excused && !undone.has(entry.sessionId)) {
+      const { sessionId, code, atMs } = entry;
+      broken.push(`ended: session ${sessionId} with ${code} at ${atMs.toFixed(0)} ms`);
+    }
+  }
+  return broken;
 }
 
 /** No fault outside ends a process of ours. */

@@ -20,8 +20,11 @@ const ONCE_BROKEN = [
 ];
 /** The same with a store that fails: what a player said after its return reached nobody. */
 const ONCE_BROKEN_DISK = [8230, 8257];
-/** The same with two brokers: a host was answered whose room another one had got, or a room was over that had been given on. */
-const ONCE_BROKEN_TWO = [29, 1066, 2095];
+/**
+ * The same with two brokers: a host was answered whose room another one had got, or a room was over, or built once more, that
+ * had been given on.
+ */
+const ONCE_BROKEN_TWO = [29, 1066, 2095, 3028, 3067, 5266];
 const SEEDS_WITH_TWO_BROKERS = 6;
 /** A mistake may need the right moment. */
 const TRIES = 6;

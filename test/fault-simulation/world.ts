@@ -161,13 +161,14 @@ export class World {
       PROBES.every((roomId) => brokers.filter((broker) => broker.owns(roomId)).length === 1);
     if (brokers.length > 1) await scheduler.run(5_000, isDealt);
     const makers = players.slice(0, ROOMS);
-    for (const [at, maker] of makers.entries())
-      void maker.join("create", at % 2 === 0 ? "ledger" : "vault").catch((cause: unknown) => {
-        this.#record({ type: "note", text: `${maker.name} does not get in: ${String(cause)}` });
+    const join = (player: Player, ...how: Parameters<Player["join"]>): void =>
+      void player.join(...how).catch((cause: unknown) => {
+        this.#record({ type: "note", text: `${player.name} does not get in: ${String(cause)}` });
       });
-    await scheduler.run(3_000 + 4_000, () => makers.every(({ joined }) => joined));
+    for (const [at, maker] of makers.entries()) join(maker, "create", at % 2 === 0 ? "ledger" : "vault");
+    await scheduler.run(scheduler.nowMs + 6_000, () => makers.every(({ joined }) => joined));
     for (const [at, player] of players.slice(ROOMS).entries())
-      void player.join("joinById", makers[at % ROOMS]?.roomId ?? "").catch(() => undefined);
+      join(player, "joinById", makers[at % ROOMS]?.roomId ?? "");
     await scheduler.run(scheduler.nowMs + withinMs);
   }
 
