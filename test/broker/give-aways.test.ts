@@ -21,6 +21,8 @@ import { QUICK, until } from "./support/world.js";
 const LONG_MS = 45_000;
 const logger = pino({ level: "silent" });
 const data = Buffer.from("saved").toString("base64");
+/** Each broker has the shards of some of them. */
+const SOME_IDS = Array.from({ length: 200 }, (_, n) => `room-${n}`);
 const HEARTBEAT = JSON.stringify({ type: "heartbeat", load: 0, rssBytes: 0 });
 let redis: TestRedis;
 beforeAll(async () => {
@@ -80,6 +82,8 @@ class Deployment {
     });
     const other = await startBroker({ ...QUICK, cluster, store: await this.#store(answers) });
     this.other = this.#owned.use(other);
+    // The first gives shards back once it has heard of the second: later, a room of its own could become the other's.
+    await until(() => SOME_IDS.some((id) => answers.owns(id)), LONG_MS);
     const both = [this.decider, this.other];
     this.lost = await CountingHost.start(both, "lost");
     this.#owned.defer(async () => this.lost[Symbol.dispose]());
