@@ -1,6 +1,7 @@
 /**
  * Voice between people, peer to peer; the room only carries the offers and answers, also while it moves. Each
- * voice comes from where its speaker's head is. Both sides may offer at once (WebRTC's "perfect negotiation").
+ * voice comes from where its speaker's head is. Both sides may offer at once ("perfect negotiation" in the
+ * examples of the WebRTC recommendation).
  */
 import type { Vector3 } from "three";
 import { z } from "zod";
@@ -19,6 +20,8 @@ const LISTENING_SAMPLES = 32_768;
 interface Peer {
   connection: RTCPeerConnection;
   offering: boolean;
+  /** Its answer is being taken: an offer that comes right behind it crosses nothing. */
+  settling: boolean;
   ignoring: boolean;
   panner: PannerNode | undefined;
   analyser: AnalyserNode | undefined;
@@ -93,6 +96,7 @@ export class Voice {
     const peer: Peer = {
       connection,
       offering: false,
+      settling: false,
       ignoring: false,
       panner: undefined,
       analyser: undefined,
@@ -131,12 +135,17 @@ export class Voice {
       return;
     }
     const { description } = content;
-    const collision =
-      description.type === "offer" && (peer.offering || connection.signalingState !== "stable");
+    const isReady = !peer.offering && (connection.signalingState === "stable" || peer.settling);
+    const collision = description.type === "offer" && !isReady;
     // Of two offers that cross, the one from the greater id stands.
     peer.ignoring = collision && this.#room.sessionId > from;
     if (peer.ignoring) return;
-    await connection.setRemoteDescription(description);
+    peer.settling = description.type === "answer";
+    try {
+      await connection.setRemoteDescription(description);
+    } finally {
+      peer.settling = false;
+    }
     if (description.type !== "offer") return;
     this.#speakTo(from, peer);
     await connection.setLocalDescription();
