@@ -1,11 +1,10 @@
 /** A store's folder belongs to one broker, is nobody else's to read, and a bad one says what to do. */
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBroker } from "@centroid/broker";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { LogFile } from "../../server/broker/dist/log-file.js";
 import { QUICK } from "./support/world.js";
 
 let folder: string;
@@ -64,28 +63,5 @@ describe("a broker's folder", () => {
     } finally {
       execFileSync("umount", [folder]);
     }
-  });
-});
-
-describe("the log beside it", () => {
-  it("keeps the newest lines in a few files of bounded size, for its owner only", async () => {
-    const path = join(folder, "broker.log");
-    using log = new LogFile(path, { maxBytes: 100, kept: 2 });
-    for (let line = 0; line < 100; line++) log.write(`line ${String(line).padStart(4, "0")}\n`);
-    expect((await readdir(folder)).sort()).toEqual(["broker.log", "broker.log.1", "broker.log.2"]);
-    const sizes = await Promise.all(["", ".1", ".2"].map(async (age) => stat(path + age)));
-    for (const { size, mode } of sizes) expect([size <= 110, mode & 0o777]).toEqual([true, 0o600]);
-    expect((await readFile(path, "utf8")).trimEnd().split("\n").at(-1)).toBe("line 0099");
-  });
-
-  it("that cannot be written costs its lines, and goes on when it can", async () => {
-    const path = join(folder, "gone", "broker.log");
-    await writeFile(join(folder, "gone"), "");
-    using log = new LogFile(path);
-    log.write("lost\n");
-    expect(log.dropped).toBe(1);
-    await rm(join(folder, "gone"));
-    log.write("kept\n");
-    expect(await readFile(path, "utf8")).toBe("kept\n");
   });
 });

@@ -27,7 +27,7 @@ export interface ChaosOptions {
   /** How many faults beside those aimed at moves go on at the same time, at most. */
   lanes?: number;
   say?: (line: string) => void;
-  /** Where the whole history goes if something is wrong. */
+  /** Where the whole history and the brokers' logs go if something is wrong. */
   keep?: string;
   /** Ends it early; what there was until then is judged. */
   signal?: AbortSignal;
@@ -166,6 +166,7 @@ class Chaos {
     await Promise.all(players.map((player) => player.leave()));
     await using books = await onceAllHaveLeft(world);
     await broken(books);
+    if (keep !== undefined && violations.length > 0) await world.keepLogs(keep);
     const sum = (of: (player: RecordedPlayer) => number): number =>
       players.reduce((total, player) => total + of(player), 0);
     return {

@@ -6,9 +6,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AgentProcess, startAgent } from "@centroid/agent";
 import { bundleRooms } from "@centroid/room-host/bundling";
@@ -144,6 +144,7 @@ export class ChaosWorld implements AsyncDisposable {
         CENTROID_AGENT_TOKEN: AGENT_TOKEN,
         CENTROID_TOKEN: ADMIN_TOKEN,
         CENTROID_TEST_CLOCK: clock,
+        CENTROID_LOG_LEVEL: "debug",
       },
     });
     child.stderr.on("data", (said: Buffer) => process.stderr.write(said));
@@ -307,6 +308,15 @@ export class ChaosWorld implements AsyncDisposable {
   storeProcesses(): number[] {
     const theirs = mentioning(this.mark).filter(({ name }) => name.includes("store-main.js"));
     return theirs.map(({ pid }) => pid);
+  }
+
+  /** What brokers have said of themselves, all that is there still. */
+  async keepLogs(into: string): Promise<void> {
+    for (const { port, stateDir } of this.brokers) {
+      const found = await readdir(stateDir, { recursive: true }).catch(() => []);
+      for (const file of found.filter((name) => /broker[^/]*\.log[.\d]*$/.test(name)))
+        await cp(join(stateDir, file), join(into, `${port}-${basename(file)}`)).catch(() => undefined);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,6 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { CentroidError, type Host, shardOf } from "@centroid/protocol";
 import { addressKey, authority, DisposalStack } from "@centroid/protocol/node";
-import { pino } from "pino";
 import { RECENT_RECEIPTS } from "./api/event-feed.js";
 import { EventSocket } from "./api/event-socket.js";
 import { useTls } from "./api/tls-port.js";
@@ -11,7 +10,8 @@ import { untilStoreAnswers } from "./base/await-store.js";
 import { systemClock } from "./base/clock.js";
 import { randomIds } from "./base/ids.js";
 import { DEFAULT_LIMITS } from "./base/limits.js";
-import { LOG_SERIALIZERS, type Logger } from "./base/logger.js";
+import type { Logger } from "./base/logger.js";
+import { openBrokerLog } from "./broker-log.js";
 import { onClusterMessage } from "./cluster/cluster-messages.js";
 import { SingleBroker } from "./cluster/single.js";
 import { assemble } from "./compose.js";
@@ -26,7 +26,6 @@ import { AgentTokens } from "./hosts/agent-tokens.js";
 import { hostView } from "./hosts/host-registry.js";
 import { LateHosts } from "./hosts/late-hosts.js";
 import { RoomGrants } from "./hosts/room-grants.js";
-import { LogFile } from "./log-file.js";
 import { OpenMoves } from "./moves/open-moves.js";
 import {
   type BrokerOptions,
@@ -112,7 +111,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
       const lock = await FolderLock.take(storeDir, `a broker on port ${options.port ?? DEFAULT_PORT}`);
       teardown.use(lock);
     }
-    const logger = options.logger ?? defaultLogger(storeDir, teardown);
+    // Next to the store if there is one, so that operators' actions are on record and terminals stay quiet.
+    const file = storeDir === undefined ? {} : { file: join(storeDir, "broker.log") };
+    const logger = options.logger ?? teardown.use(openBrokerLog({ ...file, level: options.logLevel }));
     const embedded = (folder: string): Store =>
       new LmdbStore(folder, (why) => logger.error({}, `the store in ${folder} is opened anew: ${why}`));
     const inner = options.store ?? (storeDir === undefined ? new MemoryStore() : embedded(storeDir));
@@ -126,20 +127,6 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     await teardown[Symbol.asyncDispose]();
     throw cause;
   }
-}
-
-/** Next to the store if there is one, so that operators' actions are on record and terminals stay quiet. */
-function defaultLogger(storeDir: string | undefined, teardown: DisposalStack): Logger {
-  if (storeDir === undefined)
-    return pino({ level: "error", serializers: LOG_SERIALIZERS }, pino.destination(2));
-  const file = new LogFile(join(storeDir, "broker.log"));
-  const logger = pino({ level: "info", serializers: LOG_SERIALIZERS }, file);
-  teardown.defer(() => {
-    // What ends later than its broker has nowhere to say so.
-    logger.level = "silent";
-    file[Symbol.dispose]();
-  });
-  return logger;
 }
 
 async function start(

@@ -3,8 +3,8 @@
 export { WaitingPort } from "./api/waiting-port.js";
 export { type StoreWait, untilStoreAnswers } from "./base/await-store.js";
 export { type BrokerLimits, DEFAULT_LIMITS, REQUEST_BURST_S } from "./base/limits.js";
-export { LOG_SERIALIZERS } from "./base/logger.js";
 export { type Broker, startBroker } from "./broker.js";
+export { type BrokerLogOptions, openBrokerLog } from "./broker-log.js";
 export type { Cluster, ClusterEvents, ClusterMessage } from "./cluster/cluster.js";
 export { RedisCluster } from "./cluster/redis-cluster.js";
 export type { AddressBook } from "./hosts/address-book.js";

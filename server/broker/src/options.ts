@@ -4,7 +4,7 @@ import type { TlsFiles } from "@centroid/protocol/node";
 import type { Clock } from "./base/clock.js";
 import type { NewId } from "./base/ids.js";
 import type { BrokerLimits } from "./base/limits.js";
-import type { Logger } from "./base/logger.js";
+import type { Logger, LogLevel } from "./base/logger.js";
 import type { Cluster } from "./cluster/cluster.js";
 import type { PlayerSockets, PlayerSocketsParts } from "./gateway/player-sockets.js";
 import type { AddressBook } from "./hosts/address-book.js";
@@ -87,7 +87,10 @@ export interface BrokerOptions {
   tls?: TlsFiles;
   /** Addresses of proxies, whose X-Forwarded-For says who asks. Not of who asks the proxy: that one could say anything. */
   trustProxy?: readonly string[];
+  /** `broker.log` in `storeDir` if not given, or errors on standard error with neither; it stays the caller's to close. */
   logger?: Logger;
+  /** What that file gets; `info` if not given. */
+  logLevel?: LogLevel;
   clock?: Clock;
   newId?: NewId;
 }

@@ -32,6 +32,7 @@ interface UpFlags {
   clusterUrl?: string;
   trace?: string;
   stateDir?: string;
+  logLevel?: string;
   config?: string;
   json?: boolean;
 }
@@ -74,7 +75,8 @@ export function registerUp(program: Command): void {
     )
     .option("--cluster-url <url>", "URL other brokers use to reach this one")
     .option("--trace <file>", "record the inputs and decisions of placement, for centroid replay")
-    .option("--state-dir <dir>", "folder for tokens and the store")
+    .option("--state-dir <dir>", "folder for tokens, the store and the log")
+    .option("--log-level <level>", "what the broker's log gets: debug, info, warn or error (default info)")
     .option("--config <file>", "configuration file (default: ./centroid.config.ts)")
     .option("--json", "print events as JSON lines")
     .action(async ({ json: asJson = false, config: file, limits, ...rest }: UpFlags) => {

@@ -56,6 +56,7 @@ const ENVIRONMENT: Record<string, { key: keyof ConfigInput; read: (text: string)
   CENTROID_ISOLATION: { key: "isolation", read: String },
   CENTROID_EMULATE: { key: "emulate", read: asBoolean },
   CENTROID_STATE_DIR: { key: "stateDir", read: String },
+  CENTROID_LOG_LEVEL: { key: "logLevel", read: String },
   CENTROID_TOKEN: { key: "adminToken", read: String },
   CENTROID_VIEWER_TOKEN: { key: "viewerToken", read: String },
   CENTROID_KEEP_ROOMS: { key: "keepRooms", read: asBoolean },

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { isolationSchema } from "@centroid/agent/isolation";
 import { roomVariableSchema } from "@centroid/agent/room-environment";
-import { DEFAULT_LIMITS, parseRedisAddress } from "@centroid/broker/settings";
+import { DEFAULT_LIMITS, LOG_LEVELS, parseRedisAddress } from "@centroid/broker/settings";
 import {
   CentroidError,
   carrierKindSchema,
@@ -43,6 +43,8 @@ export const configSchema = z.strictObject({
   /** Put the demo world's distances on the wire between players and hosts. */
   emulate: z.boolean().default(false),
   stateDir: z.string().default(defaultStateDir()),
+  /** What the broker's log gets. */
+  logLevel: z.enum(LOG_LEVELS).default("info"),
   adminToken: z.string().min(16, "at least 16 characters").optional(),
   viewerToken: z.string().min(16, "at least 16 characters").optional(),
   agentToken: z.string().min(16, "at least 16 characters").optional(),
