@@ -1,7 +1,8 @@
-/** Joins that no host can take just now, though one is only late: they wait for it, and for no other. */
+/** Joins that no host can take just now, though one is expected: they wait for it, and for no other. */
 import { CentroidError } from "@centroid/protocol";
 import { describe, expect, it } from "vitest";
 import { Emitter } from "../../server/broker/dist/events/emitter.js";
+import type { HostEvents } from "../../server/broker/dist/hosts/host-events.js";
 import { HostRegistry } from "../../server/broker/dist/hosts/host-registry.js";
 import { LateHosts } from "../../server/broker/dist/hosts/late-hosts.js";
 import { record, until, World } from "./support/world.js";
@@ -17,7 +18,52 @@ const joining = (world: World) => {
   return { outcome, settled };
 };
 
+describe("a join while no host has ever said hello", () => {
+  it("waits for the first if the broker has just started", async () => {
+    await using world = await World.start([]);
+    const { outcome, settled } = joining(world);
+    // Answered after it was asked, by the same broker.
+    expect((await world.call("GET", "/healthz")).status).toBe(200);
+    expect(outcome).toEqual({});
+    await world.host("a");
+    await settled;
+    expect(outcome).toMatchObject({ hostId: "a" });
+  });
+
+  it("is refused at once if the broker has been there for long", async () => {
+    await using world = await World.start([], { firstHostWithinMs: 0 });
+    await expect(world.match("joinOrCreate", "arena")).rejects.toMatchObject({
+      message: "no host is connected; start an agent and try again",
+      body: { reason: "NO_HOST" },
+      status: 503,
+    });
+  });
+});
+
 describe("a join whose only host", () => {
+  it("ends in order gets a room once it is started again, whether that has begun or is done", async () => {
+    await using world = await World.start(["a"]);
+    const agent = world.agent("a");
+    agent.raw(JSON.stringify({ type: "leaving", withinMs: 10_000 }));
+    await until(() => state(world) === "draining");
+    const { decisions } = record(world);
+    const first = joining(world);
+    await until(() => decisions.length === 1);
+    agent.disconnect();
+    await until(() => state(world) === "lost");
+    const second = joining(world);
+    await agent.connect();
+    await Promise.all([first.settled, second.settled]);
+    expect(first.outcome).toMatchObject({ hostId: "a" });
+    expect(second.outcome).toEqual(first.outcome);
+  });
+
+  it("is drained by an operator is told so at once", async () => {
+    await using world = await World.start(["a"]);
+    await world.call("POST", "/api/v1/hosts/a/drain");
+    await expect(world.match("create", "arena")).rejects.toThrow(/\(a: draining\)/);
+  });
+
   it("loses its connection while it makes the room gets a room once it is back, and the one made meanwhile ends", async () => {
     await using world = await World.start(["a"]);
     const agent = world.agent("a");
@@ -104,6 +150,7 @@ describe("whoever waits for a host", () => {
     return {
       host,
       hosts,
+      clock,
       back: (suits = true, failed: unknown[] = []) =>
         late.back(() => suits, new Set(failed) as never, nowMs + 15_000),
       goTo(atMs: number): void {
@@ -139,6 +186,24 @@ describe("whoever waits for a host", () => {
     expect(await world.back(true, [first])).toBe(true);
   });
 
+  it("waits for one that leaves until 15 s after it said so, and again once it is away", async () => {
+    const world = away();
+    const { host } = world;
+    world.hosts.apply("a", { type: "drain" });
+    host.leavesSinceMs = 0;
+    const peer = {} as never;
+    host.peer = peer;
+    world.goTo(14_000);
+    host.lastHeartbeatAtMs = 14_000;
+    const back = world.back();
+    world.goTo(15_000);
+    expect(await back).toBe(false);
+    host.peer = undefined;
+    const again = world.back();
+    world.hello({});
+    expect(await again).toBe(true);
+  });
+
   it("does not wait for one that drains, or that does not take such rooms, or when the broker ends", async () => {
     const world = away();
     expect(await world.back(false)).toBe(false);
@@ -149,5 +214,45 @@ describe("whoever waits for a host", () => {
     other.hosts.apply("a", { type: "drain" });
     other.hosts.apply("a", { type: "missed-heartbeats", atMs: 0 });
     expect(await other.back()).toBe(false);
+  });
+
+  it.each([
+    ["until 15 s after the start", undefined, [0, 14_000], 15_000],
+    [
+      "for 15 s each if hosts are on their way, however late it is",
+      Number.POSITIVE_INFINITY,
+      [50_000],
+      65_000,
+    ],
+    ["not at all if told so", 0, [0], 0],
+  ])("waits for a first host %s", async (_name, firstHostWithinMs, begunAtMs, untilMs) => {
+    const { hosts, clock, goTo, ends } = away();
+    const events = new Emitter<HostEvents>();
+    const options = { hosts, events, clock, firstHostWithinMs, signal: ends.signal };
+    const late = new LateHosts(options);
+    let waiting = 0;
+    for (const atMs of begunAtMs) {
+      goTo(atMs);
+      waiting++;
+      void late.first(atMs + 15_000).then(() => waiting--);
+    }
+    const settled = () => new Promise((resolve) => setImmediate(resolve));
+    goTo(untilMs - 1);
+    await settled();
+    expect(waiting).toBe(untilMs === 0 ? 0 : begunAtMs.length);
+    goTo(untilMs);
+    await settled();
+    expect(waiting).toBe(0);
+  });
+
+  it("does not wait for a first host once there was one", async () => {
+    const { host, hosts, clock, ends } = away();
+    const events = new Emitter<HostEvents>();
+    const late = new LateHosts({ hosts, events, clock, signal: ends.signal });
+    const first = late.first(15_000);
+    events.emit("host.connected", { host, reports: [] });
+    events.emit("host.changed", { host });
+    await first;
+    await late.first(15_000);
   });
 });

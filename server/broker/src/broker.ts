@@ -226,7 +226,9 @@ async function start(
   const ofAddress = new Allowance(limits?.perAddress, "address");
   const ofPlayer = new Allowance(limits?.perPlayer, "player");
   const leaving = AbortSignal.any([stopping.signal, closing.signal]);
-  const factory = new RoomFactory({ ...core, lateHosts: new LateHosts({ ...core, signal: leaving }) });
+  const { firstHostWithinMs } = options;
+  const lateHosts = new LateHosts({ ...core, firstHostWithinMs, signal: leaving });
+  const factory = new RoomFactory({ ...core, lateHosts });
   const matchmaker = new Matchmaker({
     ...core,
     factory,

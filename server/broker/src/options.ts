@@ -71,6 +71,8 @@ export interface BrokerOptions {
   forgetAfterMs?: number;
   /** After a restart, joins wait at most so long for hosts that had rooms. */
   rejoinGraceMs?: number;
+  /** Joins wait so long after the start for a first host, at most 15 s each; 15 s if not given, for ever if infinite. */
+  firstHostWithinMs?: number;
   /**
    * How long hosts may run their rooms after a broker that is alone on its store has ended as told to; the next one waits
    * as long before it gives the rooms of a host that does not come back to others. 0: hosts are told nothing.

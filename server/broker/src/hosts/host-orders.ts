@@ -44,8 +44,9 @@ export class HostOrders {
   /** The host is about to end. @returns whether there is another that could take a room */
   leaves(hostId: string, withinMs: number): boolean {
     const host = this.#hosts.apply(hostId, { type: "drain" });
-    host.emptyByMs = this.#clock.now() + withinMs;
-    host.leaves = true;
+    const now = this.#clock.now();
+    host.emptyByMs = now + withinMs;
+    host.leavesSinceMs = now;
     this.#events.emit("host.changed", { host });
     return hasElsewhere(this.#hosts, hostId);
   }

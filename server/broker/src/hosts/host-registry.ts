@@ -81,8 +81,8 @@ export interface HostEntry {
   players: number;
   /** While it drains: by when it has to be empty, if there is such a time. */
   emptyByMs: number | undefined;
-  /** It drains of its own accord, and takes rooms again when it comes back. */
-  leaves: boolean;
+  /** Since when it drains of its own accord, if it does; it takes rooms again when it comes back. */
+  leavesSinceMs: number | undefined;
 }
 
 export class HostRegistry {
@@ -127,7 +127,7 @@ export class HostRegistry {
         left: new Map(),
         players: 0,
         emptyByMs: undefined,
-        leaves: false,
+        leavesSinceMs: undefined,
       };
       this.#hosts.set(facts.hostId, entry);
       return entry;
@@ -136,7 +136,7 @@ export class HostRegistry {
     known.peer = peer;
     known.lastHeartbeatAtMs = atMs;
     known.stage = nextHostStage(known.stage, { type: "hello" });
-    if (known.leaves) this.apply(facts.hostId, { type: "activate" });
+    if (known.leavesSinceMs !== undefined) this.apply(facts.hostId, { type: "activate" });
     return known;
   }
 
@@ -144,7 +144,7 @@ export class HostRegistry {
     const host = this.require(hostId);
     host.stage = nextHostStage(host.stage, event);
     if (event.type === "activate" || event.type === "drain") {
-      host.leaves = false;
+      host.leavesSinceMs = undefined;
       host.emptyByMs = undefined;
     }
     return host;

@@ -1,6 +1,7 @@
 /**
- * Hosts that took rooms a moment ago and cannot just now: they are busy, or a network fails. Who finds no other host for a
- * room waits for them: most are back within seconds.
+ * Hosts that are expected: those that took rooms a moment ago and cannot just now, since they are busy, are started again or
+ * a network fails, and the first one of a broker that has just started. Who finds no other host for a room waits for them:
+ * most are there within seconds.
  */
 import type { Clock } from "../base/clock.js";
 import type { Emitter } from "../events/emitter.js";
@@ -14,6 +15,8 @@ export interface LateHostsOptions {
   hosts: HostRegistry;
   events: Emitter<HostEvents>;
   clock: Clock;
+  /** So long after the start a first host is waited for; {@link LATE_HOST_MS} if not given. */
+  firstHostWithinMs?: number | undefined;
   /** Aborted: nobody waits any longer. */
   signal: AbortSignal;
 }
@@ -21,14 +24,30 @@ export interface LateHostsOptions {
 export class LateHosts {
   readonly #options: LateHostsOptions;
   readonly #waiting = new Set<() => void>();
+  /** Until when a first host is expected. */
+  #firstUntilMs: number;
 
   constructor(options: LateHostsOptions) {
     this.#options = options;
+    this.#firstUntilMs = options.clock.now() + (options.firstHostWithinMs ?? LATE_HOST_MS);
+    options.events.on("host.connected", () => {
+      this.#firstUntilMs = Number.NEGATIVE_INFINITY;
+    });
     const wake = (): void => {
       for (const resolve of [...this.#waiting]) resolve();
     };
     options.events.on("host.changed", wake);
     options.signal.addEventListener("abort", wake);
+  }
+
+  /** While no host has ever said hello and one is expected: waits for it. */
+  async first(untilMs: number): Promise<void> {
+    const { clock, signal } = this.#options;
+    for (;;) {
+      const leftMs = Math.min(untilMs, this.#firstUntilMs) - clock.now();
+      if (signal.aborted || leftMs <= 0) return;
+      await this.changed(leftMs);
+    }
   }
 
   /**
@@ -48,15 +67,14 @@ export class LateHosts {
       if (signal.aborted || now >= untilMs) return false;
       const suited = [...hosts.values()].filter(suits);
       if (suited.some((host) => takesRooms(host) && !failed.has(host.peer))) return true;
-      const late = suited.filter((host) => isLate(host, now));
-      if (late.length === 0) return false;
-      const heardAtMs = Math.max(...late.map(({ lastHeartbeatAtMs }) => lastHeartbeatAtMs));
-      await this.#changed(Math.min(untilMs, heardAtMs + LATE_HOST_MS) - now);
+      const lateUntilMs = Math.min(untilMs, Math.max(...suited.map(awaySinceMs)) + LATE_HOST_MS);
+      if (now >= lateUntilMs) return false;
+      await this.changed(lateUntilMs - now);
     }
   }
 
-  /** Resolves at the next change of any host, or so late. */
-  #changed(withinMs: number): Promise<void> {
+  /** Resolves at the next change of any host, when the broker ends, or so late. */
+  changed(withinMs: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         cancel();
@@ -69,9 +87,10 @@ export class LateHosts {
   }
 }
 
-/** One that drains takes no rooms when it is back either, or only once it is another program. */
-function isLate({ stage, peer, lastHeartbeatAtMs }: HostEntry, now: number): boolean {
+/** One that leaves of its own accord takes rooms again when it is back; one that an operator drains does not. */
+function awaySinceMs({ stage, peer, leavesSinceMs, lastHeartbeatAtMs }: HostEntry): number {
+  if (leavesSinceMs !== undefined) return peer === undefined ? lastHeartbeatAtMs : leavesSinceMs;
   const isAway =
     stage.state === "lost" ? stage.before === "active" : stage.state === "active" && peer === undefined;
-  return isAway && now < lastHeartbeatAtMs + LATE_HOST_MS;
+  return isAway ? lastHeartbeatAtMs : Number.NEGATIVE_INFINITY;
 }

@@ -23,6 +23,9 @@ import type { RoomAddress } from "../rooms/room-stage.js";
 const MAX_ATTEMPTS = 3;
 /** Nothing runs there, and another host may do better. */
 const ELSEWHERE: ReadonlySet<string> = new Set(["HOST_LOST", "HOST_FULL", "HOST_NOT_FOUND", "STALE_EPOCH"]);
+/** Between two orders of a room whose host lost its lease while it built it: the first, and as it grows. */
+const RETRY_MS = 50;
+const MAX_RETRY_MS = 1_000;
 /** An emulated machine that must boot first takes long. */
 const BOOT_TIMEOUT_MS: Record<CarrierKind, number> = { process: 0, vm: 40_000, container: 0 };
 
@@ -42,7 +45,7 @@ export interface RoomFactoryOptions {
   carrier: CarrierKind;
   events: Emitter<PlacementEvents>;
   records: OwnerRecords;
-  lateHosts: Pick<LateHosts, "back">;
+  lateHosts: Pick<LateHosts, "first" | "back" | "changed">;
   /** True if this broker decides about rooms of that id. */
   owns: (roomId: string) => boolean;
 }
@@ -119,18 +122,22 @@ export class RoomFactory {
     creator: Creator | undefined,
   ): Promise<[RoomEntry, TakenSeat | undefined]> {
     const { engine, clock, carrier, events, lateHosts } = this.#options;
-    this.#assertType(name);
     const untilMs = clock.now() + LATE_HOST_MS;
+    await lateHosts.first(untilMs);
+    this.#assertType(name);
     const suits = ({ facts }: HostEntry): boolean => facts.carriers.includes(carrier) && offers(facts, name);
     const failures: Failure[] = [];
-    for (;;) {
+    for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)) {
       const roomId = this.#ownId();
       const work = this.#options.rooms.demandOf(name);
       const decision = engine.place({ roomId, name, carrier, playerIds, work }, clock.now());
       events.emit("decision.made", { decision });
       const made = await this.#createAtBest(decision, { roomId, name, options }, creator, failures);
       if (made !== undefined) return made;
-      const failed = new Set(failures.map(({ peer }) => peer));
+      // One whose lease lapsed for a moment while it built the room may well build another.
+      const isStale = ({ error }: Failure): boolean => error.code === "STALE_EPOCH";
+      const failed = new Set(failures.filter((failure) => !isStale(failure)).map(({ peer }) => peer));
+      if (failures.some(isStale)) await lateHosts.changed(pauseMs);
       if (!(await lateHosts.back(suits, failed, untilMs))) throw noHost(decision, failures);
       // A host that was late may have made it all the same, with a seat that nobody knows of.
       for (const { hostId, ordered } of failures) this.#callOff(hostId, ordered);
@@ -160,8 +167,6 @@ export class RoomFactory {
         const error = CentroidError.from(cause);
         if (!ELSEWHERE.has(error.code)) throw error;
         failures.push({ hostId, ordered, peer, error });
-        // Its lease lapsed for a moment while it built the room, which it may have by now.
-        if (error.code === "STALE_EPOCH" && hostIds.length < MAX_ATTEMPTS) hostIds.push(hostId);
         logger.warn(
           { hostId, roomId: order.roomId, code: error.code },
           `room not created here: ${error.message}`,
@@ -273,7 +278,8 @@ const offers = ({ roomTypes }: HostFacts, name: string): boolean =>
 function noHost({ candidates }: Decision, failures: readonly Failure[]): CentroidError {
   const reasons = new Map<string, string>();
   for (const { hostId, rejected } of candidates) if (rejected !== undefined) reasons.set(hostId, rejected);
-  for (const { hostId, error } of failures) reasons.set(hostId, error.code);
+  for (const { hostId, error } of failures)
+    reasons.set(hostId, error.code === "STALE_EPOCH" ? "lost its lease while it built the room" : error.code);
   const listed = [...reasons].slice(0, MAX_HOSTS_LISTED).map(([hostId, why]) => `${hostId}: ${why}`);
   return new CentroidError(
     "NO_HOST",

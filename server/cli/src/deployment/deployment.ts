@@ -100,6 +100,8 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
       gateway: embeddedGateway,
       // Its own hosts are no farther than it is; to those of other machines it may be a detour. Machines keep connections.
       carryStockPlayers: sites.length > 0 && config.carrier === "process",
+      // Its own hosts are on their way, however long their rooms take to be bundled.
+      ...(sites.length > 0 && { firstHostWithinMs: Number.POSITIVE_INFINITY }),
       emulated: config.emulate,
       app: config.app !== undefined,
       // The demo's pages are for the demo's rooms.
