@@ -6,6 +6,7 @@ import { type ClusterEvents, connectRedis, RedisCluster, RedisStore } from "@cen
 import { shardOf } from "@centroid/protocol";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { COMMAND_TIMEOUT_MS } from "../../server/broker/dist/redis/answered.js";
 import { TestRedis } from "../support/redis.js";
 
 const logger = pino({ level: "silent" });
@@ -105,6 +106,35 @@ it("a broker that dies is followed by the others, with tokens of their own; nobo
     const [owner] = [a, b].filter((member) => member.owns(room));
     expect(owner!.tokenOf(room)).not.toBe(tokens.get(room));
   }
+});
+
+it("a broker that cannot renew often keeps what it has, by longer leases (BRK-1)", async () => {
+  const at = prefix();
+  let released = 0;
+  const member = await broker("a", at, { events: { released: () => void released++ } });
+  await settled([member]);
+  /** Longer than the shortest lease counts, shorter than a command waits. */
+  const pause = async (): Promise<boolean> => {
+    const before = released;
+    redis.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 1_700));
+    redis.kill("SIGCONT");
+    await settled([member]);
+    return released > before;
+  };
+  expect(await pause()).toBe(true);
+  let pauses = 0;
+  while (await pause()) expect(++pauses).toBeLessThan(8);
+}, 120_000);
+
+it("a broker that stood still reads what Redis has answered meanwhile", async () => {
+  await using client = await connectRedis(redis.url, logger);
+  const reply = client.commands.hGet("nothing", "there");
+  // On its way before this process stands still.
+  await new Promise(setImmediate);
+  const endsAt = performance.now() + COMMAND_TIMEOUT_MS + 200;
+  while (performance.now() < endsAt);
+  expect(await reply).toBeNull();
 });
 
 it("what one says the others hear, and it does not hear itself", async () => {

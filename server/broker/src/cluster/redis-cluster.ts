@@ -16,10 +16,9 @@ import {
   clusterMessageSchema,
   type Member,
 } from "./cluster.js";
+import { LeaseLength, LONGEST_LEASE_MS } from "./lease-length.js";
 import { LEAVE_SCRIPT, MEMBERS_SCRIPT, REFRESH_SCRIPT } from "./redis-scripts.js";
 
-/** Redis gives a broker's shards to others so long after its last refresh. */
-const LEASE_MS = 2_000;
 const REFRESH_MS = 400;
 /** By so much earlier a broker stops by itself: more than a refresh may take on its way. */
 const MARGIN_MS = 500;
@@ -63,7 +62,10 @@ export class RedisCluster implements Cluster {
   /** One and the same, so that joining again after Redis was away does not hear everything twice. */
   readonly #listener = (text: string): void => this.#receive(text);
   #refreshes = 0;
+  readonly #lease = new LeaseLength();
   #heldUntilMs = Number.NEGATIVE_INFINITY;
+  /** When the last grant was asked for, if nothing has failed since. */
+  #grantedAtMs: number | undefined;
   #term = 0;
   #timer: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
@@ -168,9 +170,11 @@ export class RedisCluster implements Cluster {
   #schedule(): void {
     this.#timer = setTimeout(() => {
       this.#refresh()
-        .catch((cause: unknown) =>
-          this.#options.logger.warn({ cause }, "lease not renewed; Redis does not answer"),
-        )
+        .catch((cause: unknown) => {
+          // How long Redis is away says nothing about how busy this broker is.
+          this.#grantedAtMs = undefined;
+          this.#options.logger.warn({ cause }, "lease not renewed; Redis does not answer");
+        })
         .finally(() => {
           if (!this.#left) this.#schedule();
         });
@@ -184,6 +188,7 @@ export class RedisCluster implements Cluster {
     if (self === undefined || this.#left) return;
     // What Redis grants counts from before it was asked.
     const askedAtMs = this.#now();
+    const leaseMs = this.#lease.ms;
     const wanted = wantedShards(self.brokerId, this.#members);
     // Before Redis can give them to another.
     this.#release(new Set(wanted));
@@ -193,12 +198,13 @@ export class RedisCluster implements Cluster {
       args: [
         self.brokerId,
         self.url,
-        String(LEASE_MS),
+        String(leaseMs),
         String(SHARDS),
         wanted.join(","),
         `${self.brokerId}/${++this.#refreshes}`,
         [...this.#last].map(([shard, token]) => `${shard}=${token}`).join(","),
         askedAtMs < this.#heldUntilMs ? "1" : "",
+        String(LONGEST_LEASE_MS),
       ],
     });
     if (this.#left) return;
@@ -208,7 +214,9 @@ export class RedisCluster implements Cluster {
     this.#holdings = shards.map(([brokerId, token]) => (brokerId === "" ? undefined : { brokerId, token }));
     // Its lease may have been over when this one was granted.
     if (this.#now() >= this.#heldUntilMs + MARGIN_MS) this.#term++;
-    this.#heldUntilMs = askedAtMs + LEASE_MS - MARGIN_MS;
+    this.#heldUntilMs = askedAtMs + leaseMs - MARGIN_MS;
+    if (this.#grantedAtMs !== undefined) this.#lease.granted(this.#now(), this.#now() - this.#grantedAtMs);
+    this.#grantedAtMs = askedAtMs;
     this.#watchExpiry();
     this.#settle();
     const others = this.#holdings.flatMap((holding, shard) =>

@@ -3,13 +3,13 @@
 /**
  * KEYS: brokers (sorted set by lease end), broker-urls (hash), shards (hash: shard -> "holder token"), history (hash).
  * ARGV: brokerId, url, leaseMs, number of shards, wanted shards ("1,5,9"), token of what is granted now, tokens that
- * the asker has had last ("1=token,5=token"), "1" if its lease is not over by its own clock.
+ * the asker has had last ("1=token,5=token"), "1" if its lease is not over by its own clock, the longest lease, ms.
  * Renews this broker's lease, forgets brokers whose lease is over, gives back shards that are not wanted, takes
  * wanted ones that nobody living holds.
  *
  * A replica that was promoted, or a Redis that came back with less than it had, may not know who was given what
- * last. It has a new replication id. For the length of a lease it then gives nobody anything new: who holds a shard by
- * a lease that is not over says so and is believed, and who held it when the record ends has it back.
+ * last. It has a new replication id. Until the longest lease is over it then gives nobody anything new: who holds a shard
+ * by a lease that is not over says so and is believed, and who held it when the record ends has it back.
  */
 export const REFRESH_SCRIPT = `
 local time = redis.call('TIME')
@@ -36,7 +36,7 @@ elseif known ~= history then
   redis.call('HSET', KEYS[4], 'id', history, 'sinceMs', now)
   since = now
 end
-local unsure = now < since + ARGV[3]
+local unsure = now < since + ARGV[9]
 local shards = {}
 for shard = 0, ARGV[4] - 1 do
   local holder, token = string.match(redis.call('HGET', KEYS[3], shard) or ' ', '^(.*) ([^ ]*)$')

@@ -8,7 +8,9 @@ export const COMMAND_TIMEOUT_MS = 2_000;
 export async function answered<T>(reply: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const silent = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no reply in time")), COMMAND_TIMEOUT_MS);
+    // A process that stood still reads what has come meanwhile before it says that nothing came.
+    const giveUp = (): void => void setImmediate(reject, new Error("no reply in time"));
+    timer = setTimeout(giveUp, COMMAND_TIMEOUT_MS);
   });
   try {
     return await Promise.race([reply, silent]);
