@@ -205,6 +205,26 @@ describe("a lease (OWN-9)", () => {
     expect(link.leaseLeftMs(performance.now())).toBeGreaterThan(0);
   });
 
+  it("is spoken of at once: when it is renewed, cut short, or left by a broker that has ended", async () => {
+    const server = await FakeBroker.listen();
+    await using met = await meet(server);
+    const { terms } = met;
+    server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 1_000 });
+    server.heard();
+    server.goodbye(60_000);
+    await met.hasHeardAll();
+    const [renewed, left] = terms.slice(-2).map(({ leaseMs }) => leaseMs);
+    expect(renewed).toBeGreaterThan(0);
+    expect(renewed).toBeLessThanOrEqual(1_000);
+    expect(left).toBeGreaterThan(1_000);
+    server.drop();
+    await server.accept();
+    await server.next();
+    expect(terms.at(-1)?.leaseMs).toBeLessThanOrEqual(1_000);
+    await server[Symbol.asyncDispose]();
+    await expect.poll(() => terms.at(-1)?.absenceMs, { timeout: 30_000 }).toBeGreaterThan(0);
+  });
+
   it("goes on when its connection breaks, which is no proof that the broker has ended; a port that refuses is", async () => {
     const server = await FakeBroker.listen();
     await using met = await meet(server);
@@ -274,6 +294,8 @@ interface Met extends AsyncDisposable {
   link: BrokerLink;
   /** At each change: which of two rooms it wants to know about and did not before. */
   gained: string[][];
+  /** What it had said of how long rooms may run at each time when that has changed. */
+  terms: { leaseMs: number; absenceMs: number }[];
   /** Resolves when the link has taken in whatever the broker has said so far. */
   hasHeardAll: () => Promise<void>;
 }
@@ -282,7 +304,12 @@ interface Met extends AsyncDisposable {
 async function meet(server: FakeBroker): Promise<Met> {
   let heard = (): void => undefined;
   const gained: string[][] = [];
-  const link = linkTo(server, () => Promise.resolve({ type: "hello" } as never), {
+  const terms: Met["terms"] = [];
+  const link: BrokerLink = linkTo(server, () => Promise.resolve({ type: "hello" } as never), {
+    onTerms: () => {
+      const now = performance.now();
+      terms.push({ leaseMs: link.leaseLeftMs(now), absenceMs: link.absenceLeftMs(now) });
+    },
     onPublished: () => heard(),
     onTracks: (of) => void gained.push(["ours", "theirs"].filter(of)),
   });
@@ -292,6 +319,7 @@ async function meet(server: FakeBroker): Promise<Met> {
   return {
     link,
     gained,
+    terms,
     hasHeardAll: () =>
       new Promise((resolve) => {
         heard = resolve;
@@ -304,7 +332,7 @@ async function meet(server: FakeBroker): Promise<Met> {
 function linkTo(
   { url }: FakeBroker,
   hello: () => Promise<never>,
-  more: Partial<Pick<BrokerLinkOptions, "handle" | "onPublished" | "onTracks">> = {},
+  more: Partial<Pick<BrokerLinkOptions, "handle" | "onPublished" | "onTracks" | "onTerms">> = {},
 ): BrokerLink {
   return new BrokerLink({
     url,
@@ -319,6 +347,7 @@ function linkTo(
     onTracks: () => undefined,
     onDecides: () => undefined,
     onEvacuating: () => undefined,
+    onTerms: () => undefined,
     notice: () => undefined,
     onState: () => undefined,
     ...more,

@@ -65,6 +65,7 @@ function linkTo(port: number): BrokerLink {
     onTracks: () => undefined,
     onDecides: () => undefined,
     onEvacuating: () => undefined,
+    onTerms: () => undefined,
     notice: () => undefined,
     onState: () => undefined,
   });

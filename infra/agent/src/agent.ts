@@ -10,7 +10,7 @@ import type { AppProcess } from "./carrier/app-process.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import type { ResolvedAgentConfig } from "./config.js";
 import { Grants } from "./grants.js";
-import { leaseOf } from "./lease-of.js";
+import { LeaseRenewal } from "./lease-renewal.js";
 import { LetGo } from "./let-go.js";
 import { PresenceRelay } from "./presence-relay.js";
 import { RoomPlayers } from "./room-players.js";
@@ -22,8 +22,6 @@ const WARM_UP_DELAY_MS = 2_500;
 
 /** The host's speed is measured so long after its start: until then players and rooms come first. */
 const MEASURE_AFTER_MS = 3_000;
-/** How often room hosts are told that the lease holds. */
-const LEASE_CHECK_MS = 100;
 /** A broker has said by then whether it moves the rooms of a host that leaves. */
 const LEAVE_ANSWER_MS = 2_000;
 const LEAVE_CHECK_MS = 200;
@@ -61,9 +59,9 @@ export class Agent implements AsyncDisposable {
   #welcomed = false;
   readonly #refusals = new Map<BrokerLink, CentroidError>();
   #beacon: RunningServer | undefined;
-  #leaseTimer: NodeJS.Timeout | undefined;
-  /** Until when room hosts were told that the lease holds. */
-  #leaseUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #lease = new LeaseRenewal(this.#links, (forMs) => {
+    for (const carrier of this.#carriers) carrier.renewLease(forMs);
+  });
   #warmUp: NodeJS.Timeout | undefined;
   #speed: MeasuredSpeed | undefined;
   #measure: NodeJS.Timeout | undefined;
@@ -168,6 +166,7 @@ export class Agent implements AsyncDisposable {
       },
       onDecides: (gained) => this.#saves.decides(link, gained),
       onEvacuating: (elsewhere) => this.#evacuated?.(elsewhere),
+      onTerms: () => this.#lease.changed(),
       notice: options.notice,
       onState: (state) => this.#onBroker(link, state),
     });
@@ -185,7 +184,7 @@ export class Agent implements AsyncDisposable {
           for (const carrier of this.#carriers) carrier.warmUp();
         this.#welcomed = true;
         // Before any order of that broker.
-        this.#renew();
+        this.#lease.now();
         this.#refusals.delete(link);
         this.#players.countAll();
         // For the broker it was away and is back.
@@ -225,8 +224,6 @@ export class Agent implements AsyncDisposable {
       this.#options.notice,
     );
     for (const link of this.#links) link.connect();
-    this.#leaseTimer = setInterval(() => this.#renew(), LEASE_CHECK_MS);
-    this.#leaseTimer.unref();
     const { measureSpeed } = this.#options;
     if (this.#speed !== undefined || measureSpeed === undefined) return;
     this.#measure = setTimeout(() => void this.#takeSpeed(measureSpeed), MEASURE_AFTER_MS);
@@ -241,19 +238,6 @@ export class Agent implements AsyncDisposable {
       if (!this.#ended.signal.aborted)
         this.#options.notice(`the host's speed cannot be measured: ${CentroidError.from(cause).message}`);
     }
-  }
-
-  /**
-   * Rooms run while a broker answers for all of them, or while it is known of every broker that it cannot have restored
-   * them elsewhere (OWN-6, OWN-9, OWN-12).
-   */
-  #renew(): void {
-    const now = performance.now();
-    const forMs = leaseOf(this.#links, now, now >= this.#leaseUntilMs);
-    // Told once: brokers answer less often than it is looked at.
-    if (forMs <= 0 || Math.abs(now + forMs - this.#leaseUntilMs) < 1) return;
-    this.#leaseUntilMs = now + forMs;
-    for (const carrier of this.#carriers) carrier.renewLease(forMs);
   }
 
   /** Once, a moment after the first measurement began: starting processes while players measure spoils what they see. */
@@ -364,7 +348,7 @@ export class Agent implements AsyncDisposable {
     clearTimeout(this.#measure);
     this.#players[Symbol.dispose]();
     this.#ended.abort();
-    clearInterval(this.#leaseTimer);
+    this.#lease[Symbol.dispose]();
     for (const link of this.#links) await link[Symbol.asyncDispose]();
     for (const carrier of this.#carriers) await carrier[Symbol.asyncDispose]();
     await this.#app?.[Symbol.asyncDispose]();

@@ -64,6 +64,8 @@ export interface BrokerLinkOptions {
   onDecides: (gained: (roomId: string) => boolean) => void;
   /** The answer to {@link BrokerLink.leaving}. */
   onEvacuating: (elsewhere: boolean) => void;
+  /** What it says of how long rooms may run has changed. */
+  onTerms: () => void;
   notice: (line: string) => void;
   /** Told at every change, and at every further refusal. */
   onState: (state: BrokerLinkState) => void;
@@ -136,7 +138,7 @@ export class BrokerLink implements AsyncDisposable {
     });
     socket.on("message", (data: Buffer) => this.#onMessage(socket, data));
     socket.on("error", (cause: NodeJS.ErrnoException) => {
-      if (this.#socket === socket && isRefusal(cause)) this.#absentAtMs = this.#dialledAtMs;
+      if (this.#socket === socket && isRefusal(cause)) this.#isAbsent();
     });
     socket.on("close", () => {
       if (this.#socket !== socket) return;
@@ -149,6 +151,7 @@ export class BrokerLink implements AsyncDisposable {
       for (const message of this.#sinceHello ?? []) this.#unsent.note(message);
       this.#sinceHello = undefined;
       if (this.#closed) return;
+      this.#options.onTerms();
       if (this.#state.state === "refused" && this.#absentAtMs < this.#dialledAtMs) {
         this.#redial(this.#refusedRetryMs);
         this.#refusedRetryMs = Math.min(this.#refusedRetryMs * 2, MAX_REFUSED_RETRY_MS);
@@ -181,9 +184,9 @@ export class BrokerLink implements AsyncDisposable {
    */
   #refused(socket: WebSocket, by: "broker" | "stranger", error: CentroidError): void {
     if (this.#closed || this.#socket !== socket) return;
-    if (by === "stranger") this.#absentAtMs = this.#dialledAtMs;
     clearInterval(this.#heartbeat);
     this.#heartbeat = undefined;
+    if (by === "stranger") this.#isAbsent();
     this.#become({ state: "refused", error });
     socket.terminate();
   }
@@ -195,8 +198,14 @@ export class BrokerLink implements AsyncDisposable {
       return;
     }
     // A broker that has not started yet: as if nobody listened there.
-    this.#absentAtMs = this.#dialledAtMs;
+    this.#isAbsent();
     socket.terminate();
+  }
+
+  /** No broker listened there when it was dialled last. */
+  #isAbsent(): void {
+    this.#absentAtMs = this.#dialledAtMs;
+    this.#options.onTerms();
   }
 
   #certificate(): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
@@ -334,6 +343,7 @@ export class BrokerLink implements AsyncDisposable {
     this.#vouchedUntilMs = Math.min(this.#vouchedUntilMs, now + this.#leaseMs);
     this.#absentAtMs = Number.NEGATIVE_INFINITY;
     this.#saidHelloAtMs = now;
+    this.#options.onTerms();
   }
 
   #beat(): void {
@@ -348,6 +358,7 @@ export class BrokerLink implements AsyncDisposable {
     this.#answeredAtMs = sentAtMs;
     this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentAtMs + this.#leaseMs);
     this.#vouchedUntilMs = Math.max(this.#vouchedUntilMs, sentAtMs + Math.min(vouchedMs, this.#leaseMs));
+    this.#options.onTerms();
   }
 
   #send(message: AgentToBroker): void {
@@ -405,6 +416,7 @@ export class BrokerLink implements AsyncDisposable {
       case "goodbye":
         this.#leaseUntilMs = Math.max(this.#leaseUntilMs, this.#answeredAtMs + message.leaseMs);
         this.#vouchedUntilMs = Math.max(this.#vouchedUntilMs, this.#leaseUntilMs);
+        this.#options.onTerms();
         return;
       case "decides":
         this.#dealt(new Set(message.shards), !this.#takesCounts || message.everyone === true);
