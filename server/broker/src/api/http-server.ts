@@ -143,9 +143,7 @@ export async function httpServer(o: HttpServerOptions): Promise<FastifyInstance>
   });
   app.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
     o.guard.read(callerOf(request.raw));
-    return reply
-      .header("content-type", o.metrics.registry.contentType)
-      .send(await o.metrics.registry.metrics());
+    return reply.header("content-type", o.metrics.registry.contentType).send(await o.metrics.read());
   });
 
   await app.register(async (scope) => operatorRoutes(scope, o.operator));

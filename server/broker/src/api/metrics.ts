@@ -1,4 +1,5 @@
 /** Prometheus metrics of one broker, in a registry of its own. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Emitter } from "../events/emitter.js";
 import type { HostRegistry } from "../hosts/host-registry.js";
@@ -12,13 +13,16 @@ import type { GuardedStore } from "../store/guarded-store.js";
 const FREEZE_BUCKETS_MS = [1, 2, 5, 10, 15, 25, 50, 100, 250, 1000];
 const MATCHMAKE_BUCKETS_S = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 /**
- * How often the event loop's lag is sampled, which is part of each value: every sample wakes the process, and a broker that
- * does nothing else would spend half its time on that.
+ * How often the event loop's lag is sampled, which is part of each value. Every sample wakes the process, so nothing is
+ * sampled before somebody has asked for metrics.
  */
 const LAG_SAMPLED_MS = 50;
+/** Who asks first waits until there is something to tell of the lag. */
+const FIRST_SAMPLES = 3;
 
 export class Metrics {
   readonly registry = new Registry();
+  #processWatched: Promise<void> | undefined;
   readonly matchmake = new Counter({
     name: "centroid_matchmake_total",
     help: "Matchmaking requests by method and outcome",
@@ -111,6 +115,22 @@ export class Metrics {
     });
   }
 
+  /** All of them as Prometheus reads them; from the first time on the broker's process is watched, too. */
+  async read(): Promise<string> {
+    this.#processWatched ??= this.#watchProcess();
+    await this.#processWatched;
+    return this.registry.metrics();
+  }
+
+  async #watchProcess(): Promise<void> {
+    collectDefaultMetrics({
+      register: this.registry,
+      prefix: "centroid_broker_",
+      eventLoopMonitoringPrecision: LAG_SAMPLED_MS,
+    });
+    await sleep(FIRST_SAMPLES * LAG_SAMPLED_MS);
+  }
+
   /** Gauges read what they show when they are asked. */
   watch(
     hosts: HostRegistry,
@@ -118,11 +138,6 @@ export class Metrics {
     loop: Pick<PlacementLoop, "evaluations" | "pending">,
   ): void {
     const registers = [this.registry];
-    collectDefaultMetrics({
-      register: this.registry,
-      prefix: "centroid_broker_",
-      eventLoopMonitoringPrecision: LAG_SAMPLED_MS,
-    });
     new Gauge({
       name: "centroid_hosts",
       help: "Hosts by state",
