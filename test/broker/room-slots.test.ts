@@ -54,6 +54,8 @@ it("a room that is restored keeps its slot meanwhile", async () => {
     await waiting;
     return { processId: "b-1", address: b.address, sessions: [], locked: false, stateHash: "h" };
   });
+  // Nobody who looks for a host waits for that one to come back.
+  await world.call("POST", "/api/v1/hosts/a/drain", {});
   agent.crash();
   await began;
   await expect(world.match("create", "arena")).rejects.toMatchObject({ status: 503 });
