@@ -1,14 +1,16 @@
 /** TLS of the broker's own: on the port that plain HTTP of this machine has too, with certificates that are replaced. */
 import { once } from "node:events";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { request } from "node:https";
-import { connect } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { SeatReservation } from "@centroid/protocol";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { useTls } from "../../server/broker/dist/api/tls-port.js";
 import { selfSigned } from "../support/tls-front.js";
 import { until, World } from "./support/world.js";
 
@@ -79,6 +81,20 @@ it("stays up whatever comes in place of a handshake", async () => {
     await once(socket, "close");
   }
   expect((await world.call("GET", "/healthz")).status).toBe(200);
+});
+
+it("keeps nothing of who leaves in the middle of a handshake", async () => {
+  const server = createServer();
+  const nobody = { info: () => undefined, warn: () => undefined } as never;
+  // No timeout that a test would see: it is the client's end that ends the connection.
+  using _ = await useTls(server, files, nobody, 600_000);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  socket.on("error", () => undefined);
+  socket.resume().end(Buffer.from([22]));
+  await once(socket, "close");
+  await once(server.close(), "close");
 });
 
 it("refuses files that it cannot use", async () => {

@@ -20,12 +20,17 @@ const PLAIN_REFUSED =
  * Puts TLS before a server that does not listen yet.
  * @throws CentroidError CONFIG_INVALID if the files cannot be used
  */
-export async function useTls(server: Server, files: TlsFiles, logger: Logger): Promise<Disposable> {
+export async function useTls(
+  server: Server,
+  files: TlsFiles,
+  logger: Logger,
+  handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS,
+): Promise<Disposable> {
   const pair = await readTlsFiles(files);
   const secure = createServer({
     ...pair,
     ALPNProtocols: ["http/1.1"],
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeout: handshakeTimeoutMs,
   });
   const plain = server.listeners("connection") as ((socket: Socket) => void)[];
   server.removeAllListeners("connection");
@@ -40,7 +45,7 @@ export async function useTls(server: Server, files: TlsFiles, logger: Logger): P
     silent.add(socket);
     const end = (): void => void socket.destroy();
     socket.on("error", end);
-    socket.setTimeout(HANDSHAKE_TIMEOUT_MS, end);
+    socket.setTimeout(handshakeTimeoutMs, end);
     socket.once("close", () => silent.delete(socket));
     socket.once("data", (first: Buffer) => {
       silent.delete(socket);
@@ -49,8 +54,11 @@ export async function useTls(server: Server, files: TlsFiles, logger: Logger): P
       socket.off("error", end);
       socket.pause();
       socket.unshift(first);
-      if (first[0] === HANDSHAKE) secure.emit("connection", socket);
-      else if (isOwn(socket)) {
+      if (first[0] === HANDSHAKE) {
+        // As an HTTPS server has it; a plain one's would stay until the timeout when its client left in the handshake.
+        socket.allowHalfOpen = false;
+        secure.emit("connection", socket);
+      } else if (isOwn(socket)) {
         serve(socket);
         socket.resume();
       } else socket.on("error", end).end(PLAIN_REFUSED);
