@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { hasChromium, launchChromium } from "../support/chromium.js";
 import { closeServer } from "../support/close-server.js";
 import { codeBlocks } from "../support/markdown.js";
@@ -38,14 +38,17 @@ beforeAll(async () => {
     await writeFile(join(game, title), code);
   }
 }, 300_000);
-afterAll(async () => {
-  for (const child of running) {
+// What one test started would take the cores from the next one.
+afterEach(async () => {
+  for (const child of running.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
     const exited = new Promise((resolve) => child.once("exit", resolve));
     // As Ctrl-C does: to the whole group, npx and what it started.
     process.kill(-(child.pid ?? 0), "SIGINT");
     await exited;
   }
+});
+afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
