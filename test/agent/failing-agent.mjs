@@ -5,7 +5,7 @@ const nothing = () => undefined;
 
 let asked = 0;
 runAgentProcess({
-  process: () => ({
+  process: (_config, { notice }) => ({
     kind: "process",
     has: () => false,
     handle: async () => ({}),
@@ -13,6 +13,7 @@ runAgentProcess({
       if (asked++ > 0) throw new Error("the room host does not answer");
       return [];
     },
+    saveRooms: async () => notice("its rooms are saved"),
     ...{ warmUp: nothing, checkpointed: nothing, measure: nothing, renewLease: nothing, published: nothing },
     usage: () => ({ cpuMicros: 0, rssBytes: 0 }),
     [Symbol.asyncDispose]: async () => undefined,

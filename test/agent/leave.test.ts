@@ -4,7 +4,7 @@ import { startAgent } from "@centroid/agent";
 import { expect, it } from "vitest";
 import { FakeBroker, TOKEN } from "./fake-broker.js";
 
-it("ends as it was told to where its rooms cannot be asked for, and says so", async () => {
+it("ends as it was told to where its rooms cannot be asked for, says so, and saves them all the same", async () => {
   await using broker = await FakeBroker.listen();
   const notices: string[] = [];
   const starting = startAgent(
@@ -20,5 +20,12 @@ it("ends as it was told to where its rooms cannot be asked for, and says so", as
   await using agent = await starting;
   await agent.leave(1_000);
   expect(await agent.exited).toEqual({ code: 0, signal: null });
-  expect(notices).toContainEqual(expect.stringContaining("the room host does not answer"));
+  await expect
+    .poll(() => notices)
+    .toEqual(
+      expect.arrayContaining([
+        expect.stringContaining("the room host does not answer"),
+        "its rooms are saved",
+      ]),
+    );
 });

@@ -45,6 +45,14 @@ export interface AgentOptions {
   onBroker: (url: string, state: BrokerLinkState) => void;
 }
 
+/** What runs here; there may be more if that is not answered. */
+interface Owned {
+  rooms: RoomReport[];
+  unanswered?: CentroidError;
+}
+
+const isNone = ({ rooms, unanswered }: Owned): boolean => unanswered === undefined && rooms.length === 0;
+
 export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions;
   readonly #carriers: Carrier[];
@@ -261,21 +269,29 @@ export class Agent implements AsyncDisposable {
     });
     const told = this.#links.map((link) => link.leaving(withinMs)).includes(true);
     if (told && (await elsewhere))
-      while (performance.now() < leavesAtMs - LAST_SAVE_MS && (await this.#owned()).length > 0)
+      while (performance.now() < leavesAtMs - LAST_SAVE_MS && !isNone(await this.#owned()))
         await setTimeoutPromise(LEAVE_CHECK_MS);
     const left = await this.#owned();
-    if (left.length === 0) return;
+    if (isNone(left)) return;
+    if (left.unanswered !== undefined)
+      this.#options.notice(
+        `this host ends, saves its rooms, and does not know all of them: ${left.unanswered.message}`,
+      );
     await Promise.allSettled(this.#carriers.map((carrier) => carrier.saveRooms?.(LAST_SAVE_MS / 2)));
     await Promise.all(this.#carriers.map((carrier) => carrier[Symbol.asyncDispose]()));
     const error = new CentroidError("HOST_LOST", "this host ends").toWire();
-    for (const { roomId, epoch } of left)
+    for (const { roomId, epoch } of left.rooms)
       for (const link of this.#links)
         link.room({ type: "room", roomId, epoch, change: { event: "lost", error } });
   }
 
-  /** Rooms that run here. */
-  async #owned(): Promise<RoomReport[]> {
-    return (await this.#reports()).filter(({ passive }) => !passive);
+  /** Rooms that run here, as far as their carriers say so. */
+  async #owned(): Promise<Owned> {
+    try {
+      return { rooms: (await this.#reports()).filter(({ passive }) => !passive) };
+    } catch (cause) {
+      return { rooms: [], unanswered: CentroidError.from(cause) };
+    }
   }
 
   #beaconUrl(): string {
