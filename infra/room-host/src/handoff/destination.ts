@@ -157,12 +157,13 @@ export class HandoffDestination {
 
   /** The source goes on over the feed of the standby that it has kept here, after all that the standby got. */
   acceptPromoted({ feed, players }: PromotedCopy): void {
-    if (this.#state.name !== "building") {
-      feed.close(CLOSE_CANCELLED, "the room was not built here");
+    if (this.#state.name === "building") this.acceptSource(feed);
+    else feed.close(CLOSE_CANCELLED, "the room was not built here");
+    if (this.#source !== feed) {
+      // Nobody else has them any more: left open, they would wait for ever.
+      for (const socket of players.values()) socket.close(CLOSE_CANCELLED, "the room does not come");
       return;
     }
-    this.acceptSource(feed);
-    if (this.#source !== feed) return;
     for (const [sessionId, socket] of players) this.#players.expect(socket, sessionId);
     this.#work = this.#work.then(() => {
       if (this.#state.name === "building") this.#state = { ...this.#state, fed: false };
