@@ -10,6 +10,7 @@ import type { AppProcess } from "./carrier/app-process.js";
 import type { Carrier, CarrierEvents } from "./carrier/carrier.js";
 import type { ResolvedAgentConfig } from "./config.js";
 import { Grants } from "./grants.js";
+import { HostUsage } from "./host-usage.js";
 import { LeaseRenewal } from "./lease-renewal.js";
 import { LetGo } from "./let-go.js";
 import { PresenceRelay } from "./presence-relay.js";
@@ -27,8 +28,6 @@ const LEAVE_ANSWER_MS = 2_000;
 const LEAVE_CHECK_MS = 200;
 /** So long before its end rooms that are still here are saved a last time. */
 const LAST_SAVE_MS = 4_000;
-/** Over which the load is taken; shorter ones say more of chance than of load. */
-const USAGE_WINDOW_MS = 1_000;
 
 export interface AgentOptions {
   config: ResolvedAgentConfig;
@@ -77,10 +76,7 @@ export class Agent implements AsyncDisposable {
   #leavesAtMs: number | undefined;
   #evacuated: ((elsewhere: boolean) => void) | undefined;
   readonly #ended = new AbortController();
-  readonly #cores = availableParallelism();
-  #cpuMicros = 0;
-  #cpuAtMs = performance.now();
-  #used = { load: 0, rssBytes: process.memoryUsage.rss() };
+  readonly #usage: HostUsage;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -116,6 +112,15 @@ export class Agent implements AsyncDisposable {
     };
     this.#carriers = options.carriers(events);
     this.#app = options.app?.(events);
+    this.#usage = new HostUsage({
+      carriers: this.#carriers,
+      own: () => {
+        const { user, system } = process.cpuUsage();
+        return { cpuMicros: user + system, rssBytes: process.memoryUsage.rss() };
+      },
+      cores: availableParallelism(),
+      now: () => performance.now(),
+    });
     this.#links.push(...options.config.brokerUrls.map((url) => this.#connection(url)));
   }
 
@@ -147,7 +152,7 @@ export class Agent implements AsyncDisposable {
       }),
       heartbeat: () => ({
         type: "heartbeat",
-        ...this.#usage(),
+        ...this.#usage.get(),
         ...(this.#speed !== undefined && { speed: this.#speed }),
         ...this.#appAddress(),
       }),
@@ -334,29 +339,6 @@ export class Agent implements AsyncDisposable {
         if (request.method === "migrateOut") for (const link of this.#links) link.forget(request.roomId);
       }
     }
-  }
-
-  /** Load and memory, measured anew once a window is over. */
-  #usage(): { load: number; rssBytes: number } {
-    if (performance.now() - this.#cpuAtMs >= USAGE_WINDOW_MS)
-      this.#used = { load: this.#load(), rssBytes: this.#rssBytes() };
-    return this.#used;
-  }
-
-  /** CPU share of this machine that the agent and its rooms used since the last call, 0..1. */
-  #load(): number {
-    const now = performance.now();
-    const { user, system } = process.cpuUsage();
-    const cpuMicros = this.#carriers.reduce((sum, carrier) => sum + carrier.usage().cpuMicros, user + system);
-    const availableMicros = (now - this.#cpuAtMs) * 1000 * this.#cores;
-    const used = cpuMicros - this.#cpuMicros;
-    this.#cpuMicros = cpuMicros;
-    this.#cpuAtMs = now;
-    return availableMicros <= 0 ? 0 : Math.max(0, Math.min(1, used / availableMicros));
-  }
-
-  #rssBytes(): number {
-    return this.#carriers.reduce((sum, carrier) => sum + carrier.usage().rssBytes, process.memoryUsage.rss());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
