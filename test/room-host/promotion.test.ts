@@ -82,7 +82,8 @@ it("is not copied again, and its players go over on the connections that they ha
   };
   pair.between = (given) => given;
   await pair.keepStandby(roomId);
-  await expect.poll(() => proxy.accepted, { timeout: 60_000 }).toBe(2);
+  // Who gets there only when the move has begun is sent away, and dials the destination instead.
+  await expect.poll(() => proxy.answered, { timeout: 60_000 }).toBe(2);
   const second = talkers.map(({ room }) => moved(room));
   const { promoted, bytes, stateHashBefore, stateHashAfter, phases } = await pair.move(roomId, {
     // The room is built there by now, and what it is fed with while each entry is replaced is put in place.

@@ -8,6 +8,8 @@ export class CuttableProxy implements AsyncDisposable {
   blocked = false;
   /** Connections that came. */
   accepted = 0;
+  /** Those of them to which the other end has said something. */
+  answered = 0;
 
   private constructor(target: () => string) {
     this.#server = createServer((socket) => {
@@ -18,6 +20,9 @@ export class CuttableProxy implements AsyncDisposable {
       this.accepted++;
       const [host, port] = target().split(":");
       const upstream = connect(Number(port), host);
+      upstream.once("data", () => {
+        this.answered++;
+      });
       for (const side of [socket, upstream]) {
         this.#sockets.add(side);
         side.on("error", () => undefined);
