@@ -164,22 +164,24 @@ export class Failover implements Rescues {
     ) {
       // Its host may run it, and come back with it (OWN-10).
       if (owns(roomId) && !farewell.mayRun(room.stage.hostId)) {
+        // Only an attempt shows it that has found nobody who may run the room: while any broker hears such a host, it is not over.
+        let isTried = false;
         try {
           const attempted = await this.#restorer.attempt(room, rescue, startedAtMs);
           if (attempted === "over") return;
-          if (attempted === "not-now") attempts++;
-          else if (await this.#isOver(room, without, startedAtMs)) {
+          if (attempted === "not-now") isTried = ++attempts >= MAX_ATTEMPTS || invalid;
+          else if (attempted === "unsaved" && (await this.#isOver(room, without, startedAtMs))) {
             if (this.#restorer.goesOn(room, rescue)) ends.lost(room, "before it was saved");
             return;
           }
         } catch (cause) {
           const { code } = CentroidError.from(cause);
           logger.warn({ roomId, attempts, cause }, "room not restored yet");
-          // Neither says anything about the room or its hosts.
-          if (code !== "STORE_UNAVAILABLE" && code !== "STALE_EPOCH") attempts++;
           invalid ||= code === "FRAME_INVALID";
+          // Neither says anything about the room or its hosts.
+          if (code !== "STORE_UNAVAILABLE" && code !== "STALE_EPOCH")
+            isTried = ++attempts >= MAX_ATTEMPTS || invalid;
         }
-        const isTried = invalid || attempts >= MAX_ATTEMPTS;
         if (isTried && this.#restorer.goesOn(room, rescue) && this.#isNowhereElse(room, rescue, without)) {
           ends.lost(room, invalid ? "and what was saved of it cannot be read" : "and no other could take it");
           return;

@@ -69,8 +69,11 @@ interface Plan {
   epoch: number;
 }
 
-/** How an attempt ended: the rescue is over, no host could take the room just now, or nothing was ever saved of it. */
-type Attempted = "over" | "not-now" | "unsaved";
+/**
+ * How an attempt ended: the rescue is over, a host may still run the room as far as any broker knows, none could take it
+ * just now, or nothing was ever saved of it.
+ */
+type Attempted = "over" | "held" | "not-now" | "unsaved";
 
 export class RoomRestorer {
   readonly #options: RoomRestorerOptions;
@@ -108,7 +111,7 @@ export class RoomRestorer {
         return "over";
     }
     const lostHostIds = await formerOwners.allLetGo(room, behalf);
-    if (lostHostIds === undefined) return "not-now";
+    if (lostHostIds === undefined) return "held";
     if (!this.goesOn(room, rescue)) return "over";
     const isFirst = !rescue.reads;
     rescue.reads = true;
