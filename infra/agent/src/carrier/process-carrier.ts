@@ -73,18 +73,15 @@ export class ProcessCarrier implements Carrier {
   }
 
   async reports(): Promise<RoomReport[]> {
-    const all = [...this.#processes].map(async (process) => {
-      const isReady = await process.ready.then(
-        () => true,
-        () => false,
-      );
-      if (!isReady) return [];
-      return process.reports().catch((cause: unknown) => {
+    // One that still loads has none, and the rooms of the others must not be silent for as long as that takes.
+    const ready = [...this.#processes].filter(({ isReady }) => isReady);
+    const all = ready.map((process) =>
+      process.reports().catch((cause: unknown) => {
         // Its rooms are lost, which is told when it ends.
         if (process.pid === undefined) return [];
         throw cause;
-      });
-    });
+      }),
+    );
     return (await Promise.all(all)).flat();
   }
 

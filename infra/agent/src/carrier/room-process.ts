@@ -98,6 +98,8 @@ export class RoomProcess implements AsyncDisposable {
   readonly rooms = new Map<string, number>();
   /** Rejects if it does not start. @throws CentroidError CONFIG_INVALID, HOST_LOST */
   readonly ready: Promise<void>;
+  /** True from then on: only now it can have rooms. */
+  isReady = false;
   /** CPU time so far, memory now. */
   usage = { cpuMicros: 0, rssBytes: 0 };
   /** Share of one core that it used when it last said. */
@@ -127,7 +129,12 @@ export class RoomProcess implements AsyncDisposable {
       onEnd(error, lastWords);
     });
     // Whoever needs it waits for it.
-    this.ready.catch(() => undefined);
+    this.ready.then(
+      () => {
+        this.isReady = true;
+      },
+      () => undefined,
+    );
   }
 
   /** Of the operating system, while it runs. */
