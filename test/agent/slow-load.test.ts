@@ -47,6 +47,10 @@ it("says hello while its rooms still load, and tells of the room that was ordere
     broker.begin({ method: "createRoom", ...room });
     // What is ordered next is handled after that one.
     await broker.order({ method: "warmUp", roomId: "room", carrier: "process" });
+    // About a room that is not here there is nothing to wait for.
+    const asked = broker.begin({ method: "migrationStatus", migrationId: "move", roomId: "other" });
+    const status = await broker.said((said) => said.type === "reply" && said.requestId === asked);
+    expect(status).toMatchObject({ result: { role: "none" } });
     const again = broker.accept();
     broker.drop();
     await again;

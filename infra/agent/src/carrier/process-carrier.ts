@@ -165,10 +165,10 @@ export class ProcessCarrier implements Carrier {
     return process;
   }
 
-  /** Whom to ask about a room that is in no known place. */
+  /** Whom to ask about a room that is in no known place; one that still loads has none. */
   #only(): RoomProcess | undefined {
     const [only, ...others] = this.#processes;
-    return others.length === 0 ? only : undefined;
+    return others.length === 0 && only?.isReady === true ? only : undefined;
   }
 
   #loads(): ProcessLoad[] {
