@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { run } from "@centroid/agent";
 
 const PLACE = "/sys/fs/cgroup";
@@ -9,8 +10,10 @@ const PLACE = "/sys/fs/cgroup";
 const OWN_PLACE = "/run/centroid-cgroups";
 const PARENT = "centroid";
 const PERIOD_US = 100_000;
-/** What is empty for so long is nobody's any more: a container is in its groups within seconds, or a move's time. */
+/** A container is in its groups within seconds, or a move's time, of when they were made. */
 const LEFT_AFTER_MS = 10 * 60_000;
+/** Within seconds an agent has read how its container ended, and removes its groups. */
+const NOBODYS_AFTER_MS = 60_000;
 /** Fork bombs end with their container. */
 const MAX_PROCESSES = 512;
 
@@ -86,17 +89,33 @@ export async function nothingLimits(): Promise<boolean> {
   return made.early.length + made.late.length === 0;
 }
 
-/** Removes those that agents have left which were killed, on this host or another on this machine: empty, and old. */
-export async function clearLeftGroups(controllers: readonly Controller[]): Promise<void> {
+/**
+ * Removes those that agents have left which were killed, on this host or another on this machine: empty, old, and still
+ * there a while later. What belongs to an agent that lives it removes itself by then, having read how its container ended.
+ */
+export async function clearLeftGroups(
+  controllers: readonly Controller[],
+  aWhile: () => Promise<unknown> = () => delay(NOBODYS_AFTER_MS, undefined, { ref: false }),
+): Promise<void> {
+  const left: string[] = [];
   for (const { folder } of controllers) {
     const parent = join(folder, PARENT);
-    for (const entry of await readdir(parent, { withFileTypes: true }).catch(() => [])) {
-      const group = join(parent, entry.name);
-      const madeAtMs = entry.isDirectory() ? (await stat(group).catch(() => undefined))?.mtimeMs : undefined;
-      if (madeAtMs === undefined || Date.now() - madeAtMs < LEFT_AFTER_MS) continue;
-      // The kernel keeps those in which something runs.
-      await rmdir(group).catch(() => undefined);
-    }
+    for (const name of await readdir(parent).catch(() => []))
+      if (await isLeft(join(parent, name))) left.push(join(parent, name));
+  }
+  await aWhile();
+  // The kernel keeps those in which something runs.
+  for (const group of left) await rmdir(group).catch(() => undefined);
+}
+
+async function isLeft(group: string): Promise<boolean> {
+  try {
+    const { mtimeMs } = await stat(group);
+    const isEmpty = (await readFile(join(group, "cgroup.procs"), "utf8")) === "";
+    return isEmpty && Date.now() - mtimeMs >= LEFT_AFTER_MS;
+  } catch {
+    // One of the files beside them, or gone.
+    return false;
   }
 }
 

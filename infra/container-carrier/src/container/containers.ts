@@ -89,9 +89,9 @@ export class Containers {
     return this.#controllers;
   }
 
-  /** Removes control groups of containers that ended while no agent was there to do it. */
+  /** Removes control groups of containers that ended while no agent was there to do it, in a while. */
   async clearLeftGroups(): Promise<void> {
-    await clearLeftGroups(await this.#findControllers());
+    void clearLeftGroups(await this.#findControllers());
   }
 
   /** Of its network card, the host's end. @throws CentroidError ROOM_NOT_FOUND */
