@@ -21,8 +21,6 @@ import type { RoomGrants } from "./room-grants.js";
 const REPLY_TIMEOUT_MS = 10_000;
 /** A live socket answers a ping well within this. */
 const PING_TIMEOUT_MS = 500;
-/** A connection that takes nothing for so long has nobody at its end. */
-const GOODBYE_TIMEOUT_MS = 500;
 
 interface Pending {
   method: AgentMethod;
@@ -91,17 +89,11 @@ export class AgentLink implements AgentPeer {
     this.#socket.send(JSON.stringify(message));
   }
 
-  /** Tells the agent that this broker ends. Resolves when that is on its way, or cannot be any more. */
-  goodbye(leaseMs: number): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    const message: BrokerToAgent = { type: "goodbye", leaseMs };
-    return new Promise((resolve) => {
-      const cancel = this.#clock.after(GOODBYE_TIMEOUT_MS, resolve);
-      this.#socket.send(JSON.stringify(message), () => {
-        cancel();
-        resolve();
-      });
-    });
+  /** Tells the agent that this broker ends. Resolves when it has heard that, or cannot be told any more. */
+  async goodbye(leaseMs: number): Promise<void> {
+    this.send({ type: "goodbye", leaseMs });
+    // Answered behind what was sent before: the end of this process throws away what has not been read.
+    await this.alive();
   }
 
   /** A reply from the agent. A late or unknown one is ignored. */

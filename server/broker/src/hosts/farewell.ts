@@ -59,7 +59,7 @@ export class Farewell {
 
   /**
    * To be called when this broker gives no rooms to anybody any more.
-   * @param tell sends it to a host; resolves when it is on its way
+   * @param tell sends it to a host; resolves when it has arrived, or cannot
    */
   async say(tell: (hostId: string, leaseMs: number) => Promise<void>): Promise<void> {
     const { store, hosts, logger, leaseMs } = this.#options;
