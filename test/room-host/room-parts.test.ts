@@ -68,15 +68,17 @@ const make = async (): Promise<void> => {
 afterEach(() => room.disconnect());
 
 function checkpointer(
-  save: (saved: SavedRoom) => void,
+  save: (saved: SavedRoom, withinMs: number) => void,
   paused = true,
   now = () => performance.now(),
+  intervalMs = 60_000,
 ): Checkpointer {
   return new Checkpointer({
     room,
     save,
     options: {},
-    intervalMs: 60_000,
+    intervalMs,
+    sinceMs: 0,
     now,
     paused: () => paused,
     acknowledgements: new Acknowledgements(room),
@@ -124,6 +126,34 @@ it("a save that took long holds the room's next one up, but not for long when so
   saver.soon();
   // A fiftieth of the time for saves would be ten seconds.
   await expect.poll(() => seqs).toEqual([1, 2]);
+});
+
+it("a room that changes is saved in its turn of each interval, and sent when other rooms' saves are", async () => {
+  await make();
+  const INTERVAL_MS = 400;
+  const TOGETHER_MS = INTERVAL_MS / 4;
+  const saves: { turnMs: number; atMs: number; sentMs: number }[] = [];
+  const now = (): number => performance.now();
+  using saver = checkpointer(
+    ({ seq, takenAtMs }, withinMs) => {
+      const turnMs = takenAtMs % INTERVAL_MS;
+      saves.push({ turnMs, atMs: takenAtMs, sentMs: turnMs + withinMs });
+      room.move.patches.sent(true);
+      queueMicrotask(() => saver.confirmed(seq));
+    },
+    false,
+    now,
+    INTERVAL_MS,
+  );
+  // The first is sent at once, and the next brings it into step.
+  await expect.poll(() => saves.length, { timeout: 30_000 }).toBeGreaterThan(6);
+  const inTurn = saves.slice(2).filter(({ turnMs }) => turnMs < TOGETHER_MS);
+  // A crowded machine may be late for some.
+  expect(inTurn.length).toBeGreaterThan(0);
+  for (const { sentMs } of inTurn) expect(Math.abs(sentMs - TOGETHER_MS)).toBeLessThan(5);
+  // Once each: that a timer was early makes no second turn.
+  const [first, last] = [saves[2]!, saves.at(-1)!];
+  expect((last.atMs - first.atMs) / (saves.length - 3)).toBeGreaterThan(0.6 * INTERVAL_MS);
 });
 
 it("a room that cannot be saved now says so at once and leaves no timer behind", async () => {

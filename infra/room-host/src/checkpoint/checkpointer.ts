@@ -3,7 +3,7 @@
  * came after the last save. What players sent counts as confirmed only once it is in a saved state: until then
  * they keep it and send it again to whoever has the room next.
  */
-import { CentroidError } from "@centroid/protocol";
+import { CentroidError, SHARDS, shardOf } from "@centroid/protocol";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import {
   type Acknowledgements,
@@ -19,9 +19,17 @@ const MAX_CPU_SHARE = 0.02;
 const MAX_CPU_SHARE_FOR_NEWCOMERS = 0.2;
 /** Who comes, and a room that has just come itself, is saved so soon: until then the host's death would lose them. */
 const SOON_MS = 50;
-/** What is saved in its turn may wait so long for other rooms' saves, and no longer than this share of the interval. */
+/**
+ * What is saved in its turn may wait so long for other rooms' saves, and no longer than this share of the interval. Rooms are
+ * saved within this time of each interval, one here and one there so that none holds the others up, and sent at its end:
+ * each message wakes agent, broker and store.
+ */
 const TOGETHER_MS = 250;
 const TOGETHER_SHARE = 1 / 4;
+/** Timers may be a little early: that turn is over all the same. */
+const EARLY_MS = 5;
+/** A room that is not in step with others yet is not saved sooner than after this share of the interval. */
+const LEAST_SHARE = 1 / 4;
 /** A room whose async handlers do not finish is saved in the middle of them after so long. */
 const MAX_BUSY_MS = 1_000;
 /** A save that was not confirmed by then is forgotten; the next one carries everything again. */
@@ -37,6 +45,8 @@ export interface CheckpointerOptions {
   room: MovableRoom;
   options: unknown;
   intervalMs: number;
+  /** From when intervals count: the same for all rooms of a process, another elsewhere, lest all hosts save at once. */
+  sinceMs: number;
   now: () => number;
   /** True while the room is being moved: the move carries it better. */
   paused: () => boolean;
@@ -139,7 +149,12 @@ export class Checkpointer implements Disposable {
   #schedule(afterMs: number): void {
     const nowMs = this.#options.now();
     const share = this.#wanted ? MAX_CPU_SHARE_FOR_NEWCOMERS : MAX_CPU_SHARE;
-    this.#dueAtMs = Math.max(nowMs + afterMs, this.#last.endedAtMs + this.#last.costMs / share);
+    const leastAtMs = this.#last.endedAtMs + this.#last.costMs / share;
+    const dueAtMs = Math.max(nowMs + afterMs, leastAtMs);
+    const isSoon = afterMs < this.#options.intervalMs;
+    this.#dueAtMs = isSoon
+      ? dueAtMs
+      : Math.max(this.#inStep(dueAtMs), leastAtMs, nowMs + afterMs * LEAST_SHARE);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const again = this.#tick();
@@ -149,14 +164,28 @@ export class Checkpointer implements Disposable {
     this.#timer.unref();
   }
 
+  /** This room's turn at that time, or the last before. */
+  #inStep(dueAtMs: number): number {
+    const { room, intervalMs, sinceMs } = this.#options;
+    const turnMs = sinceMs + (shardOf(room.roomId) / SHARDS) * togetherMs(intervalMs);
+    return dueAtMs + EARLY_MS - modulo(dueAtMs + EARLY_MS - turnMs, intervalMs);
+  }
+
+  /** Until saves are sent together next. */
+  #untilSentMs(): number {
+    const { intervalMs, sinceMs, now } = this.#options;
+    const withinMs = togetherMs(intervalMs) - modulo(now() - sinceMs, intervalMs);
+    return withinMs > 0 ? withinMs : togetherMs(intervalMs);
+  }
+
   /** @returns true if it may be another matter in a moment */
   #tick(): boolean {
-    const { room, paused, now, intervalMs } = this.#options;
+    const { room, paused, now } = this.#options;
     if (paused() || room.move.clock.held) return false;
     if (!room.move.activity.busy) this.#busySinceMs = undefined;
     else if (!this.#waitedEnough()) return true;
     if (this.#pending !== undefined && now() - this.#pending.atMs < CONFIRM_TIMEOUT_MS) return true;
-    const withinMs = this.#wanted ? 0 : Math.min(TOGETHER_MS, intervalMs * TOGETHER_SHARE);
+    const withinMs = this.#wanted ? 0 : this.#untilSentMs();
     this.#wanted = false;
     const version = checkpointVersion(room);
     if (version === this.#savedVersion) return false;
@@ -193,3 +222,8 @@ export class Checkpointer implements Disposable {
     this.#options.save(saved, withinMs);
   }
 }
+
+const togetherMs = (intervalMs: number): number => Math.min(TOGETHER_MS, intervalMs * TOGETHER_SHARE);
+
+/** Never negative. */
+const modulo = (value: number, by: number): number => ((value % by) + by) % by;

@@ -49,9 +49,11 @@ export class HostedRooms {
   readonly #rooms = new Map<string, Hosted>();
   /** Rooms that are gone for everybody else while their `onDispose` runs. */
   readonly #disposing = new Set<Promise<void>>();
+  readonly #savedSinceMs: number;
 
   constructor(options: HostedRoomsOptions, pauses: Pauses, onAdopted: (roomId: string) => void) {
     this.#options = options;
+    this.#savedSinceMs = options.now();
     this.#pauses = pauses;
     this.#onAdopted = onAdopted;
   }
@@ -222,6 +224,7 @@ export class HostedRooms {
       acknowledgements,
       options: hosted.options,
       intervalMs: checkpoints.intervalMs,
+      sinceMs: this.#savedSinceMs,
       now,
       paused: () => hosted.stage.name !== "running",
       save: (saved, withinMs) => checkpoints.save(roomId, hosted.epoch, saved, withinMs),
