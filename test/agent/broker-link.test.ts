@@ -1,6 +1,6 @@
 /** What an agent tells a broker that is just getting to know it. */
 import { type RoomEvent, shardOf } from "@centroid/protocol";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { BrokerLink, type BrokerLinkOptions } from "../../infra/agent/dist/broker-link.js";
 import { FakeBroker, TOKEN } from "./fake-broker.js";
 
@@ -178,6 +178,26 @@ it("tells who comes and goes where the broker wants that, everywhere until it ha
   // Whatever happens from the next hello to its welcome may be a deciding broker's to know.
   server.drop();
   await expect.poll(tracked).toEqual([true, true]);
+});
+
+it("a heartbeat that would be due soon goes along with what is sent anyway", async () => {
+  await using server = await FakeBroker.listen();
+  await using met = await meet(server);
+  const { link } = met;
+  let aheadMs = 0;
+  const machine = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => machine() + aheadMs);
+  server.welcome({ heartbeatIntervalMs: 60_000, leaseMs: 60_000 });
+  await met.hasHeardAll();
+  const say = (sessionId: string): void => link.room(event("ours", { event: "left", sessionId }));
+  say("ann");
+  aheadMs = 45_000;
+  say("ben");
+  say("cid");
+  const types: string[] = [];
+  while (types.filter((type) => type === "room").length < 3) types.push((await server.next()).type);
+  clock.mockRestore();
+  expect(types).toEqual(["heartbeat", "room", "room", "heartbeat", "room"]);
 });
 
 describe("a lease (OWN-9)", () => {

@@ -27,7 +27,7 @@ import type { RoomDefinition } from "./colyseus/seats.js";
 import { DEFAULT_COMPARE_INTERVAL_MS } from "./compare/interval.js";
 import { Lease } from "./lease.js";
 import { monotonicMs } from "./monotonic.js";
-import { mayWaitMs, NEWS_MS } from "./news.js";
+import { mayWaitMs, ROUTINE_MS } from "./news.js";
 import { withoutProcessManager } from "./no-process-manager.js";
 import type { RoomHost } from "./room-host.js";
 
@@ -149,7 +149,8 @@ async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
     address,
     types,
     newTicket: () => randomBytes(24).toString("base64url"),
-    emit: (roomId, epoch, change) => send({ type: "room", roomId, epoch, change }, mayWaitMs(change)),
+    emit: (roomId, epoch, change, isRoutine) =>
+      send({ type: "room", roomId, epoch, change }, mayWaitMs(change, isRoutine)),
     ...(config.checkpointIntervalMs > 0 && {
       checkpoints: {
         intervalMs: config.checkpointIntervalMs,
@@ -223,7 +224,7 @@ async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
   );
   setInterval(() => {
     const { user, system } = process.cpuUsage();
-    send({ type: "usage", cpuMicros: user + system, rssBytes: process.memoryUsage.rss() }, NEWS_MS);
+    send({ type: "usage", cpuMicros: user + system, rssBytes: process.memoryUsage.rss() }, ROUTINE_MS);
   }, USAGE_INTERVAL_MS).unref();
   setInterval(() => rooms.keepAlive(), ALIVE_INTERVAL_MS).unref();
   setInterval(() => rooms.forgetUntakenSeats(), SEAT_SWEEP_MS).unref();

@@ -87,8 +87,11 @@ const HUNG_AFTER_MS = 8_000;
 const WATCH_INTERVAL_MS = 1_000;
 /** Loading the rooms takes a second, on a crowded machine many; a process that takes longer than this hangs. */
 const START_TIMEOUT_MS = 60_000;
-/** Confirmations and what is to be measured go along with other messages, or so late. */
-const CONFIRMATION_MS = 100;
+/** Confirmations go along with other messages, mostly the lease that each heartbeat's answer renews, or so late. */
+const CONFIRMATION_MS = 250;
+/** What is to be measured may not wait so long where that is soon. */
+const ORDER_MS = 100;
+const ORDER_SHARE = 1 / 20;
 /** By then its last words have arrived after it ended. */
 const LAST_WORDS_MS = 200;
 const MAX_LAST_WORDS = 4_096;
@@ -274,7 +277,8 @@ export class RoomProcess implements AsyncDisposable {
   }
 
   measure(order: MeasureOrder): void {
-    this.#outbox.send({ measure: order }, CONFIRMATION_MS);
+    const withinMs = Math.max(ORDER_MS, Math.min(CONFIRMATION_MS, order.intervalMs * ORDER_SHARE));
+    this.#outbox.send({ measure: order }, withinMs);
   }
 
   /** @param lapsed it was over before */

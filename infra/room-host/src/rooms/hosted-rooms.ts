@@ -22,12 +22,15 @@ import { PlayerActivity } from "./player-activity.js";
 
 /** Reports of one player: several times what the SDK sends when it is told to hurry. */
 const REPORTS: RateLimit = { perSecond: 10, burst: 50 };
+/** A player that the broker asks to measure again sooner than this is new, or its way has changed: its room may have to move. */
+const ROUTINE_INTERVAL_MS = 2_500;
 
 export interface HostedRoomsOptions {
   processId: string;
   /** `host:port` players use. */
   address: string;
-  emit: (roomId: string, epoch: number, change: RoomEvent) => void;
+  /** @param isRoutine nothing that anybody waits for has changed */
+  emit: (roomId: string, epoch: number, change: RoomEvent, isRoutine?: boolean) => void;
   /** Where rooms are saved while they run; nowhere if not given. */
   checkpoints?: {
     intervalMs: number;
@@ -50,6 +53,8 @@ export class HostedRooms {
   /** Rooms that are gone for everybody else while their `onDispose` runs. */
   readonly #disposing = new Set<Promise<void>>();
   readonly #savedSinceMs: number;
+  /** Players of whom nothing new was measured lately. */
+  readonly #settled = new WeakSet<MovableClient>();
 
   constructor(options: HostedRoomsOptions, pauses: Pauses, onAdopted: (roomId: string) => void) {
     this.#options = options;
@@ -108,7 +113,8 @@ export class HostedRooms {
     this.#onAdopted(roomId);
     const { mayRun, notice } = this.#options;
     const playerOf = (sessionId: string): Seat | undefined => hosted.seats.get(sessionId);
-    const tell = (change: RoomEvent): void => this.#options.emit(roomId, hosted.epoch, change);
+    const tell = (change: RoomEvent, isRoutine?: boolean): void =>
+      this.#options.emit(roomId, hosted.epoch, change, isRoutine);
     room.move.adopted({
       epoch: hosted.epoch,
       mayRun,
@@ -137,8 +143,8 @@ export class HostedRooms {
         notice,
         onDiverged: (sessionId) => tell({ event: "diverged", sessionId }),
       });
-    hosted.activity = new PlayerActivity(room, (activity, players) =>
-      tell({ event: "activity", activity, ...(players !== undefined && { players }) }),
+    hosted.activity = new PlayerActivity(room, (activity, players, isRoutine) =>
+      tell({ event: "activity", activity, ...(players !== undefined && { players }) }, isRoutine),
     );
     hosted.hears = new HeardRooms(
       () => room.move.heard.takeCounts(),
@@ -170,6 +176,7 @@ export class HostedRooms {
   /** What a player's SDK reports of its session goes to the broker. */
   listen(roomId: string, hosted: Hosted, client: MovableClient): void {
     const { link, sessionId } = client;
+    const { emit } = this.#options;
     link.beforeFrame = () => void this.#options.mayRun();
     if (hosted.protection !== undefined) link.acknowledge = "checkpoint";
     const reports = new TokenBucket(REPORTS, this.#options.now());
@@ -178,10 +185,10 @@ export class HostedRooms {
       else if (message.type === "measured") {
         const { type: _, ...said } = message;
         if (reports.take(this.#options.now()))
-          this.#options.emit(roomId, hosted.epoch, { event: "measured", sessionId, ...said });
+          emit(roomId, hosted.epoch, { event: "measured", sessionId, ...said }, this.#settled.has(client));
       } else if (message.type === "report") {
         const { type: _, ...report } = message;
-        this.#options.emit(roomId, hosted.epoch, { event: "report", sessionId, ...report });
+        emit(roomId, hosted.epoch, { event: "report", sessionId, ...report });
       }
     });
   }
@@ -191,7 +198,10 @@ export class HostedRooms {
     const stage = this.#rooms.get(roomId)?.stage;
     if (stage === undefined || stage.name === "arriving") return;
     const client = stage.room.clients.get(sessionId) as unknown as MovableClient | undefined;
-    client?.link.control({ type: "measure", next, intervalMs });
+    if (client === undefined) return;
+    if (intervalMs > ROUTINE_INTERVAL_MS) this.#settled.add(client);
+    else this.#settled.delete(client);
+    client.link.control({ type: "measure", next, intervalMs });
   }
 
   #report(roomId: string, hosted: Hosted): RoomReport {

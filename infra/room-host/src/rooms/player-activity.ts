@@ -20,7 +20,8 @@ const NOTABLE = 0.2;
 /** Who says how much is told once in so many samples, 5 s. */
 const TRAFFIC_SAMPLES = 10;
 
-type Tell = (activity: number, players?: RoomTraffic) => void;
+/** Only with traffic, if it is routine: the activity is as it was told before. */
+type Tell = (activity: number, players: RoomTraffic | undefined, isRoutine: boolean) => void;
 
 export class PlayerActivity implements Disposable {
   readonly #room: MovableRoom;
@@ -61,7 +62,7 @@ export class PlayerActivity implements Disposable {
     const isNews = told === undefined || Math.abs(now - told) >= NOTABLE || (now === 0) !== (told === 0);
     if (isNews) this.#told = now;
     else if (players === undefined) return;
-    this.#tell(isNews ? now : told, players);
+    this.#tell(isNews ? now : told, players, !isNews);
   }
 
   /** In the mean of its players: a freeze is felt by each of them. */
