@@ -38,6 +38,51 @@ it("counts no host as lost while the other brokers cannot be asked, and only as 
   expect(state()).toBe("lost");
 });
 
+it("looks at hosts more often once one is silent; that the broker itself stood still is no silence", () => {
+  let nowMs = 0;
+  const hosts = new HostRegistry();
+  const liveness = new HostLiveness({
+    hosts,
+    events: new Emitter(),
+    cluster: { publish: () => undefined, reachable: () => true, others: () => [] },
+    clock: { now: () => nowMs, after: () => () => undefined },
+    logger,
+    lostAfterMs: 1_600,
+    leaseMs: 1_280,
+    agentRestartMs: 0,
+    forgetAfterMs: 60_000,
+  });
+  const link = { hostId: "a", close: () => undefined };
+  const state = (): string | undefined => hosts.get("a")?.stage.state;
+  liveness.hello({ type: "hello", hostId: "a", carriers: ["process"], rooms: [] } as never, link as never);
+  /** Heartbeats come every 300 ms until then. @returns the pauses between two looks */
+  const run = (untilMs: number, beatsUntilMs: number): number[] => {
+    const pauses: number[] = [];
+    for (let beatMs = nowMs + 300; nowMs < untilMs; ) {
+      const pauseMs = liveness.sweep();
+      pauses.push(pauseMs);
+      nowMs += pauseMs;
+      for (; beatMs <= Math.min(nowMs, beatsUntilMs); beatMs += 300)
+        liveness.heartbeat("a", { type: "heartbeat", load: 0, rssBytes: 0 });
+    }
+    return pauses;
+  };
+  expect(new Set(run(6_000, 6_000))).toEqual(new Set([300]));
+  // Nothing comes for as long as this broker itself stands still.
+  nowMs += 5_000;
+  liveness.sweep();
+  expect(state()).toBe("active");
+  liveness.heartbeat("a", { type: "heartbeat", load: 0, rssBytes: 0 });
+  const silentFromMs = nowMs;
+  const pauses = run(nowMs + 1_500, 0);
+  expect(pauses.at(-1)).toBe(100);
+  expect(pauses.filter((pauseMs) => pauseMs === 300).length).toBeLessThan(4);
+  expect(state()).toBe("active");
+  while (state() === "active" && nowMs < silentFromMs + 5_000) run(nowMs + 1, 0);
+  expect(nowMs - silentFromMs).toBeLessThanOrEqual(1_800);
+  expect(new Set(run(nowMs + 1_000, 0))).toEqual(new Set([300]));
+});
+
 describe("with other brokers (OWN-12)", () => {
   /** A broker to which host "a" fell silent at 0; the other ones answer as they are told to. */
   function silent(others: string[]) {

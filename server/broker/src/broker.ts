@@ -31,7 +31,6 @@ import {
   type BrokerOptions,
   DEFAULT_BIND_HOST,
   DEFAULT_HEARTBEAT_INTERVAL_MS,
-  DEFAULT_LOST_AFTER_MS,
   DEFAULT_PORT,
   DEFAULT_REJOIN_GRACE_MS,
 } from "./options.js";
@@ -53,8 +52,6 @@ import { StoreEnded } from "./store/store-process.js";
 import { assertWritable } from "./store/writable-folder.js";
 import { TraceFile } from "./trace-file.js";
 
-/** Of the silence that counts: it is noticed by so much late at most. */
-const SILENCE_SWEEP_SHARE = 1 / 16;
 const SWEEP_MS = 1_000;
 /** What is saved of rooms that are over is found within this. */
 const ORPHANS_MS = 30_000;
@@ -171,7 +168,6 @@ async function start(
   const tokens = new PlayerTokens(playerKey, clock, newId, options.playerTokenLifeMs);
   const identity = new PlayerIdentity({ tokens, players, store, clock, logger });
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
-  const lostAfterMs = options.lostAfterMs ?? DEFAULT_LOST_AFTER_MS;
 
   const agentTokens = new AgentTokens(
     {
@@ -273,7 +269,11 @@ async function start(
     gateways,
   });
   const tls = options.tls && (await useTls(app.server, options.tls, logger));
-  const listen = setInterval(() => liveness.sweep(), lostAfterMs * SILENCE_SWEEP_SHARE);
+  let lookAtHosts: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    lookAtHosts = setTimeout(look, liveness.sweep());
+  };
+  look();
   const sweep = setInterval(() => {
     core.seats.sweep();
     ofAddress.sweep();
@@ -295,7 +295,7 @@ async function start(
     await closed;
   });
   teardown.defer(async () => {
-    clearInterval(listen);
+    clearTimeout(lookAtHosts);
     clearInterval(sweep);
     clearInterval(lookForOrphans);
     stopping.abort();

@@ -12,8 +12,13 @@ import type { Heartbeat, Hello } from "./agent-server.js";
 import type { HostEvents } from "./host-events.js";
 import type { HostEntry, HostRegistry } from "./host-registry.js";
 
-/** Of the silence that counts: a broker that has not listened for so long was not there itself. */
-const STOOD_STILL_SHARE = 1 / 4;
+/** Of the silence that counts: a broker that looks at its hosts so late was not there itself. */
+const STOOD_STILL_SHARE = 3 / 16;
+/** Of it again: how often hosts are looked at while one of them is silent, and while none is. */
+const SILENT_PAUSE_SHARE = 1 / 16;
+const CALM_PAUSE_SHARE = 3 / 16;
+/** Of it again: more than a heartbeat is late as a rule. */
+const SILENT_SHARE = 1 / 4;
 /** Of it again: more than a heartbeat may well be late. */
 const SUSPECT_SHARE = 1 / 2;
 /** Of it again: an answer of another broker that is older is asked for anew. */
@@ -48,7 +53,8 @@ interface Inquiry {
 export class HostLiveness {
   readonly #options: HostLivenessOptions;
   #stopped = false;
-  #sweptAtMs: number;
+  /** When hosts are to be looked at next. */
+  #sweepAtMs: number;
   /** Silence counts from then on. */
   #awakeSinceMs = 0;
   /** Hosts that are silent, with the time of their last heartbeat. */
@@ -64,7 +70,7 @@ export class HostLiveness {
 
   constructor(options: HostLivenessOptions) {
     this.#options = options;
-    this.#sweptAtMs = options.clock.now();
+    this.#sweepAtMs = options.clock.now();
   }
 
   /** An agent connected and proved to know the token. */
@@ -181,19 +187,28 @@ export class HostLiveness {
     this.#stopped = true;
   }
 
-  /** To be called a dozen times in the time after which a silent host is lost. */
-  sweep(): void {
+  /** Looks whose silence is too long. @returns in how many ms it is to be called again: more often while a host is silent */
+  sweep(): number {
+    const { lostAfterMs, clock } = this.#options;
+    const pauseMs = lostAfterMs * (this.#look() ? SILENT_PAUSE_SHARE : CALM_PAUSE_SHARE);
+    this.#sweepAtMs = clock.now() + pauseMs;
+    return pauseMs;
+  }
+
+  /** @returns whether a host that does not count as lost is silent */
+  #look(): boolean {
     const { hosts, clock, cluster, lostAfterMs, leaseMs, forgetAfterMs } = this.#options;
-    if (this.#stopped) return;
+    if (this.#stopped) return false;
     const now = clock.now();
+    let isSilent = false;
     // A broker that stood still has not read yet what hosts sent meanwhile: silence counts from when it woke up.
-    if (now - this.#sweptAtMs > lostAfterMs * STOOD_STILL_SHARE) this.#awakeSinceMs = now;
+    if (now - this.#sweepAtMs > lostAfterMs * STOOD_STILL_SHARE) this.#awakeSinceMs = now;
     // Nor can others say which hosts they hear: silence counts from when they can be asked (FAIL-2).
     if (!cluster.reachable()) this.#awakeSinceMs = now;
-    this.#sweptAtMs = now;
     for (const host of [...hosts.values()]) {
       const elsewhereMs = this.#elsewhereMs.get(host) ?? Number.NEGATIVE_INFINITY;
       const silentMs = now - Math.max(host.lastHeartbeatAtMs, this.#awakeSinceMs, elsewhereMs);
+      isSilent ||= host.stage.state !== "lost" && now - host.lastHeartbeatAtMs > lostAfterMs * SILENT_SHARE;
       if (host.peer === undefined && now < (this.#restarting.get(host) ?? 0)) continue;
       // One whose connection holds may only be late.
       const patienceMs =
@@ -205,6 +220,7 @@ export class HostLiveness {
         this.#askOthers(host.facts.hostId);
       } else if (host.stage.state === "lost" && silentMs > forgetAfterMs) this.#forget(host);
     }
+    return isSilent;
   }
 
   #askOthers(hostId: string): void {
