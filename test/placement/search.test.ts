@@ -226,6 +226,50 @@ describe("a search that remembers", () => {
   }, 60_000);
 });
 
+describe("a search among many hosts", () => {
+  it("passes over no neighbourhood in which a host has come near since it was looked at", () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const { map, views, playerIds, random } = world(seed, 300, 1 + (seed % 5));
+      const live = views.map((view) => ({ ...view, state: "active" as const, rooms: 1, load: 0 }));
+      const table = new HostTable(map, live);
+      const memo = new SearchMemo();
+      const room: RoomView = { roomId: "r", hostId: undefined, playerIds, carrier: "process" };
+      const capsMs = seed % 2 === 0 ? [] : [50, 100, 200];
+      const parameters = { ...DEFAULT_PARAMETERS, capsMs };
+      let names: string[] = [];
+      for (let step = 0; step < 150; step++) {
+        const playerId = playerIds[Math.floor(random() * playerIds.length)] ?? "";
+        const measured = [...map.measuredHosts(playerId).keys()];
+        const event = random();
+        const known = measured[Math.floor(random() * measured.length)];
+        if (event < 0.5 && known !== undefined) {
+          const { p50Ms } = map.estimate(playerId, known);
+          map.addProbe({ playerId, hostId: known, atMs: step, rttMs: p50Ms * (0.93 + 0.14 * random()) });
+        } else if (event < 0.7) {
+          // Its first answers say nothing of what the next will be.
+          const hostId = `h${Math.floor(random() * 300)}`;
+          map.addProbe({ playerId, hostId, atMs: step, rttMs: 5 + 250 * random() });
+          if (random() < 0.5) map.addProbe({ playerId, hostId, atMs: step, rttMs: 5 + 60 * random() });
+        } else if (event < 0.85) {
+          // Hosts move by what players of other rooms measure.
+          const newcomer = `new${step}`;
+          map.upsertPlayer({ playerId: newcomer });
+          for (let i = 0; i < 4; i++) {
+            const hostId = `h${Math.floor(random() * 300)}`;
+            map.addProbe({ playerId: newcomer, hostId, atMs: step, rttMs: 5 + 80 * random() });
+          }
+        } else {
+          const load = 3 * random();
+          for (const host of live) host.load = names.includes(host.hostId) ? load + random() : load;
+        }
+        names = table.search(room, parameters, 4, names, memo).best.map(({ hostId }) => hostId);
+        const fresh = table.search(room, parameters, 4, []).best;
+        expect(names, `seed ${seed}, step ${step}`).toEqual(fresh.map(({ hostId }) => hostId));
+      }
+    }
+  });
+});
+
 describe("a search whose best hosts get dearer", () => {
   it("finds those that were a little worse before", () => {
     const { map, views, playerIds } = world(11, 150, 8);

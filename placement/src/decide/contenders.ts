@@ -6,7 +6,10 @@
 import { leastEstimateMs, roughEstimateMs } from "../latency/estimate-bound.js";
 import type { LatencyMap } from "../latency/latency-map.js";
 import { measuredAt, measuredCount, type PlayerModel, sampleAt, slotAt } from "../latency/player-model.js";
-import type { HostNode, HostTree } from "./host-tree.js";
+import type { Falls } from "./falls.js";
+import type { NeighbourhoodBounds } from "./neighbourhood-bounds.js";
+import type { HostNeighbourhood, Neighbourhoods } from "./neighbourhoods.js";
+import type { OpenHosts } from "./open-hosts.js";
 import {
   leastScoreMs,
   measuredScoreMs,
@@ -48,7 +51,7 @@ export interface Contender {
   errors: Float64Array;
 }
 
-/** Hosts that may be among the best; and of those that were not known, the scores of all players there, host by host. */
+/** Hosts that may be among the best: those that were open, and the scores of all players at the others, host by host. */
 export interface FoundHosts {
   known: readonly number[];
   slots: readonly number[];
@@ -56,42 +59,73 @@ export interface FoundHosts {
   errors: Float64Array;
 }
 
-/** Whether a host is within these bounds, of one whose scores are kept elsewhere; undefined of another. */
-export type IsKnownWithin = (slot: number, bounds: Bounds) => boolean | undefined;
+/** What is known of a room from looks before. */
+export interface KnownOfRoom {
+  models: Models;
+  open: OpenHosts;
+  falls: Falls;
+  neighbourhoods: NeighbourhoodBounds;
+}
 
 /** Scratch of one search after the other. */
 export class Contenders {
-  readonly #tree: HostTree;
+  readonly #neighbourhoods: Neighbourhoods;
   readonly #map: LatencyMap;
-  #search: Search | undefined;
   #models: Models = [];
-  /** Least measured score by node and player. */
+  /** Least measured score by neighbourhood and player. */
   #measured = new Float64Array(0);
-  /** Bounds by depth and player; the first row is of no neighbourhood at all. */
-  #least: Float64Array[] = [];
-  #found: number[] = [];
-  #known: number[] = [];
-  #isKnownWithin: IsKnownWithin = () => undefined;
+  /** Of the neighbourhood that is looked at: least score by player, their sum by weight, the largest, and whose it is. */
+  #least = new Float64Array(0);
+  #sum = 0;
+  #max = 0;
+  #worst = 0;
   /** By host that was found, the one that is looked at last, and player. */
   #scores = new Float64Array(0);
   #errors = new Float64Array(0);
   #bounds: Bounds = { limitMs: 0, capMs: 0 };
   #perWeight = 0;
 
-  constructor(map: LatencyMap, tree: HostTree) {
+  constructor(map: LatencyMap, neighbourhoods: Neighbourhoods) {
     this.#map = map;
-    this.#tree = tree;
+    this.#neighbourhoods = neighbourhoods;
   }
 
-  /** Hosts within the bounds; some may be beyond them. */
-  find(search: Search, models: Models, bounds: Bounds, isKnownWithin: IsKnownWithin): FoundHosts {
+  /**
+   * Hosts within the bounds; some may be beyond them. What neighbourhoods are at best is taken down, but for hosts that are
+   * left open.
+   */
+  find(search: Search, { models, open, falls, neighbourhoods }: KnownOfRoom, bounds: Bounds): FoundHosts {
     this.#begin(search, models);
     this.#bounds = bounds;
-    this.#found = [];
-    this.#known = [];
-    this.#isKnownWithin = isKnownWithin;
-    if (this.#tree.root !== undefined) this.#visit(this.#tree.root, 1, 0, 0);
-    return { known: this.#known, slots: this.#found, scores: this.#scores, errors: this.#errors };
+    const known: number[] = [];
+    const slots: number[] = [];
+    const { drawing, all } = this.#neighbourhoods;
+    neighbourhoods.sync(drawing, all.length);
+    const isPassed = new Uint8Array(all.length);
+    for (const where of all) {
+      if (neighbourhoods.isBeyond(where.index, bounds, search.maxShare, falls)) {
+        isPassed[where.index] = 1;
+        continue;
+      }
+      this.#bound(where, search, falls.reachMs, leastEstimateMs);
+      const leastMs = search.meanShare * this.#sum * this.#perWeight - BOUND_SLACK_MS;
+      neighbourhoods.put(where.index, leastMs, this.#max, this.#worst, falls);
+      if (this.#isOut(this.#sum, this.#max, search)) continue;
+      for (const slot of where.slots) {
+        if (open.has(slot)) continue;
+        this.#reserve(slots.length + 1);
+        if (this.#isWithin(slot, search, slots.length * models.length)) slots.push(slot);
+      }
+    }
+    for (const slot of open.slots) {
+      if (open.isWithin(slot, bounds)) known.push(slot);
+      else {
+        // It will be closed, and what was known of its neighbourhood need not be true of it.
+        const index = this.#neighbourhoods.of(slot)?.index;
+        if (index !== undefined && isPassed[index] === 1) neighbourhoods.forget(index);
+      }
+    }
+    return { known, slots, scores: this.#scores, errors: this.#errors };
   }
 
   /**
@@ -103,43 +137,50 @@ export class Contenders {
     this.#reserve(1);
     const scores = this.#scores;
     const errors = this.#errors;
-    const least = new Float64Array(models.length);
-    const leaves = [...this.#tree.leaves()].map((node) => {
-      const { sum, max } = this.#bound(node, least, roughEstimateMs);
-      return { node, sum, max, boundMs: this.#boundMs(sum, max, search) };
+    const likeliest = this.#neighbourhoods.all.map((where) => {
+      this.#bound(where, search, Number.POSITIVE_INFINITY, roughEstimateMs);
+      const [sum, max] = [this.#sum, this.#max];
+      return { where, sum, max, boundMs: this.#boundMs(sum, max, search) };
     });
-    leaves.sort((a, b) => a.boundMs - b.boundMs);
-    for (const { node, ...rough } of leaves) {
+    likeliest.sort((a, b) => a.boundMs - b.boundMs);
+    for (const { where, ...rough } of likeliest) {
       this.#bounds = need();
       if (this.#isOut(rough.sum, rough.max, search)) continue;
-      const { sum, max } = this.#bound(node, least, leastEstimateMs);
-      if (this.#isOut(sum, max, search)) continue;
-      for (const slot of node.slots ?? []) {
+      this.#bound(where, search, Number.POSITIVE_INFINITY, leastEstimateMs);
+      if (this.#isOut(this.#sum, this.#max, search)) continue;
+      for (const slot of where.slots) {
         this.#bounds = need();
-        if (this.#isWithin(slot, least, sum, search, 0)) yield { slot, scores, errors };
+        if (this.#isWithin(slot, search, 0)) yield { slot, scores, errors };
       }
     }
   }
 
-  /**
-   * Bounds of a neighbourhood: their sum by weight, and the largest.
-   * @param into where they are put, by player
-   */
+  /** @param reachMs what is more counts as this */
   #bound(
-    node: HostNode,
-    into: Float64Array,
+    where: HostNeighbourhood,
+    search: Search,
+    reachMs: number,
     estimateMs: typeof leastEstimateMs,
-  ): { sum: number; max: number } {
-    const search = this.#search;
+  ): void {
+    const least = this.#least;
+    const models = this.#models;
+    const measured = this.#measured;
+    const from = where.index * models.length;
     let sum = 0;
     let max = 0;
-    for (let i = 0; search !== undefined && i < into.length; i++) {
-      const ms = this.#leastMs(node, i, search, estimateMs);
-      into[i] = ms;
+    let worst = 0;
+    for (let i = 0; i < models.length; i++) {
+      const estimatedMs = leastScoreMs(this.#map, models[i], where, search, estimateMs);
+      const ms = Math.min(estimatedMs, measured[from + i] ?? 0, reachMs);
+      least[i] = ms;
       sum += (search.weights?.[i] ?? 1) * ms;
-      if (ms > max) max = ms;
+      if (ms <= max) continue;
+      max = ms;
+      worst = i;
     }
-    return { sum, max };
+    this.#sum = sum;
+    this.#max = max;
+    this.#worst = worst;
   }
 
   /** Room for the scores of so many hosts. */
@@ -155,14 +196,14 @@ export class Contenders {
   }
 
   #begin(search: Search, models: Models): void {
-    this.#search = search;
     this.#models = models;
     const { weights } = search;
     const count = models.length;
     let weight = 0;
     for (let i = 0; i < count; i++) weight += weights?.[i] ?? 1;
     this.#perWeight = 1 / Math.max(weight, Number.MIN_VALUE);
-    const size = this.#tree.size * count;
+    const neighbourhoods = this.#neighbourhoods;
+    const size = neighbourhoods.all.length * count;
     if (this.#measured.length < size) this.#measured = new Float64Array(2 * size);
     const measured = this.#measured.fill(Number.POSITIVE_INFINITY, 0, size);
     for (let i = 0; i < count; i++) {
@@ -170,70 +211,32 @@ export class Contenders {
       if (model === undefined) continue;
       for (let s = 0, end = measuredCount(model); s < end; s++) {
         const at = sampleAt(s);
-        const scoreMs = measuredScoreMs(model, at, search);
-        for (let node = this.#tree.leafOf(slotAt(model, at)); node !== undefined; node = node.parent) {
-          const k = node.index * count + i;
-          if (scoreMs < (measured[k] ?? 0)) measured[k] = scoreMs;
-        }
+        const where = neighbourhoods.of(slotAt(model, at));
+        if (where === undefined) continue;
+        const k = where.index * count + i;
+        measured[k] = Math.min(measured[k] ?? 0, measuredScoreMs(model, at, search));
       }
     }
-    if ((this.#least[0]?.length ?? -1) !== count) this.#least = [new Float64Array(count)];
+    if (this.#least.length !== count) this.#least = new Float64Array(count);
   }
 
   #boundMs(sum: number, max: number, { meanShare, maxShare }: Search): number {
     return meanShare * sum * this.#perWeight + maxShare * max - BOUND_SLACK_MS;
   }
 
-  #leastMs(node: HostNode, i: number, search: Search, estimateMs: typeof leastEstimateMs): number {
-    const models = this.#models;
-    const estimated = leastScoreMs(this.#map, models[i], node, search, estimateMs);
-    return Math.min(estimated, this.#measured[node.index * models.length + i] ?? 0);
-  }
-
   #isOut(sum: number, max: number, search: Search): boolean {
     return this.#boundMs(sum, max, search) > this.#bounds.limitMs && max > this.#bounds.capMs;
   }
 
-  /** @param sum and max of the bounds of the neighbourhood around this one */
-  #visit(node: HostNode, depth: number, sum: number, max: number): void {
-    const search = this.#search;
-    const around = this.#least[depth - 1];
-    if (search === undefined || around === undefined) return;
-    const count = this.#models.length;
-    let least = this.#least[depth];
-    if (least === undefined) {
-      least = new Float64Array(count);
-      this.#least[depth] = least;
-    }
-    let innerSum = sum;
-    let innerMax = max;
-    for (let i = 0; i < count; i++) {
-      const before = around[i] ?? 0;
-      const now = Math.max(before, this.#leastMs(node, i, search, leastEstimateMs));
-      least[i] = now;
-      innerSum += (search.weights?.[i] ?? 1) * (now - before);
-      if (now > innerMax) innerMax = now;
-      if (this.#isOut(innerSum, innerMax, search)) return;
-    }
-    for (const child of node.children) this.#visit(child, depth + 1, innerSum, innerMax);
-    for (const slot of node.slots ?? []) {
-      const isKnownWithin = this.#isKnownWithin(slot, this.#bounds);
-      if (isKnownWithin === true) this.#known.push(slot);
-      if (isKnownWithin !== undefined) continue;
-      const at = this.#found.length;
-      this.#reserve(at + 1);
-      if (this.#isWithin(slot, least, innerSum, search, at * count)) this.#found.push(slot);
-    }
-  }
-
   /** @param into where its scores are put; they are whole if it is within */
-  #isWithin(slot: number, least: Float64Array, leastSum: number, search: Search, into: number): boolean {
+  #isWithin(slot: number, search: Search, into: number): boolean {
     const { weights } = search;
+    const least = this.#least;
     const map = this.#map;
     const models = this.#models;
     const scores = this.#scores;
     const errors = this.#errors;
-    let sum = leastSum;
+    let sum = this.#sum;
     let max = 0;
     for (let i = 0; i < models.length; i++) {
       const model = models[i];

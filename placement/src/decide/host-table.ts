@@ -5,8 +5,8 @@
  * again. What it finds is what scoring all would find.
  */
 import type { LatencyMap } from "../latency/latency-map.js";
-import { type Bounds, Contenders, type IsKnownWithin, type Search } from "./contenders.js";
-import { HostTree } from "./host-tree.js";
+import { type Bounds, Contenders, type Search } from "./contenders.js";
+import { Neighbourhoods } from "./neighbourhoods.js";
 import { hostCostMs, leastShares } from "./objective.js";
 import type { OpenHosts } from "./open-hosts.js";
 import { weightsInOrder } from "./player-weights.js";
@@ -41,13 +41,13 @@ export class HostTable {
   #rtts = new Float64Array(0);
   #errors = new Float64Array(0);
   #ties: TieCosts | undefined;
-  readonly #tree: HostTree;
+  readonly #neighbourhoods: Neighbourhoods;
   readonly #contenders: Contenders;
 
   constructor(map: LatencyMap, hosts: Iterable<HostView> = []) {
     this.map = map;
-    this.#tree = new HostTree(map);
-    this.#contenders = new Contenders(map, this.#tree);
+    this.#neighbourhoods = new Neighbourhoods(map);
+    this.#contenders = new Contenders(map, this.#neighbourhoods);
     for (const host of hosts) this.set(host);
   }
 
@@ -144,7 +144,7 @@ export class HostTable {
     };
     if (this.#slots.length <= FEW_HOSTS) for (const slot of this.#slots) this.#open?.open(slot);
     else if (memo === undefined) {
-      this.#tree.sync(this.#slots, this.#version);
+      this.#neighbourhoods.sync(this.#slots, this.#version);
       this.#offerPromising(all, need, seen, offer);
       return { best, named };
     } else this.#openOthers(all, need, seen, offer);
@@ -161,13 +161,12 @@ export class HostTable {
   ): void {
     const memo = this.#memo;
     if (memo.covers(need())) return;
-    this.#tree.sync(this.#slots, this.#version);
+    this.#neighbourhoods.sync(this.#slots, this.#version);
     // Without the best to compare with, too many would be opened.
     if (need().limitMs === Number.POSITIVE_INFINITY) this.#offerPromising(search, need, seen, offer);
-    const { limitMs, capMs } = need();
-    const wider = withMargin({ limitMs, capMs });
-    const isOpenWithin: IsKnownWithin = (slot, bounds) => this.#open?.isWithin(slot, bounds);
-    memo.cover(this.#contenders.find(search, memo.models, wider, isOpenWithin), wider);
+    const wider = withMargin(need());
+    const known = memo.known(wider);
+    if (known !== undefined) memo.cover(this.#contenders.find(search, known, wider), wider);
   }
 
   /** Offers the best hosts, without a look at those that are beyond them. */

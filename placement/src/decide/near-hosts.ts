@@ -1,5 +1,6 @@
 /** Which open hosts to look at as long as none of the others can have come within the bounds. */
 import type { Bounds } from "./contenders.js";
+import type { Falls } from "./falls.js";
 
 /** All of so few are looked at each time. */
 const FEW_OPEN = 8;
@@ -7,28 +8,29 @@ const FEW_OPEN = 8;
 const NEAR_SHARE = 0.02;
 const NEAR_MS = 0.5;
 
-/** How far the mean's part of any J, and the scores of all players together, have fallen so far, ms. */
-export interface Falls {
-  meanMs: number;
-  inAllMs: number;
-}
-
 /** No J of the k-th open host is below `leastMs`, and its largest round trip not below `maxMs`. */
 type BoundsOf = (k: number) => { leastMs: number; maxMs: number };
+
+type Fallen = Pick<Falls, "meanMs" | "inAllMs">;
 
 export class NearHosts {
   readonly ks: number[] = [];
   /** Least bound and least largest round trip of the others, ms, and what had fallen by then. */
   #leastMs = Number.POSITIVE_INFINITY;
   #maxMs = Number.POSITIVE_INFINITY;
-  readonly #since: Falls;
+  readonly #since: Fallen;
 
-  private constructor(since: Falls) {
-    this.#since = { ...since };
+  private constructor({ meanMs, inAllMs }: Fallen) {
+    this.#since = { meanMs, inAllMs };
   }
 
   /** @returns undefined where so few are open that it does not pay */
-  static of(open: number, boundsOf: BoundsOf, { limitMs, capMs }: Bounds, now: Falls): NearHosts | undefined {
+  static of(
+    open: number,
+    boundsOf: BoundsOf,
+    { limitMs, capMs }: Bounds,
+    now: Fallen,
+  ): NearHosts | undefined {
     if (open <= FEW_OPEN) return undefined;
     const wider = limitMs * (1 + NEAR_SHARE) + NEAR_MS;
     const near = new NearHosts(now);
@@ -43,7 +45,7 @@ export class NearHosts {
   }
 
   /** @param maxShare of J, of the largest round trip at least */
-  areAll(now: Falls, maxShare: number, { limitMs, capMs }: Bounds): boolean {
+  areAll(now: Fallen, maxShare: number, { limitMs, capMs }: Bounds): boolean {
     const fallMs = now.inAllMs - this.#since.inAllMs;
     const meanFallMs = now.meanMs - this.#since.meanMs;
     return this.#leastMs - meanFallMs - maxShare * fallMs > limitMs && this.#maxMs - fallMs > capMs;

@@ -7,7 +7,8 @@ import type { LatencyMap } from "../latency/latency-map.js";
 import { isUsable, measuredAt, type PlayerModel } from "../latency/player-model.js";
 import { BOUND_SLACK_MS, type Bounds, type Search } from "./contenders.js";
 import { ExactRows } from "./exact-rows.js";
-import { type Falls, NearHosts } from "./near-hosts.js";
+import type { Falls } from "./falls.js";
+import { NearHosts } from "./near-hosts.js";
 import type { ObjectiveParameters } from "./objective.js";
 import { playerScoreMs, scoreErrorAt, UNMEASURED } from "./player-score.js";
 import { type PlayersPart, playersPart } from "./players-part.js";
@@ -30,10 +31,6 @@ const WORST = 2;
 const BOUNDS = 2;
 const LEAST_MS = 0;
 const MAX_MS = 1;
-/** Of a player: how many fits there were with its last, as scores of an older one are not up to date; how far any has fallen. */
-const PLAYER = 2;
-const FIT = 0;
-const FALLEN = 1;
 
 export class OpenHosts {
   readonly #map: LatencyMap;
@@ -49,10 +46,11 @@ export class OpenHosts {
   /** By open host, then player: `r` in eighths of a ms, rounded down; or `UNKNOWN`. */
   #scores = new Uint16Array(0);
   readonly #rows: ExactRows;
-  readonly #players: Float64Array;
+  readonly #falls: Falls;
   /** Of all players. */
   #fits = 0;
-  readonly #fallen: Falls = { meanMs: 0, inAllMs: 0 };
+  /** By player: how many there were with its last, as scores of an older one are not up to date. */
+  readonly #lastFits: Float64Array;
   /** Undefined if all open hosts must be looked at. */
   #near: NearHosts | undefined;
 
@@ -62,19 +60,21 @@ export class OpenHosts {
     search: Search,
     models: readonly (PlayerModel | undefined)[],
     perWeight: number,
+    falls: Falls,
   ) {
     this.#map = map;
     this.#search = search;
     this.#models = models;
     this.#perWeight = perWeight;
     this.#rows = new ExactRows(models.length);
-    this.#players = new Float64Array(PLAYER * models.length);
+    this.#falls = falls;
+    this.#lastFits = new Float64Array(models.length);
   }
 
   /** Opens a host, if it is not. */
   open(slot: number): number {
-    const known = this.#slots.indexOf(slot);
-    if (known >= 0 && known < this.size) return known;
+    const known = this.#kOf(slot);
+    if (known >= 0) return known;
     const k = this.size++;
     if (k >= this.#slots.length) this.#resize();
     this.#slots[k] = slot;
@@ -83,18 +83,9 @@ export class OpenHosts {
     return k;
   }
 
-  /** Estimates of a player are new, and fell by no more than this where it matters; infinite if nobody knows. */
-  refitted(i: number, fallMs: number): void {
-    const at = i * PLAYER;
-    this.#players[at + FIT] = ++this.#fits;
-    if (!Number.isFinite(fallMs)) {
-      this.sumAnew();
-      return;
-    }
-    const { meanShare, weights } = this.#search;
-    this.#fallen.meanMs += meanShare * (weights?.[i] ?? 1) * this.#perWeight * fallMs;
-    this.#players[at + FALLEN] = (this.#players[at + FALLEN] ?? 0) + fallMs;
-    this.#fallen.inAllMs += fallMs;
+  /** Estimates of a player are new: how far they fell counts already, or {@link sumAnew} follows. */
+  refitted(i: number): void {
+    this.#lastFits[i] = ++this.#fits;
   }
 
   /** A player has measured a host, which is opened if it was not. */
@@ -172,7 +163,7 @@ export class OpenHosts {
   within(need: () => Bounds, seen: readonly number[], offer: (slot: number) => void): void {
     let bounds = need();
     const near = this.#near;
-    const isNear = near?.areAll(this.#fallen, this.#search.maxShare, bounds) === true;
+    const isNear = near?.areAll(this.#falls, this.#search.maxShare, bounds) === true;
     const count = isNear ? near.ks.length : this.size;
     for (let n = 0; n < count; n++) {
       const k = isNear ? (near.ks[n] ?? 0) : n;
@@ -183,16 +174,29 @@ export class OpenHosts {
       offer(slot);
       bounds = need();
     }
-    if (!isNear) this.#near = NearHosts.of(this.size, (k) => this.#boundsOf(k), bounds, this.#fallen);
+    if (!isNear) this.#near = NearHosts.of(this.size, (k) => this.#boundsOf(k), bounds, this.#falls);
   }
 
-  /** Whether an open host may be within the bounds; undefined if it is not open. */
-  readonly isWithin = (slot: number, bounds: Bounds): boolean | undefined => {
-    const k = this.#slots.indexOf(slot);
-    if (k < 0 || k >= this.size) return undefined;
+  /** Those that are open. */
+  get slots(): Int32Array {
+    return this.#slots.subarray(0, this.size);
+  }
+
+  has(slot: number): boolean {
+    return this.#kOf(slot) >= 0;
+  }
+
+  /** Whether an open host may be within the bounds. */
+  isWithin(slot: number, bounds: Bounds): boolean {
+    const k = this.#kOf(slot);
     if (!this.#isBeyond(k, bounds)) this.#update(k);
     return !this.#isBeyond(k, bounds);
-  };
+  }
+
+  #kOf(slot: number): number {
+    const k = this.#slots.indexOf(slot);
+    return k < this.size ? k : -1;
+  }
 
   #isBeyond(k: number, { limitMs, capMs }: Bounds): boolean {
     const maxMs = this.#maxMs(k);
@@ -202,12 +206,12 @@ export class OpenHosts {
   /** Whoever was worst off there fares no better than its falls allow, and nobody else makes the largest smaller. */
   #maxMs(k: number): number {
     const worst = this.#states[k * STATE + WORST] ?? 0;
-    return (this.#bounds[k * BOUNDS + MAX_MS] ?? 0) - (this.#players[worst * PLAYER + FALLEN] ?? 0);
+    return (this.#bounds[k * BOUNDS + MAX_MS] ?? 0) - this.#falls.of(worst);
   }
 
   #boundMs(k: number, maxMs: number): number {
     const leastMs = this.#bounds[k * BOUNDS + LEAST_MS] ?? 0;
-    return leastMs - this.#fallen.meanMs + this.#search.maxShare * maxMs;
+    return leastMs - this.#falls.meanMs + this.#search.maxShare * maxMs;
   }
 
   #boundsOf(k: number): { leastMs: number; maxMs: number } {
@@ -256,14 +260,16 @@ export class OpenHosts {
     if (fits === this.#fits && this.#bounds[b + LEAST_MS] !== Number.NEGATIVE_INFINITY) return;
     const { meanShare, weights } = this.#search;
     const scores = this.#scores;
-    const players = this.#players;
+    const lastFits = this.#lastFits;
+    // Falls are counted no farther.
+    const most = this.#falls.reachMs < 0 ? Number.POSITIVE_INFINITY : this.#falls.reachMs;
     const from = k * this.#models.length;
     let sum = 0;
     let max = 0;
     let worst = 0;
     for (let i = 0; i < this.#models.length; i++) {
-      if (scores[from + i] === UNKNOWN || (players[i * PLAYER + FIT] ?? 0) > fits) this.#score(k, i);
-      const r = (scores[from + i] ?? 0) / PER_MS;
+      if (scores[from + i] === UNKNOWN || (lastFits[i] ?? 0) > fits) this.#score(k, i);
+      const r = Math.min(most, (scores[from + i] ?? 0) / PER_MS);
       sum += weights === undefined ? r : (weights[i] ?? 1) * r;
       if (r <= max) continue;
       max = r;
@@ -271,8 +277,8 @@ export class OpenHosts {
     }
     this.#states[at + FITS] = this.#fits;
     this.#states[at + WORST] = worst;
-    this.#bounds[b + LEAST_MS] = meanShare * sum * this.#perWeight - BOUND_SLACK_MS + this.#fallen.meanMs;
-    this.#bounds[b + MAX_MS] = max + (players[worst * PLAYER + FALLEN] ?? 0);
+    this.#bounds[b + LEAST_MS] = meanShare * sum * this.#perWeight - BOUND_SLACK_MS + this.#falls.meanMs;
+    this.#bounds[b + MAX_MS] = max + this.#falls.of(worst);
   }
 
   #score(k: number, i: number): void {

@@ -14,10 +14,11 @@ import {
   stampOf,
   unbrokenSince,
 } from "../latency/player-model.js";
-import type { PlayerRecord } from "../latency/player-record.js";
-import type { Bounds, FoundHosts, Search } from "./contenders.js";
+import { isRemeasuring, type PlayerRecord } from "../latency/player-record.js";
+import type { Bounds, FoundHosts, KnownOfRoom, Search } from "./contenders.js";
+import { Falls } from "./falls.js";
+import { NeighbourhoodBounds } from "./neighbourhood-bounds.js";
 import { OpenHosts } from "./open-hosts.js";
-import { FALL_MARK, fallSinceMs, markFalls } from "./player-score.js";
 
 /** Hosts so little worse than the best stay open, so that small changes need no new look at all hosts. */
 const MARGIN_SHARE = 0.08;
@@ -25,6 +26,9 @@ const MARGIN_MS = 2;
 /** A cap is about one player, not about the mean, and changes by more. */
 const CAP_MARGIN_SHARE = 0.2;
 const CAP_MARGIN_MS = 8;
+/** Falls are counted for bounds that are so many times as wide, since bounds widen from look to look; not more than twice that. */
+const REACH = 1.25;
+const MOST_REACH = 2 * REACH;
 /** Hosts that were opened since all were looked at, beyond as many as were found then: time to look again. */
 const MOST_OPENED = 48;
 
@@ -33,22 +37,24 @@ export const withMargin = ({ limitMs, capMs }: Bounds): Bounds => ({
   capMs: Number.isFinite(capMs) ? capMs * (1 + CAP_MARGIN_SHARE) + CAP_MARGIN_MS : capMs,
 });
 
-/** What a player was found to be, in so many numbers: its slot in the map or -1, and the state of what the map knows of it. */
+/** By player: its slot in the map, and the revision that the map had of it. Each search looks at these, so they are close together. */
+const WATCHED = 2;
 const SLOT = 0;
 const REVISION = 1;
-const FIT = 2;
-const REMEASURED = 3;
-const UNBROKEN = 4;
-/** How far its scores may have fallen since all hosts were looked at, ms. */
-const FALL_MS = 5;
-/** At its last fit, and when all hosts were looked at. */
-const MARK = 6;
-const COVERED_MARK = MARK + FALL_MARK;
-const SEEN = COVERED_MARK + FALL_MARK;
+/** Of a player that the map does not know. */
+const NO_SLOT = 2 ** 32 - 1;
+
+/** What a player was found to be, in so many numbers. */
+const SEEN = 3;
+const FIT = 0;
+const REMEASURED = 1;
+const UNBROKEN = 2;
 
 /** Of one room. */
 export class SearchMemo {
   #search: Search | undefined;
+  /** By player, `WATCHED` numbers. */
+  #watched = new Uint32Array(0);
   /** By player, `SEEN` numbers. */
   #seen = new Float64Array(0);
   /** By player; undefined if the map does not know it. */
@@ -63,6 +69,8 @@ export class SearchMemo {
   /** What every host that is not open had at least; undefined if nobody has looked. */
   #bounds: Bounds | undefined;
   #perWeight = 0;
+  #falls: Falls | undefined;
+  readonly #neighbourhoods = new NeighbourhoodBounds();
 
   /** Takes in what has changed. */
   sync(map: LatencyMap, search: Search): OpenHosts {
@@ -73,11 +81,12 @@ export class SearchMemo {
     else {
       const { revisions, epoch } = map;
       const isSameEpoch = epoch === this.#epoch;
-      const seen = this.#seen;
+      const watched = this.#watched;
       for (let i = 0; i < this.#players.length; i++) {
-        const slot = seen[i * SEEN + SLOT] ?? -1;
-        if (slot < 0 || (isSameEpoch && revisions[slot] === seen[i * SEEN + REVISION])) continue;
-        seen[i * SEEN + REVISION] = revisions[slot] ?? 0;
+        const slot = watched[i * WATCHED + SLOT] ?? NO_SLOT;
+        if (slot === NO_SLOT || (isSameEpoch && revisions[slot] === watched[i * WATCHED + REVISION]))
+          continue;
+        watched[i * WATCHED + REVISION] = revisions[slot] ?? 0;
         if (this.#follow(map, open, i)) continue;
         open = this.#restart(map, search);
         break;
@@ -92,17 +101,23 @@ export class SearchMemo {
   /** Whether every host within these bounds is open. */
   covers({ limitMs, capMs }: Bounds): boolean {
     const bounds = this.#bounds;
-    if (bounds === undefined || (this.#open?.size ?? 0) > this.#found + MOST_OPENED) return false;
-    const { meanShare = 0, maxShare = 0, weights } = this.#search ?? {};
-    let sum = 0;
-    let most = 0;
-    for (let i = 0; i < this.#players.length; i++) {
-      const fallMs = this.#seen[i * SEEN + FALL_MS] ?? 0;
-      sum += (weights?.[i] ?? 1) * fallMs;
-      if (fallMs > most) most = fallMs;
+    const falls = this.#falls;
+    if (bounds === undefined || falls === undefined) return false;
+    if ((this.#open?.size ?? 0) > this.#found + MOST_OPENED) return false;
+    return bounds.limitMs - falls.sinceLookMs >= limitMs && bounds.capMs - falls.mostSinceLookMs >= capMs;
+  }
+
+  /** For a look at all hosts within the bounds: what is known of them from the looks before. */
+  known(bounds: Bounds): KnownOfRoom | undefined {
+    const open = this.#open;
+    const falls = this.#falls;
+    if (open === undefined || falls === undefined) return undefined;
+    const mostMs = this.#mostMs(bounds);
+    if (mostMs > falls.reachMs || mostMs * MOST_REACH < falls.reachMs) {
+      falls.reachMs = mostMs * REACH;
+      this.#boundAnew();
     }
-    const fallMs = meanShare * sum * this.#perWeight + maxShare * most;
-    return bounds.limitMs - fallMs >= limitMs && bounds.capMs - most >= capMs;
+    return { models: this.models, open, falls, neighbourhoods: this.#neighbourhoods };
   }
 
   /** All hosts were looked at: those within the bounds are found, the others can be closed. */
@@ -114,13 +129,13 @@ export class SearchMemo {
     });
     this.#found = known.length + slots.length;
     this.#bounds = bounds;
-    // Falls count up to where they matter, which depends on the bounds.
-    this.#open?.sumAnew();
-    const seen = this.#seen;
-    for (let at = 0; at < seen.length; at += SEEN) {
-      seen.copyWithin(at + COVERED_MARK, at + MARK, at + MARK + FALL_MARK);
-      seen[at + FALL_MS] = 0;
-    }
+    this.#falls?.looked();
+  }
+
+  /** Whether, of the players of the last search, one's path changed just now. */
+  isRemeasuring(atMs: number): boolean {
+    for (const player of this.#players) if (player !== undefined && isRemeasuring(player, atMs)) return true;
+    return false;
   }
 
   #isSame(map: LatencyMap, now: Search): boolean {
@@ -150,29 +165,31 @@ export class SearchMemo {
     this.#found = 0;
     const { playerIds, weights } = search;
     const count = playerIds.length;
-    const seen = new Float64Array(count * SEEN);
-    this.#seen = seen;
+    let weight = 0;
+    for (let i = 0; i < count; i++) weight += weights?.[i] ?? 1;
+    this.#perWeight = 1 / Math.max(weight, Number.MIN_VALUE);
+    const falls = new Falls(this.#search, this.#perWeight);
+    this.#falls = falls;
+    this.#seen = new Float64Array(count * SEEN);
+    this.#watched = new Uint32Array(count * WATCHED);
     this.#players = [];
     this.models.length = count;
     this.#known = 0;
-    let weight = 0;
     for (let i = 0; i < count; i++) {
-      weight += weights?.[i] ?? 1;
       const player = map.player(playerIds[i] ?? "");
       const model = player && map.modelOf(player);
       this.#players.push(player);
       this.models[i] = model;
-      const at = i * SEEN;
-      seen[at + SLOT] = player?.slot ?? -1;
+      this.#watched[i * WATCHED + SLOT] = player?.slot ?? NO_SLOT;
       if (player === undefined || model === undefined) continue;
       this.#known++;
-      seen[at + REVISION] = map.revisions[player.slot] ?? 0;
-      seen[at + REMEASURED] = remeasuredOf(model);
-      this.#mark(at, model);
-      seen.copyWithin(at + COVERED_MARK, at + MARK, at + MARK + FALL_MARK);
+      this.#watched[i * WATCHED + REVISION] = map.revisions[player.slot] ?? 0;
+      this.#seen[i * SEEN + REMEASURED] = remeasuredOf(model);
+      this.#see(i, model);
+      falls.begin(i, model);
     }
-    this.#perWeight = 1 / Math.max(weight, Number.MIN_VALUE);
-    this.#open = new OpenHosts(map, this.#search, this.models, this.#perWeight);
+    this.#neighbourhoods.reset();
+    this.#open = new OpenHosts(map, this.#search, this.models, this.#perWeight, falls);
     return this.#open;
   }
 
@@ -187,7 +204,10 @@ export class SearchMemo {
     const before = seen[from + REMEASURED] ?? 0;
     if (!isFit && before === remeasuredOf(model)) return true;
     this.models[i] = model;
-    if (isFit) open.refitted(i, this.#refit(from, model));
+    if (isFit) {
+      open.refitted(i);
+      this.#refit(i, model);
+    }
     for (let s = 0, end = measuredCount(model); s < end; s++) {
       const at = sampleAt(s);
       if (stampOf(model, at) > before) open.remeasured(i, slotAt(model, at));
@@ -196,35 +216,31 @@ export class SearchMemo {
     return true;
   }
 
-  /**
-   * @param from where its numbers are
-   * @returns by how much its estimates have fallen at most, infinite if nobody knows
-   */
-  #refit(from: number, model: PlayerModel): number {
-    const seen = this.#seen;
-    const isUnbroken = seen[from + UNBROKEN] === unbrokenSince(model);
-    const fallMs = isUnbroken ? this.#fallMs(model, from + MARK) : Number.POSITIVE_INFINITY;
-    this.#mark(from, model);
-    if (Number.isFinite(fallMs)) seen[from + FALL_MS] = this.#fallMs(model, from + COVERED_MARK);
-    else this.#bounds = undefined;
-    return fallMs;
+  #refit(i: number, model: PlayerModel): void {
+    const isUnbroken = this.#seen[i * SEEN + UNBROKEN] === unbrokenSince(model);
+    this.#see(i, model);
+    const lookReachMs = this.#bounds === undefined ? -1 : this.#mostMs(this.#bounds);
+    if (isUnbroken && this.#falls?.refitted(i, model, lookReachMs) === true) return;
+    this.#falls?.begin(i, model);
+    this.#bounds = undefined;
+    this.#boundAnew();
   }
 
-  #mark(from: number, model: PlayerModel): void {
-    const seen = this.#seen;
-    seen[from + FIT] = fitOf(model);
-    seen[from + UNBROKEN] = unbrokenSince(model);
-    markFalls(model, seen, from + MARK);
+  /** Bounds of before tell nothing any more. */
+  #boundAnew(): void {
+    this.#open?.sumAnew();
+    this.#neighbourhoods.reset();
   }
 
-  /** Since this mark; infinite where nobody knows which falls matter. */
-  #fallMs(model: PlayerModel, mark: number): number {
-    const bounds = this.#bounds;
-    const search = this.#search;
-    if (bounds === undefined || search === undefined) return Number.POSITIVE_INFINITY;
-    const { maxShare } = search;
-    const mostMs = maxShare === 0 ? Number.POSITIVE_INFINITY : bounds.limitMs / maxShare;
-    return fallSinceMs(model, this.#seen, mark, Math.max(mostMs, bounds.capMs), search);
+  #see(i: number, model: PlayerModel): void {
+    this.#seen[i * SEEN + FIT] = fitOf(model);
+    this.#seen[i * SEEN + UNBROKEN] = unbrokenSince(model);
+  }
+
+  /** No player of a host within the bounds has a larger score, ms. */
+  #mostMs({ limitMs, capMs }: Bounds): number {
+    const maxShare = this.#search?.maxShare ?? 0;
+    return Math.max(maxShare === 0 ? Number.POSITIVE_INFINITY : limitMs / maxShare, capMs);
   }
 }
 

@@ -167,12 +167,14 @@ export class ModelFitter {
   }
 
   /** How far an estimate of any host that did not move itself can have fallen by this fit. */
-  #account(m: PlayerModel, { fit, reachMs, biasFall, biasMost }: ModelInput): void {
+  #account(m: PlayerModel, { fit, reachMs, biasFall, biasMost, cell }: ModelInput): void {
     const before = this.#before;
     const [x = 0, y = 0, z = 0, height = 0] = m;
     m[FARTHEST] = Math.sqrt(x * x + y * y + z * z) + height + reachMs;
     let negative = biasMost + Math.max(0, -(m[CONSTANT] ?? 0));
-    let fall = (before[CONSTANT] ?? 0) - (m[CONSTANT] ?? 0) + biasFall - (before[CELL_FALL] ?? 0);
+    let fall = (before[CONSTANT] ?? 0) - (m[CONSTANT] ?? 0);
+    // Of two cells any bias may be the largest up in one and down in the other.
+    fall += before[CELL] === cell ? biasFall - (before[CELL_FALL] ?? 0) : (before[CELL_MOST] ?? 0) + biasMost;
     let known = 0;
     const count = m[MEASURED] ?? 0;
     for (let s = 0; s < count; s++) {
@@ -191,12 +193,7 @@ export class ModelFitter {
     }
     let isSamePlace = true;
     for (let d = SPHERE; d < SPHERE + 3; d++) isSamePlace &&= Object.is(m[d], before[d]);
-    const isUnbroken =
-      before[USABLE] === 1 &&
-      m[USABLE] === 1 &&
-      isSamePlace &&
-      before[CELL] === m[CELL] &&
-      known === before[MEASURED];
+    const isUnbroken = before[USABLE] === 1 && m[USABLE] === 1 && isSamePlace && known === before[MEASURED];
     if (!isUnbroken) {
       m[UNBROKEN] = fit;
       m[PLACE_FALL] = 0;
