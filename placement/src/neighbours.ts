@@ -2,6 +2,8 @@
 import type { RoomTie } from "./decide/ties.js";
 import type { RoomFacts } from "./trace/trace.js";
 
+const NONE: readonly RoomTie[] = [];
+
 export class Neighbours {
   /** Rooms that have been looked at. */
   readonly #rooms = new Map<string, RoomFacts>();
@@ -25,9 +27,11 @@ export class Neighbours {
   }
 
   /** Those that run somewhere. */
-  of(roomId: string): RoomTie[] {
+  of(roomId: string): readonly RoomTie[] {
+    const tied = this.#ties.get(roomId);
+    if (tied === undefined) return NONE;
     const ties: RoomTie[] = [];
-    for (const [otherId, players] of this.#ties.get(roomId) ?? []) {
+    for (const [otherId, players] of tied) {
       const room = this.#rooms.get(otherId);
       if (room?.hostId === undefined) continue;
       const others: { hostId: string; players: number }[] = [];

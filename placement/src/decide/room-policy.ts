@@ -117,7 +117,7 @@ export class RoomPolicy {
       this.#calmWait.over();
       return decide("stay", "best");
     }
-    const held = this.#isHeld(room, hosts.map, atMs);
+    const held = this.#isHeld(atMs);
     const regret = this.#regret.get(best.hostId) ?? 0;
     const { carrier, hostId: fromHostId, activity } = room;
     const price = this.#costs.price({ carrier, fromHostId, toHostId: best.hostId, players, activity });
@@ -155,8 +155,9 @@ export class RoomPolicy {
    * Whether to wait for somebody whose path has just changed: from one landmark its estimates would send the room to
    * one host and then to another. Players who keep changing hold it no longer than one.
    */
-  #isHeld(room: RoomView, map: LatencyMap, atMs: number): boolean {
-    const isWaited = isWaitedFor(room, map, this.#parameters, atMs);
+  #isHeld(atMs: number): boolean {
+    // Where estimates alone suffice nobody is waited for.
+    const isWaited = this.#parameters.confirmedShare > 0 && this.#memo.isRemeasuring(atMs);
     this.#heldSinceMs = isWaited ? (this.#heldSinceMs ?? atMs) : undefined;
     return this.#heldSinceMs !== undefined && atMs - this.#heldSinceMs < LONGEST_REMEASURING_MS;
   }
@@ -170,16 +171,6 @@ export class RoomPolicy {
       this.#regret.delete(least);
     }
   }
-}
-
-/** Where estimates alone suffice nobody is waited for. */
-export function isWaitedFor(
-  { playerIds }: RoomView,
-  map: LatencyMap,
-  { confirmedShare }: PlacementParameters,
-  atMs: number,
-): boolean {
-  return confirmedShare > 0 && playerIds.some((playerId) => map.isRemeasuring(playerId, atMs));
 }
 
 /**

@@ -2,7 +2,6 @@
 import { worthWaiting } from "../decide/calm.js";
 import type { HostTable } from "../decide/host-table.js";
 import type { MoveCosts } from "../decide/migration-cost.js";
-import { isWaitedFor } from "../decide/room-policy.js";
 import type { DecisionCandidate, PlacementParameters, RoomView } from "../decide/types.js";
 
 /** Hosts a room may be sent to: its best, with and without those that are full. */
@@ -50,7 +49,8 @@ export function prospectsOf(
   const costOf = ({ scoreMs, capStage }: DecisionCandidate): number =>
     players * (scoreMs + STAGE_MS * capStage);
   const stayCost = current === undefined || found.forced ? 0 : costOf(current);
-  const isKnown = !isWaitedFor(room, hosts.map, p, atMs);
+  // Where estimates alone suffice nobody is waited for.
+  const isKnown = p.confirmedShare <= 0 || !room.playerIds.some((id) => hosts.map.isRemeasuring(id, atMs));
   for (const candidate of [...any.named, ...any.best, ...free.best]) {
     if (candidate.rejected !== undefined) continue;
     found.byHost.set(candidate.hostId, candidate);

@@ -2,6 +2,7 @@
 
 /** Moves remembered, as many hosts may move at once; who missed more starts over. */
 const REMEMBERED = 256;
+const NONE: readonly number[] = [];
 
 export class HostMoves {
   readonly #last = new Int32Array(REMEMBERED);
@@ -12,8 +13,9 @@ export class HostMoves {
   }
 
   /** Slots that moved since `count` was this, with repetitions; undefined if it is too long ago. */
-  since(count: number): number[] | undefined {
+  since(count: number): readonly number[] | undefined {
     const missed = this.count - count;
+    if (missed === 0) return NONE;
     if (missed > REMEMBERED) return undefined;
     return Array.from({ length: missed }, (_, i) => this.#last[(count + i) % REMEMBERED] ?? 0);
   }

@@ -28,13 +28,13 @@ export class HostSpace {
   /** No host is or was farther from the origin of coordinates, height included, ms. */
   reachMs = 0;
   #versions = new Int32Array(0);
+  readonly #slots = new Map<string, number>();
   readonly #places = new Map<number, Place>();
   #landmarks: string[] | undefined;
 
   upsert({ hostId, latitude, longitude }: HostPlace): void {
-    const slot = this.nodes.add(hostId);
+    const slot = this.#slots.get(hostId) ?? this.#take(hostId);
     const before = this.#places.get(slot);
-    if (this.#versions.length < this.nodes.error.length) this.#grow(this.nodes.error.length);
     this.#places.set(slot, { latitude, longitude });
     this.spheres.set(onSphere({ latitude, longitude }), slot * 3);
     if (before?.latitude !== latitude || before.longitude !== longitude) this.#publish(slot);
@@ -42,9 +42,10 @@ export class HostSpace {
 
   /** @returns the slot it had, -1 if it was not known */
   remove(hostId: string): number {
-    const slot = this.nodes.slot(hostId);
+    const slot = this.slot(hostId);
     if (slot < 0) return slot;
-    this.nodes.remove(hostId);
+    this.#slots.delete(hostId);
+    this.nodes.giveBack(slot);
     this.#places.delete(slot);
     this.#landmarks = undefined;
     return slot;
@@ -52,12 +53,17 @@ export class HostSpace {
 
   /** -1 if the host is not known. */
   slot(hostId: string): number {
-    return this.nodes.slot(hostId);
+    return this.#slots.get(hostId) ?? -1;
   }
 
   /** As estimates use them, by slot as in a node space. */
   get published(): Float64Array {
     return this.nodes.published;
+  }
+
+  /** Hosts by id, each with its slot. */
+  entries(): IterableIterator<[string, number]> {
+    return this.#slots.entries();
   }
 
   /** Slots in use. */
@@ -98,8 +104,8 @@ export class HostSpace {
 
   /** The greedy k-median. O(count x hosts^2) once coordinates have changed, else nothing. */
   landmarks(count: number): string[] {
-    if (this.#landmarks === undefined || this.#landmarks.length < Math.min(count, this.nodes.size))
-      this.#landmarks = greedyMedian(this.nodes, (a, b) => this.#apartMs(a, b), count);
+    if (this.#landmarks === undefined || this.#landmarks.length < Math.min(count, this.#slots.size))
+      this.#landmarks = greedyMedian(this.#slots, (a, b) => this.#apartMs(a, b), count);
     return this.#landmarks.slice(0, count);
   }
 
@@ -125,8 +131,13 @@ export class HostSpace {
     this.#landmarks = undefined;
   }
 
-  #grow(slots: number): void {
+  #take(hostId: string): number {
+    const slot = this.nodes.take(hostId);
+    this.#slots.set(hostId, slot);
+    const slots = this.nodes.error.length;
+    if (this.#versions.length >= slots) return slot;
     this.#versions = grown(this.#versions, new Int32Array(slots));
     this.spheres = grown(this.spheres, new Float64Array(slots * 3));
+    return slot;
   }
 }

@@ -1,5 +1,4 @@
 /** Which hosts stand for all. */
-import type { NodeSpace } from "./node-space.js";
 
 /** Farther than any two hosts are. */
 const UNREACHED_MS = 1_000;
@@ -7,10 +6,11 @@ const UNREACHED_MS = 1_000;
 /**
  * Each the one that brings all hosts nearest to a chosen one (greedy k-median), so that a newcomer who measures
  * the first few is placed anywhere. Far-off hosts that stand only for themselves come late.
+ * @param hosts their slots
  * @param apartMs how far two hosts, by slot, are from each other
  */
 export function greedyMedian(
-  hosts: NodeSpace,
+  hosts: ReadonlyMap<string, number>,
   apartMs: (slot: number, other: number) => number,
   count: number,
 ): string[] {

@@ -1,35 +1,15 @@
 /**
- * The latency map: what is known of every player's RTT to every host. Measured where it was measured, else
- * estimated from network coordinates, else bounded from below by geography.
+ * The latency map: what is known of every player's RTT to every host. Here players, hosts and probes come in; what they say
+ * together is in player-models.ts.
  */
-import { onSphere } from "./geodesic.js";
 import type { HostMoves } from "./host-moves.js";
 import { HostSpace } from "./host-space.js";
-import { factorOf, krigedErrorMs } from "./kriging.js";
-import { ModelFitter } from "./model-fit.js";
+import { factorOf } from "./kriging.js";
 import { NodeSpace } from "./node-space.js";
 import { PathBias } from "./path-bias.js";
-import {
-  cellOf,
-  geodesicErrorMs,
-  geodesicGuessMs,
-  isUsable,
-  krigedMs,
-  type MeasuredHost,
-  type PlayerModel,
-  tailShareOf,
-  usualTailMs,
-  versionOf,
-} from "./player-model.js";
-import {
-  isRemeasuring,
-  measuredAgain,
-  measuredHost,
-  outdate,
-  PlayerRecord,
-  refresh,
-  relocate,
-} from "./player-record.js";
+import { isUsable, type PlayerModel } from "./player-model.js";
+import { PlayerModels } from "./player-models.js";
+import { isRemeasuring, measuredAgain, outdate, PlayerRecord, relocate } from "./player-record.js";
 import { ProbeWindows } from "./probe-windows.js";
 import { hostShare, Refinement } from "./refinement.js";
 import { Surprise } from "./surprise.js";
@@ -38,10 +18,6 @@ import { observe, predictMs, relaxNode } from "./vivaldi.js";
 
 /** No path on Earth is longer; satellites included. */
 const MAX_RTT_MS = 10_000;
-const FULL_CONFIDENCE_SAMPLES = 6;
-const GUESS_CONFIDENCE = 0.1;
-/** A coordinate with a larger error says less than geography does. */
-const USABLE_ERROR = 0.9;
 /** A pair with more samples moves its player's coordinate no more than the stream of probes does. */
 const SETTLED_SAMPLES = 3;
 /** A player with fewer measured hosts could be anywhere; its estimates are no test of the others'. */
@@ -60,8 +36,7 @@ export class LatencyMap {
     hosts: this.#hosts,
     bias: this.#bias,
   });
-  readonly #fitter = new ModelFitter();
-  #fits = 0;
+  readonly #models = new PlayerModels({ nodes: this.#nodes, hosts: this.#hosts, bias: this.#bias });
 
   upsertHost(place: HostPlace): void {
     this.#hosts.upsert(place);
@@ -84,7 +59,7 @@ export class LatencyMap {
     const place = latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };
     const known = this.#players.get(playerId);
     if (known === undefined) {
-      const slot = this.#nodes.add(playerId);
+      const slot = this.#nodes.take(playerId);
       const cell = this.#hosts.nearest(this.#nodes.at, slot);
       const parts = { space: this.#nodes, windows: this.#windows, place, cell };
       this.#players.set(playerId, new PlayerRecord(playerId, slot, parts));
@@ -104,7 +79,7 @@ export class LatencyMap {
     this.#players.delete(playerId);
     player.windows.clear();
     this.#refinement.left();
-    this.#nodes.remove(playerId);
+    this.#nodes.giveBack(player.slot);
   }
 
   /**
@@ -164,39 +139,12 @@ export class LatencyMap {
 
   /** Best knowledge of one pair. Both must be known; an unknown one counts as nothing measured. */
   estimate(playerId: string, hostId: string): Estimate {
-    const player = this.#players.get(playerId);
-    const host = this.#hosts.slot(hostId);
-    const none = { jitterMs: 0, loss: 0, samples: 0 };
-    const model = this.model(playerId);
-    if (player === undefined || model === undefined || host < 0) {
-      const p50Ms = geodesicGuessMs(new Float64Array(16).fill(Number.NaN), this.#hosts.spheres, 0);
-      const errorMs = geodesicErrorMs(p50Ms);
-      return { source: "geodesic", p50Ms, p95Ms: p50Ms, ...none, confidence: GUESS_CONFIDENCE, errorMs };
-    }
-    const window = player.windows.of(host);
-    if (window >= 0) {
-      const { pool } = player.windows;
-      const [p50Ms, jitterMs, loss] = [pool.p50Ms(window), pool.jitterMs(window), pool.loss(window)];
-      const samples = pool.samples(window);
-      const { tailMs, errorMs } = measuredHost(pool, window, tailShareOf(model));
-      const confidence = Math.min(1, samples / FULL_CONFIDENCE_SAMPLES);
-      const p95Ms = p50Ms + tailMs;
-      return { source: "measured", p50Ms, p95Ms, jitterMs, loss, samples, confidence, errorMs };
-    }
-    const p50Ms = this.unmeasuredMs(model, host);
-    const errorMs = this.errorMs(model, factorOf(model), host, p50Ms);
-    if (!isUsable(model))
-      return { source: "geodesic", p50Ms, p95Ms: p50Ms, ...none, confidence: GUESS_CONFIDENCE, errorMs };
-    const error = Math.max(this.#nodes.error[player.slot] ?? 1, this.#hosts.nodes.error[host] ?? 1);
-    const p95Ms = p50Ms + usualTailMs(model, p50Ms);
-    return { source: "coordinate", p50Ms, p95Ms, ...none, confidence: 0.5 * (1 - error), errorMs };
+    return this.#models.estimate(this.#players.get(playerId), this.#hosts.slot(hostId));
   }
 
   /** Estimate of a host the player has not measured, ms. */
   unmeasuredMs(model: PlayerModel, hostSlot: number): number {
-    const { published, spheres } = this.#hosts;
-    if (!isUsable(model)) return geodesicGuessMs(model, spheres, hostSlot);
-    return krigedMs(model, published, spheres, hostSlot, this.#bias.row(cellOf(model)));
+    return this.#models.unmeasuredMs(model, hostSlot);
   }
 
   /** Slots of hosts are below this. */
@@ -223,8 +171,7 @@ export class LatencyMap {
 
   /** Standard deviation of an estimate, ms. */
   errorMs(model: PlayerModel, factor: Float64Array, hostSlot: number, rttMs: number): number {
-    if (!isUsable(model)) return geodesicErrorMs(rttMs);
-    return krigedErrorMs(model, factor, this.#hosts.published, hostSlot, rttMs);
+    return this.#models.errorMs(model, factor, hostSlot, rttMs);
   }
 
   /** -1 if the host is not known. */
@@ -245,7 +192,7 @@ export class LatencyMap {
 
   /** Grows with every change that concerns players beside what they measure. */
   get epoch(): number {
-    return this.moves.count + this.#bias.version;
+    return this.#models.epoch;
   }
 
   /** By slot of a player: grows with every change of what is known of it. */
@@ -254,46 +201,7 @@ export class LatencyMap {
   }
 
   modelOf(player: PlayerRecord): PlayerModel {
-    const { epoch } = this;
-    const known = player.model;
-    if (!player.stale && known !== undefined) {
-      if (player.epoch === epoch || versionOf(known) === this.#version(player)) {
-        player.epoch = epoch;
-        if (player.isFresh) refresh(player, known);
-        return known;
-      }
-    }
-    const { cell, tailShare, windows } = player;
-    const { pool } = windows;
-    const measured: MeasuredHost[] = [];
-    for (let window = windows.first; window >= 0; window = pool.next(window)) {
-      measured.push(measuredHost(pool, window, tailShare));
-      pool.setFresh(window, false);
-    }
-    player.isFresh = false;
-    measured.sort((a, b) => a.p50Ms - b.p50Ms || a.slot - b.slot);
-    player.model = this.#fitter.fit(
-      {
-        at: this.#nodes.published,
-        slot: player.slot,
-        usable: windows.size > 0 && (this.#nodes.error[player.slot] ?? 1) < USABLE_ERROR,
-        tailShare,
-        cell,
-        version: this.#version(player),
-        sphere: player.place && onSphere(player.place),
-        measured,
-        hosts: this.#hosts.published,
-        reachMs: this.#hosts.reachMs,
-        bias: this.#bias.row(cell),
-        biasMost: this.#bias.mostOf(cell),
-        biasFall: this.#bias.fallOf(cell),
-        fit: ++this.#fits,
-      },
-      known,
-    );
-    player.stale = false;
-    player.epoch = epoch;
-    return player.model;
+    return this.#models.of(player);
   }
 
   /** Goes over all remembered probes again; O(players x measured hosts) per pass: for quiet moments. */
@@ -315,7 +223,7 @@ export class LatencyMap {
     const { pool, first } = windows;
     const bySlot = new Map<number, number>();
     for (let window = first; window >= 0; window = pool.next(window)) bySlot.set(pool.host(window), window);
-    for (const [hostId, slot] of this.#hosts.nodes.entries()) {
+    for (const [hostId, slot] of this.#hosts.entries()) {
       const window = bySlot.get(slot);
       if (window !== undefined) hosts.set(hostId, pool.lastAtMs(window));
     }
@@ -338,14 +246,6 @@ export class LatencyMap {
     if (model === undefined || !isUsable(model)) return;
     const guessMs = this.unmeasuredMs(model, host);
     this.#surprise.add((rttMs - guessMs) / this.errorMs(model, factorOf(model), host, guessMs));
-  }
-
-  /** Changes whenever an estimate of this player may. */
-  #version({ windows: { pool, first }, cell }: PlayerRecord): number {
-    let version = this.#bias.versionOf(cell);
-    for (let window = first; window >= 0; window = pool.next(window))
-      version += this.#hosts.version(pool.host(window));
-    return version;
   }
 
   #nearest({ slot }: PlayerRecord): number {

@@ -1,7 +1,9 @@
 /**
  * Nodes of latency space in flat arrays: position (x, y, z) and height of slot s are four numbers from `s * STRIDE`.
- * Slots of removed nodes are used again.
+ * Whoever takes a slot knows whose it is; slots given back are used again.
  */
+
+import { grown } from "./grown.js";
 
 /** x, y, z and height; four doubles are half a cache line. */
 export const STRIDE = 4;
@@ -19,37 +21,17 @@ export class NodeSpace {
   revisions = new Uint32Array(16);
   /** Slots ever in use; each below this is taken or free. */
   end = 0;
-  readonly #slots = new Map<string, number>();
   readonly #free: number[] = [];
 
-  get size(): number {
-    return this.#slots.size;
-  }
-
-  /** -1 if the node is not known. */
-  slot(id: string): number {
-    return this.#slots.get(id) ?? -1;
-  }
-
-  entries(): IterableIterator<[string, number]> {
-    return this.#slots.entries();
-  }
-
-  /** The slot of a node, which is new if it was not known. */
-  add(id: string): number {
-    const known = this.#slots.get(id);
-    if (known !== undefined) return known;
+  /** A slot for a node of which nothing is known. */
+  take(id: string): number {
     const slot = this.#free.pop() ?? this.end++;
     if (slot >= this.error.length) this.#grow();
-    this.#slots.set(id, slot);
     this.reset(slot, id);
     return slot;
   }
 
-  remove(id: string): void {
-    const slot = this.#slots.get(id);
-    if (slot === undefined) return;
-    this.#slots.delete(id);
+  giveBack(slot: number): void {
     this.#free.push(slot);
     this.changed(slot);
   }
@@ -85,17 +67,10 @@ export class NodeSpace {
   }
 
   #grow(): void {
-    const at = new Float64Array(this.at.length * 2);
-    at.set(this.at);
-    this.at = at;
-    const published = new Float64Array(this.at.length);
-    published.set(this.published);
-    this.published = published;
-    const error = new Float64Array(this.error.length * 2);
-    error.set(this.error);
-    this.error = error;
-    const revisions = new Uint32Array(error.length);
-    revisions.set(this.revisions);
-    this.revisions = revisions;
+    const slots = this.error.length * 2;
+    this.at = grown(this.at, new Float64Array(STRIDE * slots));
+    this.published = grown(this.published, new Float64Array(STRIDE * slots));
+    this.error = grown(this.error, new Float64Array(slots));
+    this.revisions = grown(this.revisions, new Uint32Array(slots));
   }
 }

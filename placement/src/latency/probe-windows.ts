@@ -15,16 +15,19 @@ const LOSS_DECAY = 0.95;
 const FIRST_LENGTH = 64;
 const NONE = -1;
 
-/** Numbers of a window, from `window * FACTS`. */
-const FACTS = 4;
+/** Numbers of a window, from `window * FACTS`; and those for which single precision is plenty, from `window * ROUGH`. */
+const FACTS = 2;
+const LAST_AT_MS = 0;
+const USED_MS = 1;
+const ROUGH = 2;
 const LOSS = 0;
-const LAST_AT_MS = 1;
-const USED_MS = 2;
-const BOUND_MS = 3;
+const BOUND_MS = 1;
 
 export class ProbeWindows {
-  /** By window: loss, when it was last measured, {@link usedMs}, {@link boundMs}. */
+  /** By window: when it was last measured, {@link usedMs}. */
   #facts = new Float64Array(FIRST_LENGTH * FACTS);
+  /** By window: loss, {@link boundMs}. */
+  #rough = new Float32Array(FIRST_LENGTH * ROUGH);
   #hosts = new Int32Array(FIRST_LENGTH);
   /** The player's next window, or the next free one. */
   #next = new Int32Array(FIRST_LENGTH);
@@ -64,10 +67,9 @@ export class ProbeWindows {
     this.#heads[window] = 0;
     this.#places[window] = 0;
     this.#fresh[window] = 0;
-    const f = window * FACTS;
-    this.#facts[f + LOSS] = 0;
-    this.#facts[f + LAST_AT_MS] = Number.NEGATIVE_INFINITY;
-    this.#facts[f + USED_MS] = Number.NaN;
+    this.#facts[window * FACTS + LAST_AT_MS] = Number.NEGATIVE_INFINITY;
+    this.#facts[window * FACTS + USED_MS] = Number.NaN;
+    this.#rough[window * ROUGH + LOSS] = 0;
     this.setBoundMs(window, boundMs);
     return window;
   }
@@ -81,9 +83,8 @@ export class ProbeWindows {
 
   /** @returns true if this probe shows that the path has changed. */
   add(window: number, rttMs: number, atMs: number): boolean {
-    const f = window * FACTS;
-    this.#facts[f + LOSS] = (this.#facts[f + LOSS] ?? 0) * LOSS_DECAY;
-    this.#facts[f + LAST_AT_MS] = atMs;
+    this.#rough[window * ROUGH + LOSS] = this.loss(window) * LOSS_DECAY;
+    this.#facts[window * FACTS + LAST_AT_MS] = atMs;
     this.#answers[window] = (this.#answers[window] ?? 0) + 1;
     const ofNewPath = this.#changed(window, rttMs);
     if (ofNewPath > 0) {
@@ -98,9 +99,8 @@ export class ProbeWindows {
   }
 
   lost(window: number, atMs: number): void {
-    const f = window * FACTS;
-    this.#facts[f + LOSS] = (this.#facts[f + LOSS] ?? 0) * LOSS_DECAY + (1 - LOSS_DECAY);
-    this.#facts[f + LAST_AT_MS] = atMs;
+    this.#rough[window * ROUGH + LOSS] = this.loss(window) * LOSS_DECAY + (1 - LOSS_DECAY);
+    this.#facts[window * FACTS + LAST_AT_MS] = atMs;
   }
 
   host(window: number): number {
@@ -127,7 +127,7 @@ export class ProbeWindows {
   }
 
   loss(window: number): number {
-    return this.#facts[window * FACTS + LOSS] ?? 0;
+    return this.#rough[window * ROUGH + LOSS] ?? 0;
   }
 
   lastAtMs(window: number): number {
@@ -145,11 +145,11 @@ export class ProbeWindows {
 
   /** What light forbids a round trip to fall below; minus infinity where the player's place is not known. */
   boundMs(window: number): number {
-    return this.#facts[window * FACTS + BOUND_MS] ?? 0;
+    return this.#rough[window * ROUGH + BOUND_MS] ?? 0;
   }
 
   setBoundMs(window: number, boundMs: number | undefined): void {
-    this.#facts[window * FACTS + BOUND_MS] = boundMs ?? Number.NEGATIVE_INFINITY;
+    this.#rough[window * ROUGH + BOUND_MS] = boundMs ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Something was measured that the player's model does not have yet. */
@@ -278,6 +278,7 @@ export class ProbeWindows {
   #grow(): void {
     const length = grownLength(this.#hosts.length);
     this.#facts = grown(this.#facts, new Float64Array(length * FACTS));
+    this.#rough = grown(this.#rough, new Float32Array(length * ROUGH));
     this.#hosts = grown(this.#hosts, new Int32Array(length));
     this.#next = grown(this.#next, new Int32Array(length));
     this.#answers = grown(this.#answers, new Uint32Array(length));
