@@ -19,8 +19,8 @@ const GUESSED = 8;
 const HEADER = 9;
 
 /** So many more are made room for at a time; of more than the most, the one not asked for longest gives its row away. */
-const MORE_ROWS = 6;
-const MOST_ROWS = 24;
+const MORE_ROWS = 4;
+const MOST_ROWS = 16;
 const NONE = -1;
 
 export class ExactRows {
