@@ -8,6 +8,7 @@ import type { SessionProgress } from "@centroid/protocol";
 import { ClientState, generateId } from "@colyseus/core";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
+import type { SessionRecord } from "../colyseus/room-record.js";
 import { SessionLink } from "../sessions/session-link.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 
@@ -43,6 +44,23 @@ export class AwaitedPlayers {
       client.link.once("close", () => this.#forget(client));
       this.#await(client, client.link.sent, windowMs);
     }
+  }
+
+  /** Of a room that has moved: those who were still to come back when it left. @returns undefined if there are none */
+  static after(
+    room: MovableRoom,
+    clients: ReadonlyMap<string, MovableClient>,
+    sessions: readonly SessionRecord[],
+    as: Ownership,
+  ): AwaitedPlayers | undefined {
+    const windows = sessions.flatMap(({ sessionId, awaitedMs }) => {
+      const client = clients.get(sessionId);
+      return client === undefined || awaitedMs === undefined ? [] : [{ client, awaitedMs }];
+    });
+    if (windows.length === 0) return undefined;
+    const longestMs = Math.max(...windows.map(({ awaitedMs }) => awaitedMs));
+    const awaited = windows.map(({ client }) => client);
+    return new AwaitedPlayers(room, awaited, as, longestMs);
   }
 
   #await(client: MovableClient, sent: number, windowMs: number): void {

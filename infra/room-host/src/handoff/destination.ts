@@ -3,20 +3,19 @@
  * copies, and runs it from the moment the rest has arrived and its hash agrees.
  */
 import { setImmediate as nextLoop } from "node:timers/promises";
-import { CentroidError, CLOSE_NORMAL } from "@centroid/protocol";
+import { CentroidError } from "@centroid/protocol";
 import { AwaitedPlayers } from "../checkpoint/awaited-players.js";
 import type { FirstAnswer } from "../colyseus/first-answers.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import type { MovableRoom } from "../colyseus/movable-room.js";
 import type { SessionRecord } from "../colyseus/room-record.js";
-import type { StepFollower } from "../in-step/follower.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 import type { FedRoom, PromotedCopy } from "../standby/standby.js";
 import { ReceivedState, type Rest } from "../transfer/received-state.js";
-import { digestRoom, type RoomDigest } from "../transfer/room-digest.js";
 import { ArrivingPlayers, CLOSE_CANCELLED, type Returning } from "./arriving-players.js";
-import { followRoom } from "./follow-room.js";
-import { decodeFromSource, encodeTransfer, type FromDestination, type FromSource } from "./handoff-wire.js";
+import { FollowedRoom } from "./followed-room.js";
+import type { FromDestination, FromSource } from "./handoff-wire.js";
+import { SourceLine } from "./source-line.js";
 
 /** Nodes of a standby that are put in place at once; then other rooms of this host have a turn. */
 const CHUNK_NODES = 256;
@@ -44,20 +43,12 @@ export interface DestinationOptions {
   now: () => number;
 }
 
-type Following = Extract<State, { name: "following" }>;
 type StepEvents = Extract<FromSource, { type: "log" }>["events"];
 type State =
   | { name: "waiting" }
   /** `fed` while its source has not come, and what the room's standby gets is put in place. */
   | { name: "building"; room: MovableRoom; received: ReceivedState; fed: boolean }
-  /** What drives the room at its source is done here after it. */
-  | {
-      name: "following";
-      room: MovableRoom;
-      clients: Map<string, MovableClient>;
-      sessions: readonly SessionRecord[];
-      follower: StepFollower<RoomDigest>;
-    }
+  | { name: "following"; followed: FollowedRoom }
   | { name: "owner"; room: MovableRoom; clients: Map<string, MovableClient> }
   | { name: "ended" };
 
@@ -72,18 +63,27 @@ export class HandoffDestination {
   readonly #players: ArrivingPlayers;
   #state: State = { name: "waiting" };
   readonly #deadline: NodeJS.Timeout;
-  #source: ServerSocket | undefined;
-  #work: Promise<void> = Promise.resolve();
+  readonly #line: SourceLine;
 
   constructor(options: DestinationOptions) {
     this.#options = options;
-    const { migrationId, epoch } = options;
+    const { migrationId, epoch, now } = options;
+    this.#line = new SourceLine({
+      now,
+      handle: (message, arrivedAtMs) => this.#handle(message, arrivedAtMs),
+      onFailed: (cause) => this.#refuse(cause),
+      onInvalid: (error) => this.#end(error),
+      onGone: () => {
+        if (this.#state.name === "owner") this.#players.nothingMore();
+        else this.#end(new CentroidError("HOST_LOST", "the source went away before the switch"));
+      },
+    });
     this.#players = new ArrivingPlayers({
       migrationId,
       epoch,
       onAttached: (sessionId) => this.#send({ type: "attached", sessionId }),
       askSource: (sessionId, received) => {
-        if (this.#source === undefined) return false;
+        if (!this.#line.connected) return false;
         this.#send({ type: "replay", sessionId, received });
         return true;
       },
@@ -102,32 +102,11 @@ export class HandoffDestination {
   /** The source's connection. Messages are handled one after the other, in order. */
   acceptSource(socket: ServerSocket): void {
     const expected = this.#state.name === "waiting" || (this.#state.name === "building" && this.#state.fed);
-    if (this.#source !== undefined || !expected) {
+    if (this.#line.connected || !expected) {
       socket.close(CLOSE_CANCELLED, "this migration has its source already");
       return;
     }
-    this.#source = socket;
-    socket.onMessage((frame) => {
-      let message: FromSource;
-      try {
-        // A copy: uWebSockets.js takes its memory back when the callback returns.
-        message = decodeFromSource(Buffer.from(frame));
-      } catch (cause) {
-        this.#end(CentroidError.from(cause));
-        return;
-      }
-      const arrivedAtMs = this.#options.now();
-      this.#work = this.#work
-        .then(() => this.#handle(message, arrivedAtMs))
-        .catch((cause: unknown) => this.#refuse(cause));
-    });
-    socket.onClose(() => {
-      this.#source = undefined;
-      this.#work = this.#work.then(() => {
-        if (this.#state.name === "owner") this.#players.nothingMore();
-        else this.#end(new CentroidError("HOST_LOST", "the source went away before the switch"));
-      });
-    });
+    this.#line.accept(socket);
   }
 
   /**
@@ -135,37 +114,34 @@ export class HandoffDestination {
    * @returns false if that fails: then the source brings the room as if there was no standby, and is told why it cannot
    */
   async build(standby: FedRoom): Promise<boolean> {
-    const built = this.#buildFrom(standby);
-    this.#work = built.catch(() => {
-      if (this.#state.name === "building") this.#giveUp(this.#state);
+    const built = this.#buildFrom(standby).catch(() => {
+      if (this.#state.name === "building") this.#giveUp(this.#state.room);
     });
-    await this.#work;
+    await this.#line.waitFor(built);
     return this.state === "building";
   }
 
   /** What the standby got since. */
   feed({ nodes, removed }: Pick<Rest, "nodes" | "removed">): void {
-    this.#work = this.#work
-      .then(() => {
-        const state = this.#state;
-        if (state.name !== "building" || !state.fed) return;
-        state.received.write(nodes);
-        state.received.forget(removed);
-      })
-      .catch((cause: unknown) => this.#refuse(cause));
+    this.#line.afterThat(() => {
+      const state = this.#state;
+      if (state.name !== "building" || !state.fed) return;
+      state.received.write(nodes);
+      state.received.forget(removed);
+    });
   }
 
   /** The source goes on over the feed of the standby that it has kept here, after all that the standby got. */
   acceptPromoted({ feed, players }: PromotedCopy): void {
     if (this.#state.name === "building") this.acceptSource(feed);
     else feed.close(CLOSE_CANCELLED, "the room was not built here");
-    if (this.#source !== feed) {
+    if (!this.#line.isBy(feed)) {
       // Nobody else has them any more: left open, they would wait for ever.
       for (const socket of players.values()) socket.close(CLOSE_CANCELLED, "the room does not come");
       return;
     }
     for (const [sessionId, socket] of players) this.#players.expect(socket, sessionId);
-    this.#work = this.#work.then(() => {
+    this.#line.inTurn(() => {
       if (this.#state.name === "building") this.#state = { ...this.#state, fed: false };
     });
   }
@@ -205,7 +181,8 @@ export class HandoffDestination {
     switch (message.type) {
       case "begin": {
         // The source has given up that it follows, or has lost its standby here.
-        if (state.name === "following" || (state.name === "building" && state.fed)) this.#giveUp(state);
+        if (state.name === "following") this.#giveUp(state.followed.room);
+        else if (state.name === "building" && state.fed) this.#giveUp(state.room);
         else if (state.name !== "waiting") throw new CentroidError("FRAME_INVALID", "begin twice");
         const room = await this.#options.createRoom(message.options, message.firstAnswers);
         room.move.clock.hold();
@@ -248,15 +225,15 @@ export class HandoffDestination {
         return;
       case "follow":
         if (state.name !== "building") throw new CentroidError("FRAME_INVALID", "follow before begin");
-        await this.#follow(state, message);
+        await this.#beginToFollow(state, message);
         return;
       case "log":
-        if (state.name === "following") await this.#followed(state, message.events);
+        if (state.name === "following") await this.#follow(state.followed, message.events);
         return;
       case "take-over":
         if (state.name !== "following") return;
         await untilFlushed();
-        if (this.#state === state) await this.#takeOver(state, message, arrivedAtMs);
+        if (this.#state === state) await this.#takeOver(state.followed, message, arrivedAtMs);
         return;
       case "replayed":
         this.#players.replayed(message.sessionId, message.frames);
@@ -342,53 +319,50 @@ export class HandoffDestination {
     this.#state = { name: "owner", room, clients };
     this.#send({ type: "accepted", stateHash });
     this.#players.count(clients);
-    this.#options.onOwned(room, clients, this.#awaited(sessions, room, clients));
+    const awaited = AwaitedPlayers.after(room, clients, sessions, { epoch: this.#options.epoch });
+    this.#options.onOwned(room, clients, awaited);
     this.#players.settle(room, clients);
   }
 
   /** The room is whole here and goes on at its source: it does the same here, a little later. */
-  async #follow(
+  async #beginToFollow(
     state: Extract<State, { name: "building" }>,
     message: Extract<FromSource, { type: "follow" }>,
   ): Promise<void> {
     const { room } = state;
     const { clients } = await this.#complete(state, message);
     if (this.state === "ended") return;
-    room.move.follows = true;
-    for (const { link } of clients.values()) link.mirrors = true;
-    const follower = followRoom(room, (number) => this.#send({ type: "agreed", number }));
-    this.#state = { name: "following", room, clients, sessions: message.room.sessions, follower };
+    const { sessions } = message.room;
+    const onAgreed = (number: number): void => this.#send({ type: "agreed", number });
+    this.#state = { name: "following", followed: new FollowedRoom({ room, clients, sessions, onAgreed }) };
   }
 
   /** @returns false if the room is another here, and given up */
-  async #followed(state: Following, events: StepEvents): Promise<boolean> {
-    const difference = await state.follower.follow(events);
+  async #follow(followed: FollowedRoom, events: StepEvents): Promise<boolean> {
+    const difference = await followed.follow(events);
     if (difference === undefined) return this.state === "following";
     if (this.state === "following") {
-      this.#giveUp(state);
+      this.#giveUp(followed.room);
       this.#send({ type: "differs", ...difference });
     }
     return false;
   }
 
   /** The room can be brought anew. */
-  #giveUp({ room }: Extract<State, { name: "building" | "following" }>): void {
+  #giveUp(room: MovableRoom): void {
     this.#state = { name: "waiting" };
     room.move.release();
   }
 
   async #takeOver(
-    state: Following,
+    followed: FollowedRoom,
     { events, dueInMs, withoutInputMs }: Extract<FromSource, { type: "take-over" }>,
     arrivedAtMs: number,
   ): Promise<void> {
-    const { room, clients, sessions } = state;
+    const { room, clients, sessions } = followed;
     this.#assertMayRun();
-    if (!(await this.#followed(state, events))) return;
-    const { state: stateHash } = digestRoom(room);
-    room.move.follows = false;
-    for (const { link } of clients.values()) link.mirrors = false;
-    this.#own(room, clients, sessions, stateHash);
+    if (!(await this.#follow(followed, events))) return;
+    this.#own(room, clients, sessions, followed.leadItself());
     const resume = (): void => {
       const lateMs = Math.max(0, this.#options.now() - arrivedAtMs - dueInMs);
       room.move.backlog.begin(withoutInputMs + lateMs);
@@ -398,22 +372,6 @@ export class HandoffDestination {
     const waitMs = arrivedAtMs + dueInMs - this.#options.now();
     if (waitMs > 0) setTimeout(resume, waitMs);
     else resume();
-  }
-
-  /** Players who were still to come back when the room left: they are waited for here. */
-  #awaited(
-    sessions: readonly SessionRecord[],
-    room: MovableRoom,
-    clients: ReadonlyMap<string, MovableClient>,
-  ): AwaitedPlayers | undefined {
-    const windows = sessions.flatMap(({ sessionId, awaitedMs }) => {
-      const client = clients.get(sessionId);
-      return client === undefined || awaitedMs === undefined ? [] : [{ client, awaitedMs }];
-    });
-    if (windows.length === 0) return undefined;
-    const longestMs = Math.max(...windows.map(({ awaitedMs }) => awaitedMs));
-    const awaited = windows.map(({ client }) => client);
-    return new AwaitedPlayers(room, awaited, { epoch: this.#options.epoch }, longestMs);
   }
 
   #refuse(cause: unknown): void {
@@ -431,13 +389,14 @@ export class HandoffDestination {
     clearTimeout(this.#deadline);
     if (state.name === "ended" || state.name === "owner") return;
     this.#state = { name: "ended" };
-    if (state.name === "building" || state.name === "following") state.room.move.release();
+    if (state.name === "building") state.room.move.release();
+    else if (state.name === "following") state.followed.room.move.release();
     this.#players.dismiss();
-    this.#source?.close(CLOSE_NORMAL, "");
+    this.#line.close();
     this.#options.onEnded(error);
   }
 
   #send(message: FromDestination): void {
-    this.#source?.send(encodeTransfer(message));
+    this.#line.send(message);
   }
 }

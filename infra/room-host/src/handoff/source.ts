@@ -4,8 +4,6 @@
  *
  *   preparing -> copying -> connecting -> frozen -> switching -> releasing     (any -> rolled-back before the end)
  */
-import { randomBytes } from "node:crypto";
-import { setImmediate as nextLoop } from "node:timers/promises";
 import {
   CentroidError,
   CLOSE_ROOM_MOVED,
@@ -17,23 +15,14 @@ import {
 import { whyNotInStep } from "../colyseus/lockstep.js";
 import type { MovableClient } from "../colyseus/movable-client.js";
 import { isDeterministic, type MovableRoom, movableClients } from "../colyseus/movable-room.js";
-import type { NodeRecord } from "../colyseus/schema/records.js";
-import { playerUrl } from "../sessions/player-url.js";
 import type { ServerSocket } from "../sockets/server-socket.js";
 import type { Promoted } from "../standby/replicator.js";
-import { StateCopy } from "../transfer/state-copy.js";
 import { DestinationLine, type Unasked } from "./destination-line.js";
 import { forwardStockClient } from "./forward.js";
 import { HandOverInStep, type Hashes } from "./hand-over-in-step.js";
+import { Invitations } from "./invitations.js";
+import { StateShipment } from "./state-shipment.js";
 
-/** The first pass yields to the room after this long, so that players notice nothing. */
-const COPY_SLICE_MS = 1.5;
-const COPY_CHUNK_NODES = 256;
-/** Further passes bring what the freeze has to ship down to about this many nodes. */
-const FREEZE_NODES = 64;
-const MAX_DIRTY_PASSES = 4;
-/** How long the room waits for players to reach the destination before it moves without the slow ones. */
-const CONNECT_TIMEOUT_MS = 1_500;
 /** A room that sends no patch for this long may be frozen all the same. */
 const NO_PATCH_MS = 100;
 /** How long a room may be in the middle of the author's async code before the move is given up. */
@@ -66,17 +55,13 @@ type State =
 
 export class HandoffSource {
   readonly #options: SourceOptions;
-  readonly #tickets = new Map<string, string>();
-  readonly #attached: Set<string>;
   readonly #phases: Transfer["phases"] = [];
-  #copied: StateCopy;
   readonly #moved = new Map<string, MovableClient>();
   readonly #line: DestinationLine;
+  readonly #shipment: StateShipment;
+  readonly #invitations: Invitations;
   /** Of a deterministic room, while the destination steps along. */
   #handOver: HandOverInStep | undefined;
-  /** Wakes whoever waits for players to arrive. */
-  #attachedChanged: (() => void) | undefined;
-  #rounds = 0;
   #lastPatchAtMs: number;
   #state: State = { name: "copying" };
   #detach: (() => void)[] = [];
@@ -84,19 +69,19 @@ export class HandoffSource {
   constructor(options: SourceOptions) {
     this.#options = options;
     this.#lastPatchAtMs = options.now();
-    const { destination, promoted, deadlineMs, now } = options;
-    this.#copied = promoted?.copied ?? new StateCopy(options.room);
+    const { room, destination, promoted, deadlineMs, now } = options;
     this.#line = new DestinationLine({
       destination,
       deadlineMs,
       now,
       onUnasked: (message) => this.#hear(message),
       onFailed: () => {
-        this.#attachedChanged?.();
+        this.#invitations.lookAgain();
         this.#handOver?.fail();
       },
     });
-    this.#attached = new Set(promoted?.attached);
+    this.#shipment = new StateShipment({ room, line: this.#line, copied: promoted?.copied, now });
+    this.#invitations = new Invitations({ ...options, line: this.#line, standby: promoted?.attached });
     if (promoted !== undefined) this.#line.adopt(promoted.socket, promoted.rttMs);
   }
 
@@ -122,8 +107,8 @@ export class HandoffSource {
       if (promoted === undefined) await this.#bring();
       else this.#beginChanges();
       this.#phase("connecting");
-      await this.#playersConnected();
-      await this.#copyDirty();
+      await this.#invitations.arrived();
+      await this.#shipment.written();
       await this.#untilQuiet();
       const handedOver = isDeterministic(room) ? await this.#handOverInStep() : undefined;
       const hashes = handedOver?.hashes ?? (await this.#freeze());
@@ -131,7 +116,7 @@ export class HandoffSource {
       this.release();
       return {
         bytes: this.#line.bytes,
-        rounds: this.#rounds,
+        rounds: this.#shipment.rounds,
         phases: this.#endPhase(),
         ...hashes,
         ...(handedOver !== undefined && { inStep: handedOver.inStep }),
@@ -184,7 +169,7 @@ export class HandoffSource {
       const socket = client.link.moveAway();
       if (socket === undefined) continue;
       if (client.link.centroid) sockets.push(socket);
-      else forwardStockClient(socket, this.#playerUrl(client), late);
+      else forwardStockClient(socket, this.#invitations.urlOf(client), late);
     }
     this.#options.room.move.release();
     this.#line.trySend({ type: "released" });
@@ -195,57 +180,20 @@ export class HandoffSource {
     }, LINGER_MS).unref();
   }
 
-  #playerUrl(client: MovableClient): string {
-    const { destination, room } = this.#options;
-    const ticket = this.#tickets.get(client.sessionId) ?? "";
-    const network = this.#options.networkOf(client.sessionId);
-    return `${playerUrl(destination, room.roomId, client.sessionId, network)}&ticket=${ticket}`;
-  }
-
-  #invite(client: MovableClient): void {
-    if (this.#tickets.has(client.sessionId)) return;
-    const ticket = randomBytes(16).toString("base64url");
-    this.#tickets.set(client.sessionId, ticket);
-    this.#line.send({ type: "invite", invitations: [{ sessionId: client.sessionId, ticket }] });
-    const { hostId, name, latitude, longitude } = this.#options.destination;
-    client.link.control({
-      type: "moving",
-      migrationId: this.#options.migrationId,
-      epoch: this.#options.epoch,
-      url: this.#playerUrl(client),
-      ticket,
-      host: { hostId, name, latitude, longitude },
-      ...(this.#options.promoted !== undefined && { promotes: true }),
-    });
-    client.link.retain();
-  }
-
   #watch(): void {
-    const { room } = this.#options;
-    const { events, patches } = room.move;
+    const { patches } = this.#options.room.move;
     this.#detach.push(
-      patches.onBefore(() => this.#copied.collect()),
+      patches.onBefore(() => this.#shipment.copied.collect()),
       patches.onAfter(() => {
         this.#lastPatchAtMs = this.#options.now();
       }),
+      this.#invitations.watch(),
     );
-    const onJoin = (client: MovableClient): void => this.#invite(client);
-    const onLeave = (client: MovableClient): void => {
-      this.#tickets.delete(client.sessionId);
-      this.#line.trySend({ type: "uninvite", sessionId: client.sessionId });
-      this.#attachedChanged?.();
-    };
-    events.on("join", onJoin);
-    events.on("leave", onLeave);
-    this.#detach.push(() => {
-      events.off("join", onJoin);
-      events.off("leave", onLeave);
-    });
   }
 
   #unwatch(): void {
     for (const detach of this.#detach.splice(0)) detach();
-    this.#copied[Symbol.dispose]();
+    this.#shipment[Symbol.dispose]();
   }
 
   /** Everything there is of the room, to a destination that has nothing of it. */
@@ -255,77 +203,19 @@ export class HandoffSource {
     await this.#line.receive("ready");
     this.#phase("copying");
     this.#beginChanges();
-    await this.#copy();
+    await this.#shipment.whole();
   }
 
   /** To a destination that has built the room from what it was fed with: what changes from here on. */
   #beginChanges(): void {
     this.#watch();
-    for (const client of movableClients(this.#options.room)) this.#invite(client);
+    this.#invitations.inviteAll();
   }
 
   #begin(): void {
     const { options, room } = this.#options;
     const firstAnswers = room.move.firstAnswers.export();
-    this.#line.send({ type: "begin", options, hasState: this.#copied.hasState, firstAnswers });
-  }
-
-  /** First pass: every node once, in slices, while the room runs and marks what it writes. */
-  async #copy(): Promise<void> {
-    let chunk: NodeRecord[] = [];
-    let sliceEndsAt = this.#options.now() + COPY_SLICE_MS;
-    for (const refId of this.#copied.takeDue()) {
-      const record = this.#copied.read(refId);
-      if (record === undefined) continue;
-      chunk.push(record);
-      if (chunk.length >= COPY_CHUNK_NODES || this.#options.now() >= sliceEndsAt) {
-        this.#line.send({ type: "nodes", nodes: chunk });
-        chunk = [];
-        await nextLoop();
-        this.#line.check();
-        sliceEndsAt = this.#options.now() + COPY_SLICE_MS;
-      }
-    }
-    if (chunk.length > 0) this.#line.send({ type: "nodes", nodes: chunk });
-    this.#rounds++;
-    this.#line.send({ type: "built" });
-    await this.#line.receive("built");
-  }
-
-  /** Further passes over what was written meanwhile, so that little is left for the freeze. */
-  async #copyDirty(): Promise<void> {
-    for (let pass = 0; pass < MAX_DIRTY_PASSES && this.#copied.dueCount > FREEZE_NODES; pass++) {
-      const refIds = this.#copied.takeDue();
-      for (let at = 0; at < refIds.length; at += COPY_CHUNK_NODES) {
-        const nodes = this.#copied.readAll(refIds.slice(at, at + COPY_CHUNK_NODES));
-        this.#line.send({ type: "nodes", nodes });
-        await nextLoop();
-        this.#line.check();
-      }
-      this.#rounds++;
-    }
-  }
-
-  async #playersConnected(): Promise<void> {
-    const missing = (): boolean =>
-      movableClients(this.#options.room).some(
-        (client) => client.link.centroid && client.link.connected && !this.#attached.has(client.sessionId),
-      );
-    const until = this.#options.now() + CONNECT_TIMEOUT_MS;
-    while (missing() && this.#options.now() < until) {
-      await this.#wakeUp(until - this.#options.now());
-      this.#line.check();
-    }
-  }
-
-  #wakeUp(withinMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, withinMs);
-      this.#attachedChanged = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    this.#line.send({ type: "begin", options, hasState: this.#shipment.copied.hasState, firstAnswers });
   }
 
   /** Until no async code of the author is cut in two, and a patch has just gone out. */
@@ -368,7 +258,7 @@ export class HandoffSource {
       migrationId,
       epoch,
       line: this.#line,
-      copied: this.#copied,
+      copied: this.#shipment.copied,
       onHandingOver: () => {
         this.#phase("switching");
         this.#state = { name: "frozen" };
@@ -386,13 +276,12 @@ export class HandoffSource {
 
   /** From the beginning, for a destination that has given up what it had. */
   async #copyAgain(): Promise<void> {
-    this.#copied[Symbol.dispose]();
-    this.#copied = new StateCopy(this.#options.room);
+    this.#shipment.beginAgain();
     this.#phase("copying");
     this.#begin();
     await this.#line.receive("ready");
-    await this.#copy();
-    await this.#copyDirty();
+    await this.#shipment.whole();
+    await this.#shipment.written();
     await this.#untilQuiet();
   }
 
@@ -400,8 +289,9 @@ export class HandoffSource {
   async #freeze(): Promise<Hashes> {
     const { room } = this.#options;
     room.broadcastPatch();
-    this.#copied.assertCurrent();
-    const { nodes, removed } = this.#copied.rest();
+    const { copied } = this.#shipment;
+    copied.assertCurrent();
+    const { nodes, removed } = copied.rest();
     room.move.clock.hold();
     const clients = movableClients(room);
     for (const client of clients) client.link.freeze();
@@ -412,8 +302,8 @@ export class HandoffSource {
       type: "freeze",
       nodes,
       removed,
-      nextRefId: this.#copied.nextRefId,
-      stateHash: this.#copied.hash,
+      nextRefId: copied.nextRefId,
+      stateHash: copied.hash,
       sinceTickMs: this.#options.now() - this.#lastPatchAtMs + this.#line.rttMs / 2,
       room: record,
     });
@@ -427,14 +317,13 @@ export class HandoffSource {
     }
     this.#phase("switching");
     const accepted = await this.#line.receive("accepted");
-    return { stateHashBefore: this.#copied.hash, stateHashAfter: accepted.stateHash };
+    return { stateHashBefore: copied.hash, stateHashAfter: accepted.stateHash };
   }
 
   #hear(message: Unasked): void {
     switch (message.type) {
       case "attached":
-        this.#attached.add(message.sessionId);
-        this.#attachedChanged?.();
+        this.#invitations.attached(message.sessionId);
         return;
       case "replay": {
         const link = (this.#moved.get(message.sessionId) ?? this.#client(message.sessionId))?.link;
