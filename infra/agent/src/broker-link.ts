@@ -20,13 +20,12 @@ import {
 import { type Challenge, isRefusal, newNonce, PendingReplies, prove, proves } from "@centroid/protocol/node";
 import { WebSocket } from "ws";
 import { z } from "zod";
+import { BrokerLease } from "./broker-lease.js";
 import { type RoomMessage, UnsentNews } from "./unsent-news.js";
 
 /** Redial delays: a restarting broker is back within a second; that one has ended has to be seen again and again. */
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 1_000;
-/** A broker that starts again waits for its hosts for longer than this before it gives their rooms to others. */
-const ABSENCE_COUNTS_MS = 2_400;
 /** A port that neither answers nor refuses is dialled anew, so that a broker that is back is found within its grace. */
 const DIAL_TIMEOUT_MS = 2_000;
 /** A refusal is not over within a second; these stay below the rate at which brokers stop listening to guesses. */
@@ -92,20 +91,8 @@ export class BrokerLink implements AsyncDisposable {
   #refusedRetryMs = FIRST_REFUSED_RETRY_MS;
   #state: BrokerLinkState = { state: "dialling" };
   #closed = false;
-  /** Until when this broker cannot have counted the host as lost, by what it has answered. */
-  #leaseUntilMs = Number.NEGATIVE_INFINITY;
-  /** Until when no other broker can either, by what this one has answered. */
-  #vouchedUntilMs = Number.NEGATIVE_INFINITY;
-  #leaseMs = 0;
-  /** When the heartbeats that it has not answered yet were sent. */
-  #beatsAtMs: number[] = [];
+  readonly #lease = new BrokerLease();
   #dialledAtMs = 0;
-  /** When the last hello was sent. */
-  #saidHelloAtMs = 0;
-  /** When the last heartbeat that was answered was sent; the hello, if none was. */
-  #answeredAtMs = 0;
-  /** Nobody, or somebody who is no broker, listened there at that time or later. */
-  #absentAtMs = Number.NEGATIVE_INFINITY;
   /** What is being signed on this connection. */
   #challenge: Challenge | undefined;
   /** The connection whose other end knows the token. */
@@ -135,7 +122,7 @@ export class BrokerLink implements AsyncDisposable {
       ...this.#certificate(),
     });
     this.#socket = socket;
-    this.#beatsAtMs = [];
+    this.#lease.dialled();
     this.#dialledAtMs = performance.now();
     socket.on("upgrade", ({ socket: stream }) => {
       this.#batch = new TurnBatch(stream, setImmediate);
@@ -156,7 +143,7 @@ export class BrokerLink implements AsyncDisposable {
       this.#sinceHello = undefined;
       if (this.#closed) return;
       this.#options.onTerms();
-      if (this.#state.state === "refused" && this.#absentAtMs < this.#dialledAtMs) {
+      if (this.#state.state === "refused" && !this.#lease.wasAbsentSince(this.#dialledAtMs)) {
         this.#redial(this.#refusedRetryMs);
         this.#refusedRetryMs = Math.min(this.#refusedRetryMs * 2, MAX_REFUSED_RETRY_MS);
       } else {
@@ -208,7 +195,7 @@ export class BrokerLink implements AsyncDisposable {
 
   /** No broker listened there when it was dialled last. */
   #isAbsent(): void {
-    this.#absentAtMs = this.#dialledAtMs;
+    this.#lease.absent(this.#dialledAtMs);
     this.#options.onTerms();
   }
 
@@ -231,7 +218,7 @@ export class BrokerLink implements AsyncDisposable {
 
   /** As its last welcome said; 0 before the first. */
   get leaseMs(): number {
-    return this.#leaseMs;
+    return this.#lease.leaseMs;
   }
 
   /** Whether this broker wants to hear what players of that room measure. */
@@ -259,20 +246,17 @@ export class BrokerLink implements AsyncDisposable {
 
   /** How long this broker cannot have counted the host as lost, by what it has answered; 0 if it may have. */
   leaseLeftMs(nowMs: number): number {
-    return Math.max(0, this.#leaseUntilMs - nowMs);
+    return this.#lease.leftMs(nowMs);
   }
 
   /** The same of all brokers: while the others have to ask this one first. */
   vouchedLeftMs(nowMs: number): number {
-    return Math.max(0, this.#vouchedUntilMs - nowMs);
+    return this.#lease.vouchedLeftMs(nowMs);
   }
 
-  /**
-   * The same for a broker that has ended: its port refuses, so nobody there can have given rooms to others, nor can one
-   * that starts now for a while. A connection that breaks is no such proof: networks break them, too.
-   */
+  /** The same for a broker that has ended; 0 while one is connected. */
   absenceLeftMs(nowMs: number): number {
-    return this.#heartbeat === undefined ? Math.max(0, this.#absentAtMs + ABSENCE_COUNTS_MS - nowMs) : 0;
+    return this.#heartbeat === undefined ? this.#lease.absenceLeftMs(nowMs) : 0;
   }
 
   /** @returns false if the broker is away */
@@ -325,7 +309,8 @@ export class BrokerLink implements AsyncDisposable {
     hello().then(
       (said) => {
         if (socket.readyState !== WebSocket.OPEN) return;
-        this.#renounce();
+        this.#lease.saidHello(performance.now());
+        this.#options.onTerms();
         socket.send(JSON.stringify(said));
       },
       (cause: unknown) => {
@@ -336,35 +321,11 @@ export class BrokerLink implements AsyncDisposable {
     );
   }
 
-  /**
-   * From this hello on the broker counts the host's silence anew: what another one left it, and that none was there,
-   * counts no longer than a lease does.
-   */
-  #renounce(): void {
-    const now = performance.now();
-    const leftMs = Math.max(this.leaseLeftMs(now), this.absenceLeftMs(now));
-    this.#leaseUntilMs = now + Math.min(leftMs, this.#leaseMs);
-    this.#vouchedUntilMs = Math.min(this.#vouchedUntilMs, now + this.#leaseMs);
-    this.#absentAtMs = Number.NEGATIVE_INFINITY;
-    this.#saidHelloAtMs = now;
-    this.#options.onTerms();
-  }
-
   #beat(): void {
     this.#beatAtMs = performance.now();
-    this.#beatsAtMs.push(this.#beatAtMs);
+    this.#lease.beat(this.#beatAtMs);
     this.#heartbeat?.refresh();
     this.#send(this.#options.heartbeat());
-  }
-
-  /** Each heartbeat is answered, in order; the lease counts from when that one was sent, however late the answer is. */
-  #heard(vouchedMs: number): void {
-    const sentAtMs = this.#beatsAtMs.shift();
-    if (sentAtMs === undefined) return;
-    this.#answeredAtMs = sentAtMs;
-    this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentAtMs + this.#leaseMs);
-    this.#vouchedUntilMs = Math.max(this.#vouchedUntilMs, sentAtMs + Math.min(vouchedMs, this.#leaseMs));
-    this.#options.onTerms();
   }
 
   #send(message: AgentToBroker): void {
@@ -404,15 +365,10 @@ export class BrokerLink implements AsyncDisposable {
         clearInterval(this.#heartbeat);
         this.#heartbeatIntervalMs = message.heartbeatIntervalMs;
         this.#heartbeat = setInterval(() => this.#beat(), message.heartbeatIntervalMs);
-        this.#leaseMs = message.leaseMs;
         this.#shards = message.shards && new Set(message.shards);
         this.#takesCounts = message.counts === true;
         this.#everyone = !this.#takesCounts || message.everyone === true;
-        // For the broker the host has been there since it heard the hello, which was later than this.
-        // One that is over is renewed by the first answer: what the host must let go of it hears before that.
-        if (this.#leaseUntilMs > performance.now())
-          this.#leaseUntilMs = this.#saidHelloAtMs + message.leaseMs;
-        this.#answeredAtMs = this.#saidHelloAtMs;
+        this.#lease.welcomed(message.leaseMs, performance.now());
         this.#beat();
         for (const unsent of [...this.#unsent.take(), ...(this.#sinceHello ?? [])]) this.#send(unsent);
         this.#sinceHello = undefined;
@@ -420,11 +376,11 @@ export class BrokerLink implements AsyncDisposable {
         this.#options.onDecides((roomId) => this.decidesAbout(roomId));
         return;
       case "heard":
-        this.#heard(message.vouchedMs ?? this.#leaseMs);
+        this.#lease.heard(message.vouchedMs);
+        this.#options.onTerms();
         return;
       case "goodbye":
-        this.#leaseUntilMs = Math.max(this.#leaseUntilMs, this.#answeredAtMs + message.leaseMs);
-        this.#vouchedUntilMs = Math.max(this.#vouchedUntilMs, this.#leaseUntilMs);
+        this.#lease.goodbye(message.leaseMs);
         this.#options.onTerms();
         return;
       case "decides":
