@@ -2,7 +2,7 @@
 
 import type { Cluster, Store } from "@centroid/broker";
 import type { Network } from "./network.js";
-import type { Product } from "./product.js";
+import type { Parts } from "./product.js";
 import type { Program, Served } from "./program.js";
 import { type Scheduler, SimProcess } from "./scheduler.js";
 import type { SimSocket } from "./socket.js";
@@ -14,7 +14,7 @@ export const agentUrl = (machine: string): string => `ws://${addressOf(machine)}
 
 /** Where a broker keeps what outlives it, and with whom it shares that. */
 export interface Storage {
-  open(process: SimProcess, product: Product): Promise<{ store: Store; cluster?: Cluster }>;
+  open(process: SimProcess, product: Parts["broker"]): Promise<{ store: Store; cluster?: Cluster }>;
   /** A process that had it open has ended. */
   crashed(): void;
 }
@@ -30,7 +30,7 @@ export class BrokerNode {
   served: Served | undefined;
   #broker: AsyncDisposable | undefined;
   #cluster: Cluster | undefined;
-  readonly #program: Program;
+  readonly #program: Program<"broker">;
   readonly #scheduler: Scheduler;
   readonly #network: Network;
   readonly #storage: Storage;
@@ -39,7 +39,7 @@ export class BrokerNode {
 
   constructor(
     machine: string,
-    program: Program,
+    program: Program<"broker">,
     network: Network,
     storage: Storage,
     run: Omit<Run, "process">,

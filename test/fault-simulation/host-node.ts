@@ -27,8 +27,8 @@ export interface HostNodeOptions {
   longitude: number;
   /** Their machines. */
   brokers: readonly string[];
-  agent: Program;
-  roomHost: Program;
+  agent: Program<"agent">;
+  roomHost: Program<"roomHost">;
   network: Network;
   run: Omit<Run, "process">;
   buggify: Buggify;
@@ -38,7 +38,7 @@ export interface HostNodeOptions {
 
 /** From a room host to its agent. */
 type Tell = (message: unknown, withinMs?: number) => void;
-type RoomHost = InstanceType<Program["product"]["RoomHost"]>;
+type RoomHost = InstanceType<Program<"roomHost">["product"]["RoomHost"]>;
 
 /** A forked room host as its agent sees it. */
 class Child extends EventEmitter {
@@ -264,7 +264,7 @@ export class HostNode {
 
   /** What the agent said before the room host had loaded: a pipe keeps it. */
   #early: unknown[] = [];
-  #lease: InstanceType<Program["product"]["Lease"]> | undefined;
+  #lease: InstanceType<Program<"roomHost">["product"]["Lease"]> | undefined;
 
   #every(ms: number, run: () => void): void {
     this.#scheduler.after(ms, this.rooms, () => {

@@ -35,7 +35,7 @@ if (!Number.isSafeInteger(first) || !(minutes > 0)) {
   );
   process.exit(2);
 }
-const world = programs(await bundleProduct(), HOSTS.length, PLAYERS.length);
+const world = programs((await bundleProduct())(), HOSTS.length, PLAYERS.length);
 const startedAtMs = performance.now();
 const endsAtMs = startedAtMs + minutes * 60_000;
 let runs = 0;

@@ -20,7 +20,7 @@ export interface PlayerOptions {
   name: string;
   /** Machines of brokers, in the order in which they are asked. */
   brokers: readonly string[];
-  program: Program;
+  program: Program<"player">;
   network: Network;
   run: Omit<Run, "process">;
   record: (happening: Happening) => void;
@@ -39,7 +39,7 @@ export class Player {
   quiet = false;
   readonly #o: PlayerOptions;
   readonly #scheduler: Scheduler;
-  #transport: InstanceType<Program["product"]["MigratingTransport"]> | undefined;
+  #transport: InstanceType<Program<"player">["product"]["MigratingTransport"]> | undefined;
   #token: string | undefined;
   #fresh = true;
 

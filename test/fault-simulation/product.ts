@@ -22,44 +22,60 @@ import type { RoomHost } from "../../infra/room-host/dist/room-host.js";
 import type { startBroker } from "../../server/broker/dist/broker.js";
 import type { RedisCluster } from "../../server/broker/dist/cluster/redis-cluster.js";
 
-export interface Product {
-  startBroker: typeof startBroker;
-  RedisCluster: typeof RedisCluster;
-  Agent: typeof Agent;
-  agentConfigSchema: typeof agentConfigSchema;
-  ProcessCarrier: typeof ProcessCarrier;
-  RoomHost: typeof RoomHost;
-  Lease: typeof Lease;
-  MessageBatch: typeof MessageBatch;
-  batched: typeof batched;
-  unbatched: typeof unbatched;
-  mayWaitMs: typeof mayWaitMs;
-  NEWS_MS: typeof NEWS_MS;
-  RoomTypes: typeof RoomTypes;
-  PresenceBus: typeof PresenceBus;
-  MigratingTransport: typeof MigratingTransport;
-  protocol: typeof protocol;
-  Room: typeof Room;
-  getMessageBytes: typeof getMessageBytes;
+/** What each kind of process uses of the product; nothing else is evaluated for it. */
+export interface Parts {
+  broker: { startBroker: typeof startBroker; RedisCluster: typeof RedisCluster; protocol: typeof protocol };
+  agent: {
+    Agent: typeof Agent;
+    agentConfigSchema: typeof agentConfigSchema;
+    ProcessCarrier: typeof ProcessCarrier;
+  };
+  roomHost: {
+    RoomHost: typeof RoomHost;
+    Lease: typeof Lease;
+    MessageBatch: typeof MessageBatch;
+    batched: typeof batched;
+    unbatched: typeof unbatched;
+    mayWaitMs: typeof mayWaitMs;
+    NEWS_MS: typeof NEWS_MS;
+    RoomTypes: typeof RoomTypes;
+    PresenceBus: typeof PresenceBus;
+    Room: typeof Room;
+    protocol: typeof protocol;
+  };
+  player: {
+    MigratingTransport: typeof MigratingTransport;
+    getMessageBytes: typeof getMessageBytes;
+    protocol: typeof protocol;
+  };
 }
+export type Part = keyof Parts;
 
 const ROOT = join(import.meta.dirname, "../..");
-const ENTRY = `
+const PROTOCOL = 'export * as protocol from "@centroid/protocol";';
+const ENTRIES: Record<Part, string> = {
+  broker: `
 export { startBroker } from "./server/broker/dist/broker.js";
 export { RedisCluster } from "./server/broker/dist/cluster/redis-cluster.js";
+${PROTOCOL}`,
+  agent: `
 export { Agent } from "./infra/agent/dist/agent.js";
 export { agentConfigSchema } from "./infra/agent/dist/config.js";
-export { ProcessCarrier } from "./infra/agent/dist/carrier/process-carrier.js";
+export { ProcessCarrier } from "./infra/agent/dist/carrier/process-carrier.js";`,
+  roomHost: `
 export { RoomHost } from "./infra/room-host/dist/room-host.js";
 export { Lease } from "./infra/room-host/dist/lease.js";
 export { MessageBatch, batched, unbatched } from "@centroid/protocol/node";
 export { mayWaitMs, NEWS_MS } from "./infra/room-host/dist/news.js";
 export { RoomTypes } from "./infra/room-host/dist/colyseus/seats.js";
 export { PresenceBus } from "./infra/room-host/dist/colyseus/room-presence.js";
+export { Room } from "@colyseus/core";
+${PROTOCOL}`,
+  player: `
 export { MigratingTransport } from "./client/sdk/dist/migrating-transport.js";
-export * as protocol from "@centroid/protocol";
-export { Room, getMessageBytes } from "@colyseus/core";
-`;
+export { getMessageBytes } from "@colyseus/core";
+${PROTOCOL}`,
+};
 /** Our own listening ends: what they hand on comes from the simulated network instead. */
 const OPEN_ENDS = /\/(beacon|http-server)\.js$|^lmdb$|^pino$|^redis$|^ws$|^uWebSockets\.js$/;
 
@@ -69,7 +85,8 @@ export interface Surroundings {
   globals: Record<string, unknown>;
 }
 
-export type Instantiate = (surroundings: Surroundings) => Product;
+export type Instantiate<P extends Part> = (surroundings: Surroundings) => Parts[P];
+export type Product = { [P in Part]: Instantiate<P> };
 
 /** A mistake put into the product's code, to see whether it is found. */
 export interface Mutation {
@@ -77,10 +94,10 @@ export interface Mutation {
   to: string;
 }
 
-/** Bundles the built product. Takes a second; every instance after that a tenth of one. */
-export async function bundleProduct(mutation?: Mutation): Promise<Instantiate> {
+/** One part of the built product in one script. */
+async function bundle(part: Part): Promise<string> {
   const { outputFiles } = await build({
-    stdin: { contents: ENTRY, resolveDir: ROOT },
+    stdin: { contents: ENTRIES[part], resolveDir: ROOT },
     bundle: true,
     write: false,
     format: "cjs",
@@ -94,10 +111,48 @@ export async function bundleProduct(mutation?: Mutation): Promise<Instantiate> {
       },
     ],
   });
-  const built = outputFiles[0]?.text ?? "";
-  const code = mutation === undefined ? built : built.replace(mutation.from, mutation.to);
-  if (mutation !== undefined && code === built)
-    throw new Error(`nothing to change: ${String(mutation.from)}`);
+  return outputFiles[0]?.text ?? "";
+}
+
+/**
+ * Bundles the built product, which takes a second; every instance after that takes a tenth of one.
+ * @returns the product, or a wrong one: parts without the code that the mistake changes are the same ones
+ */
+export async function bundleProduct(): Promise<(mutation?: Mutation) => Product> {
+  const [broker, agent, roomHost, player] = await Promise.all([
+    bundle("broker"),
+    bundle("agent"),
+    bundle("roomHost"),
+    bundle("player"),
+  ]);
+  const code = { broker, agent, roomHost, player };
+  const right = evaluated(code);
+  return (mutation) => {
+    if (mutation === undefined) return right;
+    const { from, to } = mutation;
+    const changed = {
+      broker: broker.replace(from, to),
+      agent: agent.replace(from, to),
+      roomHost: roomHost.replace(from, to),
+      player: player.replace(from, to),
+    };
+    const wrong = evaluated(changed);
+    const parts = (Object.keys(code) as Part[]).filter((part) => changed[part] !== code[part]);
+    if (parts.length === 0) throw new Error(`nothing to change: ${String(from)}`);
+    return { ...right, ...Object.fromEntries(parts.map((part) => [part, wrong[part]])) };
+  };
+}
+
+function evaluated(code: Record<Part, string>): Product {
+  return {
+    broker: instantiating(code.broker),
+    agent: instantiating(code.agent),
+    roomHost: instantiating(code.roomHost),
+    player: instantiating(code.player),
+  };
+}
+
+function instantiating<P extends Part>(code: string): Instantiate<P> {
   const real = createRequire(join(ROOT, "package.json"));
   const compiled = new Map<string, vm.Script>();
   return ({ modules, globals }) => {
@@ -114,6 +169,6 @@ export async function bundleProduct(mutation?: Mutation): Promise<Instantiate> {
     const require = (id: string): unknown =>
       modules[id.replace(/^node:|^.*\/(?=beacon|http-server)/, "")] ?? real(id);
     run(module, module.exports, require, ...names.map((name) => globals[name]));
-    return module.exports as Product;
+    return module.exports as Parts[P];
   };
 }

@@ -4,7 +4,7 @@
  */
 import { type Cluster, MemoryStore, type Store } from "@centroid/broker";
 import type { Network } from "./network.js";
-import type { Product } from "./product.js";
+import type { Parts } from "./product.js";
 import { type Scheduler, SimProcess } from "./scheduler.js";
 import type { SimSocket } from "./socket.js";
 
@@ -57,7 +57,7 @@ export class SimRedis {
   }
 
   /** As a broker that starts now has it. */
-  open(process: SimProcess, product: Product): { store: Store; cluster: Cluster } {
+  open(process: SimProcess, product: Parts["broker"]): { store: Store; cluster: Cluster } {
     const { RedisCluster, protocol } = product;
     const commands = this.#client(process, product);
     let hear = (_text: string): void => undefined;
@@ -134,7 +134,7 @@ export class SimRedis {
   }
 
   /** One connection, dialled again whenever it breaks. */
-  #client(process: SimProcess, { protocol }: Product, onMessage?: (text: string) => void) {
+  #client(process: SimProcess, { protocol }: Parts["broker"], onMessage?: (text: string) => void) {
     const pending = new Map<number, { resolve: (result: unknown) => void; reject: (cause: Error) => void }>();
     const { life } = process;
     let waiting: number[] = [];

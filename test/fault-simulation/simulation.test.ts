@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Action, BEGIN_MS, HOSTS, PLAYERS } from "./plan.js";
 import { print } from "./print.js";
-import { bundleProduct, type Mutation } from "./product.js";
+import { bundleProduct, type Mutation, type Product } from "./product.js";
 import { type Programs, programs } from "./program.js";
 import { kindOf, shrink } from "./shrink.js";
 import { simulate } from "./simulate.js";
@@ -29,12 +29,11 @@ const SEEDS_WITH_TWO_BROKERS = 6;
 /** A mistake may need the right moment. */
 const TRIES = 6;
 
-const world = async (mutation?: Mutation): Promise<Programs> =>
-  programs(await bundleProduct(mutation), HOSTS.length, PLAYERS.length);
-
+let product: (mutation?: Mutation) => Product;
 let whole: Programs;
 beforeAll(async () => {
-  whole = await world();
+  product = await bundleProduct();
+  whole = programs(product(), HOSTS.length, PLAYERS.length);
 });
 
 it(`keeps its promises under the faults of ${SEEDS} seeds, and of those that once broke them`, async () => {
@@ -60,7 +59,7 @@ it(`keeps its promises under the faults of ${SEEDS} seeds, and of those that onc
 }, 600_000);
 
 it("repeats a run exactly, whatever ran before and in whichever copy of the product", async () => {
-  const other = await world();
+  const other = programs(product(), HOSTS.length, PLAYERS.length);
   const first = await simulate(whole, 11);
   await simulate(other, 12);
   const again = await simulate(other, 11);
@@ -251,7 +250,7 @@ const mistakes: Mistake[] = [
 
 describe("a planted mistake is found", () => {
   it.each(mistakes)("$promise: $mistake", async ({ promise, mutation, actions, endings = false }) => {
-    const wrong = await world(mutation);
+    const wrong = programs(product(mutation), HOSTS.length, PLAYERS.length, whole);
     const found = new Set<string>();
     for (let seed = 1; seed <= TRIES && !found.has(promise); seed++)
       for (const violation of (await simulate(wrong, seed, { actions, endings })).violations)
