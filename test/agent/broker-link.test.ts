@@ -362,6 +362,7 @@ function linkTo(
     heartbeat: () => ({ type: "heartbeat", load: 0, rssBytes: 1 }),
     handle: () => Promise.reject(new Error("nothing is asked here")),
     onCheckpointed: () => undefined,
+    onUnsaved: () => undefined,
     onPublished: () => undefined,
     onMeasure: () => undefined,
     onTracks: () => undefined,

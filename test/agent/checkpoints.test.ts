@@ -9,7 +9,7 @@ import { FakeBroker, TOKEN } from "./fake-broker.js";
 const roomId = "room";
 
 /** One that does nothing but know which rooms it has. */
-function carrierWith(rooms: Set<string>): Carrier {
+function carrierWith(rooms: Set<string>, unsaved: Carrier["unsaved"]): Carrier {
   const handle = async (request: AgentRequest) => {
     if (request.method === "migrateIn") rooms.add(request.roomId);
     if (request.method === "migrateOut") rooms.delete(request.roomId);
@@ -18,7 +18,14 @@ function carrierWith(rooms: Set<string>): Carrier {
   const nothing = (): void => undefined;
   return {
     ...{ kind: "process", handle, has: (id) => rooms.has(id), reports: async () => [] },
-    ...{ warmUp: nothing, checkpointed: nothing, measure: nothing, renewLease: nothing, published: nothing },
+    ...{
+      warmUp: nothing,
+      checkpointed: nothing,
+      unsaved,
+      measure: nothing,
+      renewLease: nothing,
+      published: nothing,
+    },
     usage: () => ({ cpuMicros: 0, rssBytes: 0 }),
     [Symbol.asyncDispose]: async () => undefined,
   };
@@ -26,11 +33,14 @@ function carrierWith(rooms: Set<string>): Carrier {
 
 interface Meeting extends AsyncDisposable {
   save: (epoch: number, seq: number) => void;
+  /** Saves that the room was told nobody keeps. */
+  unsaved: number[];
 }
 
 /** An agent with the room, which both brokers have welcomed. */
 async function meet(one: FakeBroker, other: FakeBroker, welcomes: [object, object]): Promise<Meeting> {
   const rooms = new Set([roomId]);
+  const unsaved: number[] = [];
   let events: CarrierEvents | undefined;
   const nothing = (): void => undefined;
   const agent = new Agent({
@@ -40,7 +50,7 @@ async function meet(one: FakeBroker, other: FakeBroker, welcomes: [object, objec
     }),
     carriers: (given) => {
       events = given;
-      return [carrierWith(rooms)];
+      return [carrierWith(rooms, (_roomId, _epoch, seq) => unsaved.push(seq))];
     },
     ...{ notice: nothing, onRefused: nothing, onConnected: nothing, onBroker: nothing },
   });
@@ -53,6 +63,7 @@ async function meet(one: FakeBroker, other: FakeBroker, welcomes: [object, objec
     await broker.said(({ type }) => type === "heartbeat");
   }
   return {
+    unsaved,
     save: (epoch, seq) => {
       const saved: RoomCheckpoint = { type: "checkpoint", roomId, epoch, seq, takenAtMs: 1, data: "" };
       events?.checkpoint(saved);
@@ -114,4 +125,24 @@ it("whoever begins to decide about its room while nobody has confirmed it", asyn
   await one.said(({ type }) => type === "hello");
   one.welcome({ counts: true, shards });
   expect(await saved(one)).toMatchObject({ seq: 3 });
+});
+
+it("the other one once its keeper refuses it, and the room hears when none keeps it", async () => {
+  await using one = await FakeBroker.listen();
+  await using other = await FakeBroker.listen();
+  await using met = await meet(one, other, [{}, {}]);
+  met.save(1, 1);
+  for (const broker of [one, other]) expect(await saved(broker)).toMatchObject({ seq: 1 });
+  one.unsaved(roomId, 1, 1);
+  other.checkpointed(roomId, 1, 1);
+  await other.order({ method: "abortMigration", migrationId: "m", roomId });
+  met.save(1, 2);
+  expect(await saved(other)).toMatchObject({ seq: 2 });
+  other.unsaved(roomId, 1, 2);
+  expect(await saved(one)).toMatchObject({ seq: 2 });
+  // Of one that is over nothing has to be done.
+  one.unsaved(roomId, 1, 1);
+  one.unsaved(roomId, 1, 2);
+  await one.order({ method: "abortMigration", migrationId: "m", roomId });
+  expect(met.unsaved).toEqual([2]);
 });

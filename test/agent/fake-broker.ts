@@ -71,6 +71,14 @@ export class FakeBroker implements AsyncDisposable {
     this.#say({ type: "checkpointed", roomId, epoch, seq });
   }
 
+  /** It is not kept here. */
+  unsaved(roomId: string, epoch: number, seq: number): void {
+    this.#say({
+      ...{ type: "unsaved", roomId, epoch, seq },
+      error: { code: "STALE_EPOCH", message: "not here" },
+    });
+  }
+
   /** Gives an order, whose answer is still to come. @returns its number */
   begin(request: AgentRequest): number {
     const requestId = ++this.#orders;

@@ -48,6 +48,9 @@ it("confirms no checkpoint that the rescue may not have read (FAIL-5)", async ()
   a.silence();
   await asked;
   save(3);
+  // The host need not wait for it.
+  await until(() => a.unsaved.length === 1);
+  expect(a.unsaved).toEqual([{ seq: 3, code: "STALE_EPOCH" }]);
   await until(() => world.broker.events.snapshot().rooms[0]?.hostId === "b");
   for (const finish of store.finish) finish();
   // Whatever was to be said on this connection has been said by then.

@@ -1,6 +1,6 @@
 /** A machine of a simulated world that runs rooms: the real agent, its real carrier, and the real room host behind it. */
 import { EventEmitter } from "node:events";
-import type { AgentRequest, RoomEvent } from "@centroid/protocol";
+import type { AgentRequest, RoomEvent, WireError } from "@centroid/protocol";
 import { AGENT_TOKEN, agentUrl } from "./broker-node.js";
 import type { Buggify } from "./buggify.js";
 import type { Happening } from "./history.js";
@@ -283,6 +283,7 @@ export class HostNode {
       leaseUntilMs?: number;
       lapsed?: boolean;
       checkpointed?: { roomId: string; epoch: number; seq: number };
+      unsaved?: { roomId: string; epoch: number; seq: number; error: WireError };
       requestId?: number;
       request?: AgentRequest;
       reports?: true;
@@ -292,6 +293,9 @@ export class HostNode {
     else if (message.checkpointed !== undefined) {
       const { roomId, epoch, seq } = message.checkpointed;
       host.checkpointed(roomId, epoch, seq);
+    } else if (message.unsaved !== undefined) {
+      const { roomId, epoch, seq, error } = message.unsaved;
+      host.unsaved(roomId, epoch, seq, this.#o.roomHost.product.protocol.CentroidError.fromWire(error));
     } else if (message.reports === true) tell({ type: "reply", requestId, result: host.reports() });
     else if (request !== undefined) {
       if (request.method === "restoreRoom") this.#restoring.add(`${request.roomId} ${request.epoch}`);

@@ -60,6 +60,7 @@ function linkTo(port: number): BrokerLink {
     heartbeat: () => ({ type: "heartbeat", load: 0, rssBytes: 1 }),
     handle: () => Promise.reject(new Error("nothing is asked here")),
     onCheckpointed: () => undefined,
+    onUnsaved: () => undefined,
     onPublished: () => undefined,
     onMeasure: () => undefined,
     onTracks: () => undefined,

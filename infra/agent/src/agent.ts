@@ -145,6 +145,7 @@ export class Agent implements AsyncDisposable {
         trunks: true,
         measures: true,
         counts: true,
+        unsaved: true,
         roomTypes: options.config.roomTypes,
         roomWork: options.config.roomWork,
         ...this.#appAddress(),
@@ -164,6 +165,12 @@ export class Agent implements AsyncDisposable {
           this.#saves.kept(link, kept);
           carrier.checkpointed(roomId, epoch, seq);
         }
+      },
+      onUnsaved: (unsaved) => {
+        if (!this.#saves.refused(link, unsaved)) return;
+        const { roomId, epoch, seq, error } = unsaved;
+        for (const carrier of this.#carriers)
+          if (carrier.has(roomId)) carrier.unsaved(roomId, epoch, seq, error);
       },
       onPublished: (said) => {
         if (!this.#presence.isNew(said)) return;

@@ -57,6 +57,7 @@ export interface BrokerLinkOptions {
   heartbeat: () => Extract<AgentToBroker, { type: "heartbeat" }>;
   handle: (request: AgentRequest, grant: string | undefined) => Promise<unknown>;
   onCheckpointed: (saved: Extract<BrokerToAgent, { type: "checkpointed" }>) => void;
+  onUnsaved: (unsaved: Extract<BrokerToAgent, { type: "unsaved" }>) => void;
   onPublished: (said: Published) => void;
   onMeasure: (order: MeasureOrder) => void;
   /** It wants to know now who is in the rooms for which `gained` is true, and of others perhaps not any more. */
@@ -394,6 +395,9 @@ export class BrokerLink implements AsyncDisposable {
         return;
       case "checkpointed":
         this.#options.onCheckpointed(message);
+        return;
+      case "unsaved":
+        this.#options.onUnsaved(message);
         return;
       case "answered":
         this.#questions.reply(message);

@@ -1,6 +1,7 @@
 /**
  * To which broker what is saved of a room goes: only the one that decides about the room keeps it and says so. A save that
- * nobody has confirmed goes again to whoever begins to decide, so that none is lost to a change between brokers.
+ * nobody has confirmed goes to the others once one refuses it, and again to whoever begins to decide, so that none is lost
+ * to a change between brokers.
  */
 import type { BrokerToAgent, RoomCheckpoint } from "@centroid/protocol";
 import type { BrokerLink } from "./broker-link.js";
@@ -8,12 +9,21 @@ import type { BrokerLink } from "./broker-link.js";
 type Link = Pick<BrokerLink, "checkpoint">;
 type Kept = Omit<Extract<BrokerToAgent, { type: "checkpointed" }>, "type">;
 
+/** A save that no broker has confirmed yet. */
+interface Unconfirmed {
+  saved: RoomCheckpoint;
+  /** Brokers that have it and have not said anything. */
+  asked: Set<Link>;
+  /** Those that have refused it. */
+  refusedBy: Set<Link>;
+}
+
 export class RoomSaves {
   readonly #links: readonly Link[];
   /** The broker that keeps a room's saves, once it has confirmed one. */
   readonly #keepers = new Map<string, Link>();
   /** By room: the last save, until it is confirmed. */
-  readonly #unconfirmed = new Map<string, RoomCheckpoint>();
+  readonly #unconfirmed = new Map<string, Unconfirmed>();
 
   /** @param links to all brokers; may still grow */
   constructor(links: readonly Link[]) {
@@ -23,28 +33,38 @@ export class RoomSaves {
   /** To the broker that kept the last one, else to all. */
   put(saved: RoomCheckpoint): void {
     const { roomId } = saved;
-    this.#unconfirmed.set(roomId, saved);
+    const save: Unconfirmed = { saved, asked: new Set(), refusedBy: new Set() };
+    this.#unconfirmed.set(roomId, save);
     const keeper = this.#keepers.get(roomId);
-    if (keeper?.checkpoint(saved) === true) {
-      // If another broker decides by now, this one does not answer and the next goes to all.
-      this.#keepers.delete(roomId);
-      return;
-    }
-    for (const link of this.#links) link.checkpoint(saved);
+    // If another broker decides by now, this one refuses and the others are asked; of an earlier version, at the next save.
+    this.#keepers.delete(roomId);
+    if (keeper !== undefined && ask(save, keeper)) return;
+    for (const link of this.#links) ask(save, link);
   }
 
   /** That broker keeps it. */
   kept(link: Link, { roomId, epoch, seq }: Kept): void {
     this.#keepers.set(roomId, link);
-    const last = this.#unconfirmed.get(roomId);
+    const { saved: last } = this.#unconfirmed.get(roomId) ?? {};
     if (last?.epoch === epoch && last.seq <= seq) this.#unconfirmed.delete(roomId);
+  }
+
+  /** That broker does not keep it. @returns true if none does, as far as they can be asked */
+  refused(link: Link, { roomId, epoch, seq }: Kept): boolean {
+    const save = this.#unconfirmed.get(roomId);
+    if (save?.saved.epoch !== epoch || save.saved.seq !== seq) return false;
+    save.asked.delete(link);
+    save.refusedBy.add(link);
+    for (const other of this.#links)
+      if (!save.asked.has(other) && !save.refusedBy.has(other)) ask(save, other);
+    return save.asked.size === 0;
   }
 
   /** That broker decides about these rooms from now on, and knows which of them are here. */
   decides(link: Link, about: (roomId: string) => boolean): void {
     for (const [roomId, keeper] of this.#keepers)
       if (keeper !== link && about(roomId)) this.#keepers.delete(roomId);
-    for (const [roomId, saved] of this.#unconfirmed) if (about(roomId)) link.checkpoint(saved);
+    for (const [roomId, save] of this.#unconfirmed) if (about(roomId)) ask(save, link);
   }
 
   /** The room is not here any more; should it come back, another broker may decide about it. */
@@ -52,4 +72,11 @@ export class RoomSaves {
     this.#keepers.delete(roomId);
     this.#unconfirmed.delete(roomId);
   }
+}
+
+/** @returns false if that broker is away */
+function ask({ saved, asked }: Unconfirmed, link: Link): boolean {
+  const isThere = link.checkpoint(saved);
+  if (isThere) asked.add(link);
+  return isThere;
 }

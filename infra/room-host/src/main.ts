@@ -12,6 +12,7 @@ import {
   publishedSchema,
   type RoomQuestion,
   roomAnswerSchema,
+  wireErrorSchema,
 } from "@centroid/protocol";
 import { authority, batched, MessageBatch, PendingReplies, unbatched } from "@centroid/protocol/node";
 import { z } from "zod";
@@ -53,6 +54,9 @@ const requestSchema = z.union([
   z.object({ leaseUntilMs: z.number(), lapsed: z.boolean().default(true) }),
   z.object({ published: publishedSchema }),
   z.object({ checkpointed: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number() }) }),
+  z.object({
+    unsaved: z.object({ roomId: z.string(), epoch: z.number(), seq: z.number(), error: wireErrorSchema }),
+  }),
   z.object({ measure: measureOrderSchema }),
   z.object({ requestId: z.number(), request: agentRequestSchema }),
   z.object({ answered: roomAnswerSchema }),
@@ -196,6 +200,11 @@ async function main(outbox: MessageBatch<ToAgent>): Promise<void> {
     if ("checkpointed" in message) {
       const { roomId, epoch, seq } = message.checkpointed;
       rooms.checkpointed(roomId, epoch, seq);
+      return;
+    }
+    if ("unsaved" in message) {
+      const { roomId, epoch, seq, error } = message.unsaved;
+      rooms.unsaved(roomId, epoch, seq, CentroidError.fromWire(error));
       return;
     }
     if ("measure" in message) {

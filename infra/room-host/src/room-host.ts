@@ -194,6 +194,12 @@ export class RoomHost {
     if (hosted?.epoch === epoch) hosted.protection?.checkpointer.confirmed(seq);
   }
 
+  /** No broker keeps the checkpoint of that number. */
+  unsaved(roomId: string, epoch: number, seq: number, error: CentroidError): void {
+    const hosted = this.#rooms.get(roomId);
+    if (hosted?.epoch === epoch) hosted.protection?.checkpointer.refused(seq, error);
+  }
+
   /** What a player is to measure next. */
   measure(order: MeasureOrder): void {
     this.#rooms.measure(order);

@@ -80,6 +80,8 @@ export class FakeAgent {
   everyone = true;
   /** Numbers of the checkpoints that were confirmed. */
   readonly checkpointed: number[] = [];
+  /** Saves that were refused, with why. */
+  readonly unsaved: { seq: number; code: string }[] = [];
   /** As its last welcome said. */
   leaseMs: number | undefined;
   /** Answers in place of the usual one; return `undefined` to let the usual one through. */
@@ -149,6 +151,7 @@ export class FakeAgent {
       carriers: ["process"],
       beaconUrl: `ws://${this.address}/beacon`,
       roomTypes: this.#o.roomTypes ?? ["arena"],
+      unsaved: true,
       rooms: [...this.rooms.values()].map((room) => this.report(room)),
       ...this.#o.hello,
     } as AgentToBroker;
@@ -303,6 +306,9 @@ export class FakeAgent {
         return;
       case "checkpointed":
         this.checkpointed.push(message.seq);
+        return;
+      case "unsaved":
+        this.unsaved.push({ seq: message.seq, code: message.error.code });
         return;
       case "answered":
         this.#answers.get(message.requestId)?.(message.result ?? message.error);

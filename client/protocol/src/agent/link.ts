@@ -86,6 +86,14 @@ export const brokerToAgentSchema = z.discriminatedUnion("type", [
   publishedSchema,
   /** This checkpoint survives the host from now on. */
   z.object({ type: z.literal("checkpointed"), roomId: idSchema, epoch, seq: z.number().int() }),
+  /** This one is not kept here, and why; another broker may keep it. Only to agents that say they are told so. */
+  z.object({
+    type: z.literal("unsaved"),
+    roomId: idSchema,
+    epoch,
+    seq: z.number().int(),
+    error: wireErrorSchema,
+  }),
   roomAnswerSchema,
 ]);
 export type BrokerToAgent = z.infer<typeof brokerToAgentSchema>;
@@ -111,6 +119,8 @@ export const agentToBrokerSchema = z.discriminatedUnion("type", [
     measures: z.boolean().optional(),
     /** It tells who comes and goes to the broker that decides about the room, and counts players for the others. */
     counts: z.boolean().optional(),
+    /** It is told which checkpoints are not kept. */
+    unsaved: z.boolean().optional(),
     roomTypes: z.array(z.string()),
     /** By room type: what its rooms compute, as its class declares it. */
     roomWork: z.record(z.string(), roomWorkSchema).optional(),

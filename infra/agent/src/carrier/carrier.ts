@@ -12,6 +12,7 @@ import type {
   RoomEvent,
   RoomQuestion,
   RoomReport,
+  WireError,
 } from "@centroid/protocol";
 
 export interface CarrierEvents {
@@ -33,6 +34,8 @@ export interface Carrier extends AsyncDisposable {
   handle<R extends AgentRequest>(request: R): Promise<AgentResults[R["method"]]>;
   /** The checkpoint with that number is stored. */
   checkpointed(roomId: string, epoch: number, seq: number): void;
+  /** No broker keeps the checkpoint with that number. */
+  unsaved(roomId: string, epoch: number, seq: number, error: WireError): void;
   /** What a player of one of its rooms is to measure next. */
   measure(order: MeasureOrder): void;
   /** This host may run its rooms for that long; afterwards they pause until the lease is renewed. */

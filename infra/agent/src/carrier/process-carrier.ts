@@ -11,6 +11,7 @@ import {
   type MeasureOrder,
   type Published,
   type RoomReport,
+  type WireError,
 } from "@centroid/protocol";
 import type { LastWords } from "@centroid/room-host";
 import { blameOf } from "./blame.js";
@@ -87,6 +88,10 @@ export class ProcessCarrier implements Carrier {
 
   checkpointed(roomId: string, epoch: number, seq: number): void {
     this.#places.get(roomId)?.checkpointed(roomId, epoch, seq);
+  }
+
+  unsaved(roomId: string, epoch: number, seq: number, error: WireError): void {
+    this.#places.get(roomId)?.unsaved(roomId, epoch, seq, error);
   }
 
   measure(order: MeasureOrder): void {

@@ -13,6 +13,7 @@ import {
   roomEventSchema,
   roomReportSchema,
   tryRead,
+  type WireError,
 } from "@centroid/protocol";
 import { batched, endChild, MessageBatch, PendingReplies, unbatched } from "@centroid/protocol/node";
 import {
@@ -274,6 +275,10 @@ export class RoomProcess implements AsyncDisposable {
 
   checkpointed(roomId: string, epoch: number, seq: number): void {
     this.#outbox.send({ checkpointed: { roomId, epoch, seq } }, CONFIRMATION_MS);
+  }
+
+  unsaved(roomId: string, epoch: number, seq: number, error: WireError): void {
+    this.#outbox.send({ unsaved: { roomId, epoch, seq, error } }, CONFIRMATION_MS);
   }
 
   measure(order: MeasureOrder): void {

@@ -10,6 +10,7 @@ import {
   type MeasureOrder,
   type Published,
   type RoomReport,
+  type WireError,
 } from "@centroid/protocol";
 import { handleMove, type RoomMoves } from "@centroid/room-host";
 import type { Carrier, CarrierEvents } from "../carrier/carrier.js";
@@ -66,6 +67,12 @@ export class SandboxCarrier implements Carrier {
     const hosted = this.#rooms.get(roomId);
     if (hosted !== undefined && "host" in hosted.stage)
       hosted.stage.host.checkpointed(roomId, hosted.hostEpoch, seq);
+  }
+
+  unsaved(roomId: string, _epoch: number, seq: number, error: WireError): void {
+    const hosted = this.#rooms.get(roomId);
+    if (hosted !== undefined && "host" in hosted.stage)
+      hosted.stage.host.unsaved(roomId, hosted.hostEpoch, seq, error);
   }
 
   measure(order: MeasureOrder): void {

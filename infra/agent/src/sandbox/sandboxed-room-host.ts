@@ -6,6 +6,7 @@ import {
   type Published,
   type RoomAnswer,
   roomEventSchema,
+  type WireError,
 } from "@centroid/protocol";
 import { PendingReplies } from "@centroid/protocol/node";
 import { lastWordsSchema } from "@centroid/room-host";
@@ -88,6 +89,10 @@ export class SandboxedRoomHost implements Disposable {
 
   checkpointed(roomId: string, epoch: number, seq: number): void {
     this.#line.send(JSON.stringify({ checkpointed: { roomId, epoch, seq } }));
+  }
+
+  unsaved(roomId: string, epoch: number, seq: number, error: WireError): void {
+    this.#line.send(JSON.stringify({ unsaved: { roomId, epoch, seq, error } }));
   }
 
   measure(order: MeasureOrder): void {

@@ -32,7 +32,12 @@ const EARLY_MS = 5;
 const LEAST_SHARE = 1 / 4;
 /** A room whose async handlers do not finish is saved in the middle of them after so long. */
 const MAX_BUSY_MS = 1_000;
-/** A save that was not confirmed by then is forgotten; the next one carries everything again. */
+/**
+ * A save that nobody keeps is followed by another so soon, since brokers may just be agreeing on who decides about the room;
+ * of several in a row each waits twice as long, up to the interval.
+ */
+const REFUSED_AGAIN_MS = 250;
+/** A save that nobody has said anything about by then is forgotten; the next one carries everything again. */
 const CONFIRM_TIMEOUT_MS = 5_000;
 
 export interface SavedRoom {
@@ -79,9 +84,11 @@ export class Checkpointer implements Disposable {
   #seq = 0;
   #savedVersion = "";
   #pending: Pending | undefined;
+  /** Saves in a row that nobody kept. */
+  #refusals = 0;
   #lastReason = "";
-  /** Told when the save of that number, or a later one, is confirmed. */
-  readonly #awaited = new Map<number, () => void>();
+  /** Told when the save of that number, or a later one, is confirmed, or that nobody keeps it. */
+  readonly #awaited = new Map<number, (refusal?: CentroidError) => void>();
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
@@ -101,6 +108,7 @@ export class Checkpointer implements Disposable {
     const pending = this.#pending;
     if (pending?.seq !== seq) return;
     this.#pending = undefined;
+    this.#refusals = 0;
     for (const [awaited, resolve] of this.#awaited) {
       if (awaited > seq) continue;
       this.#awaited.delete(awaited);
@@ -108,6 +116,16 @@ export class Checkpointer implements Disposable {
     }
     this.#savedVersion = pending.version;
     this.#options.acknowledgements.saved(pending.received);
+  }
+
+  /** Nobody keeps the save of that number: what it has in it is as good as never saved. */
+  refused(seq: number, why: CentroidError): void {
+    if (this.#disposed || this.#pending?.seq !== seq) return;
+    this.#pending = undefined;
+    this.#awaited.get(seq)?.(why);
+    this.#awaited.delete(seq);
+    const afterMs = REFUSED_AGAIN_MS * 2 ** this.#refusals++;
+    if (this.#dueAtMs - this.#options.now() > afterMs) this.#schedule(afterMs);
   }
 
   /**
@@ -123,20 +141,20 @@ export class Checkpointer implements Disposable {
 
   /**
    * Saves the room as it is now; resolves when that is where it survives this host.
-   * @throws CentroidError if the room cannot be saved, or nobody has confirmed it in time
+   * @throws CentroidError if the room cannot be saved, nobody keeps it, or nobody has confirmed it in time
    */
   async saveNow(): Promise<void> {
-    this.#save(this.#options.now(), checkpointVersion(this.#options.room), 0);
-    const seq = this.#seq;
+    const seq = this.#save(this.#options.now(), checkpointVersion(this.#options.room), 0);
     await new Promise<void>((resolve, reject) => {
       const late = new CentroidError("MIGRATION_FAILED", "no broker has confirmed the room's checkpoint");
       const timer = setTimeout(() => {
         this.#awaited.delete(seq);
         reject(late);
       }, CONFIRM_TIMEOUT_MS);
-      this.#awaited.set(seq, () => {
+      this.#awaited.set(seq, (refusal) => {
         clearTimeout(timer);
-        resolve();
+        if (refusal === undefined) resolve();
+        else reject(refusal);
       });
     });
   }
@@ -215,11 +233,13 @@ export class Checkpointer implements Disposable {
     return nowMs - this.#busySinceMs >= MAX_BUSY_MS;
   }
 
-  #save(nowMs: number, version: string, withinMs: number): void {
+  /** @returns its number */
+  #save(nowMs: number, version: string, withinMs: number): number {
     const saved = this.take();
     this.#busySinceMs = undefined;
     this.#pending = { seq: saved.seq, version, atMs: nowMs, received: receivedSoFar(this.#options.room) };
     this.#options.save(saved, withinMs);
+    return saved.seq;
   }
 }
 

@@ -64,8 +64,8 @@ export interface AgentServerOptions {
   countsForMs: () => number;
   onRoom: (hostId: string, message: RoomEventMessage) => void;
   onCounts: (hostId: string, counts: readonly RoomCount[]) => void;
-  /** Resolves when it is durable. */
-  onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<boolean>;
+  /** Resolves when it is durable. @throws CentroidError why it is not kept */
+  onCheckpoint: (hostId: string, saved: RoomCheckpoint) => Promise<void>;
   /** The host is about to end. @returns whether its rooms could go elsewhere */
   onLeaving: (hostId: string, withinMs: number) => boolean;
   /** A room of the host asks something of the whole deployment. @throws CentroidError */
@@ -85,6 +85,8 @@ export class AgentServer implements Disposable {
   readonly #joinedWith = new Map<string, string>();
   /** Those that have to know about which shards this broker decides. */
   readonly #routing = new WeakSet<AgentLink>();
+  /** Those that are told which checkpoints are not kept. */
+  readonly #toldUnsaved = new WeakSet<AgentLink>();
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
@@ -194,6 +196,7 @@ export class AgentServer implements Disposable {
       everyone: this.#options.tracked.everyone,
     });
     if (hello.measures === true) this.#routing.add(link);
+    if (hello.unsaved === true) this.#toldUnsaved.add(link);
     this.#options.onHello(hello, link);
     return link;
   }
@@ -238,10 +241,14 @@ export class AgentServer implements Disposable {
       case "checkpoint": {
         const { roomId, epoch, seq } = message;
         this.#options.onCheckpoint(link.hostId, message).then(
-          (kept) => {
-            if (kept) link.send({ type: "checkpointed", roomId, epoch, seq });
+          () => link.send({ type: "checkpointed", roomId, epoch, seq }),
+          (cause: unknown) => {
+            const error = CentroidError.from(cause);
+            if (error.code !== "STALE_EPOCH")
+              this.#options.logger.error({ roomId, cause }, "checkpoint could not be stored");
+            if (this.#toldUnsaved.has(link))
+              link.send({ type: "unsaved", roomId, epoch, seq, error: error.toWire() });
           },
-          (cause: unknown) => this.#options.logger.error({ roomId, cause }, "checkpoint could not be stored"),
         );
         return;
       }

@@ -59,6 +59,8 @@ export interface HostFacts
   measures?: boolean | undefined;
   /** It tells of players one by one only to the broker that decides about their room. */
   counts?: boolean | undefined;
+  /** It is told which checkpoints are not kept. */
+  unsaved?: boolean | undefined;
 }
 
 export interface HostEntry {
@@ -198,6 +200,7 @@ export function hostView(host: HostEntry): Host {
     trunks: _trunks,
     measures: _measures,
     counts: _counts,
+    unsaved: _unsaved,
     ...facts
   } = host.facts;
   return {

@@ -30,22 +30,23 @@ export class RoomEventRouter {
     this.#options = options;
   }
 
-  /** @returns false if it is not from the room's owner, or comes too late: nothing of it may be confirmed (FAIL-5) */
-  async checkpoint(
-    hostId: string,
-    { roomId, epoch, seq, takenAtMs, data }: RoomCheckpoint,
-  ): Promise<boolean> {
-    const counts = (): boolean => {
-      const room = this.#options.rooms.get(roomId);
-      const isOwner = room !== undefined && room.stage.hostId === hostId && room.epoch === epoch;
-      return isOwner && this.#options.owns(roomId) && !this.#options.rescues.hasBegunToRead(roomId);
+  /** @throws CentroidError STALE_EPOCH if it is not from the room's owner, or comes too late: nothing of it is confirmed (FAIL-5) */
+  async checkpoint(hostId: string, { roomId, epoch, seq, takenAtMs, data }: RoomCheckpoint): Promise<void> {
+    const assertCounts = (): void => {
+      const { rooms, owns, rescues } = this.#options;
+      const stale = (why: string): CentroidError => new CentroidError("STALE_EPOCH", `room ${roomId} ${why}`);
+      const room = rooms.get(roomId);
+      if (!owns(roomId)) throw stale("is another broker's");
+      if (room?.stage.hostId !== hostId || room.epoch !== epoch)
+        throw stale(`is not known to be at ${hostId} at epoch ${epoch}`);
+      if (rescues.hasBegunToRead(roomId)) throw stale("is being restored");
     };
-    if (!counts()) return false;
+    assertCounts();
     const saved = { roomId, epoch, seq, takenAtMs, data: Buffer.from(data, "base64") };
     // Where a move was called off, its destination may have run and saved for a moment (OWN-5).
     await this.#options.store.putCheckpoint(saved, this.#options.rooms.get(roomId)?.fencedEpoch);
     // A rescue may have read the one before while this one was written.
-    return counts();
+    assertCounts();
   }
 
   /** How many are in rooms about which this broker does not decide, as their host says. */
