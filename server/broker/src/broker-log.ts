@@ -3,7 +3,9 @@ import { pino } from "pino";
 import { LOG_LEVELS, LOG_SERIALIZERS, type Logger, type LogLevel } from "./base/logger.js";
 import { LogFile } from "./log-file.js";
 
+/** Where a broker's log goes, and how much of it. */
 export interface BrokerLogOptions {
+  /** Five files of 10 MB at most: this one, and older ones beside it with `.1` to `.4` behind. None if not given. */
   file?: string;
   /** From which level on the file gets it; `info` if not given. */
   level?: LogLevel | undefined;
@@ -14,6 +16,7 @@ export interface BrokerLogOptions {
 /** A log until it is disposed; what is said later goes nowhere. */
 export type BrokerLog = Logger & AsyncDisposable;
 
+/** A log for {@link BrokerOptions.logger}; its file is made when there is something to say. */
 export function openBrokerLog({ file: path, level = "info", aloud }: BrokerLogOptions = {}): BrokerLog {
   const options = { serializers: LOG_SERIALIZERS };
   if (path === undefined)
