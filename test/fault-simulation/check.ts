@@ -135,6 +135,9 @@ export function appliedOnceInOrder(history: readonly Entry[], ending: Ending): s
   return broken;
 }
 
+/** A move that was under way when its source died is over by then. */
+const MOVED_WITHIN_MS = 3_000;
+
 /**
  * What a room says arrives once and in order; only a restoration undoes some of it. What a host that died had said last
  * may be missing, if the player counts it as lost.
@@ -142,18 +145,29 @@ export function appliedOnceInOrder(history: readonly Entry[], ending: Ending): s
 export function heardInOrder(history: readonly Entry[]): string[] {
   const last = new Map<string, number>();
   const gaps = new Map<string, { missing: number; text: string }>();
+  /** What a host that has just died took with it, counted already when the next comes. */
+  const counted = new Map<string, number>();
+  let diedAtMs = Number.NEGATIVE_INFINITY;
   const broken: string[] = [];
   for (const entry of history) {
-    if (entry.type === "moved") {
-      if (entry.lost >= (gaps.get(entry.sessionId)?.missing ?? 0)) gaps.delete(entry.sessionId);
+    if (entry.type === "fault" && entry.text.includes("crash")) diedAtMs = entry.atMs;
+    else if (entry.type === "moved") {
+      const missing = gaps.get(entry.sessionId)?.missing ?? 0;
+      if (entry.lost < missing) continue;
+      gaps.delete(entry.sessionId);
+      if (entry.atMs - diedAtMs < MOVED_WITHIN_MS) counted.set(entry.sessionId, entry.lost - missing);
     } else if (entry.type === "heard") {
       const { sessionId, number, fresh } = entry;
       const before = last.get(sessionId);
+      const mayMiss = counted.get(sessionId) ?? 0;
       last.set(sessionId, number);
+      counted.delete(sessionId);
       if (fresh || before === undefined || number === before + 1) continue;
       const text = `heard out of order: ${sessionId} got ${number} after ${before}`;
+      const missing = number - before - 1;
+      if (missing > 0 && missing <= mayMiss) continue;
       if (number <= before || gaps.has(sessionId)) broken.push(text);
-      else gaps.set(sessionId, { missing: number - before - 1, text });
+      else gaps.set(sessionId, { missing, text });
     }
   }
   return [...broken, ...[...gaps.values()].map(({ text }) => text)];
