@@ -31,7 +31,7 @@ export async function visit(
     ...options,
   });
   // Far beyond what any step takes on a busy machine; a failure says what was awaited.
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   const requests: string[] = [];
   const errors: string[] = [];
