@@ -190,7 +190,11 @@ it("a player whose first connection to the restored room breaks before it has sa
     await expect.poll(() => data.length).toBeGreaterThan(0);
     return [socket, heard.find(({ type }) => type === "resumed")];
   };
+  // Given up by the player, which the host does not know yet when it dials again.
+  const [forsaken] = await resumed();
+  const closed = once(forsaken, "close");
   const [silent, before] = await resumed();
+  await closed;
   silent.terminate();
   await ticks(ada, 5);
   const [socket, after] = await resumed();

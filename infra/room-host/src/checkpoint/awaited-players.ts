@@ -31,6 +31,8 @@ interface Awaited {
 export class AwaitedPlayers {
   readonly #room: MovableRoom;
   readonly #awaited = new Map<string, Awaited>();
+  /** All that were awaited, come or not. */
+  readonly #clients = new Map<string, MovableClient>();
   readonly #as: Ownership;
 
   /** @param windowMs after which those who have not come are as if their connection broke */
@@ -42,6 +44,7 @@ export class AwaitedPlayers {
       client.state = ClientState.JOINING;
       client._enqueuedMessages ??= [];
       client.link.once("close", () => this.#forget(client));
+      this.#clients.set(client.sessionId, client);
       this.#await(client, client.link.sent, windowMs);
     }
   }
@@ -83,6 +86,9 @@ export class AwaitedPlayers {
    * @returns false if this is not one of the players, or it is here already
    */
   accept(socket: ServerSocket, sessionId: string, reconnectionToken: string, had?: SessionProgress): boolean {
+    const known = this.#clients.get(sessionId);
+    // A host that stood still finds all dials of a player at once, most of them given up.
+    if (known?.reconnectionToken === reconnectionToken) known.link.giveUpUnproven();
     const taken = this.#take(sessionId, reconnectionToken);
     if (taken === undefined) return false;
     const { client, sent } = taken;

@@ -96,6 +96,17 @@ export class SessionLink extends EventEmitter {
     this.#unproven = { frames, bytes, onBroken };
   }
 
+  /**
+   * The client dials again: a socket on which it has said nothing yet it has given up, whether that is known here or not.
+   * Does nothing if it has said something.
+   */
+  giveUpUnproven(): void {
+    const socket = this.#socket;
+    if (socket === undefined || this.#unproven === undefined) return;
+    this.#broke(CLOSE_SUPERSEDED);
+    socket.close(CLOSE_SUPERSEDED, "another connection took over");
+  }
+
   /** Frames go to this socket from now on, those held first. An older socket is closed. */
   attach(socket: ServerSocket, first?: ServerControl, before: readonly Uint8Array[] = []): void {
     const old = this.#socket;
