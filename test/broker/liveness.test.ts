@@ -7,15 +7,14 @@ import { HostLiveness } from "../../server/broker/dist/hosts/liveness.js";
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} } as never;
 
-it("counts no host as lost while the other brokers cannot be asked, and only as long a silence after that (FAIL-2)", () => {
-  let nowMs = 0;
-  let reachable = true;
+/** A broker that has heard hello of one host. */
+function hostSeenBy(now: () => number, reachable = (): boolean => true) {
   const hosts = new HostRegistry();
   const liveness = new HostLiveness({
     hosts,
     events: new Emitter(),
-    cluster: { publish: () => undefined, reachable: () => reachable, others: () => [] },
-    clock: { now: () => nowMs, after: () => () => undefined },
+    cluster: { publish: () => undefined, reachable, others: () => [] },
+    clock: { now, after: () => () => undefined },
     logger,
     lostAfterMs: 1_600,
     leaseMs: 1_280,
@@ -24,10 +23,19 @@ it("counts no host as lost while the other brokers cannot be asked, and only as 
   });
   const link = { hostId: "a", close: () => undefined };
   liveness.hello({ type: "hello", hostId: "a", carriers: ["process"], rooms: [] } as never, link as never);
+  return { liveness, state: (): string | undefined => hosts.get("a")?.stage.state };
+}
+
+it("counts no host as lost while the other brokers cannot be asked, and only as long a silence after that (FAIL-2)", () => {
+  let nowMs = 0;
+  let reachable = true;
+  const { liveness, state } = hostSeenBy(
+    () => nowMs,
+    () => reachable,
+  );
   const sweepFor = (ms: number): void => {
     for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 100) liveness.sweep();
   };
-  const state = (): string | undefined => hosts.get("a")?.stage.state;
   sweepFor(1_000);
   reachable = false;
   sweepFor(5_000);
@@ -40,21 +48,7 @@ it("counts no host as lost while the other brokers cannot be asked, and only as 
 
 it("looks at hosts more often once one is silent; that the broker itself stood still is no silence", () => {
   let nowMs = 0;
-  const hosts = new HostRegistry();
-  const liveness = new HostLiveness({
-    hosts,
-    events: new Emitter(),
-    cluster: { publish: () => undefined, reachable: () => true, others: () => [] },
-    clock: { now: () => nowMs, after: () => () => undefined },
-    logger,
-    lostAfterMs: 1_600,
-    leaseMs: 1_280,
-    agentRestartMs: 0,
-    forgetAfterMs: 60_000,
-  });
-  const link = { hostId: "a", close: () => undefined };
-  const state = (): string | undefined => hosts.get("a")?.stage.state;
-  liveness.hello({ type: "hello", hostId: "a", carriers: ["process"], rooms: [] } as never, link as never);
+  const { liveness, state } = hostSeenBy(() => nowMs);
   /** Heartbeats come every 300 ms until then. @returns the pauses between two looks */
   const run = (untilMs: number, beatsUntilMs: number): number[] => {
     const pauses: number[] = [];
