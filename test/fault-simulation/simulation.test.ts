@@ -14,9 +14,10 @@ import { simulate } from "./simulate.js";
 const SEEDS = 22;
 /** The same with brokers that are ended and started again. */
 const SEEDS_WITH_ENDINGS = 10;
-/** Each broke a promise once: two hosts at once, something confirmed and lost, a room that went back or ended. */
+/** Each broke a promise once: two hosts at once, something confirmed and lost, a room or session that went back or ended. */
 const ONCE_BROKEN = [
-  1109, 1205, 5095, 5138, 5144, 5146, 5149, 5161, 5167, 5178, 5268, 5313, 5328, 5335, 5452, 5478, 9187,
+  1109, 1205, 5095, 5138, 5144, 5146, 5149, 5161, 5167, 5178, 5268, 5313, 5328, 5335, 5452, 5478, 9041, 9072,
+  9085, 9187,
 ];
 /** The same with a store that fails: what a player said after its return reached nobody. */
 const ONCE_BROKEN_DISK = [8230, 8257];
@@ -24,7 +25,7 @@ const ONCE_BROKEN_DISK = [8230, 8257];
  * The same with two brokers: a host was answered whose room another one had got, or a room was over, or built once more, that
  * had been given on.
  */
-const ONCE_BROKEN_TWO = [29, 1066, 2095, 3028, 3067, 5266];
+const ONCE_BROKEN_TWO = [29, 1066, 2095, 3028, 3067, 5266, 9089];
 const SEEDS_WITH_TWO_BROKERS = 6;
 /** A mistake may need the right moment. */
 const TRIES = 6;

@@ -1,5 +1,5 @@
 /** Players of a room that has come here, who go on by one connection after the other. */
-import { encodeControl } from "@centroid/protocol";
+import { CLOSE_REFUSED, encodeControl } from "@centroid/protocol";
 import { expect, it } from "vitest";
 import { ArrivingPlayers } from "../../infra/room-host/dist/handoff/arriving-players.js";
 import { SessionLink } from "../../infra/room-host/dist/sessions/session-link.js";
@@ -40,4 +40,37 @@ it("hears what a player lacks by each of them, and has no more to listen to than
   last.say(encodeControl({ type: "replay", received: 3 }));
   last.say(encodeControl({ type: "replay", received: 3 }));
   expect(asked).toEqual([["ann", 3]]);
+});
+
+it("refuses whoever was away when the room left, however early its connection to the standby is here", () => {
+  const attached: string[] = [];
+  const players = new ArrivingPlayers({
+    ...{ migrationId: "move", epoch: 2, onAttached: (sessionId: string) => void attached.push(sessionId) },
+    askSource: () => true,
+  });
+  const member = (sessionId: string) => ({
+    sessionId,
+    link: new SessionLink(true, { sent: 5, received: 0 }),
+  });
+  const [ann, bob] = [member("ann"), member("bob")];
+  const clients = new Map([ann, bob].map((one) => [one.sessionId, one])) as never;
+  const socket = () => {
+    const closed: number[] = [];
+    const nothing = () => undefined;
+    return {
+      ...{ send: nothing, onClose: nothing, onMessage: nothing, closed },
+      close: (code: number) => void closed.push(code),
+    };
+  };
+  const [annThere, bobThere] = [socket(), socket()];
+  players.expect(annThere, "ann");
+  players.expect(bobThere, "bob");
+  players.invite([{ sessionId: "ann", ticket: "ticket" }]);
+  players.count(clients);
+  const room = { clients: [ann, bob], patchRate: 50, move: { activity: { awaited: new Set() } } };
+  players.settle(room as never, clients, new Set(["ann"]));
+  expect([annThere.closed, bobThere.closed]).toEqual([[CLOSE_REFUSED], []]);
+  expect([ann.link.connected, bob.link.connected]).toEqual([false, true]);
+  // Nor by an invitation of before its connection broke.
+  expect(players.accept(socket(), "ann", "ticket")).toBe(false);
 });

@@ -86,25 +86,28 @@ export class AwaitedPlayers {
    * @returns false if this is not one of the players, or it is here already
    */
   accept(socket: ServerSocket, sessionId: string, reconnectionToken: string, had?: SessionProgress): boolean {
-    const known = this.#clients.get(sessionId);
+    const one = this.#clients.get(sessionId);
     // A host that stood still finds all dials of a player at once, most of them given up.
-    if (known?.reconnectionToken === reconnectionToken) known.link.giveUpUnproven();
+    if (one?.reconnectionToken === reconnectionToken) one.link.giveUpUnproven();
     const taken = this.#take(sessionId, reconnectionToken);
     if (taken === undefined) return false;
     const { client, sent } = taken;
     const { link } = client;
+    const isFirst = client.state === ClientState.JOINING;
+    // By a connection that broke before anything of it was heard here.
+    const heard = !isFirst && had?.epoch === this.#as.epoch ? Math.min(had.received, link.sent) : sent;
+    const from = Math.max(sent, heard);
     const resumed = {
       type: "resumed",
       ...this.#as,
       received: link.received,
-      sent,
+      sent: from,
       patchRateMs: this.#room.patchRate ?? 0,
       restored: true,
     } as const;
-    const isFirst = client.state === ClientState.JOINING;
     client.state = ClientState.JOINED;
     // On a slow way it may have given this connection up and dialled again before it hears that it is back.
-    link.attachUnproven(socket, link.centroid ? resumed : undefined, () =>
+    link.attachUnproven(socket, link.centroid ? resumed : undefined, from - sent, () =>
       this.#await(client, sent, RETURN_WINDOW_MS),
     );
     if (!isFirst) return true;
@@ -115,8 +118,8 @@ export class AwaitedPlayers {
     this.#room.move.backlog.begin();
     const waiting = client._enqueuedMessages ?? [];
     client.joined();
-    const heard = had === undefined ? 0 : heardElsewhere(client, had, sent + whole);
-    for (const message of waiting.slice(heard)) client.raw(message);
+    const elsewhere = had === undefined ? 0 : heardElsewhere(client, had, sent + whole);
+    for (const message of waiting.slice(elsewhere)) client.raw(message);
     return true;
   }
 

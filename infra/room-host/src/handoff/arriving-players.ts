@@ -56,6 +56,8 @@ export interface Returning {
 interface Running {
   room: MovableRoom;
   clients: ReadonlyMap<string, MovableClient>;
+  /** Sessions whose connection had broken before the room left: for the room they are away until they reconnect. */
+  away: ReadonlySet<string>;
 }
 
 export class ArrivingPlayers {
@@ -88,7 +90,7 @@ export class ArrivingPlayers {
     if (this.#tickets.get(sessionId) !== ticket) return false;
     if (this.#running !== undefined) {
       const client = this.#running.clients.get(sessionId);
-      if (client === undefined || client.link.closed || client.link.connected) return false;
+      if (client === undefined || !this.#goesOn(client) || client.link.connected) return false;
       this.#connect(client, { socket, replayFrom: undefined });
       return true;
     }
@@ -137,9 +139,17 @@ export class ArrivingPlayers {
       this.#counters.set(sessionId, { sent: link.sent, received: link.received });
   }
 
-  /** The room runs here: whoever is there goes on, the others have some time to come. */
-  settle(room: MovableRoom, clients: ReadonlyMap<string, MovableClient>): void {
-    this.#running = { room, clients };
+  /**
+   * The room runs here: whoever is there goes on, the others have some time to come.
+   * @param away sessions that were away when the room left: a connection of theirs that waits here, as a standby's does,
+   *   would be heard by nobody, so it is refused and they reconnect
+   */
+  settle(
+    room: MovableRoom,
+    clients: ReadonlyMap<string, MovableClient>,
+    away: ReadonlySet<string> = new Set(),
+  ): void {
+    this.#running = { room, clients, away };
     // Once for each, however often its player comes by another connection.
     for (const client of clients.values())
       client.link.on("control", (message: ClientControl) => {
@@ -150,7 +160,8 @@ export class ArrivingPlayers {
     for (const [sessionId, arrival] of arrivals) {
       const client = clients.get(sessionId);
       if (client === undefined || client.link.closed) arrival.socket.close(CLOSE_NORMAL, "left");
-      else this.#connect(client, arrival);
+      else if (this.#goesOn(client)) this.#connect(client, arrival);
+      else arrival.socket.close(CLOSE_REFUSED, "its connection had broken before the room left");
     }
     setTimeout(() => {
       for (const { link, sessionId } of clients.values())
@@ -200,6 +211,10 @@ export class ArrivingPlayers {
     for (const { socket } of this.#arrivals.values())
       socket.close(CLOSE_CANCELLED, "the move was called off");
     this.#arrivals.clear();
+  }
+
+  #goesOn({ link, sessionId }: MovableClient): boolean {
+    return !link.closed && this.#running?.away.has(sessionId) !== true;
   }
 
   #connect(client: MovableClient, arrival: Arrival): void {

@@ -321,7 +321,8 @@ export class HandoffDestination {
     this.#players.count(clients);
     const awaited = AwaitedPlayers.after(room, clients, sessions, { epoch: this.#options.epoch });
     this.#options.onOwned(room, clients, awaited);
-    this.#players.settle(room, clients);
+    const away = new Set(sessions.filter(({ dropped }) => dropped).map(({ sessionId }) => sessionId));
+    this.#players.settle(room, clients, away);
   }
 
   /** The room is whole here and goes on at its source: it does the same here, a little later. */

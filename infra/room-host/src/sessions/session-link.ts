@@ -8,6 +8,7 @@ import { EventEmitter } from "node:events";
 import {
   CLOSE_ABNORMAL,
   CLOSE_DROPPED,
+  CLOSE_ROOM_MOVED,
   CLOSE_TOO_FAST,
   type ClientControl,
   decodeClientControl,
@@ -87,24 +88,30 @@ export class SessionLink extends EventEmitter {
   /**
    * As {@link attach}, for a client that may have given this socket up: if it breaks before the client has said anything
    * on it, `onBroken` is called instead of `close`, and everything sent from here on is there for the next one.
+   * @param heard so much of what was sent on such sockets before the client has had
    */
-  attachUnproven(socket: ServerSocket, first: ServerControl | undefined, onBroken: () => void): void {
-    const before = this.#unproven?.frames;
-    const frames = [...(before ?? []), ...this.#held];
+  attachUnproven(
+    socket: ServerSocket,
+    first: ServerControl | undefined,
+    heard: number,
+    onBroken: () => void,
+  ): void {
+    const before = this.#unproven?.frames ?? [];
+    const frames = [...before, ...this.#held];
     const bytes = frames.reduce((sum, frame) => sum + frame.byteLength, 0);
-    this.attach(socket, first, before);
+    this.attach(socket, first, before.slice(heard));
     this.#unproven = { frames, bytes, onBroken };
   }
 
   /**
    * The client dials again: a socket on which it has said nothing yet it has given up, whether that is known here or not.
-   * Does nothing if it has said something.
+   * Does nothing if it has said something. What it says there may still be on its way: then it looks for the room again.
    */
   giveUpUnproven(): void {
     const socket = this.#socket;
     if (socket === undefined || this.#unproven === undefined) return;
-    this.#broke(CLOSE_SUPERSEDED);
-    socket.close(CLOSE_SUPERSEDED, "another connection took over");
+    this.#broke(CLOSE_ROOM_MOVED);
+    socket.close(CLOSE_ROOM_MOVED, "another connection came; dial again");
   }
 
   /** Frames go to this socket from now on, those held first. An older socket is closed. */
