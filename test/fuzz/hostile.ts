@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { encodeTrunkFrame } from "@centroid/protocol/trunk";
 import type { Draw } from "../support/draw.js";
 import { mutateBytes } from "./mutate.js";
 import type { Port } from "./ports.js";
@@ -117,7 +118,12 @@ function frame(draw: Draw, payload: Uint8Array, strange: boolean): Buffer {
   return Buffer.concat([Buffer.from([opcode, short | (masked ? 0x80 : 0)]), length, mask, body]);
 }
 
-const SAID = [...samples.agentToBroker, ...samples.fromSource, ...samples.clientControl];
+const SAID = [
+  ...samples.agentToBroker,
+  ...samples.gatewayToBroker,
+  ...samples.fromSource,
+  ...samples.clientControl,
+];
 
 function frames(draw: Draw): Buffer {
   return Buffer.concat(
@@ -127,7 +133,13 @@ function frames(draw: Draw): Buffer {
         Buffer.from([draw.of([0xff, 10, 12, 13, 14, 17, 18, 0, 31])]),
         draw.bytes(draw.below(40)),
       ]);
-      const payload = draw.unit() < 0.4 ? mutateBytes(text, draw) : noise;
+      const what = draw.unit();
+      const payload =
+        what < 0.4
+          ? mutateBytes(text, draw)
+          : what < 0.6
+            ? mutateBytes(encodeTrunkFrame(draw.of(samples.trunk)), draw)
+            : noise;
       return frame(draw, payload, draw.unit() < 0.3);
     }),
   );

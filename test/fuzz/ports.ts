@@ -23,8 +23,8 @@ export interface Port {
 
 export interface Ports extends AsyncDisposable {
   readonly ports: readonly Port[];
-  /** Errors that the broker did not expect and survived. */
-  readonly surprises: readonly string[];
+  /** Errors that broker and gateway did not expect and survived. */
+  readonly surprises: () => readonly string[];
 }
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -34,7 +34,16 @@ const BROKER = `
   import { startBroker } from "@centroid/broker";
   const broker = await startBroker({ port: 0, autoMove: false, limits: false,
     dashboardDir: ${JSON.stringify(join(ROOT, "client/dashboard/dist"))} });
-  console.log(JSON.stringify({ url: broker.url, agentToken: broker.agentToken, adminToken: broker.adminToken }));
+  const { url, agentToken, adminToken, gatewayToken } = broker;
+  console.log(JSON.stringify({ url, agentToken, adminToken, gatewayToken }));
+`;
+/** The same of a gateway to that broker. */
+const gatewayOf = (brokerUrl: string, token: string): string => `
+  import { startGateway } from "@centroid/gateway";
+  const gateway = await startGateway({ gatewayId: "fuzzed", brokerUrls: [${JSON.stringify(brokerUrl)}],
+    token: ${JSON.stringify(token)}, bindHost: "127.0.0.1", port: 0, notice: () => undefined });
+  await gateway.ready;
+  console.log(JSON.stringify({ port: gateway.port }));
 `;
 /** Keeps uWebSockets.js from loading, as on a machine for which there is no binary. */
 const WITHOUT_UWS = `--import=data:text/javascript,${encodeURIComponent(
@@ -43,7 +52,7 @@ const WITHOUT_UWS = `--import=data:text/javascript,${encodeURIComponent(
      'export async function resolve(s, c, n) { if (s === "uWebSockets.js") throw new Error("kept out"); return n(s, c); }'));`,
 )}`;
 
-/** Broker, two agents with a room each, one of them on \`ws\`, and the relay. */
+/** Broker, gateway, two agents with a room each, one of them on ws, and the relay. */
 export async function openPorts(): Promise<Ports> {
   const owned: (() => Promise<unknown>)[] = [];
   const dispose = async (): Promise<void> => {
@@ -94,7 +103,16 @@ export async function openPorts(): Promise<Ports> {
       {
         name: "broker",
         port: Number(new URL(broker.url).port),
-        paths: ["/", "/agent", "/events", "/healthz", "/api/v1/rooms", "/matchmake/create/ledger", "/docs"],
+        paths: [
+          "/",
+          "/agent",
+          "/gateway",
+          "/events",
+          "/healthz",
+          "/api/v1/rooms",
+          "/matchmake/create/ledger",
+          "/docs",
+        ],
         alive: answers(`${broker.url}/healthz`, 200),
       },
       {
@@ -104,6 +122,8 @@ export async function openPorts(): Promise<Ports> {
         alive: answers(relay.controlUrl, 200),
       },
     ];
+    const gatewayPaths: string[] = [];
+    let carried: Port["seat"];
     for (const { hostId, beaconUrl } of await broker.get<{ hostId: string; beaconUrl: string }[]>("hosts")) {
       const beacon = new URL(beaconUrl.replace("ws", "http"));
       ports.push({
@@ -118,19 +138,41 @@ export async function openPorts(): Promise<Ports> {
       ports.push({
         name: `room host on ${hostId}`,
         port: Number(address.split(":")[1]),
-        paths: [`/${processId}/${room.roomId}?sessionId=x`, "/handoff/m?ticket=t", "/standby/s?ticket=t"],
+        paths: [
+          `/${processId}/${room.roomId}?sessionId=x`,
+          "/handoff/m?ticket=t",
+          "/standby/s?ticket=t",
+          "/trunk",
+        ],
         alive: answers(`http://${address}/`, 426),
-        seat: async () => {
-          const { sessionId } = await broker.match("joinById", room.roomId);
-          return `/${processId}/${room.roomId}?sessionId=${sessionId}&centroid=1`;
-        },
+        seat: async () => seatPath(broker, room),
       });
+      gatewayPaths.push(`/${processId}/${room.roomId}?sessionId=x`, `/centroid/v1/beacon/${hostId}`);
+      carried ??= () => seatPath(broker, room);
     }
-    return { ports, surprises: broker.surprises, [Symbol.asyncDispose]: dispose };
+    const gateway = await startProcess(owned, gatewayOf(broker.url, broker.gatewayToken));
+    ports.push({
+      name: "gateway",
+      port: gateway.said.port as number,
+      paths: [...gatewayPaths, "/centroid/v1/beacon/", "/agent", "/gateway", "//x/y", "/healthz"],
+      alive: answers(`http://127.0.0.1:${gateway.said.port}/healthz`, 200),
+      ...(carried !== undefined && { seat: carried }),
+    });
+    const surprises = (): string[] => [...broker.surprises, ...gateway.surprises];
+    return { ports, surprises, [Symbol.asyncDispose]: dispose };
   } catch (cause) {
     await dispose();
     throw cause;
   }
+}
+
+/** Where a player who has just got a seat in that room connects. */
+async function seatPath(
+  broker: Awaited<ReturnType<typeof startBrokerProcess>>,
+  { roomId, processId }: Seat,
+): Promise<string> {
+  const { sessionId } = await broker.match("joinById", roomId);
+  return `/${processId}/${roomId}?sessionId=${sessionId}&centroid=1`;
 }
 
 interface Seat {
@@ -140,8 +182,9 @@ interface Seat {
   publicAddress: string;
 }
 
-async function startBrokerProcess(owned: (() => Promise<unknown>)[]) {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", BROKER], {
+/** @returns what it says of itself once it listens */
+async function startProcess(owned: (() => Promise<unknown>)[], program: string) {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -155,7 +198,12 @@ async function startBrokerProcess(owned: (() => Promise<unknown>)[]) {
     await exited;
   });
   const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const { url, agentToken, adminToken } = JSON.parse(line.toString()) as Record<string, string>;
+  return { surprises, said: JSON.parse(line.toString()) as Record<string, unknown> };
+}
+
+async function startBrokerProcess(owned: (() => Promise<unknown>)[]) {
+  const { surprises, said } = await startProcess(owned, BROKER);
+  const { url, agentToken, adminToken, gatewayToken } = said as Record<string, string>;
   const call = async (method: string, path: string): Promise<unknown> => {
     const response = await fetch(`${url}${path}`, {
       method,
@@ -171,6 +219,7 @@ async function startBrokerProcess(owned: (() => Promise<unknown>)[]) {
     surprises,
     url: url as string,
     agentToken: agentToken as string,
+    gatewayToken: gatewayToken as string,
     get: <T>(path: string) => call("GET", `/api/v1/${path}`) as Promise<T>,
     match,
     /** A room there: the other host takes none meanwhile. */

@@ -37,6 +37,6 @@ export async function fuzzPorts(seed: number, inputs: number): Promise<PortsRepo
   for (const port of opened.ports)
     if (!dead.has(port.name) && !(await port.alive()))
       failures.push({ name: port.name, seed, problem: "does not answer at the end" });
-  for (const line of opened.surprises) failures.push({ name: "broker", seed, problem: line });
+  for (const line of opened.surprises()) failures.push({ name: "broker or gateway", seed, problem: line });
   return { ports: reports, failures };
 }

@@ -101,6 +101,44 @@ export const agentToBroker = [
     change: { event: "phase", migrationId: "m", phase: "frozen", bytes: 1 },
   },
 ];
+const looked = { type: "away" };
+const probed = { hostId: "h", samplesMs: [1.5, 2], lost: 0 };
+export const gatewayToBroker = [
+  { type: "answer", protocol: 1, gatewayId: "g", nonce: "n".repeat(22), proof: "p".repeat(43) },
+  { type: "find-room", requestId: 1, processId: "p", roomId: "r1", sessionId: "s" },
+  { type: "find-beacon", requestId: 2, hostId: "h", network: "n" },
+  {
+    type: "measured",
+    requestId: 3,
+    measured: { hosts: [probed], players: [{ roomId: "r1", sessionId: "s", rttMs: 3 }] },
+  },
+];
+export const brokerToGateway = [
+  { type: "challenge", challenge: "c".repeat(22) },
+  { type: "accepted", proof: "p".repeat(43) },
+  { type: "refused", error: { code: "UNAUTHORIZED", message: "another token" } },
+  { type: "room", requestId: 1, found: looked },
+  { type: "beacon", requestId: 2, found: looked },
+  { type: "to-measure", requestId: 3, found: [{ hostId: "h", address: "h:1" }] },
+];
+const opening = {
+  roomId: "r1",
+  sessionId: "s",
+  query: "sessionId=s",
+  headers: { host: "x" },
+  address: "127.0.0.1",
+};
+/** Between a gateway and a room host. */
+export const trunk = [
+  { type: "hello", hello: { step: "challenge", challenge: "c".repeat(22), instance: "i" } },
+  { type: "hello", hello: { step: "answer", gatewayId: "g", run: "r", nonce: "n".repeat(22), proof: "p" } },
+  { type: "open", stream: 1, opening: { ...opening, pass: "p", passed: true } },
+  { type: "data", stream: 1, data: new Uint8Array([13, 1, 2, 3]) },
+  { type: "close", stream: 1, code: 4000, reason: "left" },
+  { type: "ack", stream: 1, received: 7 },
+  { type: "resume", stream: 2, received: 0 },
+  { type: "unknown", stream: 3 },
+] as const;
 export const messages = [
   { to: { kind: "everyone" }, type: "x", payload: { a: [1] } },
   { to: { kind: "room", fromSessionId: "s" }, type: 7 },

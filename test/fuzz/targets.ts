@@ -4,11 +4,13 @@ import {
   agentRequestSchema,
   agentToBrokerSchema,
   brokerToAgentSchema,
+  brokerToGatewaySchema,
   CentroidError,
   decodeClientControl,
   decodeServerControl,
   encodeControl,
   eventSchema,
+  gatewayToBrokerSchema,
   joinHintsSchema,
   operatorMessageSchema,
   probeRequestSchema,
@@ -16,6 +18,7 @@ import {
   seatReservationSchema,
   tryRead,
 } from "@centroid/protocol";
+import { encodeTrunkFrame, readTrunkPack } from "@centroid/protocol/trunk";
 import { Packr } from "msgpackr";
 import type { z } from "zod";
 import { decodeCheckpoint } from "../../infra/room-host/dist/checkpoint/checkpoint.js";
@@ -99,6 +102,21 @@ export const TARGETS: readonly Target[] = [
   binary("saved rooms", samples.checkpoints, (value) => transfer.pack(value), decodeCheckpoint),
   json("agent frames at the broker", samples.agentToBroker, agentToBrokerSchema),
   json("broker frames at the agent", samples.brokerToAgent, brokerToAgentSchema),
+  json("gateway frames at the broker", samples.gatewayToBroker, gatewayToBrokerSchema),
+  json("broker frames at the gateway", samples.brokerToGateway, brokerToGatewaySchema),
+  {
+    name: "trunk packs",
+    expected: centroid,
+    once: (draw) => {
+      const frames = Array.from({ length: 1 + draw.below(3) }, () =>
+        encodeTrunkFrame(draw.of(samples.trunk)),
+      );
+      const pack = Buffer.concat(frames);
+      const keep = { data: () => undefined, frame: () => undefined };
+      readTrunkPack(draw.unit() < 0.7 ? Buffer.from(mutateBytes(pack, draw)) : pack, keep);
+      return true;
+    },
+  },
   json("requests at the room host", samples.requests, agentRequestSchema),
   json("events at the dashboard", samples.events, eventSchema),
   json("join hints", samples.hints, joinHintsSchema),

@@ -72,13 +72,14 @@ export class PlayerSocket implements FrameEvents {
     this.#reader = new FrameReader(MAX_MESSAGE_BYTES, this);
     stream.setNoDelay?.(true);
     stream.setTimeout?.(0);
+    // Before anybody listens: it would be read here and now, by a session that is not made yet.
+    if (head.byteLength > 0) stream.unshift(head);
     stream.on("data", (chunk: Buffer) => {
       this.#heard = true;
       this.#reader.take(chunk);
     });
     stream.on("end", () => this.#leave());
     stream.on("close", () => this.#closed());
-    if (head.byteLength > 0) stream.unshift(head);
   }
 
   /** @param frame stays as it is */
