@@ -88,3 +88,21 @@ it("what changes something is not asked of a second broker when the first may ha
   const join = "/matchmake/joinOrCreate/duel";
   expect([await status(join, "POST"), [...seen]]).toEqual([200, ["dying POST", "next POST"]]);
 });
+
+it("requests on one connection to a broker leave nothing behind at it", async () => {
+  const connections = new Set<unknown>();
+  const broker = createServer((asked, response) => {
+    connections.add(asked.socket);
+    response.end("{}");
+  });
+  broker.on("upgrade", (_asked, socket) => socket.destroy());
+  const url = await gatewayTo([await listening(broker)]);
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error): void => void warnings.push(name);
+  process.on("warning", onWarning);
+  owned.defer(() => void process.off("warning", onWarning));
+  // More than Node takes listeners of one kind without saying so.
+  for (let asked = 0; asked < 15; asked++) await (await fetch(`${url}/prices`)).text();
+  expect(connections.size).toBe(1);
+  expect(warnings).toEqual([]);
+});

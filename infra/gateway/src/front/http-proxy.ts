@@ -91,9 +91,11 @@ export class HttpProxy {
       let connected = false;
       asked.on("socket", (socket) => {
         connected = !socket.connecting;
-        socket.once("connect", () => {
-          connected = true;
-        });
+        // One that was used before does not connect again: it would keep each of its requests.
+        if (!connected)
+          socket.once("connect", () => {
+            connected = true;
+          });
       });
       asked.on("timeout", () => asked.destroy());
       asked.on("error", () => resolve(connected ? "unanswered" : "unreached"));
