@@ -162,9 +162,12 @@ export class Gateway implements Disposable {
   }
 
   #hold(stream: Duplex, session: HeldSession): void {
-    this.#keep(stream, session);
+    this.#sessions.add(session);
     this.#players.joined(session);
-    stream.once("close", () => this.#players.left(session));
+    stream.once("close", () => {
+      this.#sessions.delete(session);
+      this.#players.left(session);
+    });
   }
 
   #opener(stream: Duplex, head: Buffer): (events: PlayerEvents) => PlayerSocket {

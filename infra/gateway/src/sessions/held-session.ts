@@ -61,15 +61,7 @@ export class HeldSession implements PlayerEvents {
         onmessage: ({ data }) => this.#deliver(data),
         onclose: ({ code, reason }) => this.#player.close(code, reason),
       },
-      {
-        moving: ignore,
-        cancelled: ignore,
-        moved: ignore,
-        undelivered: ignore,
-        compare: () => undefined,
-        ordered: ignore,
-        measure: ignore,
-      },
+      NOBODY,
       {
         epoch,
         ownsFrames: true,
@@ -174,3 +166,13 @@ export class HeldSession implements PlayerEvents {
 
 const CLOSED = 3;
 const ignore = (): void => undefined;
+/** Nobody behind a stock client asks how its session fares. */
+const NOBODY: ConstructorParameters<typeof MigratingTransport>[1] = {
+  moving: ignore,
+  cancelled: ignore,
+  moved: ignore,
+  undelivered: ignore,
+  compare: () => undefined,
+  ordered: ignore,
+  measure: ignore,
+};
