@@ -10,6 +10,7 @@ export type GroupName =
   | "failover"
   | "distributed"
   | "gateway"
+  | "gateway-crowd"
   | "in-step"
   | "large-rooms"
   | "memory"
@@ -68,8 +69,13 @@ export const GROUPS: Record<GroupName, Group> = {
     load: async () => (await import("./distributed.js")).distributed,
   },
   gateway: {
-    about: "what a gateway adds to a round trip, its CPU per message, memory of an idle socket",
+    about: "what a gateway adds to a round trip, and its CPU per message",
     load: async () => (await import("./gateway.js")).gateway,
+  },
+  "gateway-crowd": {
+    about:
+      "a gateway on one core with 10,000 open sockets and with 2,000 players (--players 10000,2000 --seconds 20)",
+    load: async () => (await import("./gateway-crowd.js")).gatewayCrowd,
   },
   "in-step": {
     about:
@@ -123,7 +129,8 @@ export const GROUPS: Record<GroupName, Group> = {
     load: async () => (await import("./vision-distance.js")).visionDistance,
   },
   wan: {
-    about: "silence of moves between hosts 20, 90 and 230 ms apart, direct and by a gateway",
+    about:
+      "silence of moves between hosts 20, 90 and 230 ms apart, direct and by a gateway (--players 50: at 90 ms)",
     load: async () => (await import("./wan.js")).wan,
   },
   "wan-loss": {

@@ -12,10 +12,14 @@ import type { CentroidClient, CentroidRoom } from "@centroid/sdk";
 import { Client, type Room } from "@colyseus/sdk";
 import { until } from "../broker/support/world.js";
 import { LiveSystem } from "../support/live-system.js";
+import type { BenchOptions } from "./groups.js";
 import type { Row } from "./row.js";
 
 const CITIES = ["frankfurt", "virginia"] as const;
-const PLAYERS_OF_A_WAY = 5;
+/** Of each way. */
+const FEW = 5;
+/** Of both. */
+const MANY = 50;
 const MOVES = 12;
 /** The room sends a number so often. */
 const TICK_MS = 50;
@@ -29,6 +33,8 @@ const WEIGHTS = { "10 KB": 1_100, "1 MB": 110_000 } as const;
 export interface Settings {
   rttMs: number;
   state: keyof typeof WEIGHTS;
+  /** Of each way. */
+  players?: number;
   /** The room has its standby where it moves to. */
   promoted?: boolean;
   /** Share of packets lost between the hosts, and between the farther one and players. */
@@ -45,10 +51,18 @@ export interface Ground {
 /** A new standby is made after each move. */
 const STANDBY_MS = 60_000;
 
-export async function wan(): Promise<Row[]> {
+/** `--players 10,50`: only the move over 90 ms, with so many, half of them by each way. */
+export async function wan({ players }: BenchOptions): Promise<Row[]> {
+  const crowds = (players ?? [MANY]).map(
+    (count): Settings => ({ rttMs: 90, state: "10 KB", players: Math.ceil(count / 2) }),
+  );
+  const fewPlayers: Settings[] = [
+    ...[20, 90, 230].map((rttMs): Settings => ({ rttMs, state: "10 KB" })),
+    { rttMs: 90, state: "1 MB" },
+  ];
   const rows: Row[] = [];
-  for (const rttMs of [20, 90, 230]) rows.push(...(await measure({ rttMs, state: "10 KB" })));
-  rows.push(...(await measure({ rttMs: 90, state: "1 MB" })));
+  for (const settings of players === undefined ? [...fewPlayers, ...crowds] : crowds)
+    rows.push(...(await measure(settings)));
   return rows;
 }
 
@@ -153,7 +167,7 @@ async function measure(settings: Settings): Promise<Row[]> {
 
 export async function measureOn(
   live: Ground,
-  { rttMs, state, promoted = false, loss }: Settings,
+  { rttMs, state, players = FEW, promoted = false, loss }: Settings,
 ): Promise<Row[]> {
   await using owned = new DisposalStack();
   const [here, there] = CITIES;
@@ -170,10 +184,10 @@ export async function measureOn(
     weights: WEIGHTS[state],
   })) as CentroidRoom;
   const direct: CentroidRoom[] = [first];
-  for (let at = 1; at < PLAYERS_OF_A_WAY; at++)
+  for (let at = 1; at < players; at++)
     direct.push((await (await live.player(`player${at}`)).joinById(first.roomId)) as CentroidRoom);
   const stock: Room[] = [];
-  for (let at = 0; at < PLAYERS_OF_A_WAY; at++)
+  for (let at = 0; at < players; at++)
     stock.push((await new Client(gateway.url).joinById(first.roomId)) as Room);
   let reconnections = 0;
   for (const room of stock) room.onReconnect(() => void reconnections++);
@@ -217,7 +231,7 @@ export async function measureOn(
   await Promise.all([...direct, ...stock].map((room) => room.leave()));
   const lossy = loss === undefined ? "" : `, ${100 * loss} % lost in namespaces`;
   const how = (promoted ? "to its standby" : "process") + lossy;
-  const group = `wan, ${rttMs} ms between hosts, ${state} of state, ${how}`;
+  const group = `wan, ${rttMs} ms between hosts, ${state} of state, ${2 * players} players, ${how}`;
   const oneWay = { max: rttMs / 2 + TICK_MS };
   return [
     ...(Object.keys(ways) as (keyof typeof ways)[]).flatMap((way): Row[] => [

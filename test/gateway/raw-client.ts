@@ -19,10 +19,10 @@ export class RawClient {
   readonly roomId: string;
   readonly sessionId: string;
 
-  private constructor(url: string, roomId: string, sessionId: string) {
+  private constructor(url: string, roomId: string, sessionId: string, from: string | undefined) {
     this.roomId = roomId;
     this.sessionId = sessionId;
-    this.#socket = new WebSocket(url);
+    this.#socket = new WebSocket(url, { ...(from !== undefined && { localAddress: from }) });
     this.#socket.on("message", (frame: Buffer) => {
       this.frames.push(frame);
       if (frame[0] !== JOIN_ROOM) return;
@@ -35,12 +35,20 @@ export class RawClient {
     });
   }
 
-  /** Takes a seat, and dials where it asked for it, whatever address the answer names. */
-  static async join(origin: string, roomName: string, slash = "/"): Promise<RawClient> {
+  /**
+   * Takes a seat, and dials where it asked for it, whatever address the answer names.
+   * @param slash between address and path
+   * @param from the address of its own that it dials from
+   */
+  static async join(
+    origin: string,
+    roomName: string,
+    { slash = "/", from }: { slash?: string; from?: string } = {},
+  ): Promise<RawClient> {
     const answer = await fetch(`${origin}/matchmake/joinOrCreate/${roomName}`, { method: "POST", body: "" });
     const { roomId, processId, sessionId } = (await answer.json()) as Record<string, string>;
     const url = `${origin.replace("http", "ws")}${slash}${processId}/${roomId}?sessionId=${sessionId}`;
-    const client = new RawClient(url, roomId ?? "", sessionId ?? "");
+    const client = new RawClient(url, roomId ?? "", sessionId ?? "", from);
     await once(client.#socket, "message");
     return client;
   }

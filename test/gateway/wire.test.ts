@@ -27,7 +27,7 @@ afterAll(async () => {
 
 it("sends a client in no SDK's language Colyseus' frames and no other, through moves and a host's death", async () => {
   const { url } = await world.gateway();
-  const client = await RawClient.join(url, "ledger", "//");
+  const client = await RawClient.join(url, "ledger", { slash: "//" });
   const heard = (): number => client.numbers("shot").length;
   await until(() => heard() > 5, PATIENCE_MS);
   for (let n = 1; n <= 20; n++) client.say("say", n);
@@ -60,7 +60,7 @@ it("carries players to a host with a token of its own", async () => {
   await system.startHost({ hostId: "tokyo", latitude: 0, longitude: 0 });
   expect(await system.broker.agentTokenOf("tokyo")).toBe((body as { token: string }).token);
   const { url } = await world.gateway();
-  const client = await RawClient.join(url, "ledger", "//");
+  const client = await RawClient.join(url, "ledger", { slash: "//" });
   const heard = (): number => client.numbers("shot").length;
   await until(() => heard() > 5, PATIENCE_MS);
   await system.post(`/rooms/${client.roomId}/move`, { hostId: "tokyo" });
