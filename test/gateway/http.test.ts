@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { startBroker } from "@centroid/broker";
 import { startGateway } from "@centroid/gateway";
 import { DisposalStack } from "@centroid/protocol/node";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -105,4 +106,15 @@ it("requests on one connection to a broker leave nothing behind at it", async ()
   for (let asked = 0; asked < 15; asked++) await (await fetch(`${url}/prices`)).text();
   expect(connections.size).toBe(1);
   expect(warnings).toEqual([]);
+});
+
+it("keeps an idle connection as long as brokers do, and longer than load balancers", async () => {
+  const broker = owned.use(await startBroker({ port: 0 }));
+  const kept = async (url: string): Promise<string | null> => {
+    const answer = await fetch(`${url}/healthz`);
+    await answer.text();
+    return answer.headers.get("keep-alive");
+  };
+  expect(await kept(await gatewayTo([broker.url]))).toBe("timeout=72");
+  expect(await kept(broker.url)).toBe("timeout=72");
 });

@@ -27,6 +27,8 @@ import { tunnel } from "./front/tunnel.js";
 const HEAD_TIMEOUT_MS = 8_000;
 const BODY_TIMEOUT_MS = 15_000;
 const TIMEOUT_CHECK_MS = 2_000;
+/** Longer than load balancers keep a connection: who ends it first must not be this end, when they may just be asking. */
+const KEEP_ALIVE_MS = 72_000;
 /** What players are still being sent when the gateway ends may take so long. */
 const DRAIN_MS = 500;
 /** Programs of ours dial brokers, not gateways. */
@@ -157,6 +159,7 @@ async function serverFor(
     headersTimeout: HEAD_TIMEOUT_MS,
     requestTimeout: BODY_TIMEOUT_MS,
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
   };
   if (files === undefined) return createHttpServer(timeouts, listener);
   const pair = await readTlsFiles(files);
