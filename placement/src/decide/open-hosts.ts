@@ -5,46 +5,35 @@
 import { grown } from "../latency/grown.js";
 import type { LatencyMap } from "../latency/latency-map.js";
 import { isUsable, measuredAt, type PlayerModel } from "../latency/player-model.js";
-import { BOUND_SLACK_MS, type Bounds, type Search } from "./contenders.js";
+import type { Bounds, Search } from "./contenders.js";
 import { ExactRows } from "./exact-rows.js";
 import type { Falls } from "./falls.js";
 import { NearHosts } from "./near-hosts.js";
 import type { ObjectiveParameters } from "./objective.js";
+import { OpenBounds } from "./open-bounds.js";
 import { playerScoreMs, scoreErrorAt, UNMEASURED } from "./player-score.js";
 import { type PlayersPart, playersPart } from "./players-part.js";
+import { RoundedScores } from "./rounded-scores.js";
 
 /** There is room for so many hosts at least. */
 const FIRST_HOSTS = 16;
-/** Scores are kept in whole eighths of a ms, rounded down; what is larger than there is room for counts as the largest. */
-const PER_MS = 8;
-const UNKNOWN = 2 ** 16 - 1;
 
-/** Of an open host: how many fits its scores are of, its row among the exact ones or -1, and who is worst off there. */
-const STATE = 3;
+/** Of an open host: how many fits its scores are of, and its row among the exact ones or -1. */
+const STATE = 2;
 const FITS = 0;
 const ROW = 1;
-const WORST = 2;
-/**
- * As it was last summed up: the mean's part of J and the largest round trip. What had fallen by then is added, to be taken
- * off with all that has fallen since. Minus infinity if it must be summed up anew: somebody has measured it, or it has moved.
- */
-const BOUNDS = 2;
-const LEAST_MS = 0;
-const MAX_MS = 1;
 
 export class OpenHosts {
   readonly #map: LatencyMap;
   readonly #search: Search;
   /** By player, up to date; undefined if the map does not know it. */
   readonly #models: readonly (PlayerModel | undefined)[];
-  readonly #perWeight: number;
   size = 0;
-  /** By open host: its slot, `STATE` numbers, `BOUNDS` numbers. */
+  /** By open host: its slot, `STATE` numbers. */
   #slots = new Int32Array(0);
   #states = new Int32Array(0);
-  #bounds = new Float64Array(0);
-  /** By open host, then player: `r` in eighths of a ms, rounded down; or `UNKNOWN`. */
-  #scores = new Uint16Array(0);
+  readonly #bounds: OpenBounds;
+  readonly #scores: RoundedScores;
   readonly #rows: ExactRows;
   readonly #falls: Falls;
   /** Of all players. */
@@ -65,7 +54,8 @@ export class OpenHosts {
     this.#map = map;
     this.#search = search;
     this.#models = models;
-    this.#perWeight = perWeight;
+    this.#bounds = new OpenBounds(search, perWeight, falls);
+    this.#scores = new RoundedScores(models.length);
     this.#rows = new ExactRows(models.length);
     this.#falls = falls;
     this.#lastFits = new Float64Array(models.length);
@@ -91,31 +81,29 @@ export class OpenHosts {
   /** A player has measured a host, which is opened if it was not. */
   remeasured(i: number, slot: number): void {
     const k = this.open(slot);
-    this.#scores[k * this.#models.length + i] = UNKNOWN;
+    this.#scores.forget(k, i);
     this.#changed(k);
   }
 
   /** Bounds of before tell nothing any more. */
   sumAnew(): void {
     this.#near = undefined;
-    this.#bounds.fill(Number.NEGATIVE_INFINITY);
+    this.#bounds.forgetAll();
   }
 
   /** The k-th has moved. */
   forget(k: number): void {
-    const count = this.#models.length;
-    this.#scores.fill(UNKNOWN, k * count, (k + 1) * count);
+    this.#scores.forgetAll(k);
     this.#changed(k);
   }
 
   #changed(k: number): void {
-    this.#bounds[k * BOUNDS + LEAST_MS] = Number.NEGATIVE_INFINITY;
+    this.#bounds.forget(k);
     this.#near?.add(k);
   }
 
   /** Closes all but these. */
   keep(kept: ReadonlySet<number>): void {
-    const count = this.#models.length;
     const before = this.size;
     const renumbered = new Int32Array(before).fill(-1);
     this.size = 0;
@@ -126,8 +114,8 @@ export class OpenHosts {
       renumbered[k] = to;
       this.#slots[to] = slot;
       this.#states.copyWithin(to * STATE, k * STATE, (k + 1) * STATE);
-      this.#bounds.copyWithin(to * BOUNDS, k * BOUNDS, (k + 1) * BOUNDS);
-      this.#scores.copyWithin(to * count, k * count, (k + 1) * count);
+      this.#bounds.renumber(k, to);
+      this.#scores.renumber(k, to);
     }
     this.#rows
       .keep((k) => renumbered[k] ?? -1)
@@ -168,13 +156,13 @@ export class OpenHosts {
     for (let n = 0; n < count; n++) {
       const k = isNear ? (near.ks[n] ?? 0) : n;
       const slot = this.#slots[k] ?? -1;
-      if (this.#isBeyond(k, bounds) || seen.includes(slot)) continue;
+      if (this.#bounds.isBeyond(k, bounds) || seen.includes(slot)) continue;
       this.#update(k);
-      if (this.#isBeyond(k, bounds)) continue;
+      if (this.#bounds.isBeyond(k, bounds)) continue;
       offer(slot);
       bounds = need();
     }
-    if (!isNear) this.#near = NearHosts.of(this.size, (k) => this.#boundsOf(k), bounds, this.#falls);
+    if (!isNear) this.#near = NearHosts.of(this.size, (k) => this.#bounds.of(k), bounds, this.#falls);
   }
 
   /** Those that are open. */
@@ -189,34 +177,13 @@ export class OpenHosts {
   /** Whether an open host may be within the bounds. */
   isWithin(slot: number, bounds: Bounds): boolean {
     const k = this.#kOf(slot);
-    if (!this.#isBeyond(k, bounds)) this.#update(k);
-    return !this.#isBeyond(k, bounds);
+    if (!this.#bounds.isBeyond(k, bounds)) this.#update(k);
+    return !this.#bounds.isBeyond(k, bounds);
   }
 
   #kOf(slot: number): number {
     const k = this.#slots.indexOf(slot);
     return k < this.size ? k : -1;
-  }
-
-  #isBeyond(k: number, { limitMs, capMs }: Bounds): boolean {
-    const maxMs = this.#maxMs(k);
-    return this.#boundMs(k, maxMs) > limitMs && maxMs > capMs;
-  }
-
-  /** Whoever was worst off there fares no better than its falls allow, and nobody else makes the largest smaller. */
-  #maxMs(k: number): number {
-    const worst = this.#states[k * STATE + WORST] ?? 0;
-    return (this.#bounds[k * BOUNDS + MAX_MS] ?? 0) - this.#falls.of(worst);
-  }
-
-  #boundMs(k: number, maxMs: number): number {
-    const leastMs = this.#bounds[k * BOUNDS + LEAST_MS] ?? 0;
-    return leastMs - this.#falls.meanMs + this.#search.maxShare * maxMs;
-  }
-
-  #boundsOf(k: number): { leastMs: number; maxMs: number } {
-    const maxMs = this.#maxMs(k);
-    return { leastMs: this.#boundMs(k, maxMs), maxMs };
   }
 
   /** What the k-th open host is for the players; `rtts` and `errors` are scratch, a number per player. */
@@ -256,29 +223,25 @@ export class OpenHosts {
   #update(k: number): void {
     const at = k * STATE;
     const fits = this.#states[at + FITS] ?? 0;
-    const b = k * BOUNDS;
-    if (fits === this.#fits && this.#bounds[b + LEAST_MS] !== Number.NEGATIVE_INFINITY) return;
-    const { meanShare, weights } = this.#search;
+    if (fits === this.#fits && this.#bounds.isKnown(k)) return;
+    const { weights } = this.#search;
     const scores = this.#scores;
     const lastFits = this.#lastFits;
     // Falls are counted no farther.
     const most = this.#falls.reachMs < 0 ? Number.POSITIVE_INFINITY : this.#falls.reachMs;
-    const from = k * this.#models.length;
     let sum = 0;
     let max = 0;
     let worst = 0;
     for (let i = 0; i < this.#models.length; i++) {
-      if (scores[from + i] === UNKNOWN || (lastFits[i] ?? 0) > fits) this.#score(k, i);
-      const r = Math.min(most, (scores[from + i] ?? 0) / PER_MS);
+      if (!scores.isKnown(k, i) || (lastFits[i] ?? 0) > fits) this.#score(k, i);
+      const r = Math.min(most, scores.leastMs(k, i));
       sum += weights === undefined ? r : (weights[i] ?? 1) * r;
       if (r <= max) continue;
       max = r;
       worst = i;
     }
     this.#states[at + FITS] = this.#fits;
-    this.#states[at + WORST] = worst;
-    this.#bounds[b + LEAST_MS] = meanShare * sum * this.#perWeight - BOUND_SLACK_MS + this.#falls.meanMs;
-    this.#bounds[b + MAX_MS] = max + this.#falls.of(worst);
+    this.#bounds.put(k, sum, max, worst);
   }
 
   #score(k: number, i: number): void {
@@ -290,17 +253,16 @@ export class OpenHosts {
   }
 
   #put(k: number, row: number, i: number, scoreMs: number, errorMs: number): void {
-    this.#scores[k * this.#models.length + i] = Math.min(UNKNOWN - 1, Math.floor(scoreMs * PER_MS));
+    this.#scores.put(k, i, scoreMs);
     if (row >= 0) this.#rows.put(row, i, scoreMs, errorMs);
   }
 
   #resize(): void {
     const room = roomFor(this.size);
-    const players = this.#models.length;
     this.#slots = grown(this.#slots.subarray(0, room), new Int32Array(room).fill(-1));
     this.#states = grown(this.#states.subarray(0, room * STATE), new Int32Array(room * STATE));
-    this.#bounds = grown(this.#bounds.subarray(0, room * BOUNDS), new Float64Array(room * BOUNDS));
-    this.#scores = grown(this.#scores.subarray(0, room * players), new Uint16Array(room * players));
+    this.#bounds.resize(room);
+    this.#scores.resize(room);
   }
 }
 
