@@ -13,6 +13,7 @@ import {
 } from "@centroid/placement";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { hostView } from "./host-view.js";
 
 /** As much of the formula as a reader of the documentation would write down. */
 function naive(room: RoomView, hosts: readonly HostView[], map: LatencyMap, p: PlacementParameters) {
@@ -284,6 +285,55 @@ describe("a search whose best hosts get dearer", () => {
       expect(names).toEqual(fresh.map(({ hostId }) => hostId));
       for (const host of live) if (names.includes(host.hostId)) host.load += 0.05;
     }
+  });
+});
+
+describe("a search that has closed a host that has become better than its neighbours", () => {
+  it("finds it again once the best are as dear", () => {
+    const map = new LatencyMap();
+    // Eight places around the player with eight hosts each, so each is a neighbourhood.
+    const places = [95, 280, 290, 300, 118.5, 310, 320, 330].flatMap((fromMs, place) =>
+      Array.from({ length: 8 }, (_, h) => {
+        const angle = (place * Math.PI) / 4 + h / 1_000;
+        return [fromMs * Math.cos(angle), fromMs * Math.sin(angle)] as const;
+      }),
+    );
+    const live = places.map((_, h) => hostView(`h${h}`));
+    for (const { hostId } of live) map.upsertHost({ hostId, latitude: 0, longitude: 0 });
+    const table = new HostTable(map, live);
+    const probe = (playerId: string, [x, y]: readonly [number, number], h: number, lateMs = 0) => {
+      const [hx, hy] = places[h] ?? [0, 0];
+      const rttMs = Math.hypot(x - hx, y - hy) + 5 + lateMs;
+      map.addProbe({ playerId, hostId: `h${h}`, atMs: 0, rttMs });
+    };
+    for (let p = 0; p < 300; p++) {
+      map.upsertPlayer({ playerId: `before${p}` });
+      const at = [20 * (p % 9) * Math.sin(p), 20 * (p % 9) * Math.cos(p)] as const;
+      for (let i = 0; i < 16; i++) probe(`before${p}`, at, (7 * p + 5 * i) % places.length);
+    }
+    map.refine(60);
+    map.upsertPlayer({ playerId: "p" });
+    const NEAR = 32;
+    for (const h of [0, 1, 2, 3, NEAR, 8, 16, 24, 40, 48, 56])
+      for (let ping = 0; ping < 32; ping++) probe("p", [0, 0], h, h === NEAR && ping % 10 === 9 ? 400 : 0);
+
+    const memo = new SearchMemo();
+    const room: RoomView = { roomId: "r", hostId: undefined, playerIds: ["p"], carrier: "process" };
+    const parameters = { ...DEFAULT_PARAMETERS, capsMs: [], doubt: 6 };
+    const namesOf = (found: { hostId: string }[]) => found.map(({ hostId }) => hostId);
+    // Some of its answers are late: it is worse than it would be, and its neighbours have not been measured.
+    let names = namesOf(table.search(room, parameters, 4, [], memo).best);
+    expect([...names].sort()).toEqual(["h0", "h1", "h2", "h3"]);
+    // None is late any more, and no estimate of another has changed.
+    for (let ping = 0; ping < 32; ping++) probe("p", [0, 0], NEAR);
+    // It is passed by while the four are better still, and comes next once they have become as dear.
+    for (let step = 0; step < 30; step++) {
+      names = namesOf(table.search(room, parameters, 4, names, memo).best);
+      const fresh = namesOf(table.search(room, parameters, 4, []).best);
+      expect([...names].sort(), `step ${step}`).toEqual(fresh.sort());
+      for (const host of live) if (host.hostId !== `h${NEAR}`) host.load += 0.1;
+    }
+    expect(names[0]).toBe(`h${NEAR}`);
   });
 });
 
