@@ -14,6 +14,7 @@ import { LatencyMap } from "./latency/latency-map.js";
 import type { HostPlace, PlayerPlace, Probe, ProbeVerdict } from "./latency/types.js";
 import { Neighbours } from "./neighbours.js";
 import { ProbePlanner } from "./probing/probe-planner.js";
+import { HostShadows } from "./trace/host-shadows.js";
 import { RoomShadows } from "./trace/room-shadows.js";
 import { type RecordedLine, type RoomFacts, TRACE_VERSION } from "./trace/trace.js";
 
@@ -31,9 +32,8 @@ export class PlacementWorld {
   readonly #probing: ProbePlanner;
   readonly #policies = new Map<string, RoomPolicy>();
   readonly #recording: Recording | undefined;
-  readonly #shadows = new RoomShadows();
-  /** By host: what was last recorded of it. */
-  readonly #seen = new Map<string, string>();
+  readonly #roomShadows = new RoomShadows();
+  readonly #hostShadows = new HostShadows();
   readonly #neighbours = new Neighbours();
 
   constructor(parameters: PlacementParameters, recording?: Recording) {
@@ -48,11 +48,7 @@ export class PlacementWorld {
   upsertHost(place: HostPlace, host: HostView): void {
     this.map.upsertHost(place);
     this.hosts.set(host);
-    this.#record((atMs) => {
-      const now = snapshot(host);
-      this.#seen.set(host.hostId, JSON.stringify(now));
-      return { type: "host", atMs, place, host: now };
-    });
+    this.#record((atMs) => ({ type: "host", atMs, place, host: this.#hostShadows.tell(host) }));
   }
 
   /** What a known host offers now. */
@@ -63,7 +59,7 @@ export class PlacementWorld {
   removeHost(hostId: string): void {
     this.hosts.delete(hostId);
     this.map.removeHost(hostId);
-    this.#seen.delete(hostId);
+    this.#hostShadows.forget(hostId);
     this.#record((atMs) => ({ type: "host-removed", atMs, hostId }));
   }
 
@@ -234,7 +230,7 @@ export class PlacementWorld {
   forgetRoom(roomId: string): void {
     this.#policies.delete(roomId);
     this.#probing.forgetRoom(roomId);
-    this.#shadows.forget(roomId);
+    this.#roomShadows.forget(roomId);
     this.#neighbours.forget(roomId);
     this.#record((atMs) => ({ type: "ended", atMs, roomId }));
   }
@@ -257,14 +253,10 @@ export class PlacementWorld {
   #look(room: RoomFacts, atMs: number): void {
     this.#neighbours.see(room);
     if (this.#recording === undefined) return;
-    for (const view of this.hosts) {
-      const host = snapshot(view);
-      const text = JSON.stringify(host);
-      if (this.#seen.get(host.hostId) === text) continue;
-      this.#seen.set(host.hostId, text);
-      this.#recording.record({ type: "host-changed", atMs, host });
-    }
-    for (const line of this.#shadows.changes(room, atMs)) this.#recording.record(line);
+    for (const view of this.hosts)
+      if (this.#hostShadows.isNews(view))
+        this.#recording.record({ type: "host-changed", atMs, host: this.#hostShadows.tell(view) });
+    for (const line of this.#roomShadows.changes(room, atMs)) this.#recording.record(line);
   }
 }
 
@@ -278,22 +270,3 @@ const settled = ({ roomId, hostId }: RoomFacts, atMs: number) => ({
   gainMs: 0,
   contenders: [],
 });
-
-/** A live view as it is now. */
-function snapshot(view: HostView): HostView {
-  const { hostId, state, capacityRooms, rooms, load, carriers, region, costPerHour, roomTypes } = view;
-  const { speed, work } = view;
-  return {
-    hostId,
-    state,
-    capacityRooms,
-    rooms,
-    load,
-    carriers: [...carriers],
-    region,
-    ...(costPerHour !== undefined && { costPerHour }),
-    ...(roomTypes !== undefined && { roomTypes: [...roomTypes] }),
-    ...(speed !== undefined && { speed: { ...speed } }),
-    ...(work !== undefined && { work: { ...work } }),
-  };
-}

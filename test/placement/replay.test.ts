@@ -1,6 +1,7 @@
 /** Decisions rest on inputs alone: not on who asked what in between, nor on whether anybody records. */
 import {
   DEFAULT_PARAMETERS,
+  type HostView,
   PlacementWorld,
   type RecordedLine,
   replay,
@@ -109,6 +110,53 @@ it("names the value of a decision that is not as it was recorded, read from a fi
     recorded: null,
     replayed: undefined,
   });
+});
+
+it("records a host again when anything of it has changed, and only then", () => {
+  const lines: RecordedLine[] = [];
+  const world = new PlacementWorld(DEFAULT_PARAMETERS, { record: (line) => lines.push(line), now: () => 0 });
+  // A live view: whoever records has to look.
+  const host = hostView("h", {
+    costPerHour: 1,
+    roomTypes: ["a"],
+    speed: { oneCore: 1, allCores: 4, cores: 4 },
+    work: { busyMsPerSecond: 100, playerMs: 3 },
+  });
+  world.upsertHost({ hostId: "h", latitude: 0, longitude: 0 }, host);
+  world.upsertPlayer({ playerId: "p" });
+  const room = { roomId: "r", name: "a", carrier: "process", hostId: "h", playerIds: ["p"] };
+  const told = (): unknown[] => {
+    lines.length = 0;
+    world.evaluate(room, 0);
+    return lines.flatMap((line) => (line.type === "host-changed" ? [line.host] : []));
+  };
+  expect(told()).toEqual([]);
+  const changes: Partial<HostView>[] = [
+    { state: "draining" },
+    { capacityRooms: 7 },
+    { rooms: 3 },
+    { load: 0.5 },
+    { carriers: ["vm"] },
+    { carriers: ["vm", "process"] },
+    { region: "eu" },
+    { costPerHour: 2 },
+    { roomTypes: ["a", "b"] },
+    { speed: { oneCore: 2, allCores: 4, cores: 4 } },
+    { speed: { oneCore: 2, allCores: 5, cores: 4 } },
+    { speed: { oneCore: 2, allCores: 5, cores: 2 } },
+    { speed: undefined },
+    { work: { busyMsPerSecond: 50, playerMs: 3 } },
+    { work: { busyMsPerSecond: 50, playerMs: 4 } },
+    { work: undefined },
+  ];
+  for (const change of changes) {
+    Object.assign(host, change);
+    expect(told(), JSON.stringify(change)).toEqual([host]);
+    expect(told()).toEqual([]);
+  }
+  // In place, too: what was told is a copy.
+  (host.carriers as string[])[0] = "container";
+  expect(told()).toEqual([host]);
 });
 
 it("says what is wrong with a trace that cannot be replayed", () => {

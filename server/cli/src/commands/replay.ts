@@ -14,7 +14,7 @@ export function registerReplay(program: Command): void {
     .action(async (file: string, { json = false }: { json?: boolean }) => {
       try {
         const pass = new Replay();
-        for await (const line of readTrace(file)) pass.take(line);
+        for await (const lines of readTrace(file)) for (const line of lines) pass.take(line);
         const { decisions, difference } = pass;
         if (json)
           printJson({ decisions, equal: difference === undefined, ...(difference && { difference }) });

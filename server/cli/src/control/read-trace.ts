@@ -1,6 +1,5 @@
 /** Reads a recorded trace line by line; what is in a file is checked before it is believed. */
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import {
   DEFAULT_PARAMETERS,
   type PlacementParameters,
@@ -9,6 +8,9 @@ import {
 } from "@centroid/placement";
 import { activitySchema, CentroidError } from "@centroid/protocol";
 import { z } from "zod";
+
+/** Read at a time. */
+const CHUNK_BYTES = 2 ** 20;
 
 const id = z.string().min(1);
 const atMs = z.number();
@@ -48,7 +50,12 @@ const question = z.strictObject({
     leaving: counts.exactOptional(),
   }),
 });
-const decided = { atMs, roomId: id, decision: z.record(z.string(), z.unknown()) };
+// What was decided is only compared: nothing in it is believed, and most of a trace is decisions.
+const decision = z.custom<object>(
+  (value) => typeof value === "object" && value !== null,
+  "must be an object",
+);
+const decided = { atMs, roomId: id, decision };
 
 const lineSchema: z.ZodType<TraceLine> = z.discriminatedUnion("type", [
   z.strictObject({
@@ -114,18 +121,26 @@ const lineSchema: z.ZodType<TraceLine> = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("ended"), atMs, roomId: id }),
   z.strictObject({ type: z.literal("placed"), ...decided }),
   z.strictObject({ type: z.literal("evaluated"), ...decided }),
-  z.strictObject({ type: z.literal("planned"), atMs, question, decision: decided.decision }),
+  z.strictObject({ type: z.literal("planned"), atMs, question, decision }),
 ]);
 
 /**
+ * As many lines at a time as were read: each is parsed when it is its turn, so that a long file need not be in memory and
+ * nobody waits for every line.
  * @throws CentroidError BAD_REQUEST naming the line, for a file that cannot be read or is no trace
  */
-export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
-  const input = createReadStream(path);
+export async function* readTrace(path: string): AsyncGenerator<Iterable<TraceLine>> {
+  const input = createReadStream(path, { encoding: "utf8", highWaterMark: CHUNK_BYTES });
   try {
     let number = 0;
-    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))
-      yield parse(text, `${path}:${++number}`);
+    let rest = "";
+    for await (const chunk of input) {
+      const texts = (rest + String(chunk)).split("\n");
+      rest = texts.pop() ?? "";
+      yield parsedLines(texts, path, number);
+      number += texts.length;
+    }
+    if (rest !== "") yield parsedLines([rest], path, number);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && "syscall" in cause)
       throw new CentroidError("BAD_REQUEST", `cannot read ${path} (${String(cause.code)})`, { cause });
@@ -133,6 +148,11 @@ export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
   } finally {
     input.destroy();
   }
+}
+
+function* parsedLines(texts: readonly string[], path: string, before: number): IterableIterator<TraceLine> {
+  let number = before;
+  for (const text of texts) yield parse(text, `${path}:${++number}`);
 }
 
 function parse(text: string, where: string): TraceLine {
