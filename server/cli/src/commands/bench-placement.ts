@@ -13,8 +13,6 @@ import { print, printJson, table } from "../terminal/output.js";
 
 /** Players of one room: the size the figures are stated for. */
 const PLAYERS_PER_ROOM = 16;
-/** Rooms that are evaluated in turn: as many as change in ten seconds when 1 % of 10,000 do each second. */
-const RUNNING_ROOMS = 1_000;
 const CITIES = 150;
 const DETOUR = 0.3;
 const TRAINING_HOSTS = 6;
@@ -128,9 +126,10 @@ function measure({ rooms, hosts, seconds, ...flags }: Flags): Figures {
   const kbPerPlayer = (usedBytes() - beforeBytes) / players / BYTES_PER_KB;
   const costs = new MigrationCosts(DEFAULT_PARAMETERS);
   const policies = Array.from({ length: rooms }, () => new RoomPolicy({}, costs));
-  const running = Math.min(rooms, RUNNING_ROOMS);
+  // Of those that nobody pings the map goes over what is remembered for nothing: every player must be in a room that runs.
+  const running = Math.min(rooms, Math.max(1, Math.floor(players / PLAYERS_PER_ROOM)));
   const stride = Math.max(1, Math.floor(rooms / running));
-  // Rooms that run share no players, as far as there are enough.
+  // Rooms that run share no players.
   const playerOf = (room: number, i: number): number =>
     (Math.floor(room / stride) * PLAYERS_PER_ROOM + i) % players;
   const views = Array.from({ length: rooms }, (_, room): RoomView => {
