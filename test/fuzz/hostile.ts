@@ -2,9 +2,10 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { encodeControl } from "@centroid/protocol";
 import { encodeTrunkFrame } from "@centroid/protocol/trunk";
 import type { Draw } from "../support/draw.js";
-import { mutateBytes } from "./mutate.js";
+import { mutateBytes, mutateValue } from "./mutate.js";
 import type { Port } from "./ports.js";
 import * as samples from "./samples.js";
 
@@ -125,25 +126,23 @@ const SAID = [
   ...samples.clientControl,
 ];
 
-function frames(draw: Draw): Buffer {
-  return Buffer.concat(
-    Array.from({ length: 1 + draw.below(6) }, () => {
-      const text = Buffer.from(JSON.stringify(draw.of(SAID)) ?? "");
-      const noise = Buffer.concat([
-        Buffer.from([draw.of([0xff, 10, 12, 13, 14, 17, 18, 0, 31])]),
-        draw.bytes(draw.below(40)),
-      ]);
-      const what = draw.unit();
-      const payload =
-        what < 0.4
-          ? mutateBytes(text, draw)
-          : what < 0.6
-            ? mutateBytes(encodeTrunkFrame(draw.of(samples.trunk)), draw)
-            : noise;
-      return frame(draw, payload, draw.unit() < 0.3);
-    }),
-  );
+function payload(draw: Draw): Uint8Array {
+  const kind = draw.unit();
+  if (kind < 0.3) return mutateBytes(Buffer.from(JSON.stringify(draw.of(SAID)) ?? ""), draw);
+  if (kind < 0.45) return mutateBytes(encodeTrunkFrame(draw.of(samples.trunk)), draw);
+  if (kind < 0.7) {
+    const said = draw.of(samples.clientControl);
+    // Also at a moment when nobody waits for it.
+    return encodeControl((draw.unit() < 0.5 ? mutateValue(said, draw) : said) as never);
+  }
+  const head = draw.of([0xff, 10, 12, 13, 14, 17, 18, 0, 31]);
+  return Buffer.concat([Buffer.from([head]), draw.bytes(draw.below(40))]);
 }
+
+const frames = (draw: Draw): Buffer =>
+  Buffer.concat(
+    Array.from({ length: 1 + draw.below(6) }, () => frame(draw, payload(draw), draw.unit() < 0.3)),
+  );
 
 /** One connection from its first byte to its end. */
 export async function attack(port: Port, draw: Draw): Promise<void> {

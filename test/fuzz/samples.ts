@@ -9,9 +9,18 @@ export const serverControl = [
   { type: "resumed", epoch: 2, received: 4, sent: 17, patchRateMs: 50 },
   { type: "ack", received: 256 },
   { type: "standby", url: "ws://h:1/p/r?sessionId=s", host },
+  { type: "replaying", count: 2 },
+  { type: "keeping" },
+  { type: "alive", measures: true },
+  { type: "map-order", refId: 3, indexes: [1, 0] },
+  { type: "measure", next: ["fra"], intervalMs: 500 },
+  { type: "digest", number: 1, hash: "h", skip: [[0, 1]] },
 ];
 export const clientControl = [
   { type: "replay", received: 3 },
+  { type: "received", received: 12 },
+  { type: "diverged", number: 1, nodes: [[0, 7]] },
+  { type: "measured", probes },
   { type: "report", migrationId: "m1", gapMs: 52.5, patchRateMs: 50, lost: 0, duplicated: 0 },
 ];
 const record = {
@@ -102,7 +111,7 @@ export const agentToBroker = [
   },
 ];
 const looked = { type: "away" };
-const probed = { hostId: "h", samplesMs: [1.5, 2], lost: 0 };
+const [probed] = probes;
 export const gatewayToBroker = [
   { type: "answer", protocol: 1, gatewayId: "g", nonce: "n".repeat(22), proof: "p".repeat(43) },
   { type: "find-room", requestId: 1, processId: "p", roomId: "r1", sessionId: "s" },
