@@ -60,7 +60,7 @@ async function measure(players: number): Promise<Run> {
   await using owned = new DisposalStack();
   const cli = owned.use(await Cli.create());
   const env = { CENTROID_AGENT_TOKEN: TOKEN, CENTROID_TOKEN: ADMIN_TOKEN };
-  const up = cli.start(["up", "--hosts", "0", "--port", "0", "--no-limits", "--rooms", ROOMS], env);
+  const up = cli.start(["up", "--hosts", "0", "--port", "0", "--no-limits"], env);
   const [, url = ""] = await up.says(/(http:\S+)/);
   await startHost(cli, url, env, "leaving");
   const task: EvacuationTask = { url, rooms: roomsFor(players), players };

@@ -194,7 +194,7 @@ async function startHere(owned: DisposalStack): Promise<Server> {
   const cli = owned.use(await Cli.create());
   const env = { CENTROID_AGENT_TOKEN: "bench-agent-token-0123", ...PROFILED };
   const within = ["taskset", "-c", "0"];
-  const up = cli.start(["up", "--hosts", "0", "--port", "0", "--no-limits", "--rooms", ROOMS], env, within);
+  const up = cli.start(["up", "--hosts", "0", "--port", "0", "--no-limits"], env, within);
   const [, url = ""] = await up.says(/(http:\S+)/);
   const place = ["--host-id", "a", "--lat", "50", "--lon", "8"];
   const agent = cli.start(["agent", "--broker", url, ...place, "--rooms", ROOMS, "--json"], env, within);

@@ -16,7 +16,6 @@ import { Cli } from "../support/run-cli.js";
 import type { BenchOptions } from "./groups.js";
 import { type Row, rowOf } from "./row.js";
 
-const PLAIN_ROOMS = join(import.meta.dirname, "../fixtures/plain-rooms");
 const TOKEN = "bench-agent-token-0123";
 const BROKERS = [1, 3];
 const HOSTS = ["a", "b", "c", "d"];
@@ -102,7 +101,7 @@ async function measure(brokers: number, count: number): Promise<Cost> {
   const urls: string[] = [];
   const pids: number[] = [redisPid(redis.url)];
   for (let at = 0; at < brokers; at++) {
-    const args = ["up", "--hosts", "0", "--port", "0", "--no-limits", "--rooms", PLAIN_ROOMS];
+    const args = ["up", "--hosts", "0", "--port", "0", "--no-limits"];
     const own = ["--redis", redis.url, "--state-dir", join(cli.folder, `state-${at}`)];
     const up = cli.start([...args, ...own], { CENTROID_AGENT_TOKEN: TOKEN });
     urls.push((await up.says(/(http:\S+)/))[1] ?? "");

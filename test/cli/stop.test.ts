@@ -1,7 +1,7 @@
 /** Ctrl-C as it comes in real life: twice at once under npm, before everything has started, in the middle of a game. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CentroidClient } from "@centroid/sdk";
@@ -171,8 +171,10 @@ it(
     const env = { CENTROID_AGENT_TOKEN: "stop-agent-token-0123" };
     const rooms = join(import.meta.dirname, "../fixtures/peer-rooms");
     const state = { CENTROID_STATE_DIR: join(cli.folder, "leaving"), ...env };
-    const up = cli.start(["up", "--port", "0", "--hosts", "0", "--no-limits", "--rooms", rooms], state);
-    const [, url = ""] = await up.says(/(http:\S+)/);
+    const up = cli.start(["up", "--port", "0", "--hosts", "0", "--no-limits"], state);
+    const [, url = ""] = await up.says(/(http:\S+)\s+no hosts of its own/);
+    // Nor are rooms built that no host of it would run.
+    expect(await readdir(state.CENTROID_STATE_DIR)).not.toContain("rooms");
     const place = ["--lat", "50", "--lon", "8", "--rooms", rooms];
     const agent = async (hostId: string): Promise<RunningCli> => {
       const started = cli.start(["agent", "--broker", url, "--host-id", hostId, ...place], env);

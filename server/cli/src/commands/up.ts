@@ -95,7 +95,8 @@ export function registerUp(program: Command): void {
         const { broker, roomTypes, adminToken, tokenIsFresh } = deployment;
         if (asJson) print(JSON.stringify({ type: "started", url: broker.url, roomTypes }));
         else {
-          print(`${color.bold("centroid")} ${broker.url}   ${color.dim(`rooms: ${roomTypes.join(", ")}`)}`);
+          const rooms = roomTypes.length > 0 ? `rooms: ${roomTypes.join(", ")}` : "no hosts of its own";
+          print(`${color.bold("centroid")} ${broker.url}   ${color.dim(rooms)}`);
           if (config.emulate) print(color.dim("distances between players and hosts are emulated"));
           if (tokenIsFresh)
             print(

@@ -33,6 +33,7 @@ export interface Deployment extends AsyncDisposable {
   readonly broker: Broker;
   readonly emulator: DistanceEmulator | undefined;
   readonly agents: readonly { readonly hostId: string }[];
+  /** Of its own hosts. */
   readonly roomTypes: readonly string[];
   readonly adminToken: string;
   /** True if the admin token was made at this start. */
@@ -74,13 +75,13 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
   const sites = hostSites(config);
   if (sites.length > 0 && config.carrier === "process") await noticeSlowTransport(hooks.notice);
   assertWritable(config.stateDir);
-  // Loading them takes as long as emulator and broker take to start; only hosts need them.
-  const bundling = bundleFor(config);
-  bundling.catch(() => undefined);
+  // Loading them takes as long as emulator and broker take to start. Of a broker alone nobody needs them.
+  const bundling = sites.length > 0 ? bundleFor(config) : undefined;
+  bundling?.catch(() => undefined);
   const { persistence, admin, viewer, agent, gateway } = await openStore(config, hooks, owned);
   hooks.signal?.throwIfAborted();
   // Without agents of its own it needs no machines either: agents elsewhere have theirs.
-  const inLab = config.carrier !== "process" && sites.length > 0;
+  const inLab = config.carrier !== "process" && bundling !== undefined;
   const lab = inLab ? owned.use(await startLab(config, sites, await bundling, hooks)) : undefined;
   hooks.signal?.throwIfAborted();
   const emulator = await startEmulatorFor(config, sites, lab);
@@ -121,8 +122,8 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
     }),
   );
   const rooms = await bundling;
-  for (const line of rooms.notices) hooks.notice(line);
-  const agents = await startAgents(sites, config, broker, rooms, hooks, lab);
+  for (const line of rooms?.notices ?? []) hooks.notice(line);
+  const agents = rooms === undefined ? [] : await startAgents(sites, config, broker, rooms, hooks, lab);
   // Other brokers have hosts of their own to build its rooms again; alone it has nobody to leave them to.
   const keepsRooms = config.keepRooms ?? config.redis !== undefined;
   // Rooms end while all else still runs, then agents, together; the broker goes last, so that none of them dials it again.
@@ -139,7 +140,7 @@ async function start(config: Config, hooks: DeploymentHooks, owned: DisposalStac
     broker,
     emulator,
     agents,
-    roomTypes: rooms.roomTypes,
+    roomTypes: rooms?.roomTypes ?? [],
     adminToken: admin.value,
     tokenIsFresh: admin.fresh,
     keepsRooms,
