@@ -1,5 +1,5 @@
 /** Preloaded into each program of a measured deployment: SIGUSR2 begins a CPU profile, the next one writes it, again and again. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { basename, join } from "node:path";
 import { isMainThread } from "node:worker_threads";
@@ -9,6 +9,8 @@ if (isMainThread) {
   session.connect();
   let running = false;
   let written = 0;
+  const folder = process.env.CENTROID_PROFILES ?? process.env.TMPDIR ?? "/tmp";
+  mkdirSync(folder, { recursive: true });
   process.on("SIGUSR2", () => {
     running = !running;
     if (running) {
@@ -19,10 +21,7 @@ if (isMainThread) {
     session.post("Profiler.stop", (error, answer) => {
       if (error) throw error;
       const name = `${basename(process.argv[1] ?? "node")}-${process.pid}-${++written}.cpuprofile`;
-      writeFileSync(
-        join(process.env.CENTROID_PROFILES ?? process.env.TMPDIR ?? "/tmp", name),
-        JSON.stringify(answer.profile),
-      );
+      writeFileSync(join(folder, name), JSON.stringify(answer.profile));
     });
   });
 }
