@@ -14,9 +14,10 @@ it("is numbered as the host counts, whatever is confirmed or dropped before", ()
   expect(outbox.sent).toBe(7);
   outbox.push(frame(10));
   expect(outbox.goOnAfter(6)).toEqual({ frames: [9, 10].map(frame), missing: 0 });
-  outbox.reset();
-  outbox.push(frame(1));
-  expect([outbox.sent, outbox.goOnAfter(0).frames]).toEqual([1, [frame(1)]]);
+  outbox.withdraw(1);
+  expect([outbox.sent, outbox.goOnAfter(6).frames]).toEqual([7, [frame(9)]]);
+  outbox.withdraw(99);
+  expect([outbox.sent, outbox.goOnAfter(1).frames]).toEqual([1, []]);
 });
 
 it("is freed at once however much a room that was not saved for long has left in it", () => {

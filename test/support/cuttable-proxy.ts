@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 export class CuttableProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #pairs = new Map<Socket, Socket>();
   /** Refuses who comes. */
   blocked = false;
   /** Connections that came. */
@@ -32,6 +33,8 @@ export class CuttableProxy implements AsyncDisposable {
           upstream.destroy();
         });
       }
+      this.#pairs.set(socket, upstream);
+      socket.once("close", () => this.#pairs.delete(socket));
       socket.pipe(upstream).pipe(socket);
     });
   }
@@ -46,6 +49,14 @@ export class CuttableProxy implements AsyncDisposable {
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("not listening");
     return `127.0.0.1:${address.port}`;
+  }
+
+  /** From now on what clients say is lost on the way; what they hear is not. */
+  deafen(): void {
+    for (const [socket, upstream] of this.#pairs) {
+      socket.unpipe(upstream);
+      socket.resume();
+    }
   }
 
   cut(): void {

@@ -137,6 +137,11 @@ export const serverControlSchema = z.discriminatedUnion("type", [
     hash: z.string(),
     skip: z.array(z.tuple([count, count])).check(z.maxLength(MAX_SKIPPED_FIELDS)),
   }),
+  /**
+   * Before all else to a client that has reconnected as Colyseus does it, with counters that begin anew: of the data frames
+   * that it sent as they were counted before, the room has processed so many.
+   */
+  z.object({ type: z.literal("returned"), received: count }),
   /** The order of a map's entries, by their wire indexes. */
   z.object({ type: z.literal("map-order"), refId: count, indexes: z.array(count) }),
   /** So many data frames of the client survive this host; the client may forget what it kept up to there. */

@@ -241,7 +241,11 @@ export class MigratingTransport {
 
   #deliver(data: FrameBytes): void {
     this.#frames.came(data.byteLength);
-    this.#rejoining = false;
+    if (this.#rejoining) {
+      this.#rejoining = false;
+      const missing = this.#frames.takeMissing();
+      if (missing.length > 0) this.#listener.undelivered(missing);
+    }
     this.#watchdog.heard();
     this.#gap.frame(performance.now());
     this.#events.onmessage?.({ data });
@@ -290,6 +294,9 @@ export class MigratingTransport {
         return;
       case "keeping":
         this.#frames.keeping();
+        return;
+      case "returned":
+        this.#frames.returned(message.received);
         return;
       case "alive":
         if (message.measures === true) connection.measures = true;

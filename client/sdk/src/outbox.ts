@@ -41,11 +41,13 @@ export class Outbox {
     return { frames: [...this.#frames.values()].slice(received - this.#first), missing };
   }
 
-  reset(): void {
-    this.#frames.clear();
-    this.#oldestKey = 0;
-    this.#first = 0;
-    this.#bytes = 0;
+  /** Forgets the last `count` frames, which somebody else sends. */
+  withdraw(count: number): void {
+    for (let left = Math.min(count, this.#frames.size); left > 0; left--) {
+      const key = this.#oldestKey + this.#frames.size - 1;
+      this.#bytes -= this.#frames.get(key)?.byteLength ?? 0;
+      this.#frames.delete(key);
+    }
   }
 
   #drop(): void {

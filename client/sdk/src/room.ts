@@ -32,6 +32,13 @@ export interface MeasureNext {
   intervalMs: number;
 }
 
+/** Frames that mean nothing on another connection; requests are rejected when theirs closes. */
+const OF_A_CONNECTION: ReadonlySet<number> = new Set([
+  Protocol.JOIN_ROOM,
+  Protocol.PING,
+  Protocol.ROOM_REQUEST,
+]);
+
 interface ConnectionInternals {
   events: TransportEvents;
   transport: unknown;
@@ -102,8 +109,8 @@ export class CentroidRoom<State = unknown, ServerRoom = any> extends Room<Server
             this.onMigrate.emit({ ...move, from });
           },
           undelivered: (frames) => {
-            // Requests are rejected when the connection closes; Colyseus sends the rest when it has a new one.
-            const messages = frames.filter(([code]) => code !== Protocol.ROOM_REQUEST);
+            // Colyseus sends the rest when it has a new connection.
+            const messages = frames.filter(([code = 0]) => !OF_A_CONNECTION.has(code));
             this.reconnection.enqueuedMessages.unshift(...messages.map((data) => ({ data })));
           },
         },

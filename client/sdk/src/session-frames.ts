@@ -19,7 +19,10 @@ export interface GoneOn {
 }
 
 export class SessionFrames {
-  readonly #outbox = new Outbox();
+  #outbox = new Outbox();
+  /** What connections have carried of this session before it began anew, until it is clear what of that arrived. */
+  #earlier: Outbox | undefined;
+  #arrivedEarlier: number | undefined;
   /** Frames of the outbox that no connection has carried yet. */
   #unsent: Uint8Array[] = [];
   #received = 0;
@@ -37,9 +40,10 @@ export class SessionFrames {
     return this.#confirmed !== undefined;
   }
 
-  /** A session that begins anew. */
+  /** The session begins anew; one that has begun and not got any further before is no earlier one. */
   reset(): void {
-    this.#outbox.reset();
+    if (this.#received > 0) this.#earlier = this.#outbox;
+    this.#outbox = new Outbox();
     this.#unsent = [];
     this.#received = 0;
     this.#confirmed = undefined;
@@ -98,6 +102,20 @@ export class SessionFrames {
   takeUnsent(): readonly Uint8Array[] {
     const frames = this.#unsent;
     this.#unsent = [];
+    this.#outbox.withdraw(frames.length);
     return frames;
+  }
+
+  /** Of what was sent before the session began anew, the room has processed so many frames. */
+  returned(received: number): void {
+    this.#arrivedEarlier = received;
+  }
+
+  /** Takes out what an earlier connection has carried and the room has not processed; to be called once it is there again. */
+  takeMissing(): readonly Uint8Array[] {
+    const [earlier, arrived] = [this.#earlier, this.#arrivedEarlier];
+    this.#earlier = undefined;
+    this.#arrivedEarlier = undefined;
+    return earlier === undefined || arrived === undefined ? [] : earlier.goOnAfter(arrived).frames;
   }
 }

@@ -63,6 +63,9 @@ export interface TransportListener {
   /** The broker's answer to what was measured. */
   measure(order: Extract<ServerControl, { type: "measure" }>): void;
   moved(move: Move): void;
-  /** Sent while there was no connection, of a session that does not go on by itself; told just before it closes. */
+  /**
+   * Sent while there was no connection, of a session that does not go on by itself, told just before it closes; and what was
+   * lost on the way before, told as soon as Colyseus has a connection again. Each is older than all that is yet to be sent.
+   */
   undelivered(frames: readonly Uint8Array[]): void;
 }

@@ -133,6 +133,7 @@ export class AwaitedPlayers {
   ): MovableClient | undefined {
     const client = this.#take(sessionId, reconnectionToken)?.client;
     if (client === undefined) return undefined;
+    const { received } = client.link;
     client.state = ClientState.JOINING;
     client._enqueuedMessages ??= [];
     client.link.removeAllListeners();
@@ -145,7 +146,7 @@ export class AwaitedPlayers {
     link.once("message", () => this.#room.move.sendStreams(client));
     // As Colyseus does at each reconnection.
     client.reconnectionToken = generateId();
-    link.attach(socket);
+    link.attach(socket, link.centroid ? { type: "returned", received } : undefined);
     this.#room.move.sendHandshake(client, how.skipHandshake);
     return client;
   }

@@ -1,6 +1,7 @@
 /** The author's async code that runs in a room just now, which a move would cut in two, and whose sessions it is about. */
 import { type Client, ClientState, Deferred, type Room } from "@colyseus/core";
 import { internals } from "./core-internals.js";
+import type { MovableClient } from "./movable-client.js";
 
 /** What allowReconnection() returns. */
 type Return = ReturnType<Room["allowReconnection"]>;
@@ -138,6 +139,11 @@ export class RoomActivity {
     if (held === undefined || ending === undefined) return undefined;
     if (ending.runs || ending.goesOn) return { code: ending.code };
     return { heldMs: Math.max(0, held.untilMs - performance.now()), code: ending.code };
+  }
+
+  /** The client whose seat is held, with its connection of before. */
+  awayClient(sessionId: string): MovableClient | undefined {
+    return this.reconnecting.get(sessionId)?.client as unknown as MovableClient | undefined;
   }
 
   /** Whose return this is, if allowReconnection() gave it to the author and it is open. */

@@ -165,7 +165,8 @@ export class ConnectionRouter {
     const link = new SessionLink(centroid);
     link.compares = compares;
     const client = new MovableClient(sessionId, link);
-    link.attach(accepted);
+    const before = returns && centroid ? room.move.activity.awayClient(sessionId)?.link : undefined;
+    link.attach(accepted, before && { type: "returned", received: before.received });
     this.#rooms.listen(roomId, hosted, client);
     try {
       await connectClientToRoom(room as Room, client.asClient(), context, {
