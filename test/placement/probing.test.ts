@@ -1,7 +1,12 @@
 /** Which hosts a player measures first and next, and how its place in latency space comes of it. */
-import { DEFAULT_PARAMETERS, type HostView, PlacementWorld } from "@centroid/placement";
+import { DEFAULT_PARAMETERS, type HostView, PlacementWorld, seededRandom } from "@centroid/placement";
 import { describe, expect, it } from "vitest";
 import { hostView } from "./host-view.js";
+
+const HOSTS = 20;
+const PLAYERS = 160;
+const STANDING = 6;
+const LATER = 40;
 
 const host = (hostId: string, state: HostView["state"] = "active"): HostView => hostView(hostId, { state });
 
@@ -83,5 +88,48 @@ describe("the next probes of a player", () => {
     const next = world.nextProbes("p", [], 10, 6_000);
     expect(next).toEqual([standing[0]]);
     expect(new Set(world.nextProbes("p", [], 10, 120_000))).toEqual(new Set(standing));
+  });
+
+  /** Confirming probes of each player, one after the other, in a network with these round trips. */
+  function asked(rttMs: (player: number, host: number) => number): number[] {
+    const world = new PlacementWorld(DEFAULT_PARAMETERS);
+    const hostIds = Array.from({ length: HOSTS }, (_, at) => `h${at}`);
+    for (const [at, hostId] of hostIds.entries())
+      world.upsertHost({ hostId, latitude: 40 + (at % 5), longitude: 2 * at }, host(hostId));
+    return Array.from({ length: PLAYERS }, (_, player) => {
+      const playerId = `p${player}`;
+      world.upsertPlayer({ playerId });
+      const measured = new Set<string>();
+      const running = { ...room, hostId: "h0", playerIds: [playerId] };
+      for (;;) {
+        const next = world
+          .nextProbes(playerId, [running], HOSTS, 0)
+          .filter((hostId) => !measured.has(hostId));
+        if (next.length === 0) return Math.max(0, measured.size - STANDING);
+        for (const hostId of next) {
+          measured.add(hostId);
+          const ms = rttMs(player, hostIds.indexOf(hostId));
+          for (let i = 0; i < 3; i++) world.addProbe({ playerId, hostId, atMs: 0, rttMs: ms });
+        }
+      }
+    });
+  }
+
+  it("are more where estimates turn out to be far worse than they say", () => {
+    const draw = seededRandom(7).next;
+    const at = (count: number) => Array.from({ length: count }, () => [draw() * 100, draw() * 100] as const);
+    const [players, hosts] = [at(PLAYERS), at(HOSTS)];
+    const plane = asked((player, of) => {
+      const [[x = 0, y = 0] = [], [hx = 0, hy = 0] = []] = [players[player], hosts[of]];
+      return 10 + Math.hypot(x - hx, y - hy);
+    });
+    const any = Array.from({ length: PLAYERS * HOSTS }, () => 10 * 50 ** draw());
+    const none = asked((player, of) => any[player * HOSTS + of] ?? 0);
+    // When hosts have found their places.
+    const later = (counts: number[]): number =>
+      counts.slice(-LATER).reduce((sum, count) => sum + count, 0) / LATER;
+    // Four, and one in the turn of a landmark.
+    expect(later(plane)).toBeLessThanOrEqual(5);
+    expect(later(none)).toBeGreaterThan(8);
   });
 });

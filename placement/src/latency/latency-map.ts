@@ -16,8 +16,8 @@ import { Surprise } from "./surprise.js";
 import type { Estimate, HostPlace, PlayerPlace, Probe, ProbeVerdict } from "./types.js";
 import { observe, predictMs, relaxNode } from "./vivaldi.js";
 
-/** No path on Earth is longer; satellites included. */
-const MAX_RTT_MS = 10_000;
+/** No path on Earth is longer, satellites included: what takes longer counts as this. */
+const MOST_RTT_MS = 10_000;
 /** A pair with more samples moves its player's coordinate no more than the stream of probes does. */
 const SETTLED_SAMPLES = 3;
 /** A player with fewer measured hosts could be anywhere; its estimates are no test of the others'. */
@@ -98,10 +98,10 @@ export class LatencyMap {
       if (known >= 0) pool.lost(known, probe.atMs);
       return { accepted: true, pathChanged: false };
     }
-    const { rttMs } = probe;
-    if (!Number.isFinite(rttMs)) return { accepted: false, reason: "not-finite" };
+    // A host that takes longer is far, not unknown: nobody would come back to look.
+    const rttMs = Math.min(probe.rttMs, MOST_RTT_MS);
+    if (!Number.isFinite(probe.rttMs)) return { accepted: false, reason: "not-finite" };
     if (rttMs < 0) return { accepted: false, reason: "negative" };
-    if (rttMs > MAX_RTT_MS) return { accepted: false, reason: "implausible" };
     const boundMs = known < 0 ? this.#hosts.boundMs(player.place, host) : pool.boundMs(known);
     if (boundMs !== undefined && rttMs < boundMs) return { accepted: false, reason: "below-geodesic" };
     if (known < 0) this.#compare(player, host, rttMs);

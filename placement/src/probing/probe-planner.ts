@@ -11,7 +11,7 @@ import { type Confirmation, nextConfirmation } from "./confirm.js";
 export interface ProbingParameters {
   /** Hosts that every player measures, a newcomer before anything else. */
   readonly standing: number;
-  /** Further hosts that a player may be asked to measure from one place. */
+  /** Further hosts that a player may be asked to measure from one place, where estimates are as good as they say. */
   readonly confirming: number;
   /** In a room one regular probe goes to a host that may be better rather than to a landmark, at most so often, ms. */
   readonly exploreMs: number;
@@ -29,6 +29,11 @@ export const DEFAULT_PROBING: ProbingParameters = {
 /** A player whose answers could change nothing is not thought of again for so long, ms. */
 const QUIET_MS = 10_000;
 
+/** Errors of estimates that are so much larger than they say are no news yet: measured networks have 0.8 to 1.2. */
+const USUAL_ERROR_SCALE = 1.25;
+/** So many times as many probes per unit beyond that: personal devices, at 2.3 to 2.9, get three or four times as many. */
+const PROBES_PER_ERROR_SCALE = 2;
+
 /** How many times as many landmarks are looked at when some are down. */
 const SPARE_LANDMARKS = 2;
 
@@ -36,8 +41,8 @@ export class ProbePlanner {
   readonly #hosts: HostTable;
   readonly #parameters: PlacementParameters;
   readonly #probing: ProbingParameters;
-  /** Confirming probes left to a player at its place; players not in it have all of theirs. */
-  readonly #left = new Map<string, number>();
+  /** Confirming probes that a player has been asked for at its place. */
+  readonly #asked = new Map<string, number>();
 
   /** By room: when somebody of it last explored. */
   readonly #exploredAtMs = new Map<string, number>();
@@ -64,7 +69,7 @@ export class ProbePlanner {
 
   /** The player is at a new place: there is everything to measure again. */
   moved(playerId: string): void {
-    this.#left.delete(playerId);
+    this.#asked.delete(playerId);
     this.#quietUntilMs.delete(playerId);
   }
 
@@ -99,13 +104,20 @@ export class ProbePlanner {
    * @returns undefined when nothing that may still be measured can change the choice of host
    */
   confirm(room: RoomView, only?: string): Confirmation | undefined {
-    const left = (playerId: string): number => this.#left.get(playerId) ?? this.#probing.confirming;
+    const allowed = this.#allowed();
+    const left = (playerId: string): number => allowed - (this.#asked.get(playerId) ?? 0);
     if (only !== undefined && left(only) <= 0) return undefined;
     const budget = (playerId: string): number =>
       only !== undefined && playerId !== only ? 0 : left(playerId);
     const ask = nextConfirmation(room, this.#hosts, this.#parameters, budget);
-    if (ask !== undefined) this.#left.set(ask.playerId, budget(ask.playerId) - 1);
+    if (ask !== undefined) this.#asked.set(ask.playerId, (this.#asked.get(ask.playerId) ?? 0) + 1);
     return ask;
+  }
+
+  /** What is measured at few hosts says little of the others in a network that no coordinates describe. */
+  #allowed(): number {
+    const beyond = Math.max(0, this.#hosts.map.errorScale - USUAL_ERROR_SCALE);
+    return Math.floor(this.#probing.confirming * (1 + PROBES_PER_ERROR_SCALE * beyond));
   }
 
   /**

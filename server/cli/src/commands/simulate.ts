@@ -92,7 +92,12 @@ export function registerSimulate(program: Command): void {
     .option("--migration-cost <n>", "cost of a move, in ms x players x steps", number, d.migrationCost)
     .option("--steps <n>", "steps per room", number, d.steps)
     .option("--noise <share>", "relative standard deviation of a ping", number, d.noise)
-    .option("--probes <n>", "maximum confirming probes per player and location", number, d.probes)
+    .option(
+      "--probes <n>",
+      "maximum confirming probes per player and location where estimates hold",
+      number,
+      d.probes,
+    )
     .option(
       "--work <ms:perSecond>",
       "what each room computes: ms per request at speed 1, requests a second",
