@@ -83,6 +83,46 @@ it("puts the owner to be on record before it asks it, and believes the old one n
   expect(await world.get(`/api/v1/rooms/${roomId}`)).toMatchObject({ hostId: "b", epoch: 2 });
 });
 
+it("ends the move that another broker had begun with the room, which has arrived, and builds nothing anew (OWN-8)", async () => {
+  const store = new MemoryStore();
+  await using world = await World.start(["a", "b"], { store });
+  const { roomId } = await world.join("create", "arena", near("a", "b"));
+  const [a, b] = [world.agent("a"), world.agent("b")];
+  a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data }));
+  await until(() => a.checkpointed.length === 1);
+  // Decided, begun and carried out since this broker has read what is open.
+  const move = { migrationId: "m", roomId, fromHostId: "a", toHostId: "b", toEpoch: 2 } as const;
+  await store.journal({ ...move, reason: "operator", phase: "switching", startedAtMs: 1 });
+  const room = a.rooms.get(roomId)!;
+  a.rooms.delete(roomId);
+  b.rooms.set(roomId, { ...room, epoch: 2, role: "owner", migrationId: "m" });
+  const restored: string[] = [];
+  for (const host of [a, b]) host.scripts.set("restoreRoom", () => void restored.push(host.hostId));
+  a.disconnect();
+  await a.connect();
+  const view = () => world.get<{ hostId: string; epoch: number; state: string }>(`/api/v1/rooms/${roomId}`);
+  await until(async () => (await view()).state === "running" && (await store.openMigrations()).length === 0);
+  expect([await view(), restored]).toMatchObject([{ hostId: "b", epoch: 2 }, []]);
+  expect(b.rooms.get(roomId)).toMatchObject({ role: "owner", epoch: 2 });
+});
+
+it("builds the room that another broker had begun to move and that neither host has", async () => {
+  const store = new MemoryStore();
+  await using world = await World.start(["a", "b"], { store });
+  const { roomId } = await world.join("create", "arena", near("a", "b"));
+  const a = world.agent("a");
+  a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data }));
+  await until(() => a.checkpointed.length === 1);
+  const move = { migrationId: "m", roomId, fromHostId: "a", toHostId: "b", toEpoch: 2 } as const;
+  await store.journal({ ...move, reason: "operator", phase: "copying", startedAtMs: 1 });
+  a.rooms.delete(roomId);
+  a.disconnect();
+  await a.connect();
+  const view = () => world.get<{ epoch: number; state: string }>(`/api/v1/rooms/${roomId}`);
+  await until(async () => (await view()).state === "running" && (await view()).epoch > 2);
+  expect(await store.openMigrations()).toEqual([]);
+});
+
 it("asks no second host while the first may still be building it (FAIL-6)", async () => {
   await using world = await World.start(["a", "b", "c"]);
   const { roomId } = await world.join("create", "arena", near("a", "b", "c"));

@@ -157,6 +157,7 @@ export function assemble(o: CoreOptions) {
     giveAways,
     refuses,
     owns,
+    endOpenMove: (entry) => takeover.endLate(entry),
     clock,
     newId,
     logger,

@@ -15,7 +15,7 @@ import type { PlacementEvents } from "../placement/placement-events.js";
 import { roomFacts } from "../placement/room-facts.js";
 import type { OwnerRecords } from "../rooms/owner-records.js";
 import { highestEpoch, type RoomEntry, type RoomRegistry } from "../rooms/room-registry.js";
-import type { StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
+import type { JournalEntry, StandbyRecord, Store, StoredCheckpoint } from "../store/store.js";
 import type { FallbackWarmer } from "./fallback-warmer.js";
 import type { FormerOwners } from "./former-owners.js";
 
@@ -44,6 +44,8 @@ export interface RoomRestorerOptions {
   giveAways: Pick<GiveAways, "withdraw">;
   /** True if this broker decides about the room. */
   owns: (roomId: string) => boolean;
+  /** Ends a move that is open on record. @returns false if that is under way */
+  endOpenMove: (entry: JournalEntry) => boolean;
 }
 
 /** All attempts for one room that is lost. */
@@ -91,8 +93,10 @@ export class RoomRestorer {
   async attempt(room: RoomEntry, rescue: Rescue, startedAtMs: number): Promise<Attempted> {
     const { store, formerOwners, logger } = this.#options;
     const { roomId } = room;
-    await this.#catchUp(room, rescue);
+    const open = await this.#catchUp(room, rescue);
     if (!this.goesOn(room, rescue)) return "over";
+    // It may have arrived. Whoever ends it asks both of its hosts, and has the room rescued if neither has it.
+    if (open !== undefined) return this.#options.endOpenMove(open) ? "over" : "held";
     const { standby } = room;
     const fromHostId = room.stage.hostId;
     const behalf = {
@@ -131,20 +135,24 @@ export class RoomRestorer {
 
   /**
    * Another broker may have ordered the room to be built before this one decided about it, and after this one has read what
-   * was on record: that host is asked to let go like the former one, and what the former one had is over.
+   * was on record: that host is asked to let go like the former one, and what the former one had is over. Or it may have
+   * begun to move it: @returns that move
    */
-  async #catchUp(room: RoomEntry, rescue: Rescue): Promise<void> {
+  async #catchUp(room: RoomEntry, rescue: Rescue): Promise<JournalEntry | undefined> {
     const { hosts, store } = this.#options;
-    const [record] = await store.records([room.roomId]);
-    if (!this.goesOn(room, rescue) || record === undefined || record.epoch <= room.epoch) return;
+    const [[record], moves] = await Promise.all([store.records([room.roomId]), store.openMigrations()]);
+    const open = moves.find(({ roomId, toEpoch }) => roomId === room.roomId && toEpoch > room.epoch);
+    if (open !== undefined) return open;
+    if (!this.goesOn(room, rescue) || record === undefined || record.epoch <= room.epoch) return undefined;
     rescue.committed = true;
-    if (record.epoch <= (room.asked?.epoch ?? 0)) return;
+    if (record.epoch <= (room.asked?.epoch ?? 0)) return undefined;
     const { hostId, epoch, fencedEpoch, standby } = record;
     room.asked = { hostId, epoch };
     room.fencedEpoch = Math.max(room.fencedEpoch, fencedEpoch);
     room.standby = standby;
     // It may have said by now that it runs the room.
     await hosts.get(hostId)?.peer?.alive();
+    return undefined;
   }
 
   /** @returns false if it could not; then what it had is lost and the last checkpoint must do */

@@ -111,6 +111,18 @@ export class Takeover {
     }
   }
 
+  /**
+   * A move that another broker began after this one had read what was open, of a room that is away at its source.
+   * @returns false if it is being ended
+   */
+  endLate(entry: JournalEntry): boolean {
+    const { migrator, clock } = this.#options;
+    if (migrator.isActive(entry.migrationId)) return false;
+    // Whoever found it has to be through with the room first.
+    clock.after(0, () => this.#endOpenMove(entry));
+    return true;
+  }
+
   #takeOver(taken: ReadonlySet<number>, left: Left, signal: AbortSignal): void {
     const { rooms, records, remembered, events, openMoves, loop, owns, logger } = this.#options;
     const recorded = new Map(left.records.map((record) => [record.roomId, record]));

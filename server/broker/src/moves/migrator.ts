@@ -125,6 +125,10 @@ export class Migrator {
     return this.#begun(migration, room, () => this.#run(migration, room));
   }
 
+  isActive(migrationId: string): boolean {
+    return this.#active.has(migrationId);
+  }
+
   /** Ends a move that an earlier broker left open. */
   async resume(entry: JournalEntry): Promise<Receipt | undefined> {
     if (this.#active.has(entry.migrationId)) return undefined;
