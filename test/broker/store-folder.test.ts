@@ -1,10 +1,13 @@
 /** A store's folder belongs to one broker, is nobody else's to read, and a bad one says what to do. */
-import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { startBroker } from "@centroid/broker";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FolderLock } from "../../server/broker/dist/store/folder-lock.js";
 import { QUICK } from "./support/world.js";
 
 let folder: string;
@@ -36,6 +39,30 @@ describe("a broker's folder", () => {
       code: "CONFIG_INVALID",
       message: expect.stringMatching(/(ENOTDIR|EEXIST).*--state-dir/),
     });
+  });
+
+  it("is written by who waited when the process before is killed, also if that had not seen it wait", async () => {
+    const lock = pathToFileURL(
+      join(import.meta.dirname, "../../server/broker/dist/store/folder-lock.js"),
+    ).href;
+    const program = `
+      const { FolderLock } = await import(${JSON.stringify(lock)});
+      await FolderLock.takeToWrite(${JSON.stringify(folder)}, 10_000);
+      console.log("mine");
+      setInterval(() => undefined, 1_000);`;
+    const earlier = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(earlier.stdout, "data");
+    earlier.kill("SIGSTOP");
+    const mine = FolderLock.takeToWrite(folder, 30_000);
+    const { dev, ino } = await stat(folder, { bigint: true });
+    const ends = async (): Promise<number> =>
+      (await readFile("/proc/net/unix", "utf8")).split(`@centroid-store-${dev}-${ino}-writer`).length - 1;
+    // Its own, and that of the connection which nobody takes.
+    if (process.platform === "linux") await expect.poll(ends, { timeout: 30_000 }).toBeGreaterThan(1);
+    earlier.kill("SIGKILL");
+    await using _ = await mine;
   });
 
   it.each([

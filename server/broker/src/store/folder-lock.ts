@@ -117,9 +117,10 @@ async function untilGone(path: string, withinMs: number): Promise<boolean> {
   socket.once("connect", () => {
     there = true;
   });
+  // One that ends before it has taken the connection resets it; `once` would throw that.
   socket.on("error", () => socket.destroy());
   socket.resume();
-  await once(socket, "close");
+  await new Promise<void>((resolve) => socket.once("close", () => resolve()));
   return there;
 }
 
