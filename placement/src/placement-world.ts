@@ -79,6 +79,7 @@ export class PlacementWorld {
     if ("lost" in probe || Number.isFinite(probe.rttMs))
       this.#record(() => ({ type: "probe", atMs: probe.atMs, probe }));
     const verdict = this.map.addProbe(probe);
+    if (verdict.accepted && "lost" in probe) this.#probing.missed(probe.playerId, probe.hostId, probe.atMs);
     if (verdict.accepted && verdict.pathChanged) this.#probing.moved(probe.playerId);
     return verdict;
   }

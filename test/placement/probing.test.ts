@@ -90,6 +90,33 @@ describe("the next probes of a player", () => {
     expect(new Set(world.nextProbes("p", [], 10, 120_000))).toEqual(new Set(standing));
   });
 
+  it("go on elsewhere when a host cannot be reached, to which it comes back after a minute", () => {
+    const world = untrained();
+    world.upsertPlayer({ playerId: "p" });
+    const [blocked = ""] = world.firstProbes();
+    const asked = new Map<string, number>();
+    const round = (atMs: number): string[] => {
+      const next = world.nextProbes("p", [{ ...room, hostId: "as1" }], 10, atMs);
+      for (const hostId of next) {
+        asked.set(hostId, (asked.get(hostId) ?? 0) + 1);
+        for (let i = 0; i < 3; i++)
+          world.addProbe({
+            playerId: "p",
+            hostId,
+            atMs,
+            ...(hostId === blocked ? { lost: true } : { rttMs: 80 }),
+          });
+      }
+      return next;
+    };
+    for (let atMs = 0; atMs < 50_000; atMs += 1_000) round(atMs);
+    expect(asked.get(blocked)).toBe(2);
+    // Not only the landmarks, among which it is.
+    expect(asked.size).toBeGreaterThan(6);
+    expect(round(59_000)).not.toContain(blocked);
+    expect(round(62_000)).toContain(blocked);
+  });
+
   /** Confirming probes of each player, one after the other, in a network with these round trips. */
   function asked(rttMs: (player: number, host: number) => number): number[] {
     const world = new PlacementWorld(DEFAULT_PARAMETERS);

@@ -18,6 +18,8 @@ import { observe, predictMs, relaxNode } from "./vivaldi.js";
 
 /** No path on Earth is longer, satellites included: what takes longer counts as this. */
 const MOST_RTT_MS = 10_000;
+/** Nobody waits so long for an answer: it is a mistake, or in another unit. */
+const IMPLAUSIBLE_MS = 60_000;
 /** A pair with more samples moves its player's coordinate no more than the stream of probes does. */
 const SETTLED_SAMPLES = 3;
 /** A player with fewer measured hosts could be anywhere; its estimates are no test of the others'. */
@@ -102,6 +104,7 @@ export class LatencyMap {
     const rttMs = Math.min(probe.rttMs, MOST_RTT_MS);
     if (!Number.isFinite(probe.rttMs)) return { accepted: false, reason: "not-finite" };
     if (rttMs < 0) return { accepted: false, reason: "negative" };
+    if (probe.rttMs > IMPLAUSIBLE_MS) return { accepted: false, reason: "implausible" };
     const boundMs = known < 0 ? this.#hosts.boundMs(player.place, host) : pool.boundMs(known);
     if (boundMs !== undefined && rttMs < boundMs) return { accepted: false, reason: "below-geodesic" };
     if (known < 0) this.#compare(player, host, rttMs);

@@ -10,7 +10,13 @@ export interface PlayerPlace extends Partial<Place> {
 export type Probe =
   | { playerId: string; hostId: string; atMs: number; rttMs: number }
   | { playerId: string; hostId: string; atMs: number; lost: true };
-export type ProbeRejection = "negative" | "not-finite" | "below-geodesic" | "unknown-host" | "unknown-player";
+export type ProbeRejection =
+  | "negative"
+  | "implausible"
+  | "not-finite"
+  | "below-geodesic"
+  | "unknown-host"
+  | "unknown-player";
 export type ProbeVerdict =
   | { accepted: true; pathChanged: boolean }
   | { accepted: false; reason: ProbeRejection };

@@ -49,6 +49,7 @@ interface Prospect {
 interface Asked {
   playerIds: readonly string[];
   mayAsk: readonly boolean[];
+  isUnreached: (playerId: string, hostId: string) => boolean;
   weights: Float64Array | undefined;
   objective: PlacementParameters & ObjectiveParameters;
   /** Scratch, one number per player. */
@@ -57,6 +58,7 @@ interface Asked {
 
 /**
  * @param budget confirming probes a player may still make
+ * @param isUnreached true for a host that has answered none of a player's probes
  * @returns undefined when nothing that may still be measured can change the choice
  */
 export function nextConfirmation(
@@ -64,6 +66,7 @@ export function nextConfirmation(
   hosts: HostTable,
   parameters: PlacementParameters,
   budget: (playerId: string) => number,
+  isUnreached: (playerId: string, hostId: string) => boolean = () => false,
 ): Confirmation | undefined {
   const { map } = hosts;
   // In one order, so that who joined first changes nothing.
@@ -77,6 +80,7 @@ export function nextConfirmation(
   const asked: Asked = {
     playerIds,
     mayAsk,
+    isUnreached,
     weights: weightsInOrder({ weights: room.weights, playerIds }),
     objective: { ...parameters, objective: room.objective ?? parameters.objective },
     rtts: new Float64Array(known.length),
@@ -136,7 +140,7 @@ function mostImproving(
 
 /** What measuring a host is worth, ms, and the player whose answer tells most of it. */
 function improvement(
-  { hostMs, slot, meansMs, errorsMs, unmeasured }: Prospect,
+  { host, hostMs, slot, meansMs, errorsMs, unmeasured }: Prospect,
   incumbentMs: number,
   widening: number,
   asked: Asked,
@@ -166,7 +170,7 @@ function improvement(
     const errorMs = errorsMs[i] ?? 0;
     if (errorMs === 0 || mayAsk[i] !== true) continue;
     const tellingMs = errorMs * ((1 - share) / rtts.length + share * (worst[i] ?? 0));
-    if (tellingMs <= most) continue;
+    if (tellingMs <= most || asked.isUnreached(playerIds[i] ?? "", host.hostId)) continue;
     most = tellingMs;
     playerId = playerIds[i];
   }
@@ -188,7 +192,9 @@ function luckiest(
     for (let i = 0; i < meansMs.length; i++) {
       const errorMs = errorsMs[i] ?? 0;
       asked.rtts[i] = Math.max(0, (meansMs[i] ?? 0) - optimism * errorMs);
-      if (errorMs > 0 && asked.mayAsk[i] === true && errorMs > (ask < 0 ? 0 : (errorsMs[ask] ?? 0))) ask = i;
+      const isTelling = errorMs > 0 && errorMs > (ask < 0 ? 0 : (errorsMs[ask] ?? 0));
+      if (!isTelling || asked.mayAsk[i] !== true) continue;
+      if (!asked.isUnreached(asked.playerIds[i] ?? "", host.hostId)) ask = i;
     }
     const playerId = asked.playerIds[ask];
     const luckyMs = scoreMs(asked.rtts, hostMs, asked);

@@ -34,6 +34,9 @@ const USUAL_ERROR_SCALE = 1.25;
 /** So many times as many probes per unit beyond that: personal devices, at 2.3 to 2.9, get three or four times as many. */
 const PROBES_PER_ERROR_SCALE = 2;
 
+/** Probes that one after the other found no host: it cannot be reached from there, and others are measured in its place. */
+const UNREACHED_AFTER = 6;
+
 /** How many times as many landmarks are looked at when some are down. */
 const SPARE_LANDMARKS = 2;
 
@@ -44,6 +47,8 @@ export class ProbePlanner {
   /** Confirming probes that a player has been asked for at its place. */
   readonly #asked = new Map<string, number>();
 
+  /** By player: probes that were lost at hosts which have never answered, and the last of them. */
+  readonly #missed = new Map<string, Map<string, { count: number; atMs: number }>>();
   /** By room: when somebody of it last explored. */
   readonly #exploredAtMs = new Map<string, number>();
   /** By player: until when there is nothing to ask. */
@@ -70,11 +75,28 @@ export class ProbePlanner {
   /** The player is at a new place: there is everything to measure again. */
   moved(playerId: string): void {
     this.#asked.delete(playerId);
+    this.#missed.delete(playerId);
     this.#quietUntilMs.delete(playerId);
   }
 
   forget(playerId: string): void {
     this.moved(playerId);
+  }
+
+  /** A probe was lost; of a host that has answered before the map keeps account. */
+  missed(playerId: string, hostId: string, atMs: number): void {
+    if (this.#hosts.map.measuredHosts(playerId).has(hostId)) return;
+    const missed = this.#missed.get(playerId) ?? new Map<string, { count: number; atMs: number }>();
+    this.#missed.set(playerId, missed);
+    missed.set(hostId, { count: (missed.get(hostId)?.count ?? 0) + 1, atMs });
+  }
+
+  /** Whether a host that has not been measured is not worth another probe for now. */
+  #isUnreached(playerId: string, hostId: string, atMs: number): boolean {
+    const missed = this.#missed.get(playerId)?.get(hostId);
+    return (
+      missed !== undefined && missed.count >= UNREACHED_AFTER && atMs - missed.atMs <= this.#probing.staleMs
+    );
   }
 
   forgetRoom(roomId: string): void {
@@ -92,7 +114,7 @@ export class ProbePlanner {
     const lastAtMs = this.#exploredAtMs.get(room.roomId) ?? Number.NEGATIVE_INFINITY;
     if (atMs - lastAtMs < exploreMs) return undefined;
     const budget = (id: string): number => (id === playerId ? 1 : 0);
-    const ask = nextConfirmation(room, this.#hosts, this.#parameters, budget);
+    const ask = this.#nextOf(room, budget, atMs);
     if (ask === undefined) this.#quietUntilMs.set(playerId, atMs + QUIET_MS);
     else this.#exploredAtMs.set(room.roomId, atMs);
     return ask?.hostId;
@@ -103,15 +125,21 @@ export class ProbePlanner {
    * @param only asks no other player
    * @returns undefined when nothing that may still be measured can change the choice of host
    */
-  confirm(room: RoomView, only?: string): Confirmation | undefined {
+  confirm(room: RoomView, atMs: number, only?: string): Confirmation | undefined {
     const allowed = this.#allowed();
     const left = (playerId: string): number => allowed - (this.#asked.get(playerId) ?? 0);
     if (only !== undefined && left(only) <= 0) return undefined;
     const budget = (playerId: string): number =>
       only !== undefined && playerId !== only ? 0 : left(playerId);
-    const ask = nextConfirmation(room, this.#hosts, this.#parameters, budget);
+    const ask = this.#nextOf(room, budget, atMs);
     if (ask !== undefined) this.#asked.set(ask.playerId, (this.#asked.get(ask.playerId) ?? 0) + 1);
     return ask;
+  }
+
+  #nextOf(room: RoomView, budget: (playerId: string) => number, atMs: number): Confirmation | undefined {
+    const isUnreached = (playerId: string, hostId: string): boolean =>
+      this.#isUnreached(playerId, hostId, atMs);
+    return nextConfirmation(room, this.#hosts, this.#parameters, budget, isUnreached);
   }
 
   /** What is measured at few hosts says little of the others in a network that no coordinates describe. */
@@ -127,13 +155,15 @@ export class ProbePlanner {
    */
   next(playerId: string, rooms: readonly RoomView[], count: number, atMs: number): string[] {
     const measured = this.#hosts.map.measuredHosts(playerId);
-    const standing = this.standing();
+    const standing = this.standing().filter(
+      (hostId) => measured.has(hostId) || !this.#isUnreached(playerId, hostId, atMs),
+    );
     const next = new Set(standing.filter((hostId) => !measured.has(hostId)));
     if (next.size === 0) {
       // In a small fleet everybody measures every host: there is nothing to find out, and looking for it costs most.
       const open = measured.size < this.#hosts.size ? rooms : [];
       for (const room of open) {
-        const ask = this.confirm(room, playerId);
+        const ask = this.confirm(room, atMs, playerId);
         if (ask !== undefined) next.add(ask.hostId);
       }
       const lastAtMs = (hostId: string): number => measured.get(hostId) ?? 0;

@@ -168,7 +168,7 @@ export class EngineRoom {
   #confirm(room: RoomView, atMs: number, ping: PingSource): void {
     const byId = new Map([...this.#seats.values()].map((seat) => [seat.playerId, seat]));
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const ask = this.#probing.confirm(room);
+      const ask = this.#probing.confirm(room, atMs);
       if (ask === undefined) return;
       const seat = byId.get(ask.playerId);
       if (seat === undefined) return;
