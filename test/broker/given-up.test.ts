@@ -18,7 +18,11 @@ function rescue() {
     events: new Emitter(),
     rooms: { get: () => room },
     hosts: { get: () => undefined },
-    store: { records: async () => [], checkpoint: async () => ({ data: Buffer.from("saved") }) },
+    store: {
+      records: async () => [],
+      openMigrations: async () => [],
+      checkpoint: async () => ({ data: Buffer.from("saved") }),
+    },
     formerOwners: {
       allLetGo: async () => {
         waiting.get(++attempts)?.();
