@@ -13,6 +13,14 @@ const near = (hostId: string, ...others: string[]) => ({
   },
 });
 const data = Buffer.from("saved").toString("base64");
+/** A room at host a that is saved once. The others are farther from its player. */
+async function savedRoom(world: World, ...others: string[]): Promise<string> {
+  const { roomId } = await world.join("create", "arena", near("a", ...others));
+  const a = world.agent("a");
+  a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data }));
+  await until(() => a.checkpointed.length === 1);
+  return roomId;
+}
 const state = (world: World, hostId: string): string | undefined =>
   world.broker.hosts().find((host) => host.hostId === hostId)?.state;
 
@@ -62,10 +70,8 @@ it("confirms no checkpoint that the rescue may not have read (FAIL-5)", async ()
 it("puts the owner to be on record before it asks it, and believes the old one no more (FAIL-6)", async () => {
   const store = new MemoryStore();
   await using world = await World.start(["a", "b"], { store });
-  const { roomId } = await world.join("create", "arena", near("a", "b"));
+  const roomId = await savedRoom(world, "b");
   const [a, b] = [world.agent("a"), world.agent("b")];
-  a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data }));
-  await until(() => a.checkpointed.length === 1);
   const recorded = new Promise<unknown>((resolve) => {
     // Never answered: the broker ends before.
     b.scripts.set("restoreRoom", (request) => {
@@ -86,10 +92,8 @@ it("puts the owner to be on record before it asks it, and believes the old one n
 it("ends the move that another broker had begun with the room, which has arrived, and builds nothing anew (OWN-8)", async () => {
   const store = new MemoryStore();
   await using world = await World.start(["a", "b"], { store });
-  const { roomId } = await world.join("create", "arena", near("a", "b"));
+  const roomId = await savedRoom(world, "b");
   const [a, b] = [world.agent("a"), world.agent("b")];
-  a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data }));
-  await until(() => a.checkpointed.length === 1);
   // Decided, begun and carried out since this broker has read what is open.
   const move = { migrationId: "m", roomId, fromHostId: "a", toHostId: "b", toEpoch: 2 } as const;
   await store.journal({ ...move, reason: "operator", phase: "switching", startedAtMs: 1 });
@@ -109,10 +113,8 @@ it("ends the move that another broker had begun with the room, which has arrived
 it("builds the room that another broker had begun to move and that neither host has", async () => {
   const store = new MemoryStore();
   await using world = await World.start(["a", "b"], { store });
-  const { roomId } = await world.join("create", "arena", near("a", "b"));
+  const roomId = await savedRoom(world, "b");
   const a = world.agent("a");
-  a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data }));
-  await until(() => a.checkpointed.length === 1);
   const move = { migrationId: "m", roomId, fromHostId: "a", toHostId: "b", toEpoch: 2 } as const;
   await store.journal({ ...move, reason: "operator", phase: "copying", startedAtMs: 1 });
   a.rooms.delete(roomId);
@@ -125,10 +127,8 @@ it("builds the room that another broker had begun to move and that neither host 
 
 it("asks no second host while the first may still be building it (FAIL-6)", async () => {
   await using world = await World.start(["a", "b", "c"]);
-  const { roomId } = await world.join("create", "arena", near("a", "b", "c"));
+  await savedRoom(world, "b", "c");
   const [a, b, c] = [world.agent("a"), world.agent("b"), world.agent("c")];
-  a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data }));
-  await until(() => a.checkpointed.length === 1);
   const order: string[] = [];
   for (const host of [b, c]) {
     host.scripts.set("disposeRoom", () => void order.push(`dispose at ${host.hostId}`));
@@ -165,10 +165,8 @@ it("does not answer the heartbeat of a host that counts as lost (OWN-9)", async 
 
 it("restores a room that arrived at a host which had been lost by then (FAIL-3)", async () => {
   await using world = await World.start(["a", "b"], { migration: { deadlineMs: 60_000, prepareMs: 60_000 } });
-  const { roomId } = await world.join("create", "arena", near("a", "b"));
+  const roomId = await savedRoom(world, "b");
   const [a, b] = [world.agent("a"), world.agent("b")];
-  a.raw(JSON.stringify({ type: "checkpoint", roomId, epoch: 1, seq: 1, takenAtMs: 1, data }));
-  await until(() => a.checkpointed.length === 1);
   // Nobody hears b any more, though it still takes the room.
   b.tell = () => undefined;
   a.scripts.set("migrateOut", (request) =>

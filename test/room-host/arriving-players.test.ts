@@ -25,7 +25,7 @@ it("hears what a player lacks by each of them, and has no more to listen to than
     };
   };
   players.count(clients);
-  players.settle(room as never, clients);
+  players.settle(room as never, clients, new Set());
   const first = socket();
   const ann = { sessionId: "ann", token: "token", received: 5 };
   expect(players.acceptReturn(first, ann)).toBe(true);

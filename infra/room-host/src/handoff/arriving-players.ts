@@ -144,11 +144,7 @@ export class ArrivingPlayers {
    * @param away sessions that were away when the room left: a connection of theirs that waits here, as a standby's does,
    *   would be heard by nobody, so it is refused and they reconnect
    */
-  settle(
-    room: MovableRoom,
-    clients: ReadonlyMap<string, MovableClient>,
-    away: ReadonlySet<string> = new Set(),
-  ): void {
+  settle(room: MovableRoom, clients: ReadonlyMap<string, MovableClient>, away: ReadonlySet<string>): void {
     this.#running = { room, clients, away };
     // Once for each, however often its player comes by another connection.
     for (const client of clients.values())
